@@ -1,0 +1,24 @@
+# usage_ingest_module(<name> SOURCES ... [PUBLIC libs...] [PRIVATE libs...]): a static library
+# usage_ingest::<name> that sees headers by their path from the top of the tree.
+function(usage_ingest_module name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
+  add_library(usage_ingest_${name} STATIC ${ARG_SOURCES})
+  add_library(usage_ingest::${name} ALIAS usage_ingest_${name})
+  target_include_directories(usage_ingest_${name} PUBLIC ${PROJECT_SOURCE_DIR})
+  target_link_libraries(usage_ingest_${name}
+    PUBLIC usage_ingest_sanitize ${ARG_PUBLIC}
+    PRIVATE usage_ingest_warnings ${ARG_PRIVATE})
+endfunction()
+
+# usage_ingest_test(<label> <source> [libs...]): one GoogleTest executable for one *_test.cc; its
+# cases become ctest cases with the label, which is the folder: unit, sim, integration, fault, ...
+function(usage_ingest_test label source)
+  get_filename_component(stem ${source} NAME_WE)
+  set(target ${label}_${stem})
+  add_executable(${target} ${source})
+  target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR})
+  target_link_libraries(${target} PRIVATE ${ARGN} usage_ingest_warnings usage_ingest_sanitize
+    GTest::gmock GTest::gtest GTest::gtest_main)
+  gtest_discover_tests(${target} TEST_PREFIX ${label}/ DISCOVERY_TIMEOUT 60
+    PROPERTIES LABELS ${label} TIMEOUT 600)
+endfunction()

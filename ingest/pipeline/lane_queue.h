@@ -1,0 +1,81 @@
+#pragma once
+// LaneQueue: the bounded lock-free queue between the consumer thread and one lane.
+//
+// The two ends are different, move-only types, so a second producer does not compile. It is bounded
+// in bytes and in records; a full queue refuses and the consumer stops polling (INV-6). One record
+// is always accepted by an empty queue, however large.
+//
+// Owner         Producer: consumer thread. Consumer: lane thread. The queue outlives both ends.
+// Thread-safety each end is used by its own thread only.
+// Limit         Limits; bytes count a record's value and its bookkeeping.
+#include <atomic>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <span>
+
+#include "ingest/pipeline/record.h"
+
+namespace usage_ingest::ingest {
+
+class LaneQueue {
+ public:
+  struct Limits {
+    std::size_t records_max;
+    std::size_t bytes_max;
+  };
+  class Producer;
+  class Consumer;
+
+  // `wake` is called by the producer, on its thread, when the consumer had said that it sleeps.
+  LaneQueue(Limits limits, std::function<void()> wake);
+  ~LaneQueue();
+  LaneQueue(const LaneQueue&) = delete;
+  LaneQueue& operator=(const LaneQueue&) = delete;
+
+  // REQUIRES: each is called once.
+  [[nodiscard]] Producer MakeProducer();
+  [[nodiscard]] Consumer MakeConsumer();
+
+  // Any thread; a moment's figures, for metrics and the pause rule.
+  [[nodiscard]] std::size_t bytes() const noexcept;
+  [[nodiscard]] std::size_t records() const noexcept;
+  [[nodiscard]] const Limits& limits() const noexcept { return limits_; }
+
+ private:
+  struct Impl;
+  Limits limits_;
+  std::unique_ptr<Impl> impl_;
+};
+
+class LaneQueue::Producer {
+ public:
+  Producer(Producer&&) noexcept;
+  Producer& operator=(Producer&&) noexcept;
+  ~Producer();
+  // False leaves `record` as it was. Control records (kStart, kGap) are never refused.
+  [[nodiscard]] bool TryPush(Record& record);
+
+ private:
+  friend class LaneQueue;
+  explicit Producer(Impl* impl);
+  Impl* impl_;
+};
+
+class LaneQueue::Consumer {
+ public:
+  Consumer(Consumer&&) noexcept;
+  Consumer& operator=(Consumer&&) noexcept;
+  ~Consumer();
+  // Fills the front of `into`, returns how many.
+  [[nodiscard]] std::size_t Pop(std::span<Record> into);
+  // Says that `wake` is wanted at the next push. Returns false when there is something already.
+  [[nodiscard]] bool PrepareSleep();
+
+ private:
+  friend class LaneQueue;
+  explicit Consumer(Impl* impl);
+  Impl* impl_;
+};
+
+}  // namespace usage_ingest::ingest

@@ -1,0 +1,90 @@
+#pragma once
+// PipelineObserver: what happened, told once a batch to whoever keeps metrics and the status page.
+//
+// The pipeline must not know prometheus (architecture: only daemon/ does), and the simulation wants
+// to count too. Calls are cheap and do not block.
+//
+// Thread-safety called from every lane and from the consumer thread; implementations lock or use
+//               atomics.
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "ingest/pipeline/record.h"
+#include "schema/reasons.h"
+
+namespace usage_ingest::ingest {
+
+enum class Phase : unsigned char { kDecode, kAttribute, kCopy, kUpsert, kCommit };
+inline constexpr std::array<std::string_view, 5> kPhaseNames = {"decode", "attribute", "copy",
+                                                                "upsert", "commit"};
+
+struct Outcomes {
+  std::int64_t records = 0;
+  std::int64_t events = 0;
+  std::int64_t inserted = 0;
+  std::int64_t duplicates = 0;
+  std::int64_t dead_lettered = 0;
+  std::int64_t skipped = 0;
+  std::int64_t gap_records = 0;
+
+  void Add(const Outcomes& other) {
+    records += other.records;
+    events += other.events;
+    inserted += other.inserted;
+    duplicates += other.duplicates;
+    dead_lettered += other.dead_lettered;
+    skipped += other.skipped;
+    gap_records += other.gap_records;
+  }
+  // INV-1.
+  [[nodiscard]] bool balances() const {
+    return events == inserted + duplicates + dead_lettered + skipped;
+  }
+};
+
+struct PartitionProgress {
+  const TopicPartition* source;
+  Offset next_offset;
+  std::int64_t last_timestamp_ms;
+  Outcomes outcomes;
+};
+
+struct BatchReport {
+  std::span<const PartitionProgress> partitions;
+  std::array<std::chrono::nanoseconds, 5> phase_time{};  // by Phase
+  std::size_t rows = 0;
+  std::size_t bytes = 0;
+  std::array<std::int64_t, kDeadLetterReasonNames.size()> dead_letters{};  // by reason
+  std::array<std::int64_t, kSkipReasonNames.size()> skipped{};             // by reason
+  std::int64_t suspended = 0;
+  bool staged = false;  // went through the temporary table
+  // From the Kafka timestamp to COMMIT, milliseconds: one sample a record.
+  std::span<const std::int32_t> event_to_commit_ms;
+};
+
+enum class PostgresErrorClass : unsigned char { kTransient, kData, kFatal };
+enum class KafkaErrorClass : unsigned char { kTransient, kFatal };
+enum class PauseReason : unsigned char { kMemory, kPostgres };
+
+class PipelineObserver {
+ public:
+  virtual ~PipelineObserver() = default;
+  virtual void BatchCommitted(std::size_t lane, const BatchReport& report) = 0;
+  virtual void DeadLettersHealed(std::int64_t count) = 0;
+  virtual void PostgresError(PostgresErrorClass error_class, std::string_view message) = 0;
+  virtual void PostgresUp(std::size_t lane, bool up) = 0;
+  virtual void Fenced(std::string_view why) = 0;
+  virtual void KafkaError(KafkaErrorClass error_class, std::string_view message) = 0;
+  virtual void Rebalanced(std::span<const TopicPartition* const> assigned) = 0;
+  virtual void OffsetGap(const TopicPartition& source, std::int64_t records) = 0;
+  virtual void Paused(PauseReason reason, bool paused) = 0;
+  // High watermark and the offset that the consumer will read next, once a second a partition;
+  // `oldest_uncommitted_ms` is the Kafka timestamp of the oldest record not yet committed, 0 none.
+  virtual void Lag(const TopicPartition& source, Offset high_watermark, Offset next_offset) = 0;
+};
+
+}  // namespace usage_ingest::ingest

@@ -1,0 +1,77 @@
+#pragma once
+// Record: one Kafka record on its way from the consumer thread to a lane, or a word about the
+// partition that must stay in order with its records.
+//
+// Owner         whoever holds it; move-only. `release` gives the bytes back to where they came from
+//               (rd_kafka_message_destroy in production, nothing in the simulation), so the pipeline
+//               needs no Kafka header.
+// Units         timestamp_ms is Kafka's record timestamp, milliseconds since the epoch.
+// Source        rdkafka.h, rd_kafka_message_t: a message pins the fetch buffer that it lies in.
+#include <cstdint>
+#include <string_view>
+#include <utility>
+
+#include "schema/kafka_position.h"
+
+namespace usage_ingest::ingest {
+
+// Counts the assignments of this process. A record of an older epoch is dropped unread: it will be
+// read again by whoever owns the partition now.
+using Epoch = Strong<struct EpochTag, std::uint64_t>;
+
+class Record {
+ public:
+  enum class Kind : unsigned char {
+    kMessage,
+    kStart,  // the partition is ours from here on: PostgreSQL holds `offset` as next_offset
+    kGap,    // `gap_records` records before `offset` are gone from Kafka (retention, new topic)
+  };
+  using Release = void (*)(void* handle) noexcept;
+
+  Record() = default;
+  Record(const Record&) = delete;
+  Record& operator=(const Record&) = delete;
+  Record(Record&& other) noexcept { *this = std::move(other); }
+  Record& operator=(Record&& other) noexcept {
+    if (this == &other) return *this;
+    Free();
+    source = other.source;
+    epoch = other.epoch;
+    offset = other.offset;
+    timestamp_ms = other.timestamp_ms;
+    gap_records = other.gap_records;
+    value = other.value;
+    kind = other.kind;
+    is_tombstone = other.is_tombstone;
+    handle_ = std::exchange(other.handle_, nullptr);
+    release_ = std::exchange(other.release_, nullptr);
+    return *this;
+  }
+  ~Record() { Free(); }
+
+  void Own(void* handle, Release release) noexcept {
+    Free();
+    handle_ = handle;
+    release_ = release;
+  }
+  [[nodiscard]] std::size_t bytes() const noexcept { return value.size() + sizeof(Record); }
+
+  const TopicPartition* source = nullptr;
+  Epoch epoch;
+  Offset offset;
+  std::int64_t timestamp_ms = 0;
+  std::int64_t gap_records = 0;
+  std::string_view value;
+  Kind kind = Kind::kMessage;
+  bool is_tombstone = false;  // a null value, which is not the same as an empty one
+
+ private:
+  void Free() noexcept {
+    if (release_ != nullptr) release_(handle_);
+    release_ = nullptr;
+  }
+  void* handle_ = nullptr;
+  Release release_ = nullptr;
+};
+
+}  // namespace usage_ingest::ingest

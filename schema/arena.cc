@@ -1,0 +1,51 @@
+#include "schema/arena.h"
+
+#include <cstring>
+
+namespace usage_ingest {
+
+char* Arena::Allocate(std::size_t bytes) {
+  if (bytes > kBlockBytes) {
+    oversize_.push_back({std::make_unique_for_overwrite<char[]>(bytes), bytes});
+    return oversize_.back().bytes.get();
+  }
+  if (bytes > left_) {
+    if (next_block_ == blocks_.size()) {
+      blocks_.push_back({std::make_unique_for_overwrite<char[]>(kBlockBytes), kBlockBytes});
+    }
+    cursor_ = blocks_[next_block_++].bytes.get();
+    left_ = kBlockBytes;
+  }
+  char* result = cursor_;
+  cursor_ += bytes;
+  left_ -= bytes;
+  return result;
+}
+
+void Arena::Shrink(const char* allocation, std::size_t allocated, std::size_t used) noexcept {
+  if (allocation + allocated != cursor_) return;  // oversize, or not the last one
+  cursor_ -= allocated - used;
+  left_ += allocated - used;
+}
+
+std::string_view Arena::Copy(std::string_view text) {
+  if (text.empty()) return {};
+  char* bytes = Allocate(text.size());
+  std::memcpy(bytes, text.data(), text.size());
+  return {bytes, text.size()};
+}
+
+void Arena::Reset() noexcept {
+  oversize_.clear();
+  next_block_ = 0;
+  cursor_ = nullptr;
+  left_ = 0;
+}
+
+std::size_t Arena::bytes_reserved() const noexcept {
+  std::size_t bytes = blocks_.size() * kBlockBytes;
+  for (const Block& block : oversize_) bytes += block.size;
+  return bytes;
+}
+
+}  // namespace usage_ingest

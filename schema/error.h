@@ -1,0 +1,37 @@
+#pragma once
+// Error: what went wrong, named by what the caller must do about it.
+//
+// Callers decide by `code` alone; `context` is for people (log line, dead-letter detail) and never
+// becomes a metric label. The tables from SQLSTATE and rd_kafka_resp_err_t to ErrorCode live at the
+// edges (ingest/postgres/sqlstate.h, ingest/kafka/kafka_error.h).
+#include <expected>
+#include <string>
+
+namespace usage_ingest {
+
+enum class ErrorCode : unsigned char {
+  kBadRecord,      // this input can never succeed: dead-letter it, go on
+  kUnavailable,    // broker or database not reachable, or the statement timed out: hold, back off, retry
+  kConflict,       // serialization failure, deadlock, lock timeout: retry soon
+  kDuplicateRow,   // 23505 from usage_logs: replay the batch through the staged path
+  kMissingPartition,  // 23514 without a constraint name: create the month, retry
+  kLimitExceeded,  // a bound in limits.h was hit: push back, never drop
+  kFenced,         // another owner moved the partition's offset: forget what is buffered
+  kIndeterminate,  // COMMIT sent, reply lost: reconnect and read the offsets row
+  kShuttingDown,   // stop was requested: unwind, commit nothing more
+  kFatal,          // wrong credentials, missing table: end with a message that says how to fix it
+};
+
+struct Error {
+  ErrorCode code{};
+  std::string context;
+};
+
+template <class T = void>
+using Result = std::expected<T, Error>;
+
+inline std::unexpected<Error> Fail(ErrorCode code, std::string context) {
+  return std::unexpected(Error{code, std::move(context)});
+}
+
+}  // namespace usage_ingest

@@ -1,0 +1,44 @@
+#pragma once
+// Every bound of the system in one place: unit, reason, relation to the others.
+#include <chrono>
+#include <cstddef>
+
+namespace usage_ingest::limits {
+
+using namespace std::chrono_literals;
+
+// -- columns of the seed schema ---------------------------------------------------------------
+inline constexpr std::size_t kVarcharChars = 255;         // VARCHAR(255): model_id, litellm_request_id
+inline constexpr std::size_t kErrorMessageChars = 2000;   // ours: the column is TEXT; a traceback is not usage
+inline constexpr long long kCostMicrosEnd = 10'000'000'000;  // DECIMAL(10,6) holds < 10,000
+
+// -- events -----------------------------------------------------------------------------------
+inline constexpr std::size_t kRecordBytesMax = 8 << 20;          // default of events.record_bytes_max
+inline constexpr std::size_t kDeadLetterPayloadBytesMax = 1 << 20;
+inline constexpr auto kEventAgeMax = std::chrono::years(10);
+inline constexpr auto kEventAheadMax = std::chrono::days(1);
+
+// -- PostgreSQL sessions ----------------------------------------------------------------------
+// Well below deadlock_timeout (1 s), so that we are the victim of a lock cycle and retry.
+inline constexpr auto kLockTimeout = 250ms;
+inline constexpr auto kPostgresDeadlockTimeout = 1000ms;
+static_assert(kLockTimeout * 2 < kPostgresDeadlockTimeout);
+inline constexpr auto kStatementTimeout = 60s;
+inline constexpr auto kIdleInTransactionTimeout = 10s;
+// A silent network cut is noticed within this.
+inline constexpr auto kTcpUserTimeout = 8s;
+inline constexpr auto kConnectTimeout = 5s;
+// A zombie of ours that blocks the offsets row longer than this is ended.
+inline constexpr auto kZombieBlocksMax = 3s;
+
+// -- back-off ---------------------------------------------------------------------------------
+inline constexpr auto kBackoffMin = 50ms;
+inline constexpr auto kBackoffMax = 5s;
+
+// -- consumer ---------------------------------------------------------------------------------
+inline constexpr auto kPollTimeout = 100ms;
+// At a full queue the consumer does not poll for this long before it pauses (architecture, INV-6).
+inline constexpr auto kFullQueueWaitMax = 1s;
+inline constexpr auto kKafkaCommitInterval = 1s;
+
+}  // namespace usage_ingest::limits
