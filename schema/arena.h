@@ -31,7 +31,7 @@ class Arena {
     std::unique_ptr<char[]> bytes;
     std::size_t size;
   };
-  std::vector<Block> blocks_;   // all of kBlockBytes
+  std::vector<Block> blocks_;    // all of kBlockBytes
   std::vector<Block> oversize_;  // larger ones, one text each
   std::size_t next_block_ = 0;
   char* cursor_ = nullptr;

@@ -7,11 +7,11 @@
 #include <cstdio>
 #include <cstdlib>
 
-#define USAGE_INGEST_CHECK(condition)                                                         \
-  do {                                                                                        \
-    if (!(condition)) [[unlikely]] {                                                          \
-      /* ignored because we are about to abort: a failed write to stderr changes nothing */   \
+#define USAGE_INGEST_CHECK(condition)                                                              \
+  do {                                                                                             \
+    if (!(condition)) [[unlikely]] {                                                               \
+      /* ignored because we are about to abort: a failed write to stderr changes nothing */        \
       static_cast<void>(std::fprintf(stderr, "%s:%d: bug: %s\n", __FILE__, __LINE__, #condition)); \
-      std::abort();                                                                           \
-    }                                                                                         \
+      std::abort();                                                                                \
+    }                                                                                              \
   } while (false)

@@ -8,12 +8,13 @@ namespace usage_ingest::limits {
 using namespace std::chrono_literals;
 
 // -- columns of the seed schema ---------------------------------------------------------------
-inline constexpr std::size_t kVarcharChars = 255;         // VARCHAR(255): model_id, litellm_request_id
-inline constexpr std::size_t kErrorMessageChars = 2000;   // ours: the column is TEXT; a traceback is not usage
+inline constexpr std::size_t kVarcharChars = 255;  // VARCHAR(255): model_id, litellm_request_id
+inline constexpr std::size_t kErrorMessageChars =
+    2000;  // ours: the column is TEXT; a traceback is not usage
 inline constexpr long long kCostMicrosEnd = 10'000'000'000;  // DECIMAL(10,6) holds < 10,000
 
 // -- events -----------------------------------------------------------------------------------
-inline constexpr std::size_t kRecordBytesMax = 8 << 20;          // default of events.record_bytes_max
+inline constexpr std::size_t kRecordBytesMax = 8 << 20;  // default of events.record_bytes_max
 inline constexpr std::size_t kDeadLetterPayloadBytesMax = 1 << 20;
 inline constexpr auto kEventAgeMax = std::chrono::years(10);
 inline constexpr auto kEventAheadMax = std::chrono::days(1);

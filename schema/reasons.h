@@ -19,7 +19,7 @@ enum class DeadLetterReason : unsigned char {
   kRejectedByDatabase,
 };
 inline constexpr std::array<std::string_view, 8> kDeadLetterReasonNames = {
-    "invalid_json",          "invalid_field", "invalid_number",   "value_out_of_range",
+    "invalid_json",           "invalid_field", "invalid_number",   "value_out_of_range",
     "timestamp_out_of_range", "unattributed",  "record_too_large", "rejected_by_database"};
 
 enum class SkipReason : unsigned char { kTombstone, kNullElement, kInternal, kNoUsage, kMasterKey };

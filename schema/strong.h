@@ -17,7 +17,8 @@ struct Strong {
   friend constexpr auto operator<=>(const Strong&, const Strong&) = default;
 };
 
-// A Kafka record's offset in its partition. `next_offset` everywhere means "the first not yet done".
+// A Kafka record's offset in its partition. `next_offset` everywhere means "the first not yet
+// done".
 using Offset = Strong<struct OffsetTag, std::int64_t>;
 using PartitionId = Strong<struct PartitionIdTag, std::int32_t>;
 // Microseconds since the Unix epoch, UTC. PostgreSQL's timestamptz has the same resolution.
