@@ -66,6 +66,17 @@ struct BatchReport {
   std::span<const std::int32_t> event_to_commit_ms;
 };
 
+// How far behind a partition is, as the consumer thread sees it (it hears of commits by its inbox).
+struct PartitionLag {
+  Offset high_watermark;  // as of the last fetch
+  Offset position;        // the next record to poll
+  Offset committed;       // next_offset in PostgreSQL
+  // Kafka timestamp of the oldest polled record at or above `committed`, give or take a poll; 0
+  // when everything polled is committed. What is not polled yet has no timestamp: the status board
+  // counts it from the moment that it saw high_watermark pass `committed`.
+  std::int64_t oldest_uncommitted_ms = 0;
+};
+
 enum class PostgresErrorClass : unsigned char { kTransient, kData, kFatal };
 enum class KafkaErrorClass : unsigned char { kTransient, kFatal };
 enum class PauseReason : unsigned char { kMemory, kPostgres };
@@ -82,9 +93,8 @@ class PipelineObserver {
   virtual void Rebalanced(std::span<const TopicPartition* const> assigned) = 0;
   virtual void OffsetGap(const TopicPartition& source, std::int64_t records) = 0;
   virtual void Paused(PauseReason reason, bool paused) = 0;
-  // High watermark and the offset that the consumer will read next, once a second a partition;
-  // `oldest_uncommitted_ms` is the Kafka timestamp of the oldest record not yet committed, 0 none.
-  virtual void Lag(const TopicPartition& source, Offset high_watermark, Offset next_offset) = 0;
+  // Once a second for each assigned partition.
+  virtual void Lag(const TopicPartition& source, const PartitionLag& lag) = 0;
 };
 
 }  // namespace usage_ingest::ingest
