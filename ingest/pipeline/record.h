@@ -3,8 +3,8 @@
 // partition that must stay in order with its records.
 //
 // Owner         whoever holds it; move-only. `release` gives the bytes back to where they came from
-//               (rd_kafka_message_destroy in production, nothing in the simulation), so the pipeline
-//               needs no Kafka header.
+//               (rd_kafka_message_destroy in production, nothing in the simulation), so the
+//               pipeline needs no Kafka header.
 // Units         timestamp_ms is Kafka's record timestamp, milliseconds since the epoch.
 // Source        rdkafka.h, rd_kafka_message_t: a message pins the fetch buffer that it lies in.
 #include <cstdint>
@@ -43,6 +43,7 @@ class Record {
     value = other.value;
     kind = other.kind;
     is_tombstone = other.is_tombstone;
+    is_import = other.is_import;
     handle_ = std::exchange(other.handle_, nullptr);
     release_ = std::exchange(other.release_, nullptr);
     return *this;
@@ -64,6 +65,7 @@ class Record {
   std::string_view value;
   Kind kind = Kind::kMessage;
   bool is_tombstone = false;  // a null value, which is not the same as an empty one
+  bool is_import = false;     // a line of a file: has no offset that could identify its event
 
  private:
   void Free() noexcept {

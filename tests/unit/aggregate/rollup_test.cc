@@ -82,7 +82,7 @@ TEST(RollupTest, SortsByKeyAndLosesNothing) {
   Rollup rollup;
   constexpr int kRows = 60'000;
   for (int i = 0; i < kRows; ++i) {
-    UsageRow row = Row(static_cast<std::uint8_t>(random() % 250),
+    UsageRow row = Row(static_cast<std::uint8_t>(1 + random() % 250),
                        kNowUs + static_cast<std::int64_t>(random() % 100) * kHourUs, 3);
     row.owner.subscription_id.bytes[0] = static_cast<std::uint8_t>(random() % 3);
     row.event.model_id = random() % 2 == 0 ? "a" : "b";

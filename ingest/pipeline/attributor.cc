@@ -1,0 +1,109 @@
+#include "ingest/pipeline/attributor.h"
+
+#include <algorithm>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "schema/check.h"
+
+namespace usage_ingest::ingest {
+namespace {
+
+AttributionQuestion QuestionOf(const UsageEvent& event) {
+  return {event.key_hash, event.user_id, event.team_id, event.model_id};
+}
+
+// The distinct questions of a batch that the cache cannot answer, and who asks them.
+struct Misses {
+  std::vector<AttributionQuestion> questions;
+  std::vector<QuestionHash> hashes;
+  std::unordered_map<std::uint64_t, std::size_t> index_of;  // by QuestionHash::low
+  std::vector<std::pair<std::size_t, std::size_t>> askers;  // (event, question)
+
+  void Ask(std::size_t event, const AttributionQuestion& question, const QuestionHash& hash) {
+    const auto [place, is_new] = index_of.try_emplace(hash.low ^ hash.high, questions.size());
+    if (is_new) {
+      questions.push_back(question);
+      hashes.push_back(hash);
+    }
+    askers.emplace_back(event, place->second);
+  }
+};
+
+}  // namespace
+
+Attributor::Attributor(std::size_t cache_entries_max, MakePayload make_payload)
+    : cache_(cache_entries_max), make_payload_(std::move(make_payload)) {}
+
+Task<Result<>> Attributor::Resolve(Batch& batch, BatchStore& store) {
+  Misses misses;
+  for (std::size_t i = 0; i < batch.events.size(); ++i) {
+    BatchEvent& event = batch.events[i];
+    if (event.state != BatchEvent::State::kPending) continue;
+    const AttributionQuestion question = QuestionOf(event.row.event);
+    const QuestionHash hash = HashQuestion(question);
+    if (const AttributionAnswer* answer = cache_.Find(hash)) {
+      Decide(batch, event, *answer);
+    } else {
+      misses.Ask(i, question, hash);
+    }
+  }
+  if (misses.questions.empty()) co_return Result<>{};
+
+  const auto answers = co_await store.Attribute(misses.questions);
+  if (!answers) co_return std::unexpected(answers.error());
+  USAGE_INGEST_CHECK(answers->size() == misses.questions.size());
+  for (std::size_t i = 0; i < answers->size(); ++i) cache_.Insert(misses.hashes[i], (*answers)[i]);
+  for (const auto& [event, question] : misses.askers) {
+    Decide(batch, batch.events[event], (*answers)[question]);
+  }
+  co_return Result<>{};
+}
+
+void Attributor::Decide(Batch& batch, BatchEvent& event, const AttributionAnswer& answer) {
+  if (answer.owner) {
+    event.row.owner = *answer.owner;
+    event.state = BatchEvent::State::kRow;
+    return;
+  }
+  if (event.row.event.is_master_key) {
+    event.state = BatchEvent::State::kSkipped;
+    batch.CountSkip(event.partition, SkipReason::kMasterKey);
+  } else if (!event.row.event.has_usage()) {
+    event.state = BatchEvent::State::kSkipped;
+    batch.CountSkip(event.partition, SkipReason::kNoUsage);
+  } else {
+    Reject(batch, event, DeadLetterReason::kUnattributed, answer.missing);
+  }
+}
+
+void Attributor::Reject(Batch& batch, BatchEvent& event, DeadLetterReason reason,
+                        std::string_view detail) {
+  const Record& record = batch.records[event.record];
+  const UsageEvent& usage = event.row.event;
+  event.state = BatchEvent::State::kDeadLetter;
+  DeadLetter letter;
+  letter.source = batch.partitions[event.partition].source;
+  letter.record_offset = record.offset;
+  letter.event_index = event.event_index;
+  letter.reason = reason;
+  letter.detail = batch.arena.Copy(detail);
+  letter.key_hash = usage.key_hash;
+  letter.event_id = usage.litellm_request_id;
+  letter.event_time = usage.created_at;
+  letter.payload = batch.arena.Copy(make_payload_(record.value, event.event_index));
+  batch.AddDeadLetter(event.partition, letter);
+}
+
+void Attributor::ForgetSubscriptions(Batch& batch, std::span<const Uuid> gone) {
+  cache_.Expire();
+  for (BatchEvent& event : batch.events) {
+    if (event.state == BatchEvent::State::kRow &&
+        std::binary_search(gone.begin(), gone.end(), event.row.owner.subscription_id)) {
+      event.state = BatchEvent::State::kPending;
+    }
+  }
+}
+
+}  // namespace usage_ingest::ingest

@@ -1,0 +1,82 @@
+#pragma once
+// Batch: what one transaction will write, from the first decoded record to the COMMIT.
+//
+// It keeps everything that a retry needs: the decoded events, the records they came from (a dead
+// letter wants the payload), and how far each partition moves. A batch is filled by the assembler,
+// written by the writer, then cleared and filled again; its buffers stay.
+//
+// Owner         the lane: the assembler until it is handed over, then the writer.
+// Limit         the assembler stops at BatchLimits.
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ingest/pipeline/observer.h"
+#include "ingest/pipeline/record.h"
+#include "schema/arena.h"
+#include "schema/usage_event.h"
+
+namespace usage_ingest::ingest {
+
+// How far one partition moves in this transaction, and what became of its events.
+struct PartitionMove {
+  const TopicPartition* source = nullptr;
+  Epoch epoch;
+  Offset expected;     // what the offsets row must hold now
+  Offset next_offset;  // what it will hold
+  std::int64_t last_timestamp_ms = 0;
+  std::int64_t last_value_hash = 0;
+  Outcomes outcomes;
+};
+
+// An event on its way to becoming a row, a duplicate, a skip or a dead letter.
+struct BatchEvent {
+  enum class State : unsigned char { kPending, kRow, kDuplicate, kDeadLetter, kSkipped };
+  UsageRow row;
+  std::uint32_t record = 0;       // index into Batch::records
+  std::uint32_t event_index = 0;  // within its record
+  std::uint32_t partition = 0;    // index into Batch::partitions
+  State state = State::kPending;
+};
+
+// What usage_ingest.dead_letters will hold; texts live in the batch's arena.
+struct DeadLetter {
+  const TopicPartition* source = nullptr;
+  Offset record_offset;
+  std::uint32_t event_index = 0;
+  DeadLetterReason reason{};
+  std::string_view detail;
+  std::string_view key_hash;
+  std::string_view event_id;
+  EventTimeUs event_time;  // 0 when unknown
+  std::string_view payload;
+};
+
+class Batch {
+ public:
+  Batch() = default;
+  Batch(const Batch&) = delete;
+  Batch& operator=(const Batch&) = delete;
+
+  Arena arena;
+  std::vector<Record> records;
+  std::vector<PartitionMove> partitions;  // all of one epoch
+  std::vector<BatchEvent> events;
+  std::vector<DeadLetter> dead_letters;  // decided while decoding; attribution adds its own
+  std::array<std::int64_t, kDeadLetterReasonNames.size()> dead_letter_counts{};
+  std::array<std::int64_t, kSkipReasonNames.size()> skip_counts{};
+  std::size_t bytes = 0;  // of the records held
+  std::chrono::nanoseconds decode_time{};
+
+  [[nodiscard]] bool empty() const { return partitions.empty(); }
+  // Counts a dead letter for its partition and reason.
+  void AddDeadLetter(std::uint32_t partition, const DeadLetter& letter);
+  void CountSkip(std::uint32_t partition, SkipReason reason);
+  void Clear() noexcept;
+};
+
+}  // namespace usage_ingest::ingest

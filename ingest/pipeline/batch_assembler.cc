@@ -1,0 +1,127 @@
+#include "ingest/pipeline/batch_assembler.h"
+
+#include <xxhash.h>
+
+#include <utility>
+
+namespace usage_ingest::ingest {
+
+BatchAssembler::BatchAssembler(DecoderOptions options, Clock& clock,
+                               const std::atomic<std::uint64_t>& current_epoch)
+    : decoder_(std::move(options)), clock_(clock), current_epoch_(current_epoch) {}
+
+bool BatchAssembler::IsStale(Epoch epoch) const {
+  // acquire: pairs with the consumer's release when it gives a partition up; what it gave up before
+  // must not be written after we have seen the new epoch.
+  return epoch <= abandoned_ || epoch.value < current_epoch_.load(std::memory_order_acquire);
+}
+
+bool BatchAssembler::IsStale(const Batch& batch) const {
+  return !batch.empty() && IsStale(batch.partitions.front().epoch);
+}
+
+void BatchAssembler::Abandon(Epoch epoch) {
+  if (abandoned_ < epoch) abandoned_ = epoch;
+}
+
+void BatchAssembler::Add(Batch& batch, Record record) {
+  if (IsStale(record.epoch)) return;
+  // What was decoded under an older assignment is read again under this one.
+  if (!batch.empty() && batch.partitions.front().epoch != record.epoch) batch.Clear();
+  if (record.kind == Record::Kind::kStart) {
+    positions_[record.source] = {record.epoch, record.offset, record.offset};
+    return;
+  }
+  const auto found = positions_.find(record.source);
+  if (found == positions_.end() || found->second.epoch != record.epoch) return;
+  Position& position = found->second;
+  if (record.kind == Record::Kind::kGap) {
+    const std::uint32_t partition = MoveOf(batch, record, position);
+    batch.partitions[partition].outcomes.gap_records += record.gap_records;
+    batch.partitions[partition].next_offset = record.offset;
+    position.stored = position.read = record.offset;
+    return;
+  }
+  // Below what was seen: read a second time, counted the first time.
+  if (record.offset < position.read) return;
+  const std::uint32_t partition = MoveOf(batch, record, position);
+  position.stored = position.read = Offset{record.offset.value + 1};
+  Decode(batch, std::move(record), partition);
+}
+
+std::uint32_t BatchAssembler::MoveOf(Batch& batch, const Record& record,
+                                     const Position& position) const {
+  // Newest first: records come in runs of one partition.
+  for (std::size_t i = batch.partitions.size(); i-- > 0;) {
+    if (batch.partitions[i].source == record.source) return static_cast<std::uint32_t>(i);
+  }
+  PartitionMove move;
+  move.source = record.source;
+  move.epoch = record.epoch;
+  move.expected = position.stored;
+  move.next_offset = position.stored;
+  batch.partitions.push_back(move);
+  return static_cast<std::uint32_t>(batch.partitions.size() - 1);
+}
+
+void BatchAssembler::Decode(Batch& batch, Record record, std::uint32_t partition) {
+  PartitionMove& move = batch.partitions[partition];
+  move.next_offset = Offset{record.offset.value + 1};
+  move.last_timestamp_ms = record.timestamp_ms;
+  ++move.outcomes.records;
+
+  RecordOrigin origin;
+  origin.source = record.source;
+  origin.offset = record.offset;
+  origin.now = clock_.WallNow();
+  origin.is_import = record.is_import;
+  batch.bytes += record.bytes();
+  batch.records.push_back(std::move(record));
+  batch_ = &batch;
+  partition_ = partition;
+  decoder_.Decode(origin, batch.records.back().value, batch.arena, *this);
+}
+
+void BatchAssembler::Seal(Batch& batch) const {
+  for (PartitionMove& move : batch.partitions) {
+    for (std::size_t i = batch.records.size(); i-- > 0;) {
+      const Record& record = batch.records[i];
+      if (record.source != move.source) continue;
+      move.last_value_hash =
+          static_cast<std::int64_t>(XXH3_64bits(record.value.data(), record.value.size()));
+      break;
+    }
+  }
+}
+
+void BatchAssembler::OnEvent(std::uint32_t index, const UsageEvent& event) {
+  ++batch_->partitions[partition_].outcomes.events;
+  BatchEvent& added = batch_->events.emplace_back();
+  added.row.event = event;
+  added.record = static_cast<std::uint32_t>(batch_->records.size() - 1);
+  added.event_index = index;
+  added.partition = partition_;
+}
+
+void BatchAssembler::OnSkip(std::uint32_t, SkipReason reason) {
+  ++batch_->partitions[partition_].outcomes.events;
+  batch_->CountSkip(partition_, reason);
+}
+
+void BatchAssembler::OnReject(std::uint32_t index, const Rejection& rejection) {
+  ++batch_->partitions[partition_].outcomes.events;
+  const Record& record = batch_->records.back();
+  DeadLetter letter;
+  letter.source = record.source;
+  letter.record_offset = record.offset;
+  letter.event_index = index;
+  letter.reason = rejection.reason;
+  letter.detail = rejection.detail;
+  letter.key_hash = rejection.key_hash;
+  letter.event_id = rejection.event_id;
+  letter.event_time = rejection.event_time;
+  letter.payload = batch_->arena.Copy(decoder_.DeadLetterPayload(record.value, index));
+  batch_->AddDeadLetter(partition_, letter);
+}
+
+}  // namespace usage_ingest::ingest

@@ -1,0 +1,87 @@
+#pragma once
+// BatchStore: what a lane asks of PostgreSQL, one method for each step of the transaction.
+//
+// The steps and their order are the contract of ARCHITECTURE.md ("The transaction of a batch"); the
+// writer drives them, so a simulation that implements this interface meets the real order and can
+// fail or die between any two steps.
+//
+// Owner         one lane: one session of the database.
+// Errors        every step: kUnavailable, kConflict, kFatal as schema/error.h says. After any error
+//               the transaction is over and the writer calls Reset() before it starts again; a step
+//               with more to say names it below.
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "aggregate/rollup.h"
+#include "ingest/pipeline/batch.h"
+#include "ingest/pipeline/task.h"
+#include "schema/error.h"
+
+namespace usage_ingest::ingest {
+
+// Whose usage is it? Texts as the event has them; empty means absent.
+struct AttributionQuestion {
+  std::string_view key_hash;
+  std::string_view user_id;
+  std::string_view team_id;
+  std::string_view model_id;
+};
+struct AttributionAnswer {
+  std::optional<Attribution> owner;  // nullopt: no subscription
+  std::string_view missing;          // "key", "user", "subscription"; static text
+};
+
+// Distinct ids that the rows refer to, sorted.
+struct Parents {
+  std::vector<Uuid> subscriptions;
+  std::vector<Uuid> api_keys;
+  std::vector<Uuid> teams;
+};
+
+struct CopyFailure {
+  std::optional<std::size_t> row;  // index into the rows given, when the server said which
+};
+
+class BatchStore {
+ public:
+  virtual ~BatchStore() = default;
+
+  // A new session; the old one, if any, is closed. Fails with kFatal only for what waiting cannot
+  // mend (a password, a missing table, a trigger that would count twice).
+  virtual Task<Result<>> Connect() = 0;
+  [[nodiscard]] virtual bool connected() const = 0;
+  // Ends an open transaction; closes the session when that cannot be done.
+  virtual Task<> Reset() = 0;
+
+  // What the offsets rows hold; nullopt for one that is not there. Outside a transaction.
+  virtual Task<Result<std::vector<std::optional<Offset>>>> ReadOffsets(
+      std::span<const PartitionMove> moves) = 0;
+  // Answers in the order of the questions. Outside a transaction.
+  virtual Task<Result<std::vector<AttributionAnswer>>> Attribute(
+      std::span<const AttributionQuestion> questions) = 0;
+  // Makes the partition of the month that holds `month_start`. Outside a transaction.
+  virtual Task<Result<>> EnsurePartition(EventTimeUs month_start) = 0;
+
+  // BEGIN, the compare-and-set of the offsets, the parents' locks. Returns the parents that are
+  // gone. kFenced: an offsets row did not hold what was expected.
+  virtual Task<Result<Parents>> Begin(std::span<const PartitionMove> moves,
+                                      const Parents& parents) = 0;
+  // Binary COPY into usage_logs. Returns the rows that the server counted.
+  // kDuplicateRow, kMissingPartition; kBadRecord: failure() says which row, if known.
+  virtual Task<Result<std::int64_t>> CopyRows(std::span<const UsageRow* const> rows) = 0;
+  // The same through a temporary table with ON CONFLICT DO NOTHING: the ids really inserted,
+  // sorted.
+  virtual Task<Result<std::vector<Uuid>>> StageRows(std::span<const UsageRow* const> rows) = 0;
+  [[nodiscard]] virtual CopyFailure failure() const = 0;
+  // Summaries, quotas with their suspensions, dead letters, the partitions' counters.
+  // Returns how many subscriptions became suspended.
+  virtual Task<Result<std::int64_t>> Apply(const aggregate::Deltas& deltas, const Batch& batch) = 0;
+  // kIndeterminate: the reply was lost; only the offsets row knows.
+  virtual Task<Result<>> Commit() = 0;
+};
+
+}  // namespace usage_ingest::ingest

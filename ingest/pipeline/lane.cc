@@ -1,0 +1,203 @@
+#include "ingest/pipeline/lane.h"
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <utility>
+#include <vector>
+
+namespace usage_ingest::ingest {
+namespace {
+
+// Records decoded before the sockets get a turn: some 100 us, well below a round trip's worth.
+constexpr std::size_t kChunkRecords = 64;
+constexpr auto kFarAway = std::chrono::hours(1);
+
+}  // namespace
+
+Lane::Lane(LaneOptions options, LaneQueue::Consumer queue, LaneLinks links, Runtime runtime)
+    : options_(std::move(options)),
+      queue_(std::move(queue)),
+      links_(links),
+      runtime_(runtime),
+      assembler_(options_.decoder, runtime.clock, links.current_epoch),
+      attributor_(options_.attribution_entries_max,
+                  [this](std::string_view value, std::uint32_t index) {
+                    return assembler_.DeadLetterPayload(value, index);
+                  }),
+      writer_(options_.writer, links.store, attributor_, links.observer, runtime),
+      assemble_(runtime),
+      write_(runtime) {}
+
+void Lane::Wake() {
+  boost::asio::post(runtime_.executor, [this] { assemble_.Notify(); });
+}
+
+void Lane::Stop() {
+  boost::asio::post(runtime_.executor, [this] {
+    stopping_ = true;
+    writer_.Stop();
+    assemble_.Notify();
+    write_.Notify();
+  });
+}
+
+void Lane::Finish() {
+  boost::asio::post(runtime_.executor, [this] {
+    finishing_ = true;
+    assemble_.Notify();
+  });
+}
+
+void Lane::ExpireAttribution() {
+  boost::asio::post(runtime_.executor, [this] { attributor_.Expire(); });
+}
+
+Task<Result<>> Lane::Run() {
+  boost::asio::co_spawn(runtime_.executor, Assemble(), boost::asio::detached);
+  const Result<> written = co_await Write();
+  stopping_ = true;
+  assemble_.Notify();
+  while (!assembled_) co_await write_.WaitUntil(runtime_.clock.Now() + kFarAway);
+  co_return written;
+}
+
+Task<> Lane::Assemble() {
+  while (!stopping_) {
+    HandOverWhenDue();
+    if (IsFull()) {
+      co_await assemble_.WaitUntil(runtime_.clock.Now() + kFarAway);
+      continue;
+    }
+    const std::size_t before = queue_popped_;
+    DecodeSome();
+    if (queue_popped_ != before) {
+      co_await Yield(runtime_);
+      continue;
+    }
+    if (finishing_ && !drained_) {
+      drained_ = true;
+      HandOverWhenDue();
+      write_.Notify();
+    }
+    idle_.store(building_->empty() && writing_ == nullptr, std::memory_order_relaxed);
+    if (queue_.PrepareSleep()) co_await assemble_.WaitUntil(NextDeadline());
+  }
+  assembled_ = true;
+  write_.Notify();
+}
+
+void Lane::DecodeSome() {
+  std::array<Record, kChunkRecords> chunk;
+  const std::size_t count = queue_.Pop(chunk);
+  if (count == 0) return;
+  queue_popped_ += count;
+  drained_ = false;
+  idle_.store(false, std::memory_order_relaxed);
+  const TimePoint begin = runtime_.clock.Now();
+  if (building_->empty()) building_since_ = begin;
+  for (std::size_t i = 0; i < count; ++i) assembler_.Add(*building_, std::move(chunk[i]));
+  building_->decode_time += runtime_.clock.Now() - begin;
+  progress_.fetch_add(1, std::memory_order_relaxed);
+}
+
+bool Lane::IsDue() const {
+  if (building_->empty()) return false;
+  return building_->events.size() >= options_.rows_max || building_->bytes >= options_.bytes_max ||
+         drained_ || runtime_.clock.Now() >= building_since_ + options_.linger;
+}
+
+bool Lane::IsFull() const {
+  return building_->events.size() >= options_.transaction_rows_max ||
+         building_->bytes >= options_.transaction_bytes_max;
+}
+
+TimePoint Lane::NextDeadline() const {
+  const TimePoint now = runtime_.clock.Now();
+  if (building_->empty() || writing_ != nullptr) return now + kFarAway;
+  return building_since_ + options_.linger;
+}
+
+void Lane::HandOverWhenDue() {
+  if (writing_ != nullptr || !IsDue()) return;
+  assembler_.Seal(*building_);
+  writing_ = building_;
+  building_ = building_ == &batches_[0] ? &batches_[1] : &batches_[0];
+  write_.Notify();
+}
+
+Task<Result<>> Lane::Write() {
+  for (;;) {
+    if (writing_ == nullptr) {
+      if (stopping_ || (drained_ && building_->empty())) co_return Result<>{};
+      co_await write_.WaitUntil(runtime_.clock.Now() + kFarAway);
+      continue;
+    }
+    const Result<> written = co_await WriteOne(*writing_);
+    if (!written) co_return written;
+    writing_->Clear();
+    writing_ = nullptr;
+    progress_.fetch_add(1, std::memory_order_relaxed);
+    HandOverWhenDue();
+    assemble_.Notify();
+  }
+}
+
+// Nothing: the batch is done with, in PostgreSQL or somebody else's. An error ends the lane.
+Task<Result<>> Lane::WriteOne(Batch& batch) {
+  if (assembler_.IsStale(batch)) co_return Result<>{};
+  const auto result = co_await writer_.Write(batch);
+  if (result) {
+    Report(batch, *result);
+    Acknowledge(batch);
+    co_return Result<>{};
+  }
+  const Error& error = result.error();
+  if (error.code == ErrorCode::kFenced) {
+    const Epoch epoch = batch.partitions.front().epoch;
+    assembler_.Abandon(epoch);
+    building_->Clear();
+    links_.observer.Fenced(error.context);
+    links_.inbox.Push(PositionsLost{epoch, error.context});
+    co_return Result<>{};
+  }
+  if (error.code == ErrorCode::kShuttingDown) co_return Result<>{};
+  co_return std::unexpected(error);
+}
+
+void Lane::Acknowledge(const Batch& batch) {
+  for (const PartitionMove& move : batch.partitions) {
+    links_.inbox.Push(Committed{move.source, move.epoch, move.next_offset});
+  }
+}
+
+void Lane::Report(const Batch& batch, const WriteResult& result) {
+  std::vector<PartitionProgress> progress;
+  progress.reserve(batch.partitions.size());
+  for (const PartitionMove& move : batch.partitions) {
+    progress.push_back({move.source, move.next_offset, move.last_timestamp_ms, move.outcomes});
+  }
+  const std::int64_t now_ms = runtime_.clock.WallNow().value / 1000;
+  std::vector<std::int32_t> ages_ms;
+  ages_ms.reserve(batch.records.size());
+  for (const Record& record : batch.records) {
+    ages_ms.push_back(static_cast<std::int32_t>(
+        std::clamp<std::int64_t>(now_ms - record.timestamp_ms, 0, 1'000'000'000)));
+  }
+  BatchReport report;
+  report.partitions = progress;
+  report.phase_time = result.phase_time;
+  report.phase_time[static_cast<std::size_t>(Phase::kDecode)] = batch.decode_time;
+  report.rows = static_cast<std::size_t>(result.outcomes.inserted);
+  report.bytes = batch.bytes;
+  report.dead_letters = batch.dead_letter_counts;
+  report.skipped = batch.skip_counts;
+  report.suspended = result.suspended;
+  report.staged = result.staged;
+  report.event_to_commit_ms = ages_ms;
+  links_.observer.BatchCommitted(options_.index, report);
+}
+
+}  // namespace usage_ingest::ingest

@@ -1,0 +1,102 @@
+#pragma once
+// Lane: one thread's share of the stream, from its queue to PostgreSQL.
+//
+// Two coroutines on one thread: while the writer waits for PostgreSQL, the assembler decodes the
+// next batch. A batch goes to the writer when it is full or has lingered; while the writer is busy
+// the batch grows on, up to the transaction's bound, because larger transactions update each
+// summary and each subscription less often (bench/README.md has the figures).
+//
+// Owner         its thread, which runs the executor given. Any thread: Wake, Stop, Finish,
+//               ExpireAttribution (they post).
+// Limit         two batches of at most transaction_bytes_max each.
+// Errors        Run returns kFatal when nothing but a person can mend it, else ends by Stop/Finish.
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+
+#include "ingest/pipeline/attributor.h"
+#include "ingest/pipeline/batch.h"
+#include "ingest/pipeline/batch_assembler.h"
+#include "ingest/pipeline/batch_writer.h"
+#include "ingest/pipeline/consumer_inbox.h"
+#include "ingest/pipeline/lane_queue.h"
+#include "ingest/pipeline/observer.h"
+#include "ingest/pipeline/runtime.h"
+
+namespace usage_ingest::ingest {
+
+struct LaneOptions {
+  std::size_t index = 0;
+  DecoderOptions decoder;
+  std::size_t rows_max = 10'000;              // hands over when the writer is free
+  std::size_t bytes_max = 32 << 20;           // likewise
+  std::size_t transaction_rows_max = 40'000;  // stops decoding when the writer is not
+  std::size_t transaction_bytes_max = 48 << 20;
+  std::chrono::milliseconds linger{250};
+  std::size_t attribution_entries_max = 1 << 18;
+  BatchWriterOptions writer;
+};
+
+// What a lane shares with the rest of the process.
+struct LaneLinks {
+  BatchStore& store;
+  PipelineObserver& observer;
+  ConsumerInbox& inbox;
+  const std::atomic<std::uint64_t>& current_epoch;
+};
+
+class Lane {
+ public:
+  Lane(LaneOptions options, LaneQueue::Consumer queue, LaneLinks links, Runtime runtime);
+
+  Task<Result<>> Run();
+
+  void Wake();               // the queue has something
+  void Stop();               // finish the running transaction, drop the rest: it is in Kafka
+  void Finish();             // end when everything in the queue is written (replay, import)
+  void ExpireAttribution();  // the references changed
+
+  // Any thread: counts transactions and chunks of decoding; the watchdog asks whether it moves.
+  [[nodiscard]] std::uint64_t progress() const noexcept {
+    return progress_.load(std::memory_order_relaxed);
+  }
+  // Any thread: nothing queued, nothing in a batch.
+  [[nodiscard]] bool idle() const noexcept { return idle_.load(std::memory_order_relaxed); }
+
+ private:
+  Task<> Assemble();
+  Task<Result<>> Write();
+  Task<Result<>> WriteOne(Batch& batch);
+  void DecodeSome();
+  void HandOverWhenDue();
+  void Report(const Batch& batch, const WriteResult& result);
+  void Acknowledge(const Batch& batch);
+  [[nodiscard]] bool IsDue() const;
+  [[nodiscard]] bool IsFull() const;
+  [[nodiscard]] TimePoint NextDeadline() const;
+
+  LaneOptions options_;
+  LaneQueue::Consumer queue_;
+  LaneLinks links_;
+  Runtime runtime_;
+  BatchAssembler assembler_;
+  Attributor attributor_;
+  BatchWriter writer_;
+
+  Batch batches_[2];
+  Batch* building_ = &batches_[0];
+  Batch* writing_ = nullptr;  // null: the writer is free
+  TimePoint building_since_;
+  Wakeup assemble_;
+  Wakeup write_;
+  bool stopping_ = false;
+  bool finishing_ = false;
+  bool drained_ = false;          // finishing, and the queue was seen empty
+  bool assembled_ = false;        // Assemble() has ended
+  std::size_t queue_popped_ = 0;  // records taken, ever
+  std::atomic<std::uint64_t> progress_{0};
+  std::atomic<bool> idle_{true};
+};
+
+}  // namespace usage_ingest::ingest
