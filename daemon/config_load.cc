@@ -1,0 +1,163 @@
+#include "daemon/config_load.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <map>
+#include <sstream>
+#include <system_error>
+
+#include "daemon/config_environment.h"
+#include "daemon/config_keys.h"
+#include "daemon/config_relations.h"
+#include "daemon/suggest.h"
+#include "daemon/user_error.h"
+
+namespace usage_ingest::daemon {
+namespace {
+
+std::string JoinPath(const std::vector<std::string>& path) {
+  return fmt::format("{}", fmt::join(path, "."));
+}
+
+class Loader {
+ public:
+  Loader(LoadedConfig& loaded) : loaded_(loaded) {}
+
+  void ApplyFile(const ConfigText& file) {
+    for (const ConfigEntry& entry : ParseConfigText(file.text, file.name, loaded_.problems)) {
+      ApplyEntry(entry);
+    }
+  }
+
+  void ApplyEnvironment(const Environment& environment) {
+    for (const EnvironmentSetting& setting : ReadEnvironment(environment, loaded_)) {
+      const std::string where = "environment variable " + setting.variable;
+      if (setting.key != nullptr) {
+        Apply(*setting.key, {setting.text, true}, where);
+      } else {
+        ApplyProperty(setting.property, {setting.text, true}, where);
+      }
+    }
+  }
+
+  [[nodiscard]] const std::map<std::string, std::string>& seen() const { return seen_; }
+
+ private:
+  void ApplyEntry(const ConfigEntry& entry) {
+    if (entry.path.size() > 2 && entry.path[0] == "kafka" && entry.path[1] == "properties") {
+      const std::vector<std::string> rest(entry.path.begin() + 2, entry.path.end());
+      ApplyProperty(JoinPath(rest), entry.value, entry.where);
+      return;
+    }
+    const std::string path = JoinPath(entry.path);
+    const auto& keys = ConfigKeys();
+    const auto key = std::ranges::find(keys, path, &ConfigKey::path);
+    if (key != keys.end()) {
+      Apply(*key, entry.value, entry.where);
+    } else if (!IsEmptySection(entry)) {
+      loaded_.problems.push_back({entry.where, "unknown key " + path, FixUnknown(entry)});
+    }
+  }
+
+  // `[batch]` with nothing below it is no mistake.
+  static bool IsEmptySection(const ConfigEntry& entry) {
+    const auto* other = std::get_if<ConfigValue::Other>(&entry.value.value);
+    if (other == nullptr || other->type_name != "table") return false;
+    const std::string path = JoinPath(entry.path);
+    return path == kPropertiesSection ||
+           std::ranges::any_of(ConfigKeys(), [&](const auto& key) { return key.section == path; });
+  }
+
+  static std::string FixUnknown(const ConfigEntry& entry) {
+    std::vector<std::string> paths;
+    for (const ConfigKey& key : ConfigKeys()) paths.push_back(key.path());
+    for (const ConfigKey& key : ConfigKeys()) {
+      if (key.name == entry.path.back()) return fmt::format("did you mean {}?", key.path());
+    }
+    if (const auto near = Suggest(JoinPath(entry.path), paths)) {
+      return fmt::format("did you mean {}?", *near);
+    }
+    return "remove it; docs/configuration.md lists every key";
+  }
+
+  void Apply(const ConfigKey& key, const ConfigValue& value, const std::string& where) {
+    if (auto complaint = key.set(loaded_.config, value)) {
+      Report(key.path(), *complaint, where);
+    }
+    seen_.insert_or_assign(key.path(), where);
+  }
+
+  void ApplyProperty(const std::string& name, const ConfigValue& value, const std::string& where) {
+    if (auto complaint = SetKafkaProperty(loaded_.config, name, value)) {
+      Report(fmt::format("{}.{}", kPropertiesSection, name), *complaint, where);
+    }
+  }
+
+  void Report(const std::string& path, const Complaint& complaint, const std::string& where) {
+    loaded_.problems.push_back({where, fmt::format("{} {}", path, complaint.what), complaint.fix});
+  }
+
+  LoadedConfig& loaded_;
+  std::map<std::string, std::string> seen_;  // key -> where it was set last
+};
+
+void RequireKey(std::string_view path, std::string_view example, const std::string& where,
+                const Loader& loader, ConfigProblems& problems) {
+  if (loader.seen().contains(std::string(path))) return;
+  const std::size_t dot = path.find('.');
+  problems.push_back(
+      {where, fmt::format("{} is missing", path),
+       fmt::format(
+           "add {} = {} under [{}], or set {}", path.substr(dot + 1), example, path.substr(0, dot),
+           EnvironmentName(std::string(path.substr(0, dot)), std::string(path.substr(dot + 1))))});
+}
+
+}  // namespace
+
+LoadedConfig LoadConfig(const std::optional<ConfigText>& file, const Environment& environment,
+                        ConfigNeeds needs) {
+  LoadedConfig loaded;
+  Loader loader(loaded);
+  if (file) loader.ApplyFile(*file);
+  loader.ApplyEnvironment(environment);
+  const std::string where = file ? file->name : "no configuration file, environment only";
+  if (needs.kafka) {
+    RequireKey("kafka.brokers", "\"kafka-1:9092\"", where, loader, loaded.problems);
+  }
+  if (needs.postgres) {
+    RequireKey("postgres.conninfo", "\"host=db dbname=litemaas user=usage_ingest\"", where, loader,
+               loaded.problems);
+  }
+  CheckRelations(loaded.config, loader.seen(), where, loaded.problems);
+  return loaded;
+}
+
+ConfigText ReadConfigFile(const std::filesystem::path& path) {
+  std::error_code error;
+  std::ifstream file(path, std::ios::binary);
+  const int open_errno = errno;
+  if (!file || std::filesystem::is_directory(path, error)) {
+    const bool denied = open_errno == EACCES;
+    throw UserError(denied ? ExitCode::kPermission : ExitCode::kNoInput,
+                    {fmt::format("cannot read the configuration file: {}",
+                                 file ? "it is a directory" : std::strerror(open_errno)),
+                     path.string(),
+                     denied ? "let the daemon's user read it, or run as that user"
+                            : "name another one by --config FILE"});
+  }
+  ConfigText text{{}, path.string()};
+  text.text.resize(kConfigFileBytesMax + 1);
+  file.read(text.text.data(), static_cast<std::streamsize>(text.text.size()));
+  text.text.resize(static_cast<std::size_t>(file.gcount()));
+  if (text.text.size() > kConfigFileBytesMax) {
+    throw UserError(ExitCode::kConfig, {"the configuration file is larger than 1 MiB",
+                                        path.string(), "name the right file by --config FILE"});
+  }
+  return text;
+}
+
+}  // namespace usage_ingest::daemon

@@ -1,0 +1,45 @@
+#pragma once
+// LoadConfig: file, then environment, then what is missing or does not fit together.
+//
+// Every problem is found in one go: an operator who mends one line at a time restarts a service ten
+// times.
+//
+// Errors        never thrown; LoadedConfig::problems. `config` is usable only when there are none.
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "daemon/config.h"
+#include "daemon/config_problem.h"
+
+namespace usage_ingest::daemon {
+
+using Environment = std::vector<std::pair<std::string, std::string>>;
+[[nodiscard]] Environment ProcessEnvironment();
+
+// What a verb cannot work without; a migration needs no broker.
+struct ConfigNeeds {
+  bool kafka = true;
+  bool postgres = true;
+};
+
+struct ConfigText {
+  std::string text;
+  std::string name;  // the file's path, for "where"
+};
+
+struct LoadedConfig {
+  Config config;
+  ConfigProblems problems;
+  std::vector<std::string> warnings;
+};
+
+[[nodiscard]] LoadedConfig LoadConfig(const std::optional<ConfigText>& file,
+                                      const Environment& environment, ConfigNeeds needs = {});
+
+// Throws UserError (user_error.h): 66 when there is no such file, 77 when it may not be read.
+[[nodiscard]] ConfigText ReadConfigFile(const std::filesystem::path& path);
+
+}  // namespace usage_ingest::daemon

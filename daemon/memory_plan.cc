@@ -1,0 +1,34 @@
+#include "daemon/memory_plan.h"
+
+#include <algorithm>
+
+#include "schema/check.h"
+
+namespace usage_ingest::daemon {
+namespace {
+
+std::size_t BatchesBytes(const MemoryShape& shape) {
+  return kBatchCopies * shape.writers * shape.batch_bytes_max;
+}
+
+// Prefetch must be able to hold a record of the largest size, and a queue too.
+std::size_t FlowBytesNeeded(const MemoryShape& shape) {
+  return std::max(kFlowBytesMin, 2 * (shape.writers + 1) * shape.record_bytes_max);
+}
+
+}  // namespace
+
+std::size_t BudgetNeeded(const MemoryShape& shape) {
+  return kFixedBytes + BatchesBytes(shape) + FlowBytesNeeded(shape);
+}
+
+MemoryPlan PlanMemory(const MemoryShape& shape) {
+  USAGE_INGEST_CHECK(shape.budget_bytes >= BudgetNeeded(shape));
+  const std::size_t batches = BatchesBytes(shape);
+  const std::size_t flow = shape.budget_bytes - kFixedBytes - batches;
+  return {.batches_bytes = batches,
+          .lane_queue_bytes = flow / 2 / shape.writers,
+          .prefetch_bytes = flow / 2};
+}
+
+}  // namespace usage_ingest::daemon

@@ -1,0 +1,39 @@
+#pragma once
+// MemoryPlan: how memory.budget is shared out (INV-6).
+//
+// The budget is one number for an operator; the queue between the threads, librdkafka's prefetch
+// and the batches in flight each get a part that is enforced where it is used, so their sum cannot
+// pass it whatever the load.
+//
+// Units         bytes.
+// Source        the shares were measured: ARCHITECTURE.md, "Cost sketch".
+#include <cstddef>
+
+namespace usage_ingest::daemon {
+
+// Code, allocator, attribution cache, recent ids, metrics: what does not grow with the load.
+inline constexpr std::size_t kFixedBytes = std::size_t{64} << 20;
+// A lane holds the batch that PostgreSQL works on, the one being decoded, and their encoded form.
+inline constexpr std::size_t kBatchCopies = 3;
+// Less than this for queues and prefetch, and the lanes starve.
+inline constexpr std::size_t kFlowBytesMin = std::size_t{32} << 20;
+
+struct MemoryShape {
+  std::size_t budget_bytes;
+  std::size_t writers;
+  std::size_t batch_bytes_max;
+  std::size_t record_bytes_max;
+};
+
+struct MemoryPlan {
+  std::size_t batches_bytes = 0;     // all lanes together
+  std::size_t lane_queue_bytes = 0;  // of one lane
+  std::size_t prefetch_bytes = 0;    // librdkafka, decompressed
+};
+
+// The smallest budget that such a shape fits into.
+[[nodiscard]] std::size_t BudgetNeeded(const MemoryShape& shape);
+// REQUIRES: shape.budget_bytes >= BudgetNeeded(shape), which config checks.
+[[nodiscard]] MemoryPlan PlanMemory(const MemoryShape& shape);
+
+}  // namespace usage_ingest::daemon
