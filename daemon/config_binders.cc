@@ -112,8 +112,8 @@ DurationSetter DurationIn(DurationRange range) {
     const auto* text = std::get_if<std::string>(&value.value);
     const auto duration = text != nullptr ? ParseDuration(*text) : std::nullopt;
     if (!duration) {
-      return WrongType(value, "a duration: a number and ms, s, m, h or d, in quotes",
-                       fmt::format("\"{}\"", FormatDuration(range.min)));
+      return WrongType(value, "a duration",
+                       R"("30s": a whole number and ms, s, m, h or d, in quotes)");
     }
     if (*duration < range.min || *duration > range.max) {
       return Complaint{"is out of range",
@@ -132,8 +132,7 @@ SizeSetter SizeIn(SizeRange range) {
     const auto* number = std::get_if<std::int64_t>(&value.value);
     if (number != nullptr && *number >= 0) size = static_cast<std::size_t>(*number);
     if (!size) {
-      return WrongType(value, "a size: a number of bytes, or with KiB, MiB or GiB in quotes",
-                       fmt::format("\"{}\"", FormatSize(range.min)));
+      return WrongType(value, "a size", R"("32MiB": a number and B, KiB, MiB or GiB, in quotes)");
     }
     if (*size < range.min || *size > range.max) {
       return Complaint{"is out of range", fmt::format("choose from {} to {}", FormatSize(range.min),

@@ -37,15 +37,18 @@ bool LooksLikeOurs(const std::string& variable) {
 
 void ReportUnknown(const std::string& variable, LoadedConfig& loaded) {
   std::vector<std::string> names;
-  for (const ConfigKey& key : ConfigKeys()) names.push_back(EnvironmentName(key.section, key.name));
-  const auto near = Suggest(variable, names);
+  for (const ConfigKey& key : ConfigKeys()) {
+    names.push_back(EnvironmentName(key.section, key.name).substr(kPrefix.size()));
+  }
+  // Without the prefix, whose length would make anything look near.
+  const auto near = Suggest(variable.substr(kPrefix.size()), names);
   if (!near && !LooksLikeOurs(variable)) {
     loaded.warnings.push_back(
         fmt::format("environment variable {} names no key and is ignored", variable));
     return;
   }
   loaded.problems.push_back({"environment variable " + variable, "names no key of ours",
-                             near ? fmt::format("did you mean {}?", *near)
+                             near ? fmt::format("did you mean {}{}?", kPrefix, *near)
                                   : "unset it; docs/configuration.md lists every key"});
 }
 

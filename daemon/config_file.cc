@@ -61,17 +61,17 @@ class Flattener {
 
 }  // namespace
 
-std::vector<ConfigEntry> ParseConfigText(std::string_view text, const std::string& file_name,
-                                         ConfigProblems& problems) {
+std::expected<std::vector<ConfigEntry>, ConfigProblem> ParseConfigText(
+    std::string_view text, const std::string& file_name) {
   try {
     Flattener flattener(file_name);
     flattener.Walk(toml::parse(text, file_name));
     return flattener.Take();
   } catch (const toml::parse_error& error) {
-    problems.push_back({fmt::format("{}:{}", file_name, error.source().begin.line),
-                        fmt::format("not valid TOML: {}", error.description()),
-                        "correct the line; text needs quotes, sections are [in brackets]"});
-    return {};
+    return std::unexpected(
+        ConfigProblem{fmt::format("{}:{}", file_name, error.source().begin.line),
+                      fmt::format("not valid TOML: {}", error.description()),
+                      "correct the line; text needs quotes, sections are [in brackets]"});
   }
 }
 

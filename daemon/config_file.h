@@ -6,9 +6,10 @@
 // a nested table to TOML and one property name to everybody else.
 //
 // Limit         kConfigFileBytesMax.
-// Errors        text that is not TOML is one problem with its line.
+// Errors        text that is not TOML is a problem with its line.
 // Source        TOML 1.0, "Keys": dotted keys create tables.
 #include <cstdint>
+#include <expected>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -37,8 +38,7 @@ struct ConfigEntry {
 };
 
 // Empty tables come as an entry of type "table", so that a misspelt empty section is noticed.
-[[nodiscard]] std::vector<ConfigEntry> ParseConfigText(std::string_view text,
-                                                       const std::string& file_name,
-                                                       ConfigProblems& problems);
+[[nodiscard]] std::expected<std::vector<ConfigEntry>, ConfigProblem> ParseConfigText(
+    std::string_view text, const std::string& file_name);
 
 }  // namespace usage_ingest::daemon

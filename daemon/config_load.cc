@@ -27,10 +27,15 @@ class Loader {
  public:
   Loader(LoadedConfig& loaded) : loaded_(loaded) {}
 
-  void ApplyFile(const ConfigText& file) {
-    for (const ConfigEntry& entry : ParseConfigText(file.text, file.name, loaded_.problems)) {
-      ApplyEntry(entry);
+  // False when the file is not TOML.
+  bool ApplyFile(const ConfigText& file) {
+    const auto entries = ParseConfigText(file.text, file.name);
+    if (!entries) {
+      loaded_.problems.push_back(entries.error());
+      return false;
     }
+    for (const ConfigEntry& entry : *entries) ApplyEntry(entry);
+    return true;
   }
 
   void ApplyEnvironment(const Environment& environment) {
@@ -122,7 +127,8 @@ LoadedConfig LoadConfig(const std::optional<ConfigText>& file, const Environment
                         ConfigNeeds needs) {
   LoadedConfig loaded;
   Loader loader(loaded);
-  if (file) loader.ApplyFile(*file);
+  // What half a file lacks is no problem to report.
+  if (file && !loader.ApplyFile(*file)) return loaded;
   loader.ApplyEnvironment(environment);
   const std::string where = file ? file->name : "no configuration file, environment only";
   if (needs.kafka) {

@@ -15,8 +15,8 @@ using std::chrono::milliseconds;
 constexpr std::array<std::pair<std::string_view, std::uint64_t>, 5> kDurationUnits = {
     {{"ms", 1}, {"s", 1'000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}}};
 constexpr std::array<std::pair<std::string_view, std::uint64_t>, 6> kSizeUnits = {
-    {{"", 1},
-     {"B", 1},
+    {{"B", 1},
+     {"", 1},
      {"KiB", 1ULL << 10},
      {"MiB", 1ULL << 20},
      {"GiB", 1ULL << 30},
