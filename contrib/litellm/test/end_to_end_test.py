@@ -1,0 +1,282 @@
+"""End to end: a LiteLLM proxy publishes through the callback to Kafka, usage-ingestd books it.
+
+Real parts but the model provider. PublishTest reads the topic; BooksTest lets the daemon read it
+and looks at PostgreSQL. The traffic is made once, for both.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import tempfile
+import time
+import unittest
+import urllib.error
+import urllib.request
+from collections import Counter, defaultdict
+from contextlib import ExitStack
+from pathlib import Path
+
+import custom_auth
+import services
+import traffic
+from confluent_kafka import Consumer
+
+STACK = ExitStack()
+RUN: dict = {}
+
+
+def sha256(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def setUpModule() -> None:
+    unittest.addModuleCleanup(STACK.close)
+    folder = Path(STACK.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))
+    folder.chmod(0o755)
+    RUN["folder"] = folder
+    RUN["brokers"] = services.start_kafka(STACK, folder, Path(os.environ["KAFKA_JARS"]))
+    upstream = services.start_upstream(STACK, folder)
+    env = {"USAGE_KAFKA_BROKERS": RUN["brokers"], "USAGE_KAFKA_SPILL": str(folder / "spill.ndjson")}
+    proxy = services.Proxy(STACK, folder, "proxy", upstream, env)
+    RUN["statuses"] = traffic.ordinary(proxy)
+    services.stop(proxy.process)
+    careless = services.Proxy(STACK, folder, "careless", upstream, env, keep_no_log=True)
+    RUN["in_flight"], RUN["exit"] = traffic.terminated_in_flight(careless)
+    RUN["messages"] = read_topic(RUN["brokers"])
+    RUN["events"] = defaultdict(list)
+    for _, event in RUN["messages"]:
+        RUN["events"][event.get("end_user") or "nobody"].append(event)
+
+
+def read_topic(brokers: str) -> list[tuple[str | None, dict]]:
+    """All messages, parsed by a parser that refuses NaN."""
+    consumer = Consumer({"bootstrap.servers": brokers, "group.id": "test", "auto.offset.reset": "earliest",
+                         "enable.partition.eof": True, "enable.auto.commit": False})
+    consumer.subscribe([services.TOPIC])
+    messages, ended = [], set()
+    while len(ended) < 4:
+        message = consumer.poll(30)
+        if message is None:
+            raise TimeoutError("kafka")
+        if message.error():
+            ended.add(message.partition())
+            continue
+        event = json.loads(message.value().decode("utf-8"), parse_constant=lambda word: 1 / 0)
+        messages.append((message.key() and message.key().decode(), event))
+    consumer.close()
+    return messages
+
+
+class PublishTest(unittest.TestCase):
+    def one(self, scenario: str) -> dict:
+        self.assertEqual(len(RUN["events"][scenario]), 1, scenario)
+        return RUN["events"][scenario][0]
+
+    def test_clients_got_their_answers(self):
+        expected = dict.fromkeys(RUN["statuses"], 200) | {"rejected": 400, "unknown": 401}
+        self.assertEqual(RUN["statuses"], expected)
+
+    def test_key_is_the_hash_or_nothing(self):
+        keys = Counter(key for key, _ in RUN["messages"])
+        self.assertEqual(set(keys), {sha256(traffic.ALICE), sha256(traffic.BOB), sha256(traffic.UNKNOWN), None})
+        self.assertEqual(keys[None], 1)
+        for key, event in RUN["messages"]:
+            self.assertEqual(event["metadata"].get("user_api_key_hash"), key)
+
+    def test_credential_content_and_person_do_not_leave_the_proxy(self):
+        text = json.dumps(RUN["messages"])
+        for word in (traffic.PLAIN, "sk-test", "person@example.com", "hello", "word word", "user-agent"):
+            self.assertNotIn(word, text)
+
+    def test_events_are_lean(self):
+        for _, event in RUN["messages"]:
+            self.assertLess(len(json.dumps(event)), 3000)
+            for name in ("messages", "response", "model_map_information", "guardrail_information", "hidden_params"):
+                self.assertNotIn(name, event)
+
+    def test_tokens_and_cost_of_chat_and_embedding(self):
+        chat = self.one("chat")
+        self.assertEqual((chat["prompt_tokens"], chat["completion_tokens"], chat["status"]), (10, 7, "success"))
+        self.assertGreater(chat["response_cost"], 0)
+        self.assertEqual(chat["cost_breakdown"]["total_cost"], chat["response_cost"])
+        embedding = self.one("embedding")
+        self.assertEqual((embedding["prompt_tokens"], embedding["completion_tokens"]), (7, 0))
+
+    def test_stream_and_aborted_stream(self):
+        self.assertEqual((self.one("stream")["stream"], self.one("stream")["completion_tokens"]), (True, 9))
+        aborted = self.one("abort")
+        self.assertEqual((aborted["status"], aborted["error_information"]["error_code"]), ("success", "499"))
+
+    def test_failure_and_retry(self):
+        self.assertEqual(self.one("rejected")["error_information"]["error_code"], "400")
+        first, last = sorted(RUN["events"]["retry"], key=lambda event: event["startTime"])
+        self.assertEqual((first["status"], last["status"]), ("failure", "success"))
+        self.assertEqual(first["litellm_call_id"], last["litellm_call_id"])
+
+    def test_cache_hit_costs_nothing(self):
+        costs = {bool(event.get("cache_hit")): event["response_cost"] for event in RUN["events"]["cached"]}
+        self.assertEqual((len(RUN["events"]["cached"]), costs[True]), (2, 0))
+        self.assertGreater(costs[False], 0)
+
+    def test_no_log_does_not_hide_a_call(self):
+        self.one("no-log")
+
+    def test_nan_from_a_client_is_no_free_call(self):
+        self.assertEqual(self.one("nan")["completion_tokens"], 5)
+
+    def test_sigterm_loses_no_call_in_flight(self):
+        """Also of the client that said no-log to a proxy whose operator forgot to forbid it."""
+        self.assertEqual(RUN["in_flight"], [200] * traffic.IN_FLIGHT)
+        self.assertEqual(len(RUN["events"]["in-flight"]), traffic.IN_FLIGHT)
+        self.assertEqual(RUN["exit"], 0)
+        self.assertFalse((RUN["folder"] / "spill.ndjson").exists())
+
+
+SEED = """
+INSERT INTO users (id, username, email, oauth_provider, oauth_id) VALUES
+  ('{alice}', 'alice', 'alice@example.com', 'test', 'alice'), ('{bob}', 'bob', 'bob@example.com', 'test', 'bob');
+INSERT INTO models (id, name, provider) VALUES ('gpt-4o', 'gpt-4o', 'openai'), ('embed', 'embed', 'openai');
+INSERT INTO subscriptions (user_id, model_id, team_id, status, quota_requests)
+  SELECT u::uuid, m, '{team}', 'active', CASE u WHEN '{bob}' THEN 1 ELSE 10000 END
+  FROM unnest(ARRAY['{alice}', '{bob}']) u, unnest(ARRAY['gpt-4o', 'embed']) m;
+INSERT INTO api_keys (user_id, team_id, name, key_hash, key_prefix) VALUES
+  ('{alice}', '{team}', 'alice', '{alice_hash}', 'sk-test'), ('{bob}', '{team}', 'bob', '{bob_hash}', 'sk-test');
+"""
+
+
+class BooksTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.program = os.environ["USAGE_INGESTD"]
+        cls.db = services.Postgres(STACK, RUN["folder"])
+        cls.prepare()
+        cls.start_daemon()
+        cls.rows = defaultdict(list)
+        columns = "status_code, request_tokens, response_tokens, total_cost, model_id, latency_ms, error_message, api_key_id, team_id, metadata"
+        for line in cls.db.sql(f"SELECT metadata->>'end_user', {columns} FROM usage_logs ORDER BY created_at"):
+            cls.rows[line[0]].append(line[1:])
+
+    @classmethod
+    def ingestd(cls, *arguments: str, user: str = "owner") -> str:
+        env = {**os.environ, "USAGE_INGEST_KAFKA_BROKERS": RUN["brokers"],
+               "USAGE_INGEST_POSTGRES_CONNINFO": cls.db.conninfo(user)}
+        done = subprocess.run([cls.program, "--config", str(cls.config), *arguments], env=env, text=True, capture_output=True)
+        if done.returncode:
+            raise RuntimeError(f"{arguments}: {done.returncode}\n{done.stdout}{done.stderr}")
+        return done.stdout
+
+    @classmethod
+    def prepare(cls):
+        """What an operator does: migrate as owner, a role for the daemon, LiteMaaS' own rows."""
+        cls.http = services.free_port()
+        cls.config = RUN["folder"] / "usage-ingestd.toml"
+        cls.config.write_text(f'[http]\nlisten = "127.0.0.1:{cls.http}"\n')
+        cls.ingestd("migrate")
+        cls.db.sql("CREATE ROLE usage_ingest LOGIN")
+        cls.db.sql(cls.ingestd("migrate", "--print-grants", "usage_ingest"))
+        names = {"alice": custom_auth.ALICE, "bob": custom_auth.BOB, "team": custom_auth.TEAM}
+        cls.db.sql(SEED.format(alice_hash=sha256(traffic.ALICE), bob_hash=sha256(traffic.BOB), **names))
+
+    @classmethod
+    def start_daemon(cls):
+        env = {**os.environ, "USAGE_INGEST_KAFKA_BROKERS": RUN["brokers"],
+               "USAGE_INGEST_POSTGRES_CONNINFO": cls.db.conninfo("usage_ingest")}
+        log = RUN["folder"] / "usage-ingestd.log"
+        cls.daemon = services.start(STACK, log, [cls.program, "--config", str(cls.config), "run"], env=env)
+        count = "SELECT coalesce(sum(events), 0) FROM usage_ingest.kafka_offsets"
+        try:
+            services.wait_for("usage-ingestd", 60, lambda: int(cls.db.sql(count)[0][0]) >= len(RUN["messages"]), cls.daemon)
+        except Exception:
+            print(log.read_text())
+            raise
+
+    def row(self, scenario: str) -> dict:
+        self.assertEqual(len(self.rows[scenario]), 1, scenario)
+        return self.named(self.rows[scenario][0])
+
+    @staticmethod
+    def named(row: list[str]) -> dict:
+        names = ("status", "request", "response", "cost", "model", "latency", "error", "key", "team", "metadata")
+        made = dict(zip(names, row))
+        made["metadata"] = json.loads(made["metadata"])
+        return made
+
+    def test_chat(self):
+        row = self.row("chat")
+        self.assertEqual((row["status"], row["request"], row["response"], row["model"]), ("200", "10", "7", "gpt-4o"))
+        self.assertAlmostEqual(float(row["cost"]), RUN["events"]["chat"][0]["response_cost"], 6)
+        self.assertEqual(row["team"], custom_auth.TEAM)
+        self.assertTrue(row["key"])
+
+    def test_stream_and_aborted_stream(self):
+        stream = self.row("stream")
+        self.assertEqual((stream["response"], stream["metadata"]["stream"]), ("9", True))
+        self.assertGreater(int(stream["latency"]), 100)  # to the last token, not to the first
+        self.assertEqual(self.row("abort")["status"], "499")
+
+    def test_embedding(self):
+        row = self.row("embedding")
+        self.assertEqual((row["model"], row["request"], row["response"]), ("embed", "7", "0"))
+        self.assertGreater(row["metadata"]["cost"], 0)
+
+    def test_failure_and_retry(self):
+        failure = self.row("rejected")
+        self.assertEqual((failure["status"], failure["request"], failure["cost"]), ("400", "0", "0.000000"))
+        self.assertIn("upstream says 400", failure["error"])
+        self.assertEqual([row[0] for row in self.rows["retry"]], ["500", "200"])
+
+    def test_cache_hit(self):
+        miss, hit = map(self.named, self.rows["cached"])
+        self.assertEqual((miss["metadata"].get("cache_hit"), hit["metadata"]["cache_hit"]), (None, True))
+        self.assertEqual((hit["response"], hit["cost"]), (miss["response"], "0.000000"))
+        self.assertGreater(float(miss["cost"]), 0)
+
+    def test_calls_that_clients_tried_to_hide_and_calls_in_flight(self):
+        self.row("no-log")
+        self.row("nan")
+        self.assertEqual(len(self.rows["in-flight"]), traffic.IN_FLIGHT)
+
+    def test_a_raw_credential_is_attributed_to_its_user_and_stored_nowhere(self):
+        self.assertEqual(self.row("plain")["key"], "")
+        stored = self.db.sql("SELECT count(*) FROM usage_logs u WHERE u::text LIKE '%plain-credential%'")
+        dead = self.db.sql("SELECT count(*) FROM usage_ingest.dead_letters d WHERE convert_from(payload, 'UTF8') LIKE '%plain-credential%'")
+        self.assertEqual(stored + dead, [["0"], ["0"]])
+
+    def test_quotas(self):
+        used = self.db.sql("SELECT count(*) FROM subscriptions s WHERE (used_requests, used_tokens) IS DISTINCT FROM"
+                           " (SELECT count(*), coalesce(sum(total_tokens), 0) FROM usage_logs WHERE subscription_id = s.id)")
+        self.assertEqual(used, [["0"]])
+        bob = self.db.sql(f"SELECT status, used_requests FROM subscriptions WHERE user_id = '{custom_auth.BOB}' AND model_id = 'gpt-4o'")
+        self.assertEqual(bob, [["suspended", "2"]])  # his quota is one request
+
+    def test_books_balance(self):
+        totals = self.db.sql("SELECT sum(records), sum(events), sum(inserted), sum(duplicates), sum(dead_lettered), sum(skipped)"
+                             " FROM usage_ingest.kafka_offsets")
+        records, events, inserted, duplicates, dead, skipped = map(int, totals[0])
+        self.assertEqual((records, events), (len(RUN["messages"]),) * 2)
+        self.assertEqual((duplicates, dead, skipped), (0, 0, 1))  # the unknown key's 401 is nobody's usage
+        self.assertEqual(inserted, sum(map(len, self.rows.values())))
+        self.assertEqual(inserted, len(RUN["messages"]) - 1)
+
+    def test_summaries_are_exact_and_an_import_of_the_same_events_changes_nothing(self):
+        export = RUN["folder"] / "export.ndjson"
+        export.write_text("".join(json.dumps(event) + "\n" for _, event in RUN["messages"]))
+        made = json.loads(self.ingestd("import", str(export), "--json", user="usage_ingest").splitlines()[-1])
+        self.assertEqual((made["inserted"], made["duplicates"]), (0, len(RUN["messages"]) - 1))
+        self.ingestd("summaries", "verify")
+
+    def test_metrics_and_readiness(self):
+        def get(path):
+            return urllib.request.urlopen(f"http://127.0.0.1:{self.http}{path}", timeout=5)
+        self.assertEqual(get("/readyz").status, 200)
+        self.assertIn(f'usage_ingest_events_total{{outcome="inserted"}} {len(RUN["messages"]) - 1}', get("/metrics").read().decode())
+
+    def test_zz_daemon_ends_with_0(self):
+        self.assertEqual(services.stop(self.daemon), 0)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,86 @@
+"""The calls of the end-to-end test. Each names its scenario in OpenAI's `user` field, which LiteLLM
+passes on as end_user, so that an event and a row tell which call they come from."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+
+import httpx
+
+from services import Proxy
+
+IN_FLIGHT = 20
+ALICE, BOB, PLAIN, UNKNOWN = "sk-test-alice", "sk-test-bob", "plain-credential-of-bob", "sk-nobody"
+
+
+def call(proxy: Proxy, scenario: str, text: str = "hello", key: str = ALICE, **body) -> int:
+    message = [{"role": "user", "content": f"{text} {scenario}"}]
+    request = {"model": "gpt-4o", "user": scenario, "messages": message, **body}
+    return post(proxy, "/v1/chat/completions", key, request)
+
+
+def post(proxy: Proxy, path: str, key: str, body: dict | bytes) -> int:
+    url = f"http://127.0.0.1:{proxy.port}{path}"
+    sent = {"content": body} if isinstance(body, bytes) else {"json": body}
+    headers = {"authorization": f"Bearer {key}", "content-type": "application/json"}
+    with httpx.Client(trust_env=False, timeout=60) as client:
+        return client.post(url, headers=headers, **sent).status_code
+
+
+def abort_stream(proxy: Proxy) -> int:
+    text = "long [[words=100]]"
+    body = {"model": "gpt-4o", "user": "abort", "stream": True, "messages": [{"role": "user", "content": text}]}
+    url = f"http://127.0.0.1:{proxy.port}/v1/chat/completions"
+    with httpx.Client(trust_env=False, timeout=60) as client:
+        with client.stream("POST", url, json=body, headers={"authorization": f"Bearer {ALICE}"}) as answer:
+            for _, _line in zip(range(9), answer.iter_lines()):
+                pass
+            return answer.status_code
+
+
+def ordinary(proxy: Proxy) -> dict[str, int]:
+    """Scenario -> HTTP status; after it the proxy has nothing left to do but to publish."""
+    nan = b'{"model":"gpt-4o","user":"nan","metadata":{"x":NaN},"messages":[{"role":"user","content":"nan"}]}'
+    embedding = {"model": "embed", "user": "embedding", "input": "some text"}
+    return {
+        "chat": call(proxy, "chat", "[[words=7]]"),
+        "bob": call(proxy, "bob", key=BOB),
+        "stream": call(proxy, "stream", "[[words=9]]", stream=True),
+        "abort": abort_stream(proxy),
+        "embedding": post(proxy, "/v1/embeddings", ALICE, embedding),
+        "rejected": call(proxy, "rejected", "[[status=400]]"),
+        "retry": call(proxy, "retry", "[[fail=500 times=2 key=retry]]"),
+        "miss": call(proxy, "cached", "same text"),
+        "hit": cache_hit(proxy),
+        "no-log": call(proxy, "no-log", **{"no-log": True}),
+        "nan": post(proxy, "/v1/chat/completions", ALICE, nan),
+        "plain": call(proxy, "plain", key=PLAIN),
+        "unknown": call(proxy, "unknown", key=UNKNOWN),
+    }
+
+
+def cache_hit(proxy: Proxy) -> int:
+    time.sleep(1)  # LiteLLM fills its cache after it has answered
+    return call(proxy, "cached", "same text")
+
+
+def terminated_in_flight(proxy: Proxy) -> tuple[list[int], int]:
+    """SIGTERM while all calls are with the upstream: their statuses and the proxy's exit code.
+
+    The proxy is new, so these are the first events of its producer: the worst case.
+    """
+    statuses: list[int] = []
+
+    def one(i: int) -> None:
+        statuses.append(call(proxy, "in-flight", f"[[sleep=3]] {i}", **({"no-log": True} if i == 0 else {})))
+
+    threads = [threading.Thread(target=one, args=(i,)) for i in range(IN_FLIGHT)]
+    for thread in threads:
+        thread.start()
+    time.sleep(2)
+    proxy.process.send_signal(signal.SIGTERM)
+    for thread in threads:
+        thread.join()
+    return statuses, proxy.process.wait(60)
