@@ -127,8 +127,8 @@ Task<Result<bool>> BatchWriter::WasCommitted(const Batch& batch) {
   std::size_t untouched = 0;
   for (std::size_t i = 0; i < batch.partitions.size(); ++i) {
     const std::optional<Offset>& offset = (*stored)[i];
-    done += offset == batch.partitions[i].next_offset ? 1 : 0;
-    untouched += offset == batch.partitions[i].expected ? 1 : 0;
+    done += offset == batch.partitions[i].next_offset ? 1u : 0u;
+    untouched += offset == batch.partitions[i].expected ? 1u : 0u;
   }
   if (done == batch.partitions.size()) co_return true;
   if (untouched == batch.partitions.size()) co_return false;
@@ -309,7 +309,8 @@ Task<Result<>> BatchWriter::AnswerFailure(Batch& batch, const Error& error) {
 }
 
 // One row goes to the dead letters, the others stay; where the server did not say which row, it is
-// found by halves, each half tried in a transaction of its own that is rolled back.
+// found by halves, each half tried in a transaction of its own that is rolled back (staged, since
+// among the rows there may be duplicates too).
 Task<Result<>> BatchWriter::TakeOutBadRow(Batch& batch, const Error& error) {
   std::optional<std::size_t> row = store_.failure().row;
   if (!row || *row >= events_of_copy_.size()) {
@@ -329,7 +330,7 @@ Task<Result<std::size_t>> BatchWriter::FindBadRow(std::span<const UsageRow* cons
     const std::size_t half = count / 2;
     const auto begun = co_await store_.Begin({}, {});
     if (!begun) co_return std::unexpected(begun.error());
-    const auto tried = co_await store_.CopyRows(rows.subspan(first, half));
+    const auto tried = co_await store_.StageRows(rows.subspan(first, half));
     const bool is_bad = !tried && tried.error().code == ErrorCode::kBadRecord;
     if (!tried && !is_bad) co_return std::unexpected(tried.error());
     co_await store_.Reset();

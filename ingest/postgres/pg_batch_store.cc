@@ -1,0 +1,310 @@
+#include "ingest/postgres/pg_batch_store.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <cstdlib>
+#include <cstring>
+#include <utility>
+
+#include "ingest/postgres/batch_params.h"
+#include "ingest/postgres/statements.h"
+#include "ingest/postgres/zombie.h"
+#include "schema/check.h"
+#include "schema/limits.h"
+
+namespace usage_ingest::ingest {
+namespace {
+
+using std::chrono::steady_clock;
+
+// Nothing of ours may go through the seed's row trigger: its WHEN looks at this setting.
+constexpr const char* kBegin = "BEGIN";
+constexpr const char* kTakeOver = "SET LOCAL usage_ingest.aggregating = 'on'";
+
+constexpr const char* kCopyRows =
+    "COPY public.usage_logs (id, subscription_id, api_key_id, team_id, model_id, request_tokens, "
+    "response_tokens, input_cost, output_cost, latency_ms, status_code, error_message, "
+    "litellm_request_id, metadata, created_at) FROM STDIN (FORMAT binary)";
+constexpr const char* kCopyStage =
+    "COPY pg_temp.usage_ingest_stage (id, subscription_id, api_key_id, team_id, model_id, "
+    "request_tokens, response_tokens, input_cost, output_cost, latency_ms, status_code, "
+    "error_message, litellm_request_id, metadata, created_at) FROM STDIN (FORMAT binary)";
+constexpr const char* kMakeStage =
+    "CREATE TEMPORARY TABLE IF NOT EXISTS usage_ingest_stage ON COMMIT DELETE ROWS AS "
+    "SELECT id, subscription_id, api_key_id, team_id, model_id, request_tokens, response_tokens, "
+    "input_cost, output_cost, latency_ms, status_code, error_message, litellm_request_id, "
+    "metadata, created_at FROM public.usage_logs WITH NO DATA";
+// Sorted as every writer sorts, so that two with the same ids wait for each other in one order.
+constexpr const char* kInsertStaged =
+    "INSERT INTO public.usage_logs (id, subscription_id, api_key_id, team_id, model_id, "
+    "request_tokens, response_tokens, input_cost, output_cost, latency_ms, status_code, "
+    "error_message, litellm_request_id, metadata, created_at) "
+    "SELECT * FROM pg_temp.usage_ingest_stage ORDER BY id ON CONFLICT DO NOTHING RETURNING id";
+
+Uuid UuidAt(const PGresult* result, int row, int column) {
+  Uuid id;
+  if (PQgetisnull(result, row, column) == 0) {
+    std::memcpy(id.bytes.data(), PQgetvalue(result, row, column), id.bytes.size());
+  }
+  return id;
+}
+
+std::int64_t Int64At(const PGresult* result, int row, int column) {
+  return ReadInt64(PQgetvalue(result, row, column));
+}
+
+// "COPY usage_logs, line 17, column metadata" names the row; the header is no line of its own.
+std::optional<std::size_t> RowOfContext(std::string_view context) {
+  constexpr std::string_view kLine = ", line ";
+  const std::size_t found = context.rfind(kLine);
+  if (found == std::string_view::npos) return std::nullopt;
+  std::size_t line = 0;
+  for (std::size_t i = found + kLine.size(); i < context.size() && std::isdigit(context[i]) != 0;
+       ++i) {
+    line = line * 10 + static_cast<std::size_t>(context[i] - '0');
+  }
+  if (line == 0) return std::nullopt;
+  return line - 1;
+}
+
+}  // namespace
+
+PgBatchStore::PgBatchStore(boost::asio::any_io_executor executor, PgBatchStoreOptions options)
+    : executor_(executor),
+      options_(std::move(options)),
+      connection_(std::move(executor), options_.conninfo, options_.application_name) {}
+
+Task<Result<>> PgBatchStore::Connect() {
+  const Result<> connected = co_await connection_.Connect();
+  if (!connected) co_return connected;
+  co_return co_await ChooseCopyPath();
+}
+
+Task<Result<>> PgBatchStore::ChooseCopyPath() {
+  skips_constraints_ = false;
+  if (options_.foreign_keys == ForeignKeys::kConstraints) co_return Result<>{};
+  const Statement statement{sql::kMaySkipConstraints, {}};
+  const Result<PgResult> answer = co_await connection_.Execute(statement);
+  if (!answer) co_return std::unexpected(answer.error());
+  skips_constraints_ = Int64At(answer->get(), 0, 0) != 0;
+  if (!skips_constraints_ && options_.foreign_keys == ForeignKeys::kBatch) {
+    co_return Fail(ErrorCode::kFatal,
+                   "postgres.foreign_keys is \"batch\" but this role may not set "
+                   "session_replication_role, or usage_logs has a trigger that is not ours; GRANT "
+                   "SET ON PARAMETER session_replication_role, or use \"auto\"");
+  }
+  co_return Result<>{};
+}
+
+Task<> PgBatchStore::Reset() {
+  if (!connection_.connected()) co_return;
+  if (connection_.in_transaction()) {
+    const Result<> rolled_back = co_await connection_.ExecuteScript("ROLLBACK");
+    if (!rolled_back) connection_.Close();
+  }
+}
+
+Task<Result<std::vector<std::optional<Offset>>>> PgBatchStore::ReadOffsets(
+    std::span<const PartitionMove> moves) {
+  const Statement statement{sql::kReadOffsets, PositionParams(options_.group_id, moves)};
+  const Result<PgResult> answer = co_await connection_.Execute(statement);
+  if (!answer) co_return std::unexpected(answer.error());
+  std::vector<std::optional<Offset>> offsets;
+  for (int row = 0; row < PQntuples(answer->get()); ++row) {
+    const bool is_missing = PQgetisnull(answer->get(), row, 0) != 0;
+    offsets.push_back(is_missing ? std::nullopt
+                                 : std::optional(Offset{Int64At(answer->get(), row, 0)}));
+  }
+  USAGE_INGEST_CHECK(offsets.size() == moves.size());
+  co_return offsets;
+}
+
+Task<Result<std::vector<AttributionAnswer>>> PgBatchStore::Attribute(
+    std::span<const AttributionQuestion> questions) {
+  static constexpr std::array<std::string_view, 4> kMissing = {
+      "", "no api key has this hash, and no user is named",
+      "neither a known key nor a known user is named",
+      "the user has no subscription to this model"};
+  const Statement statement{sql::kAttribute, QuestionParams(questions)};
+  const Result<PgResult> result = co_await connection_.Execute(statement);
+  if (!result) co_return std::unexpected(result.error());
+  const PGresult* rows = result->get();
+  USAGE_INGEST_CHECK(PQntuples(rows) == static_cast<int>(questions.size()));
+  std::vector<AttributionAnswer> answers(questions.size());
+  for (int row = 0; row < PQntuples(rows); ++row) {
+    AttributionAnswer& answer = answers[static_cast<std::size_t>(row)];
+    const Uuid subscription = UuidAt(rows, row, 0);
+    answer.missing = kMissing.at(static_cast<std::size_t>(Int64At(rows, row, 3)));
+    if (!subscription.is_nil()) {
+      answer.owner = Attribution{subscription, UuidAt(rows, row, 1), UuidAt(rows, row, 2)};
+    }
+  }
+  co_return answers;
+}
+
+Task<Result<>> PgBatchStore::EnsurePartition(EventTimeUs month_start) {
+  Statement statement{
+      "SELECT usage_ingest.ensure_partition(($1::timestamptz AT TIME ZONE 'UTC')::date)", {}};
+  statement.params.Add(month_start);
+  const Result<PgResult> answer = co_await connection_.Execute(statement);
+  if (!answer) co_return std::unexpected(answer.error());
+  co_return Result<>{};
+}
+
+Task<Result<Parents>> PgBatchStore::Begin(std::span<const PartitionMove> moves,
+                                          const Parents& parents) {
+  moves_offsets_ = !moves.empty();
+  std::vector<Statement> statements;
+  statements.push_back({kBegin, {}});
+  statements.push_back({kTakeOver, {}});
+  std::shared_ptr<ZombieWatch> watch;
+  if (blocked_since_ && steady_clock::now() - *blocked_since_ > limits::kZombieBlocksMax) {
+    // Wait longer than the watch needs to see who blocks us, and end it.
+    statements.push_back({"SET LOCAL lock_timeout = '3s'", {}});
+    watch = ZombieWatch::Start(executor_, options_.conninfo, connection_.backend_pid());
+  }
+  if (moves_offsets_) {
+    statements.push_back({sql::kMoveOffsets, MoveParams(options_.group_id, moves)});
+  }
+  if (watch) statements.push_back({"SET LOCAL lock_timeout = '250ms'", {}});
+  statements.push_back({sql::kLockParents, ParentParams(parents)});
+
+  const auto results = co_await connection_.Pipeline(statements);
+  if (watch) watch->Stop();
+  if (!results) {
+    NoteBlocked(results.error());
+    co_return std::unexpected(results.error());
+  }
+  blocked_since_.reset();
+  co_return ReadBeginResults(*results, moves);
+}
+
+void PgBatchStore::NoteBlocked(const Error& error) {
+  if (error.code != ErrorCode::kConflict || !moves_offsets_) {
+    blocked_since_.reset();
+  } else if (!blocked_since_) {
+    blocked_since_ = steady_clock::now();
+  }
+}
+
+Result<Parents> PgBatchStore::ReadBeginResults(std::span<const PgResult> results,
+                                               std::span<const PartitionMove> moves) const {
+  const PgResult& gone_rows = results.back();
+  if (!moves.empty()) {
+    std::int64_t moved = -1;
+    for (const PgResult& result : results) {
+      if (std::strncmp(PQcmdStatus(result.get()), "UPDATE", 6) == 0) {
+        moved = std::atoll(PQcmdTuples(result.get()));
+      }
+    }
+    if (moved != static_cast<std::int64_t>(moves.size())) {
+      return Fail(ErrorCode::kFenced,
+                  "the offsets row of " + moves.front().source->topic +
+                      " does not hold what this process expects: another owner went on, or the "
+                      "database went back");
+    }
+  }
+  Parents gone;
+  for (int row = 0; row < PQntuples(gone_rows.get()); ++row) {
+    const std::string_view kind = PQgetvalue(gone_rows.get(), row, 0);
+    std::vector<Uuid>& ids = kind == "subscription" ? gone.subscriptions
+                             : kind == "api_key"    ? gone.api_keys
+                                                    : gone.teams;
+    ids.push_back(UuidAt(gone_rows.get(), row, 1));
+  }
+  for (std::vector<Uuid>* ids : {&gone.subscriptions, &gone.api_keys, &gone.teams}) {
+    std::sort(ids->begin(), ids->end());
+  }
+  return gone;
+}
+
+Task<Result<>> PgBatchStore::EnterCopyPath() {
+  if (!skips_constraints_) co_return Result<>{};
+  co_return co_await connection_.ExecuteScript("SET LOCAL session_replication_role = replica");
+}
+
+// Back to origin before anything else: the quota trigger must see the counters' update.
+Task<Result<>> PgBatchStore::LeaveCopyPath() {
+  if (!skips_constraints_) co_return Result<>{};
+  co_return co_await connection_.ExecuteScript("SET LOCAL session_replication_role = origin");
+}
+
+Task<Result<std::int64_t>> PgBatchStore::Copy(const char* sql,
+                                              std::span<const UsageRow* const> rows) {
+  failure_ = {};
+  CopyEncoder encoder(rows);
+  const Result<std::int64_t> copied = co_await connection_.CopyIn(sql, encoder);
+  if (!copied) NoteFailure(copied.error());
+  co_return copied;
+}
+
+void PgBatchStore::NoteFailure(const Error& error) { failure_.row = RowOfContext(error.context); }
+
+Task<Result<std::int64_t>> PgBatchStore::CopyRows(std::span<const UsageRow* const> rows) {
+  const Result<> entered = co_await EnterCopyPath();
+  if (!entered) co_return std::unexpected(entered.error());
+  const Result<std::int64_t> copied = co_await Copy(kCopyRows, rows);
+  if (!copied) co_return copied;
+  const Result<> left = co_await LeaveCopyPath();
+  if (!left) co_return std::unexpected(left.error());
+  co_return copied;
+}
+
+Task<Result<std::vector<Uuid>>> PgBatchStore::StageRows(std::span<const UsageRow* const> rows) {
+  const Result<> made = co_await connection_.ExecuteScript(kMakeStage);
+  if (!made) co_return std::unexpected(made.error());
+  const Result<std::int64_t> copied = co_await Copy(kCopyStage, rows);
+  if (!copied) co_return std::unexpected(copied.error());
+  const Result<> entered = co_await EnterCopyPath();
+  if (!entered) co_return std::unexpected(entered.error());
+  const Statement statement{kInsertStaged, {}};
+  const Result<PgResult> inserted = co_await connection_.Execute(statement, SqlStep::kRows);
+  if (!inserted) co_return std::unexpected(inserted.error());
+  const Result<> left = co_await LeaveCopyPath();
+  if (!left) co_return std::unexpected(left.error());
+  std::vector<Uuid> ids;
+  ids.reserve(static_cast<std::size_t>(PQntuples(inserted->get())));
+  for (int row = 0; row < PQntuples(inserted->get()); ++row) {
+    ids.push_back(UuidAt(inserted->get(), row, 0));
+  }
+  std::sort(ids.begin(), ids.end());
+  co_return ids;
+}
+
+Task<Result<std::int64_t>> PgBatchStore::Apply(const aggregate::Deltas& deltas,
+                                               const Batch& batch) {
+  std::vector<Statement> statements;
+  std::size_t quota_statement = 0;
+  if (!deltas.summaries.empty()) {
+    statements.push_back({sql::kAddSummaries, SummaryParams(deltas.summaries)});
+  }
+  if (!deltas.quotas.empty()) {
+    quota_statement = statements.size();
+    statements.push_back({sql::kAddQuotas, QuotaParams(deltas.quotas)});
+  }
+  if (!batch.dead_letters.empty()) {
+    statements.push_back(
+        {sql::kAddDeadLetters, DeadLetterParams(options_.group_id, batch.dead_letters)});
+  }
+  if (moves_offsets_) {
+    statements.push_back({sql::kCountOutcomes, OutcomeParams(options_.group_id, batch.partitions)});
+  }
+  if (statements.empty()) co_return 0;
+  const auto results = co_await connection_.Pipeline(statements);
+  if (!results) co_return std::unexpected(results.error());
+  co_return deltas.quotas.empty() ? 0 : PQntuples((*results)[quota_statement].get());
+}
+
+Task<Result<>> PgBatchStore::Commit() {
+  const Result<> committed = co_await connection_.ExecuteScript("COMMIT");
+  if (committed) co_return committed;
+  // With the session gone nobody but the offsets row knows; with it alive the server said no.
+  if (!connection_.connected()) {
+    co_return Fail(ErrorCode::kIndeterminate,
+                   "the reply to COMMIT was lost: " + committed.error().context);
+  }
+  co_return committed;
+}
+
+}  // namespace usage_ingest::ingest

@@ -1,0 +1,75 @@
+#pragma once
+// PgBatchStore: the steps of a batch's transaction on a real PostgreSQL.
+//
+// Owner         one lane; its executor's thread.
+// Errors        as BatchStore says. A data error outside the COPY of rows is kUnavailable: the rows
+//               are good, a person must mend what stands in the way, and we hold.
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "ingest/pipeline/batch_store.h"
+#include "ingest/postgres/async_connection.h"
+
+namespace usage_ingest::ingest {
+
+// How COPY treats foreign keys and triggers (config postgres.foreign_keys).
+enum class ForeignKeys : unsigned char {
+  kAuto,         // kBatch when the role may, else kConstraints
+  kBatch,        // the batch's locks on the parents replace the constraints
+  kConstraints,  // constraints and triggers stay on
+};
+
+struct PgBatchStoreOptions {
+  std::string conninfo;
+  std::string application_name;  // usage-ingestd/<lane>
+  std::string group_id;
+  ForeignKeys foreign_keys = ForeignKeys::kAuto;
+};
+
+class PgBatchStore final : public BatchStore {
+ public:
+  PgBatchStore(boost::asio::any_io_executor executor, PgBatchStoreOptions options);
+
+  Task<Result<>> Connect() override;
+  [[nodiscard]] bool connected() const override { return connection_.connected(); }
+  Task<> Reset() override;
+  Task<Result<std::vector<std::optional<Offset>>>> ReadOffsets(
+      std::span<const PartitionMove> moves) override;
+  Task<Result<std::vector<AttributionAnswer>>> Attribute(
+      std::span<const AttributionQuestion> questions) override;
+  Task<Result<>> EnsurePartition(EventTimeUs month_start) override;
+  Task<Result<Parents>> Begin(std::span<const PartitionMove> moves,
+                              const Parents& parents) override;
+  Task<Result<std::int64_t>> CopyRows(std::span<const UsageRow* const> rows) override;
+  Task<Result<std::vector<Uuid>>> StageRows(std::span<const UsageRow* const> rows) override;
+  [[nodiscard]] CopyFailure failure() const override { return failure_; }
+  Task<Result<std::int64_t>> Apply(const aggregate::Deltas& deltas, const Batch& batch) override;
+  Task<Result<>> Commit() override;
+
+  // Known after Connect(): do rows skip triggers and foreign keys?
+  [[nodiscard]] bool skips_constraints() const noexcept { return skips_constraints_; }
+  [[nodiscard]] AsyncConnection& connection() noexcept { return connection_; }
+
+ private:
+  Task<Result<>> ChooseCopyPath();
+  Task<Result<>> EnterCopyPath();
+  Task<Result<>> LeaveCopyPath();
+  Task<Result<std::int64_t>> Copy(const char* sql, std::span<const UsageRow* const> rows);
+  [[nodiscard]] Result<Parents> ReadBeginResults(std::span<const PgResult> results,
+                                                 std::span<const PartitionMove> moves) const;
+  void NoteFailure(const Error& error);
+  void NoteBlocked(const Error& error);
+
+  boost::asio::any_io_executor executor_;
+  PgBatchStoreOptions options_;
+  AsyncConnection connection_;
+  bool skips_constraints_ = false;
+  bool moves_offsets_ = false;  // in the open transaction
+  CopyFailure failure_;
+  // Since when the compare-and-set has met a lock that does not go away.
+  std::optional<std::chrono::steady_clock::time_point> blocked_since_;
+};
+
+}  // namespace usage_ingest::ingest
