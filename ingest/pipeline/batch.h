@@ -29,7 +29,7 @@ struct PartitionMove {
   Offset expected;     // what the offsets row must hold now
   Offset next_offset;  // what it will hold
   std::int64_t last_timestamp_ms = 0;
-  std::int64_t last_value_hash = 0;
+  std::optional<RecordFingerprint> last_record;  // of next_offset - 1; none after a gap
   Outcomes outcomes;
 };
 

@@ -87,8 +87,10 @@ void BatchAssembler::Seal(Batch& batch) const {
     for (std::size_t i = batch.records.size(); i-- > 0;) {
       const Record& record = batch.records[i];
       if (record.source != move.source) continue;
-      move.last_value_hash =
-          static_cast<std::int64_t>(XXH3_64bits(record.value.data(), record.value.size()));
+      if (record.offset.value + 1 != move.next_offset.value) break;  // a gap came behind it
+      move.last_record = RecordFingerprint{
+          record.timestamp_ms,
+          static_cast<std::int64_t>(XXH3_64bits(record.value.data(), record.value.size()))};
       break;
     }
   }

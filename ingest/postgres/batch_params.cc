@@ -2,6 +2,7 @@
 
 #include <array>
 #include <optional>
+#include <utility>
 
 namespace usage_ingest::ingest {
 namespace {
@@ -52,9 +53,18 @@ QueryParams MoveParams(std::string_view group_id, std::span<const PartitionMove>
   QueryParams params = PositionParams(group_id, moves);
   AddInt8Column(params, moves, [](const PartitionMove& m) { return m.expected.value; });
   AddInt8Column(params, moves, [](const PartitionMove& m) { return m.next_offset.value; });
-  AddInt8Column(params, moves, [](const PartitionMove& m) { return m.last_timestamp_ms; });
-  AddInt8Column(params, moves, [](const PartitionMove& m) { return m.last_value_hash; });
-  return params;
+  PgArray timestamps(PgType::kInt8);
+  PgArray hashes(PgType::kInt8);
+  for (const PartitionMove& move : moves) {
+    if (move.last_record) {
+      timestamps.Add(move.last_record->timestamp_ms);
+      hashes.Add(move.last_record->value_hash);
+    } else {
+      timestamps.AddNull();
+      hashes.AddNull();
+    }
+  }
+  return std::move(params.Add(timestamps).Add(hashes));
 }
 
 QueryParams OutcomeParams(std::string_view group_id, std::span<const PartitionMove> moves) {

@@ -11,7 +11,7 @@ namespace usage_ingest::ingest::sql {
 inline constexpr const char* kMoveOffsets = R"sql(
 WITH moves AS (
   SELECT * FROM unnest($2::text[], $3::int4[], $4::int8[], $5::int8[], $6::int8[], $7::int8[])
-    AS m(topic, partition, expected, next, last_timestamp_ms, last_hash)
+    AS m(topic, partition, expected, next, last_timestamp, last_hash)
 ), locked AS (
   SELECT o.topic, o.partition FROM usage_ingest.kafka_offsets o
   JOIN moves m ON o.topic = m.topic AND o.partition = m.partition
@@ -19,9 +19,8 @@ WITH moves AS (
 )
 UPDATE usage_ingest.kafka_offsets o
 SET next_offset = m.next,
-    last_timestamp = CASE WHEN m.last_timestamp_ms = 0 THEN o.last_timestamp
-                          ELSE to_timestamp(m.last_timestamp_ms / 1000.0) END,
-    last_hash = CASE WHEN m.last_timestamp_ms = 0 THEN o.last_hash ELSE m.last_hash END,
+    last_timestamp = m.last_timestamp,
+    last_hash = m.last_hash,
     updated_at = now()
 FROM moves m, locked l
 WHERE o.group_id = $1 AND o.topic = m.topic AND o.partition = m.partition
