@@ -1,7 +1,7 @@
 #include "bench/load/event_renderer.h"
 
 #include "bench/load/captured_templates.h"
-#include "bench/load/decimal.h"
+#include "bench/load/python_float.h"
 
 namespace usage_ingest::load {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "bench/load/decimal.h"
+#include "bench/load/python_float.h"
 
 namespace usage_ingest::load {
 namespace {

@@ -1,5 +1,5 @@
 #pragma once
-// Decimal: numbers as LiteLLM writes them, and what the database must make of them.
+// PythonFloat: numbers as LiteLLM writes them, and what the database must make of them.
 //
 // LiteLLM computes prices in double and writes them with Python's repr, noise included
 // (3.5000000000000004e-05). The daemon must round the decimal text, half away from zero, to

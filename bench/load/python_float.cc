@@ -1,4 +1,4 @@
-#include "bench/load/decimal.h"
+#include "bench/load/python_float.h"
 
 #include <charconv>
 #include <cmath>
