@@ -1,0 +1,136 @@
+# The parts that tools/demo starts and stops. Sourced; uses its variables root, build, work, topic,
+# partitions, room_bytes, events, rate. Whatever is started here is stopped by clean_up.
+# shellcheck shell=bash disable=SC2154
+
+postgres_bin=/usr/lib/postgresql/15/bin
+daemon_pid='' generator_pid='' broker_pid='' postgres_is_up=false
+
+say() {
+  if [[ -t 1 ]]; then printf '\e[1m==>\e[0m %s\n' "$*"; else printf '==> %s\n' "$*"; fi
+}
+
+build_release() {
+  # Tests are not needed here, nor are the packages that they need.
+  (cd "$root" && cmake --preset release -DBUILD_TESTING=OFF) >"$root/build.log.$$" 2>&1 &&
+    cmake --build "$build" --target usage-ingestd usage-load demo_broker >>"$root/build.log.$$" 2>&1 ||
+    { tail -n 40 "$root/build.log.$$" >&2; rm -f "$root/build.log.$$"; fail "the build failed"; }
+  rm -f "$root/build.log.$$"
+}
+
+free_port() {
+  local port
+  for _ in {1..100}; do
+    port=$((20000 + RANDOM % 12000))
+    # Nobody answers there: it is free.
+    if ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
+      printf '%s' "$port"
+      return
+    fi
+  done
+  fail "no free port"
+}
+
+# PostgreSQL refuses to run as root.
+as_postgres() {
+  if ((EUID == 0)); then (cd / && runuser -u postgres -- "$@"); else "$@"; fi
+}
+
+start_postgres() {
+  [[ -x $postgres_bin/initdb ]] || fail "PostgreSQL 15 is missing: apt-get install postgresql-15"
+  say "starting a throw-away PostgreSQL 15"
+  chmod 755 "$work"  # user postgres goes through it
+  mkdir -m 700 "$work/postgres"
+  ((EUID != 0)) || chown postgres: "$work/postgres"
+  as_postgres "$postgres_bin/initdb" -D "$work/postgres/data" -U postgres -A trust --no-sync \
+    --encoding=UTF8 --locale=C.UTF-8 >"$work/initdb.log" || fail "initdb failed"
+  # Only a socket inside our own folder: nobody else can reach it. fsync stays on.
+  as_postgres "$postgres_bin/pg_ctl" -D "$work/postgres/data" -w -s -l "$work/postgres/log" \
+    -o "-c listen_addresses= -c unix_socket_directories=$work/postgres -c shared_buffers=256MB \
+        -c max_wal_size=4GB" start || fail "PostgreSQL did not start"
+  postgres_is_up=true
+  "$postgres_bin/createdb" -h "$work/postgres" -U postgres litemaas
+  conninfo="host=$work/postgres user=postgres dbname=litemaas"
+}
+
+start_broker() {
+  # Its standard input is ours to hold: when we die, however, it ends.
+  exec {broker_input}> >(exec "$build/bench/demo/demo_broker" "$topic" "$partitions" >"$work/brokers")
+  broker_pid=$!
+  for _ in {1..100}; do
+    [[ -s $work/brokers ]] && break
+    sleep 0.1
+  done
+  [[ -s $work/brokers ]] || fail "the embedded broker did not start"
+  brokers=$(<"$work/brokers")
+  say "embedded Kafka (librdkafka's mock cluster) on $brokers, $partitions partitions"
+}
+
+write_config() {
+  cat >"$work/config.toml" <<TOML
+[kafka]
+brokers = "$brokers"
+topics = ["$topic"]
+[postgres]
+conninfo = "$conninfo"
+[http]
+listen = "127.0.0.1:$http_port"
+[log]
+format = "text"
+TOML
+}
+
+# In a session of their own, so that Ctrl-C reaches only this script.
+start_daemon() {
+  setsid "$build/daemon/usage-ingestd" --config "$work/config.toml" run \
+    </dev/null >"$work/daemon.log" 2>&1 &
+  daemon_pid=$!
+}
+
+start_generator() {
+  setsid "$build/bench/load/usage-load" produce --brokers "$brokers" --topic "$topic" \
+    --events "$events" --rate "$rate" --odd 0.004 --watch "$conninfo" --room "$room_bytes" \
+    --status-file "$work/sent" --quotas-out "$work/quotas.csv" \
+    </dev/null >"$work/report.json" 2>"$work/generator.log" &
+  generator_pid=$!
+}
+
+is_running() { [[ -n $1 ]] && kill -0 "$1" 2>/dev/null; }
+
+# Ends a child and returns its status.
+end_child() {
+  local pid=$1 status=0
+  is_running "$pid" && kill -TERM "$pid"
+  # A signal to us ends `wait` early with a status above 128 while the child still runs.
+  while wait "$pid" || status=$?; is_running "$pid"; do status=0; done
+  return "$status"
+}
+
+stop_generator() {
+  local pid=$generator_pid
+  generator_pid=''
+  end_child "$pid" || { cat "$work/generator.log" >&2; fail "the generator failed"; }
+}
+
+stop_daemon() {
+  local pid=$daemon_pid
+  daemon_pid=''
+  end_child "$pid" || { tail -n 20 "$work/daemon.log" >&2; fail "usage-ingestd did not end well"; }
+}
+
+clean_up() {
+  local status=$? pid
+  trap '' INT TERM HUP
+  set +e
+  if ((status != 0)) && [[ -s $work/daemon.log && -n $daemon_pid ]]; then
+    printf -- '--- the last words of usage-ingestd\n' >&2
+    tail -n 20 "$work/daemon.log" >&2
+  fi
+  for pid in "$generator_pid" "$daemon_pid" "$broker_pid"; do
+    [[ -n $pid ]] && end_child "$pid" 2>/dev/null
+  done
+  if $postgres_is_up; then
+    as_postgres "$postgres_bin/pg_ctl" -D "$work/postgres/data" -m immediate -s stop
+  fi
+  rm -rf "$work"
+  exit "$status"
+}
