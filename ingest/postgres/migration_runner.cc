@@ -1,0 +1,196 @@
+#include "ingest/postgres/migration_runner.h"
+
+#include <fmt/format.h>
+#include <fmt/ostream.h>
+
+#include <array>
+#include <chrono>
+#include <random>
+#include <thread>
+
+#include "ingest/postgres/migration_partitioning.h"
+
+namespace usage_ingest::ingest {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr auto kProgressInterval = std::chrono::seconds(2);
+constexpr int kBatchRows = 1000;  // the LIMIT of the files whose mode is "batches"
+
+std::string BeginWithLockTimeout() {
+  return fmt::format("BEGIN; SET LOCAL lock_timeout = '{}ms'", kMigrateLockTimeout.count());
+}
+
+std::string LedgerEntry(const SyncConnection& connection, const Migration& migration) {
+  return fmt::format(
+      "INSERT INTO usage_ingest.migrations (number, name, checksum) VALUES ({}, {}, {})",
+      migration.number, connection.QuoteLiteral(migration.name),
+      connection.QuoteLiteral(migration.checksum));
+}
+
+// Long enough for the holder to go on, and not the same for two who wait.
+std::chrono::milliseconds Pause() {
+  static thread_local std::minstd_rand random(std::random_device{}());
+  return std::chrono::milliseconds(std::uniform_int_distribution<int>(40, 160)(random));
+}
+
+}  // namespace
+
+Result<> MigrationRunner::WithPatience(std::string_view what,
+                                       const std::function<Result<>()>& attempt) {
+  const auto deadline = Clock::now() + options_.patience;
+  while (true) {
+    Result<> done = attempt();
+    if (done || done.error().code != ErrorCode::kConflict) return done;
+    if (Clock::now() >= deadline) {
+      return Fail(ErrorCode::kUnavailable,
+                  fmt::format("{}: a lock was not free for {} s ({}). Who holds it: SELECT pid, "
+                              "state, xact_start, query FROM pg_stat_activity WHERE xact_start < "
+                              "now() - interval '1 minute'; then run migrate again",
+                              what, options_.patience.count(), done.error().context));
+    }
+    std::this_thread::sleep_for(Pause());
+  }
+}
+
+Result<> MigrationRunner::RunTransaction(std::string_view what, const std::string& sql) {
+  return WithPatience(what, [&]() -> Result<> {
+    auto transaction = SyncTransaction::Begin(connection_, BeginWithLockTimeout());
+    if (!transaction) return std::unexpected(transaction.error());
+    if (auto done = connection_.Execute(sql); !done) return std::unexpected(done.error());
+    return transaction->Commit();
+  });
+}
+
+Result<> MigrationRunner::RunConcurrently(const std::string& sql) {
+  auto done = connection_.Execute(sql);
+  if (!done) return std::unexpected(done.error());
+  return {};
+}
+
+Result<> MigrationRunner::RunBody(const MigrationStep& step) {
+  switch (step.mode) {
+    case MigrationMode::kTransaction:
+      return RunTransaction(
+          step.migration.name,
+          fmt::format("{};\n{}", step.migration.text, LedgerEntry(connection_, step.migration)));
+    case MigrationMode::kDeclaration:
+      return {};
+    case MigrationMode::kPlan:
+      return RunPlan(step);
+    case MigrationMode::kBatches:
+      return RunBatches(step);
+    case MigrationMode::kPartitioning:
+      return PartitionUsageLogs(connection_, *this);
+  }
+  std::abort();  // -Wswitch-enum: all modes are above
+}
+
+Result<> MigrationRunner::Run(const MigrationStep& step) {
+  const auto started = Clock::now();
+  Result<> done = RunBody(step);
+  // A transaction has entered itself.
+  if (done && step.mode != MigrationMode::kTransaction) done = Enter(step.migration);
+  if (!done) {
+    return Fail(done.error().code,
+                fmt::format("{}: {}", step.migration.name, done.error().context));
+  }
+  fmt::print(out_, "{} done ({:.2f} s)\n", step.migration.name,
+             std::chrono::duration<double>(Clock::now() - started).count());
+  return {};
+}
+
+Result<> MigrationRunner::Enter(const Migration& migration) {
+  return RunTransaction("usage_ingest.migrations", LedgerEntry(connection_, migration));
+}
+
+Result<> MigrationRunner::RunPlan(const MigrationStep& step) {
+  auto plan = PlanStep(connection_, step);
+  if (!plan) return std::unexpected(plan.error());
+  for (const PlannedStatement& statement : *plan) {
+    if (auto done = RunPlanned(statement); !done) return done;
+  }
+  return {};
+}
+
+Result<> MigrationRunner::RunPlanned(const PlannedStatement& statement) {
+  Result<> done;
+  switch (statement.kind) {
+    case PlannedStatement::Kind::kRun:
+      done = RunTransaction(statement.remark, statement.sql);
+      break;
+    case PlannedStatement::Kind::kConcurrently:
+      done = RunConcurrently(statement.sql);
+      break;
+    case PlannedStatement::Kind::kTry:
+      done = RunConcurrently(statement.sql);
+      if (!done && connection_.last_sqlstate() == "23505") {
+        fmt::print(out_,
+                   "note: {}\n  not possible, the data holds duplicates ({}). When they are "
+                   "gone:\n  {};\n",
+                   statement.remark, done.error().context, statement.sql);
+        return {};
+      }
+      break;
+    case PlannedStatement::Kind::kNote:
+      fmt::print(out_, "note: {}:\n  {};\n", statement.remark, statement.sql);
+      return {};
+  }
+  if (done) return {};
+  return Fail(done.error().code, fmt::format("{}: {}", statement.sql, done.error().context));
+}
+
+Result<> MigrationRunner::RunBatches(const MigrationStep& step) {
+  const std::string sql(step.migration.text);
+  std::array<SyncParam, 1> cursor = {std::nullopt};
+  std::int64_t batches = 0;
+  auto next_report = Clock::now() + kProgressInterval;
+  for (bool more = true; more;) {
+    auto done = WithPatience(step.migration.name, [&]() -> Result<> {
+      auto transaction = SyncTransaction::Begin(connection_, BeginWithLockTimeout());
+      if (!transaction) return std::unexpected(transaction.error());
+      auto rows = connection_.Query(sql, cursor);
+      if (!rows) return std::unexpected(rows.error());
+      if (auto committed = transaction->Commit(); !committed) return committed;
+      more = rows->count() != 0;
+      if (more) cursor[0] = std::string(rows->text(0, 0));
+      return {};
+    });
+    if (!done) return done;
+    ++batches;
+    if (Clock::now() >= next_report) {
+      fmt::print(out_, "{}: {} rows\n", step.migration.name, batches * kBatchRows);
+      out_.flush();
+      next_report = Clock::now() + kProgressInterval;
+    }
+  }
+  return {};
+}
+
+Result<> MigrationRunner::Describe(const MigrationStep& step) {
+  fmt::print(out_, "-- {} ({})\n-- {}\n-- Locks: {}\n-- Time: {}\n", step.migration.name,
+             Name(step.mode), step.purpose, step.locks, step.time);
+  switch (step.mode) {
+    case MigrationMode::kTransaction:
+    case MigrationMode::kBatches:
+      fmt::print(out_, "{}\n", step.migration.text);
+      return {};
+    case MigrationMode::kDeclaration:
+      return {};
+    case MigrationMode::kPartitioning:
+      return DescribePartitioning(connection_, out_);
+    case MigrationMode::kPlan:
+      break;
+  }
+  auto plan = PlanStep(connection_, step);
+  if (!plan) return std::unexpected(plan.error());
+  for (const PlannedStatement& statement : *plan) {
+    const bool note = statement.kind == PlannedStatement::Kind::kNote;
+    fmt::print(out_, "{}{}\n{}{};\n", note ? "-- left to you: " : "-- ", statement.remark,
+               note ? "-- " : "", statement.sql);
+  }
+  return {};
+}
+
+}  // namespace usage_ingest::ingest

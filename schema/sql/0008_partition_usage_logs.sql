@@ -1,0 +1,9 @@
+-- Makes a usage_logs that is not partitioned the first partition of one that is. The steps and their
+-- SQL are in ingest/postgres/migration_partitioning.cc, since each is a transaction of its own and
+-- the next one depends on what it finds.
+-- Mode: partitioning
+-- Locks: SHARE UPDATE EXCLUSIVE while the index is built and the bound is checked; at the end
+--        ACCESS EXCLUSIVE on usage_logs and SHARE ROW EXCLUSIVE on subscriptions, api_keys and
+--        teams for the time of a rename, under lock_timeout, tried again
+-- Time: seconds a million rows; milliseconds for an empty or a partitioned table
+-- Reversible: docs/database.md, "the way back"

@@ -1,0 +1,94 @@
+-- What the daemon keeps for itself. Only key_history refers to a table of LiteMaaS.
+-- Mode: transaction
+-- Locks: SHARE ROW EXCLUSIVE on api_keys, for milliseconds (the foreign key of an empty table)
+-- Time: milliseconds
+-- Reversible: DROP TABLE; without kafka_offsets the daemon begins where its `start` says, and rows
+--             that are there count as duplicates
+CREATE TABLE IF NOT EXISTS usage_ingest.kafka_offsets (
+    group_id TEXT NOT NULL,
+    topic TEXT NOT NULL,
+    partition INTEGER NOT NULL,
+    next_offset BIGINT NOT NULL,
+    records BIGINT NOT NULL DEFAULT 0,
+    events BIGINT NOT NULL DEFAULT 0,
+    inserted BIGINT NOT NULL DEFAULT 0,
+    duplicates BIGINT NOT NULL DEFAULT 0,
+    dead_lettered BIGINT NOT NULL DEFAULT 0,
+    skipped BIGINT NOT NULL DEFAULT 0,
+    gap_records BIGINT NOT NULL DEFAULT 0,
+    last_timestamp BIGINT,
+    last_hash BIGINT,
+    updated_at TIMESTAMP WITH TIME ZONE NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (group_id, topic, partition)
+) WITH (fillfactor = 70);
+COMMENT ON TABLE usage_ingest.kafka_offsets IS
+    'where each partition goes on, and what became of the events below that (INV-1)';
+COMMENT ON COLUMN usage_ingest.kafka_offsets.last_timestamp IS
+    'of record next_offset - 1: Kafka timestamp, milliseconds since 1970';
+COMMENT ON COLUMN usage_ingest.kafka_offsets.last_hash IS
+    'of record next_offset - 1: XXH3-64 of its value; another one means a recreated topic';
+
+CREATE TABLE IF NOT EXISTS usage_ingest.dead_letters (
+    id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    group_id TEXT NOT NULL,
+    topic TEXT NOT NULL,
+    partition INTEGER NOT NULL,
+    record_offset BIGINT NOT NULL,
+    event_index INTEGER NOT NULL DEFAULT 0,
+    reason TEXT NOT NULL,
+    detail TEXT,
+    key_hash TEXT,
+    event_id TEXT,
+    event_time TIMESTAMP WITH TIME ZONE,
+    payload BYTEA,
+    state TEXT NOT NULL DEFAULT 'pending'
+        CHECK (state IN ('pending', 'resolved', 'duplicate', 'discarded')),
+    attempts INTEGER NOT NULL DEFAULT 0,
+    first_seen_at TIMESTAMP WITH TIME ZONE NOT NULL DEFAULT clock_timestamp(),
+    last_attempt_at TIMESTAMP WITH TIME ZONE,
+    UNIQUE (topic, partition, record_offset, event_index)
+);
+-- what is retried, and what is removed once finished
+CREATE INDEX IF NOT EXISTS dead_letters_pending ON usage_ingest.dead_letters
+    (reason, first_seen_at) WHERE state = 'pending';
+CREATE INDEX IF NOT EXISTS dead_letters_finished ON usage_ingest.dead_letters
+    (last_attempt_at) WHERE state <> 'pending';
+
+CREATE TABLE IF NOT EXISTS usage_ingest.key_history (
+    key_hash TEXT NOT NULL,  -- lower case
+    kind TEXT NOT NULL CHECK (kind IN ('key_hash', 'value_sha256')),
+    api_key_id UUID NOT NULL REFERENCES public.api_keys(id) ON DELETE CASCADE,
+    first_seen_at TIMESTAMP WITH TIME ZONE NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (key_hash, kind, api_key_id)
+);
+-- for the cascade: deleting a key must not scan a million hashes
+CREATE INDEX IF NOT EXISTS key_history_api_key ON usage_ingest.key_history (api_key_id);
+COMMENT ON TABLE usage_ingest.key_history IS
+    'every hash that a key ever had: api_keys.key_hash, and SHA-256 of lite_llm_key_value';
+
+CREATE TABLE IF NOT EXISTS usage_ingest.replays (
+    id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    who TEXT NOT NULL DEFAULT session_user,
+    kind TEXT NOT NULL CHECK (kind IN ('replay', 'import')),
+    topic TEXT NOT NULL,  -- import:<sha256 of the file> for a file
+    partition INTEGER NOT NULL DEFAULT 0,
+    from_offset BIGINT NOT NULL,
+    to_offset BIGINT NOT NULL,  -- exclusive
+    next_offset BIGINT NOT NULL,  -- where an interrupted one goes on
+    quota BOOLEAN NOT NULL DEFAULT true,
+    outcome TEXT NOT NULL DEFAULT 'running'
+        CHECK (outcome IN ('running', 'finished', 'interrupted', 'failed')),
+    detail TEXT,
+    records BIGINT NOT NULL DEFAULT 0,
+    events BIGINT NOT NULL DEFAULT 0,
+    inserted BIGINT NOT NULL DEFAULT 0,
+    duplicates BIGINT NOT NULL DEFAULT 0,
+    dead_lettered BIGINT NOT NULL DEFAULT 0,
+    skipped BIGINT NOT NULL DEFAULT 0,
+    started_at TIMESTAMP WITH TIME ZONE NOT NULL DEFAULT clock_timestamp(),
+    updated_at TIMESTAMP WITH TIME ZONE NOT NULL DEFAULT clock_timestamp()
+);
+CREATE INDEX IF NOT EXISTS replays_range ON usage_ingest.replays
+    (topic, partition, from_offset, to_offset);
+COMMENT ON TABLE usage_ingest.replays IS
+    'who read which range again, and what came of it; kafka_offsets does not move';

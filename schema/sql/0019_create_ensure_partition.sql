@@ -1,0 +1,109 @@
+-- Makes the partition of usage_logs for a month of UTC, beside running readers and writers.
+-- SECURITY DEFINER, because an ordinary role may not create partitions.
+--
+-- LIKE and ATTACH instead of PARTITION OF: that takes ACCESS EXCLUSIVE on usage_logs (PostgreSQL
+-- manual, CREATE TABLE, PARTITION OF). ATTACH takes SHARE UPDATE EXCLUSIVE there, and SHARE ROW
+-- EXCLUSIVE on subscriptions, api_keys and teams for the foreign keys that it copies. With foreign
+-- keys made beforehand that would be ACCESS EXCLUSIVE.
+-- Mode: transaction
+-- Locks: none by itself
+-- Time: milliseconds
+-- Reversible: DROP FUNCTION
+CREATE OR REPLACE FUNCTION usage_ingest.partitions_of_usage_logs()
+RETURNS TABLE (name TEXT, from_time TIMESTAMP WITH TIME ZONE, to_time TIMESTAMP WITH TIME ZONE,
+               is_default BOOLEAN, detach_pending BOOLEAN)
+LANGUAGE sql
+STABLE
+SET search_path = pg_catalog, pg_temp
+SET TimeZone = 'UTC'
+SET DateStyle = 'ISO, MDY'
+AS $$
+    -- An end that is open is MINVALUE or MAXVALUE without quotes, and matches nothing here.
+    SELECT c.oid::regclass::text,
+           COALESCE(substring(bound FROM 'FROM \(''([^'']+)''\)')::timestamptz,
+                    CASE WHEN bound <> 'DEFAULT' THEN '-infinity'::timestamptz END),
+           COALESCE(substring(bound FROM ' TO \(''([^'']+)''\)')::timestamptz,
+                    CASE WHEN bound <> 'DEFAULT' THEN 'infinity'::timestamptz END),
+           bound = 'DEFAULT',
+           i.inhdetachpending
+      FROM pg_inherits AS i
+      JOIN pg_class AS c ON c.oid = i.inhrelid,
+           pg_get_expr(c.relpartbound, c.oid) AS bound
+     WHERE i.inhparent = 'public.usage_logs'::regclass
+     ORDER BY 2 NULLS LAST;
+$$;
+
+CREATE OR REPLACE FUNCTION usage_ingest.ensure_partition(month DATE)
+RETURNS TEXT  -- 'created' | 'exists'
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET TimeZone = 'UTC'
+SET DateStyle = 'ISO, MDY'
+SET lock_timeout = '200ms'
+AS $$
+DECLARE
+    month_start TIMESTAMP WITH TIME ZONE := date_trunc('month', month::timestamp);
+    month_end TIMESTAMP WITH TIME ZONE := date_trunc('month', month::timestamp) + interval '1 month';
+    part RECORD;
+    position TIMESTAMP WITH TIME ZONE;
+    outcome TEXT := 'exists';
+BEGIN
+    IF month IS NULL OR month < '1970-01-01' OR month >= '2200-01-01' THEN
+        RAISE EXCEPTION 'no partition for the month of %', month USING ERRCODE = '22023';
+    END IF;
+    -- One maker at a time, on every daemon; the number is arbitrary and ours.
+    PERFORM pg_advisory_xact_lock(7305801562440212769);
+
+    -- Usually one gap, the whole month; less where a partition has other bounds.
+    position := month_start;
+    FOR part IN
+        SELECT p.from_time, p.to_time FROM usage_ingest.partitions_of_usage_logs() AS p
+         WHERE NOT p.is_default AND p.from_time < month_end AND p.to_time > month_start
+        UNION ALL SELECT month_end, month_end
+         ORDER BY 1
+    LOOP
+        IF part.from_time > position THEN
+            PERFORM usage_ingest.attach_partition(position, part.from_time);
+            outcome := 'created';
+        END IF;
+        position := greatest(position, part.to_time);
+    END LOOP;
+    RETURN outcome;
+END;
+$$;
+
+CREATE OR REPLACE FUNCTION usage_ingest.attach_partition(
+    from_time TIMESTAMP WITH TIME ZONE, to_time TIMESTAMP WITH TIME ZONE)
+RETURNS VOID
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET TimeZone = 'UTC'
+AS $$
+DECLARE
+    plain_name TEXT := 'usage_logs_' || to_char(from_time, 'YYYY_MM');
+    name TEXT := plain_name;
+    owner NAME := (SELECT pg_get_userbyid(relowner) FROM pg_class
+                    WHERE oid = 'public.usage_logs'::regclass);
+    suffix INTEGER := 1;
+BEGIN
+    -- A month in two pieces, or a table that retention detached and kept, has the plain name.
+    WHILE to_regclass(format('public.%I', name)) IS NOT NULL LOOP
+        suffix := suffix + 1;
+        name := plain_name || '_' || suffix;
+    END LOOP;
+    EXECUTE format('CREATE TABLE public.%I (LIKE public.usage_logs INCLUDING ALL)', name);
+    IF owner <> current_user THEN
+        EXECUTE format('ALTER TABLE public.%I OWNER TO %I', name, owner);
+    END IF;
+    EXECUTE format('ALTER TABLE public.usage_logs ATTACH PARTITION public.%I '
+                   'FOR VALUES FROM (%L) TO (%L)', name, from_time, to_time);
+END;
+$$;
+
+REVOKE ALL ON FUNCTION usage_ingest.ensure_partition(DATE) FROM PUBLIC;
+REVOKE ALL ON FUNCTION usage_ingest.attach_partition(TIMESTAMPTZ, TIMESTAMPTZ) FROM PUBLIC;
+
+-- The one partition that the seed makes; the months that are needed are made at the end of migrate.
+SELECT usage_ingest.ensure_partition('2024-01-01')
+ WHERE NOT EXISTS (SELECT FROM usage_ingest.partitions_of_usage_logs());

@@ -1,0 +1,40 @@
+-- Tells the daemon that attribution may have another answer now. Only INSERT, DELETE and the columns
+-- that attribution reads: counters are updated all the time, and NOTIFY serialises commits.
+-- Mode: plan
+-- Locks: SHARE ROW EXCLUSIVE on users, models, teams, subscriptions and api_keys in turn, for
+--        milliseconds each
+-- Time: milliseconds
+-- Reversible: DROP TRIGGER (ACCESS EXCLUSIVE), DROP FUNCTION
+WITH wanted(table_name, columns) AS (
+    VALUES ('users', 'id'),
+           ('models', 'id'),
+           ('teams', 'id, litellm_team_id'),
+           ('subscriptions', 'id, user_id, model_id, team_id, status, created_at'),
+           ('api_keys', 'id, user_id, subscription_id, team_id, key_hash, lite_llm_key_value')
+), steps AS (
+    -- Runs inside LiteMaaS' own statements: SECURITY DEFINER, and never raises.
+    SELECT '' AS table_name, 'none' AS remark, $sql$
+CREATE OR REPLACE FUNCTION usage_ingest.announce_references()
+RETURNS TRIGGER
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $body$
+BEGIN
+    PERFORM pg_notify('usage_ingest_references', TG_TABLE_NAME);
+    RETURN NULL;
+EXCEPTION WHEN OTHERS THEN
+    RAISE WARNING 'usage_ingest.announce_references: % (%)', SQLERRM, SQLSTATE;
+    RETURN NULL;
+END;
+$body$;
+REVOKE ALL ON FUNCTION usage_ingest.announce_references() FROM PUBLIC$sql$ AS statement
+    UNION ALL
+    SELECT table_name, 'SHARE ROW EXCLUSIVE on ' || table_name || ', milliseconds',
+           format('CREATE OR REPLACE TRIGGER usage_ingest_announce '
+                  'AFTER INSERT OR DELETE OR UPDATE OF %s ON public.%I '
+                  'FOR EACH STATEMENT EXECUTE FUNCTION usage_ingest.announce_references()',
+                  columns, table_name)
+      FROM wanted
+)
+SELECT 'run' AS kind, statement, remark FROM steps ORDER BY table_name;
