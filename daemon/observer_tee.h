@@ -1,0 +1,51 @@
+#pragma once
+// ObserverTee: one pipeline, several who want to know.
+#include <utility>
+#include <vector>
+
+#include "ingest/pipeline/observer.h"
+
+namespace usage_ingest::daemon {
+
+// Thread-safety that of the observers given, which outlive it.
+class ObserverTee final : public ingest::PipelineObserver {
+ public:
+  explicit ObserverTee(std::vector<ingest::PipelineObserver*> observers)
+      : observers_(std::move(observers)) {}
+
+  void BatchCommitted(std::size_t lane, const ingest::BatchReport& report) override {
+    for (auto* each : observers_) each->BatchCommitted(lane, report);
+  }
+  void DeadLettersHealed(std::int64_t count) override {
+    for (auto* each : observers_) each->DeadLettersHealed(count);
+  }
+  void PostgresError(ingest::PostgresErrorClass error_class, std::string_view message) override {
+    for (auto* each : observers_) each->PostgresError(error_class, message);
+  }
+  void PostgresUp(std::size_t lane, bool up) override {
+    for (auto* each : observers_) each->PostgresUp(lane, up);
+  }
+  void Fenced(std::string_view why) override {
+    for (auto* each : observers_) each->Fenced(why);
+  }
+  void KafkaError(ingest::KafkaErrorClass error_class, std::string_view message) override {
+    for (auto* each : observers_) each->KafkaError(error_class, message);
+  }
+  void Rebalanced(std::span<const TopicPartition* const> assigned) override {
+    for (auto* each : observers_) each->Rebalanced(assigned);
+  }
+  void OffsetGap(const TopicPartition& source, std::int64_t records) override {
+    for (auto* each : observers_) each->OffsetGap(source, records);
+  }
+  void Paused(ingest::PauseReason reason, bool paused) override {
+    for (auto* each : observers_) each->Paused(reason, paused);
+  }
+  void Lag(const TopicPartition& source, const ingest::PartitionLag& lag) override {
+    for (auto* each : observers_) each->Lag(source, lag);
+  }
+
+ private:
+  std::vector<ingest::PipelineObserver*> observers_;
+};
+
+}  // namespace usage_ingest::daemon

@@ -1,0 +1,17 @@
+#pragma once
+// Status JSON: the shape of /status; docs/metrics.md names its fields.
+#include <string>
+
+#include "daemon/status_snapshot.h"
+
+namespace usage_ingest::daemon {
+
+// More partitions than this are listed without their plots, so that the answer stays small.
+inline constexpr std::size_t kPlottedPartitionsMax = 64;
+
+[[nodiscard]] std::string ToJson(const StatusSnapshot& snapshot);
+
+// One line for systemd's STATUS= and logs: "1,234 events/s, lag 5 records, 0.2 s".
+[[nodiscard]] std::string ToLine(const StatusSnapshot& snapshot);
+
+}  // namespace usage_ingest::daemon
