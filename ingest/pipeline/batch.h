@@ -35,12 +35,13 @@ struct PartitionMove {
 
 // An event on its way to becoming a row, a duplicate, a skip or a dead letter.
 struct BatchEvent {
-  enum class State : unsigned char { kPending, kRow, kDuplicate, kDeadLetter, kSkipped };
+  enum class State : unsigned char { kPending, kRow, kDeadLetter, kSkipped };
   UsageRow row;
   std::uint32_t record = 0;       // index into Batch::records
   std::uint32_t event_index = 0;  // within its record
   std::uint32_t partition = 0;    // index into Batch::partitions
   State state = State::kPending;
+  bool is_duplicate = false;  // a row, but it was there already; settled at each attempt
 };
 
 // What usage_ingest.dead_letters will hold; texts live in the batch's arena.

@@ -57,9 +57,9 @@ class BatchStore {
   // Ends an open transaction; closes the session when that cannot be done.
   virtual Task<> Reset() = 0;
 
-  // What the offsets rows hold; nullopt for one that is not there. Outside a transaction.
-  virtual Task<Result<std::vector<std::optional<Offset>>>> ReadOffsets(
-      std::span<const PartitionMove> moves) = 0;
+  // After a lost reply to COMMIT: is the batch in? kFenced: its rows are somebody else's by now.
+  // Outside a transaction.
+  virtual Task<Result<bool>> IsCommitted(const Batch& batch) = 0;
   // Answers in the order of the questions. Outside a transaction.
   virtual Task<Result<std::vector<AttributionAnswer>>> Attribute(
       std::span<const AttributionQuestion> questions) = 0;
@@ -68,8 +68,9 @@ class BatchStore {
 
   // BEGIN, the compare-and-set of the offsets, the parents' locks. Returns the parents that are
   // gone. kFenced: an offsets row did not hold what was expected.
-  virtual Task<Result<Parents>> Begin(std::span<const PartitionMove> moves,
-                                      const Parents& parents) = 0;
+  virtual Task<Result<Parents>> Begin(const Batch& batch, const Parents& parents) = 0;
+  // BEGIN of a transaction that will be rolled back: to find a row that the database refuses.
+  virtual Task<Result<>> BeginTrial() = 0;
   // Binary COPY into usage_logs. Returns the rows that the server counted.
   // kDuplicateRow, kMissingPartition; kBadRecord: failure() says which row, if known.
   virtual Task<Result<std::int64_t>> CopyRows(std::span<const UsageRow* const> rows) = 0;

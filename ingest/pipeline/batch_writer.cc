@@ -95,7 +95,7 @@ Task<Result<bool>> BatchWriter::Prepare(Batch& batch) {
     if (!connected) co_return std::unexpected(connected.error());
   }
   if (commit_in_doubt_) {
-    const Result<bool> committed = co_await WasCommitted(batch);
+    const Result<bool> committed = co_await store_.IsCommitted(batch);
     if (!committed || *committed) co_return committed;
     commit_in_doubt_ = false;
   }
@@ -117,24 +117,6 @@ Task<Result<>> BatchWriter::Reconnect() {
   co_return connected;
 }
 
-// After a lost reply to COMMIT: the offsets rows were written in that transaction, so they know.
-Task<Result<bool>> BatchWriter::WasCommitted(const Batch& batch) {
-  // Where no offsets move, the rows' ids tell at the next attempt what is there already.
-  if (MovesOf(batch).empty()) co_return false;
-  const auto stored = co_await store_.ReadOffsets(batch.partitions);
-  if (!stored) co_return std::unexpected(stored.error());
-  std::size_t done = 0;
-  std::size_t untouched = 0;
-  for (std::size_t i = 0; i < batch.partitions.size(); ++i) {
-    const std::optional<Offset>& offset = (*stored)[i];
-    done += offset == batch.partitions[i].next_offset ? 1u : 0u;
-    untouched += offset == batch.partitions[i].expected ? 1u : 0u;
-  }
-  if (done == batch.partitions.size()) co_return true;
-  if (untouched == batch.partitions.size()) co_return false;
-  co_return Fail(ErrorCode::kFenced, "after a lost COMMIT reply the offsets are somebody else's");
-}
-
 Task<Result<>> BatchWriter::EnsureMonths(const Batch& batch) {
   for (const BatchEvent& event : batch.events) {
     if (event.state != BatchEvent::State::kRow) continue;
@@ -145,11 +127,6 @@ Task<Result<>> BatchWriter::EnsureMonths(const Batch& batch) {
     months_.insert(month);
   }
   co_return Result<>{};
-}
-
-std::span<const PartitionMove> BatchWriter::MovesOf(const Batch& batch) const {
-  if (!options_.moves_offsets) return {};
-  return batch.partitions;
 }
 
 BatchWriter::Plan BatchWriter::MakePlan(Batch& batch) const {
@@ -189,7 +166,7 @@ BatchWriter::Plan BatchWriter::MakePlan(Batch& batch) const {
 // everything.
 Task<Result<>> BatchWriter::RunTransaction(Batch& batch, Plan& plan) {
   auto& phase = result_.phase_time;
-  const auto gone = co_await store_.Begin(MovesOf(batch), plan.parents);
+  const auto gone = co_await store_.Begin(batch, plan.parents);
   if (!gone) co_return std::unexpected(gone.error());
   const Result<> dropped = DropGoneParents(batch, plan, *gone);
   if (!dropped) co_return dropped;
@@ -261,8 +238,12 @@ void BatchWriter::SettleOutcomes(Batch& batch, const Plan& plan) {
     move.outcomes.inserted = 0;
     move.outcomes.duplicates = 0;
   }
-  for (const BatchEvent* event : plan.rows) ++batch.partitions[event->partition].outcomes.inserted;
-  for (const BatchEvent* event : plan.duplicates) {
+  for (BatchEvent* event : plan.rows) {
+    event->is_duplicate = false;
+    ++batch.partitions[event->partition].outcomes.inserted;
+  }
+  for (BatchEvent* event : plan.duplicates) {
+    event->is_duplicate = true;
     ++batch.partitions[event->partition].outcomes.duplicates;
   }
 }
@@ -328,7 +309,7 @@ Task<Result<std::size_t>> BatchWriter::FindBadRow(std::span<const UsageRow* cons
   std::size_t count = rows.size();
   while (count > 1) {
     const std::size_t half = count / 2;
-    const auto begun = co_await store_.Begin({}, {});
+    const Result<> begun = co_await store_.BeginTrial();
     if (!begun) co_return std::unexpected(begun.error());
     const auto tried = co_await store_.StageRows(rows.subspan(first, half));
     const bool is_bad = !tried && tried.error().code == ErrorCode::kBadRecord;

@@ -31,8 +31,6 @@ struct BatchWriterOptions {
   std::size_t recent_ids_max = 1 << 18;
   // A replay or import without quotas writes rows and summaries only (INV-3's exception).
   bool count_quotas = true;
-  // A replay reads beside the group: it does not move the group's offsets rows.
-  bool moves_offsets = true;
 };
 
 struct WriteResult {
@@ -63,7 +61,6 @@ class BatchWriter {
   Task<Result<>> Attempt(Batch& batch);
   Task<Result<bool>> Prepare(Batch& batch);
   Task<Result<>> Reconnect();
-  Task<Result<bool>> WasCommitted(const Batch& batch);
   Task<Result<>> EnsureMonths(const Batch& batch);
   Task<Result<>> RunTransaction(Batch& batch, Plan& plan);
   Task<Result<>> InsertRows(Plan& plan);
@@ -72,7 +69,6 @@ class BatchWriter {
   Task<Result<std::size_t>> FindBadRow(std::span<const UsageRow* const> rows);
   Task<Result<>> BackOff();
 
-  [[nodiscard]] std::span<const PartitionMove> MovesOf(const Batch& batch) const;
   [[nodiscard]] Plan MakePlan(Batch& batch) const;
   [[nodiscard]] Result<> DropGoneParents(Batch& batch, Plan& plan, const Parents& gone);
   void SettleOutcomes(Batch& batch, const Plan& plan);

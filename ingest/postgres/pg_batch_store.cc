@@ -22,6 +22,9 @@ using std::chrono::steady_clock;
 constexpr const char* kBegin = "BEGIN";
 constexpr const char* kTakeOver = "SET LOCAL usage_ingest.aggregating = 'on'";
 
+constexpr const char* kWaitLong = "SET LOCAL lock_timeout = '3s'";
+constexpr const char* kWaitShort = "SET LOCAL lock_timeout = '250ms'";
+
 constexpr const char* kCopyRows =
     "COPY public.usage_logs (id, subscription_id, api_key_id, team_id, model_id, request_tokens, "
     "response_tokens, input_cost, output_cost, latency_ms, status_code, error_message, "
@@ -54,6 +57,21 @@ std::int64_t Int64At(const PGresult* result, int row, int column) {
   return ReadInt64(PQgetvalue(result, row, column));
 }
 
+Parents GoneParents(const PGresult* rows) {
+  Parents gone;
+  for (int row = 0; row < PQntuples(rows); ++row) {
+    const std::string_view kind = PQgetvalue(rows, row, 0);
+    std::vector<Uuid>& ids = kind == "subscription" ? gone.subscriptions
+                             : kind == "api_key"    ? gone.api_keys
+                                                    : gone.teams;
+    ids.push_back(UuidAt(rows, row, 1));
+  }
+  for (std::vector<Uuid>* ids : {&gone.subscriptions, &gone.api_keys, &gone.teams}) {
+    std::sort(ids->begin(), ids->end());
+  }
+  return gone;
+}
+
 // "COPY usage_logs, line 17, column metadata" names the row; the header is no line of its own.
 std::optional<std::size_t> RowOfContext(std::string_view context) {
   constexpr std::string_view kLine = ", line ";
@@ -70,9 +88,11 @@ std::optional<std::size_t> RowOfContext(std::string_view context) {
 
 }  // namespace
 
-PgBatchStore::PgBatchStore(boost::asio::any_io_executor executor, PgBatchStoreOptions options)
+PgBatchStore::PgBatchStore(boost::asio::any_io_executor executor, PgBatchStoreOptions options,
+                           std::unique_ptr<Ledger> ledger)
     : executor_(executor),
       options_(std::move(options)),
+      ledger_(std::move(ledger)),
       connection_(std::move(executor), options_.conninfo, options_.application_name) {}
 
 Task<Result<>> PgBatchStore::Connect() {
@@ -105,19 +125,24 @@ Task<> PgBatchStore::Reset() {
   }
 }
 
-Task<Result<std::vector<std::optional<Offset>>>> PgBatchStore::ReadOffsets(
-    std::span<const PartitionMove> moves) {
-  const Statement statement{sql::kReadOffsets, PositionParams(options_.group_id, moves)};
+// The ledger's rows were written in that transaction, so they know.
+Task<Result<bool>> PgBatchStore::IsCommitted(const Batch& batch) {
+  const Statement statement = ledger_->ReadOffsets(batch);
+  if (statement.sql == nullptr) co_return false;
   const Result<PgResult> answer = co_await connection_.Execute(statement);
   if (!answer) co_return std::unexpected(answer.error());
-  std::vector<std::optional<Offset>> offsets;
-  for (int row = 0; row < PQntuples(answer->get()); ++row) {
-    const bool is_missing = PQgetisnull(answer->get(), row, 0) != 0;
-    offsets.push_back(is_missing ? std::nullopt
-                                 : std::optional(Offset{Int64At(answer->get(), row, 0)}));
+  USAGE_INGEST_CHECK(PQntuples(answer->get()) == static_cast<int>(batch.partitions.size()));
+  std::size_t done = 0;
+  std::size_t untouched = 0;
+  for (std::size_t i = 0; i < batch.partitions.size(); ++i) {
+    if (PQgetisnull(answer->get(), static_cast<int>(i), 0) != 0) continue;
+    const Offset stored{Int64At(answer->get(), static_cast<int>(i), 0)};
+    done += stored == batch.partitions[i].next_offset ? 1u : 0u;
+    untouched += stored == batch.partitions[i].expected ? 1u : 0u;
   }
-  USAGE_INGEST_CHECK(offsets.size() == moves.size());
-  co_return offsets;
+  if (done == batch.partitions.size()) co_return true;
+  if (untouched == batch.partitions.size()) co_return false;
+  co_return Fail(ErrorCode::kFenced, "after a lost COMMIT reply the offsets are somebody else's");
 }
 
 Task<Result<std::vector<AttributionAnswer>>> PgBatchStore::Attribute(
@@ -152,22 +177,19 @@ Task<Result<>> PgBatchStore::EnsurePartition(EventTimeUs month_start) {
   co_return Result<>{};
 }
 
-Task<Result<Parents>> PgBatchStore::Begin(std::span<const PartitionMove> moves,
-                                          const Parents& parents) {
-  moves_offsets_ = !moves.empty();
+Task<Result<Parents>> PgBatchStore::Begin(const Batch& batch, const Parents& parents) {
   std::vector<Statement> statements;
   statements.push_back({kBegin, {}});
   statements.push_back({kTakeOver, {}});
   std::shared_ptr<ZombieWatch> watch;
   if (blocked_since_ && steady_clock::now() - *blocked_since_ > limits::kZombieBlocksMax) {
     // Wait longer than the watch needs to see who blocks us, and end it.
-    statements.push_back({"SET LOCAL lock_timeout = '3s'", {}});
+    statements.push_back({kWaitLong, {}});
     watch = ZombieWatch::Start(executor_, options_.conninfo, connection_.backend_pid());
   }
-  if (moves_offsets_) {
-    statements.push_back({sql::kMoveOffsets, MoveParams(options_.group_id, moves)});
-  }
-  if (watch) statements.push_back({"SET LOCAL lock_timeout = '250ms'", {}});
+  const std::size_t claim = statements.size();
+  statements.push_back(ledger_->Claim(batch));
+  if (watch) statements.push_back({kWaitShort, {}});
   statements.push_back({sql::kLockParents, ParentParams(parents)});
 
   const auto results = co_await connection_.Pipeline(statements);
@@ -177,46 +199,27 @@ Task<Result<Parents>> PgBatchStore::Begin(std::span<const PartitionMove> moves,
     co_return std::unexpected(results.error());
   }
   blocked_since_.reset();
-  co_return ReadBeginResults(*results, moves);
+  const std::int64_t claimed = std::atoll(PQcmdTuples((*results)[claim].get()));
+  if (claimed != static_cast<std::int64_t>(ledger_->ClaimedRows(batch))) {
+    co_return Fail(ErrorCode::kFenced,
+                   "the rows that say how far we are do not hold what this process expects: "
+                   "another owner went on, or the database went back");
+  }
+  co_return GoneParents(results->back().get());
+}
+
+Task<Result<>> PgBatchStore::BeginTrial() {
+  const Result<> begun = co_await connection_.ExecuteScript(kBegin);
+  if (!begun) co_return begun;
+  co_return co_await connection_.ExecuteScript(kTakeOver);
 }
 
 void PgBatchStore::NoteBlocked(const Error& error) {
-  if (error.code != ErrorCode::kConflict || !moves_offsets_) {
+  if (error.code != ErrorCode::kConflict) {
     blocked_since_.reset();
   } else if (!blocked_since_) {
     blocked_since_ = steady_clock::now();
   }
-}
-
-Result<Parents> PgBatchStore::ReadBeginResults(std::span<const PgResult> results,
-                                               std::span<const PartitionMove> moves) const {
-  const PgResult& gone_rows = results.back();
-  if (!moves.empty()) {
-    std::int64_t moved = -1;
-    for (const PgResult& result : results) {
-      if (std::strncmp(PQcmdStatus(result.get()), "UPDATE", 6) == 0) {
-        moved = std::atoll(PQcmdTuples(result.get()));
-      }
-    }
-    if (moved != static_cast<std::int64_t>(moves.size())) {
-      return Fail(ErrorCode::kFenced,
-                  "the offsets row of " + moves.front().source->topic +
-                      " does not hold what this process expects: another owner went on, or the "
-                      "database went back");
-    }
-  }
-  Parents gone;
-  for (int row = 0; row < PQntuples(gone_rows.get()); ++row) {
-    const std::string_view kind = PQgetvalue(gone_rows.get(), row, 0);
-    std::vector<Uuid>& ids = kind == "subscription" ? gone.subscriptions
-                             : kind == "api_key"    ? gone.api_keys
-                                                    : gone.teams;
-    ids.push_back(UuidAt(gone_rows.get(), row, 1));
-  }
-  for (std::vector<Uuid>* ids : {&gone.subscriptions, &gone.api_keys, &gone.teams}) {
-    std::sort(ids->begin(), ids->end());
-  }
-  return gone;
 }
 
 Task<Result<>> PgBatchStore::EnterCopyPath() {
@@ -283,13 +286,7 @@ Task<Result<std::int64_t>> PgBatchStore::Apply(const aggregate::Deltas& deltas,
     quota_statement = statements.size();
     statements.push_back({sql::kAddQuotas, QuotaParams(deltas.quotas)});
   }
-  if (!batch.dead_letters.empty()) {
-    statements.push_back(
-        {sql::kAddDeadLetters, DeadLetterParams(options_.group_id, batch.dead_letters)});
-  }
-  if (moves_offsets_) {
-    statements.push_back({sql::kCountOutcomes, OutcomeParams(options_.group_id, batch.partitions)});
-  }
+  ledger_->Settle(batch, statements);
   if (statements.empty()) co_return 0;
   const auto results = co_await connection_.Pipeline(statements);
   if (!results) co_return std::unexpected(results.error());

@@ -11,6 +11,7 @@
 
 #include "ingest/pipeline/batch_store.h"
 #include "ingest/postgres/async_connection.h"
+#include "ingest/postgres/ledger.h"
 
 namespace usage_ingest::ingest {
 
@@ -24,24 +25,23 @@ enum class ForeignKeys : unsigned char {
 struct PgBatchStoreOptions {
   std::string conninfo;
   std::string application_name;  // usage-ingestd/<lane>
-  std::string group_id;
   ForeignKeys foreign_keys = ForeignKeys::kAuto;
 };
 
 class PgBatchStore final : public BatchStore {
  public:
-  PgBatchStore(boost::asio::any_io_executor executor, PgBatchStoreOptions options);
+  PgBatchStore(boost::asio::any_io_executor executor, PgBatchStoreOptions options,
+               std::unique_ptr<Ledger> ledger);
 
   Task<Result<>> Connect() override;
   [[nodiscard]] bool connected() const override { return connection_.connected(); }
   Task<> Reset() override;
-  Task<Result<std::vector<std::optional<Offset>>>> ReadOffsets(
-      std::span<const PartitionMove> moves) override;
+  Task<Result<bool>> IsCommitted(const Batch& batch) override;
   Task<Result<std::vector<AttributionAnswer>>> Attribute(
       std::span<const AttributionQuestion> questions) override;
   Task<Result<>> EnsurePartition(EventTimeUs month_start) override;
-  Task<Result<Parents>> Begin(std::span<const PartitionMove> moves,
-                              const Parents& parents) override;
+  Task<Result<Parents>> Begin(const Batch& batch, const Parents& parents) override;
+  Task<Result<>> BeginTrial() override;
   Task<Result<std::int64_t>> CopyRows(std::span<const UsageRow* const> rows) override;
   Task<Result<std::vector<Uuid>>> StageRows(std::span<const UsageRow* const> rows) override;
   [[nodiscard]] CopyFailure failure() const override { return failure_; }
@@ -57,16 +57,14 @@ class PgBatchStore final : public BatchStore {
   Task<Result<>> EnterCopyPath();
   Task<Result<>> LeaveCopyPath();
   Task<Result<std::int64_t>> Copy(const char* sql, std::span<const UsageRow* const> rows);
-  [[nodiscard]] Result<Parents> ReadBeginResults(std::span<const PgResult> results,
-                                                 std::span<const PartitionMove> moves) const;
   void NoteFailure(const Error& error);
   void NoteBlocked(const Error& error);
 
   boost::asio::any_io_executor executor_;
   PgBatchStoreOptions options_;
+  std::unique_ptr<Ledger> ledger_;
   AsyncConnection connection_;
   bool skips_constraints_ = false;
-  bool moves_offsets_ = false;  // in the open transaction
   CopyFailure failure_;
   // Since when the compare-and-set has met a lock that does not go away.
   std::optional<std::chrono::steady_clock::time_point> blocked_since_;

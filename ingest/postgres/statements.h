@@ -48,6 +48,34 @@ LEFT JOIN usage_ingest.kafka_offsets o
   ON o.group_id = $1 AND o.topic = m.topic AND o.partition = m.partition
 ORDER BY m.ord)sql";
 
+// The same three for a replay or import: $1 is the list of its rows' ids, "17,18".
+inline constexpr const char* kMoveReplay = R"sql(
+UPDATE usage_ingest.replays r SET next_offset = m.next, updated_at = now()
+FROM unnest($2::text[], $3::int4[], $4::int8[], $5::int8[], $6::int8[], $7::int8[])
+  AS m(topic, partition, expected, next, last_timestamp, last_hash)
+WHERE r.id = ANY (string_to_array($1, ',')::bigint[]) AND r.topic = m.topic
+  AND r.partition = m.partition AND r.next_offset = m.expected)sql";
+
+inline constexpr const char* kCountReplayOutcomes = R"sql(
+UPDATE usage_ingest.replays r
+SET records = r.records + c.records, events = r.events + c.events,
+    inserted = r.inserted + c.inserted, duplicates = r.duplicates + c.duplicates,
+    dead_lettered = r.dead_lettered + c.dead_lettered, skipped = r.skipped + c.skipped
+FROM unnest($2::text[], $3::int4[], $4::int8[], $5::int8[], $6::int8[], $7::int8[], $8::int8[],
+            $9::int8[], $10::int8[])
+  AS c(topic, partition, records, events, inserted, duplicates, dead_lettered, skipped,
+       gap_records)
+WHERE r.id = ANY (string_to_array($1, ',')::bigint[]) AND r.topic = c.topic
+  AND r.partition = c.partition)sql";
+
+inline constexpr const char* kReadReplayOffsets = R"sql(
+SELECT r.next_offset
+FROM unnest($2::text[], $3::int4[]) WITH ORDINALITY AS m(topic, partition, ord)
+LEFT JOIN usage_ingest.replays r
+  ON r.id = ANY (string_to_array($1, ',')::bigint[]) AND r.topic = m.topic
+  AND r.partition = m.partition
+ORDER BY m.ord)sql";
+
 inline constexpr const char* kLockParents =
     "SELECT kind, id FROM usage_ingest.lock_parents($1::uuid[], $2::uuid[], $3::uuid[])";
 
