@@ -1,0 +1,13 @@
+#pragma once
+// FreePort: a TCP port on 127.0.0.1 that nobody uses.
+//
+// Taken below the kernel's range for outgoing connections, so that a port stays free while its
+// server is stopped on purpose: an outgoing connection cannot take it.
+#include <cstdint>
+
+namespace usage_ingest::support {
+
+// Never gives the same port twice in one process.
+[[nodiscard]] std::uint16_t FreePort();
+
+}  // namespace usage_ingest::support

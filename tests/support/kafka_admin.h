@@ -1,0 +1,53 @@
+#pragma once
+// KafkaAdmin: what an operator does to topics, and the questions that tests ask about them.
+//
+// Owner         one thread.
+// Errors        throws KafkaError; requests wait up to half a minute for the broker.
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "tests/support/kafka_client.h"
+
+namespace usage_ingest::support {
+
+struct TopicOptions {
+  int partitions = 1;
+  int replication = 1;
+  std::map<std::string, std::string> settings = {};  // topic configuration
+};
+
+class KafkaAdmin {
+ public:
+  explicit KafkaAdmin(const std::string& brokers);
+
+  // Each returns when the brokers' metadata shows it.
+  void CreateTopic(const std::string& topic, const TopicOptions& options);
+  void DeleteTopic(const std::string& topic);
+  void SetPartitions(const std::string& topic, int count);
+
+  // Removes the records below `offset`, as retention does.
+  void DeleteRecordsBelow(const std::string& topic, std::int32_t partition, std::int64_t offset);
+
+  [[nodiscard]] int BrokerCount();
+  [[nodiscard]] int PartitionCount(const std::string& topic);  // 0 when there is no such topic
+  [[nodiscard]] std::int32_t Leader(const std::string& topic, std::int32_t partition);
+  [[nodiscard]] std::int64_t FirstOffset(const std::string& topic, std::int32_t partition);
+  [[nodiscard]] std::int64_t EndOffset(const std::string& topic, std::int32_t partition);
+  // What the group has committed; nothing when it never did.
+  [[nodiscard]] std::optional<std::int64_t> Committed(const std::string& group,
+                                                      const std::string& topic,
+                                                      std::int32_t partition);
+
+ private:
+  struct Watermarks {
+    std::int64_t first;
+    std::int64_t end;
+  };
+  Watermarks QueryWatermarks(const std::string& topic, std::int32_t partition);
+
+  std::string brokers_;
+  KafkaHandle kafka_;
+};
+
+}  // namespace usage_ingest::support
