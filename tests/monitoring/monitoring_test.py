@@ -1,0 +1,116 @@
+#!/usr/bin/env python3
+"""Alert rules and dashboard: promtool accepts them, and they use only metrics that exist.
+
+    monitoring_test.py SOURCE_DIR
+"""
+
+import importlib.util
+import json
+import re
+import subprocess
+import sys
+import unittest
+from pathlib import Path
+
+TOP = Path(sys.argv.pop(1) if len(sys.argv) > 1 else Path(__file__).parents[2]).resolve()
+FOLDER = TOP / "monitoring"
+METRIC = re.compile(r"\b(?:usage_ingest|process)_[a-z_]+\b")
+
+
+def catalogue() -> dict[str, tuple[str, str]]:
+    """name -> (type, labels), from the one file that defines them."""
+    source = (TOP / "daemon/metrics_catalogue.cc").read_text()
+    entry = re.compile(r'\{k\w+,\s*"((?:usage_ingest|process)_\w+)",\s*k(\w+),\s*((?:"[^"]*"\s*)+),')
+    return {name: (kind, "".join(re.findall(r'"([^"]*)"', labels))) for name, kind, labels in entry.findall(source)}
+
+
+def expressions() -> dict[str, str]:
+    """Where -> PromQL, of the rules and of the dashboard."""
+    rules = (FOLDER / "alerts.yaml").read_text()
+    found = {f"alert {name}": expr for name, expr in re.findall(r"alert: (\w+)\n\s+expr: (.*)", rules)}
+    for panel in json.loads((FOLDER / "grafana-dashboard.json").read_text())["panels"]:
+        for target in panel.get("targets", []):
+            found[f"panel {panel['title']}/{target['refId']}"] = target["expr"]
+    return found
+
+
+def promtool(*arguments: str) -> subprocess.CompletedProcess:
+    return subprocess.run(["promtool", *arguments], capture_output=True, text=True, cwd=FOLDER)
+
+
+class RulesTest(unittest.TestCase):
+    def test_promtool_accepts_the_rules(self):
+        done = promtool("check", "rules", "alerts.yaml")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    def test_rules_fire_when_they_should_and_only_then(self):
+        done = promtool("test", "rules", "alerts_test.yaml")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    def test_every_alert_is_tested_and_has_a_runbook_entry(self):
+        alerts = re.findall(r"alert: (\w+)", (FOLDER / "alerts.yaml").read_text())
+        tests = (FOLDER / "alerts_test.yaml").read_text()
+        # "UsageIngest(Postgres|Kafka)Fatal" names both.
+        spelled = " ".join(f"{a}{word}{c}" for a, words, c in re.findall(r"(\w+)\(([\w|]+)\)(\w*)", tests) for word in words.split("|"))
+        manual = (TOP / "docs/operations.md").read_text()
+        self.assertGreater(len(alerts), 10)
+        for alert in alerts:
+            self.assertRegex(tests + spelled, rf"\b{alert}\b")
+            self.assertRegex(manual, rf"(?m)^#+ {alert}$")
+            self.assertIn(f"#{alert.lower()}\n", (FOLDER / "alerts.yaml").read_text())
+
+
+class NamesTest(unittest.TestCase):
+    def test_every_metric_exists_and_is_used_as_what_it_is(self):
+        known = catalogue()
+        self.assertGreater(len(known), 25)
+        for where, expr in expressions().items():
+            for name in METRIC.findall(expr):
+                base = re.sub(r"_(bucket|sum|count)$", "", name)
+                suffixed = base != name and known.get(base, ("",))[0] == "Histogram"
+                self.assertIn(base if suffixed else name, known, where)
+                if suffixed or known[name][0] == "Counter":
+                    self.assertRegex(expr, r"(rate|increase)\(", where)
+
+    def test_every_label_exists(self):
+        known, added = catalogue(), {"instance", "job"}
+        for where, expr in expressions().items():
+            for name, selector in re.findall(r"(\w+)\{([^}]*)\}", expr):
+                stated = known.get(re.sub(r"_(bucket|sum|count)$", "", name), known.get(name, ("", "")))[1]
+                labels = {label.split("=")[0] for label in stated.split(",")}
+                for label, value in re.findall(r'(\w+)\s*(?:=~|!~|!=|=)\s*"([^"]*)"', selector):
+                    self.assertIn(label, labels | added, where)
+                    if label not in added and "$" not in value:
+                        self.assertIn(value, stated, where)
+
+    def test_every_metric_of_ours_is_on_the_dashboard(self):
+        text = (FOLDER / "grafana-dashboard.json").read_text()
+        for name in catalogue():
+            if name.startswith("usage_ingest_"):
+                self.assertTrue(name in text, name)
+
+
+class DashboardTest(unittest.TestCase):
+    def test_it_is_what_the_script_writes(self):
+        spec = importlib.util.spec_from_file_location("make_dashboard", FOLDER / "make_dashboard.py")
+        sys.dont_write_bytecode = True
+        script = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(script)
+        self.assertEqual((FOLDER / "grafana-dashboard.json").read_text(), script.text())
+
+    def test_panels_do_not_overlap_and_their_queries_parse(self):
+        taken: set[tuple[int, int]] = set()
+        rules = []
+        for panel in json.loads((FOLDER / "grafana-dashboard.json").read_text())["panels"]:
+            at = panel["gridPos"]
+            cells = {(x, y) for x in range(at["x"], at["x"] + at["w"]) for y in range(at["y"], at["y"] + at["h"])}
+            self.assertFalse(cells & taken, panel["title"])
+            taken |= cells
+            rules += [target["expr"].replace("$__rate_interval", "1m") for target in panel.get("targets", [])]
+        text = {"groups": [{"name": "g", "rules": [{"record": f"r{i}", "expr": expr} for i, expr in enumerate(rules)]}]}
+        done = subprocess.run(["promtool", "check", "rules", "/dev/stdin"], input=json.dumps(text), capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1])
