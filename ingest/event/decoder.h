@@ -8,8 +8,9 @@
 // Owner         one lane; keeps its parser and scratch buffers between records.
 // Thread-safety none.
 // Shape         results go to an EventSink in element order; views live in the caller's Arena.
-// Limit         memory is linear in the record, at most record_bytes_max of it; steady state
-//               allocates nothing.
+// Limit         memory is linear in the record (an index of at most 4 bytes for each of its bytes,
+// at
+//               most record_bytes_max of them); steady state allocates nothing.
 // Errors        none: whatever the bytes are, each element is an event, a skip or a rejection.
 // Source        docs/events.md; field facts: tests/data/litellm/FACTS.md.
 #include <cstdint>
@@ -27,7 +28,8 @@
 namespace usage_ingest::ingest {
 
 struct DecoderOptions {
-  // Keys of the metadata column, in this order; names outside the closed list are refused by config.
+  // Keys of the metadata column, in this order; names outside the closed list are refused by
+  // config.
   std::vector<std::string> metadata_keys;
   std::size_t record_bytes_max = limits::kRecordBytesMax;
 };
@@ -38,8 +40,10 @@ struct DecoderOptions {
 struct RecordOrigin {
   const TopicPartition* source = nullptr;
   Offset offset;
-  EventTimeUs now;           // the clock, read once a batch: bounds of startTime
-  bool is_import = false;    // identity falls back to a hash of the element's bytes instead
+  EventTimeUs now;         // the clock, read once a batch: bounds of startTime
+  bool is_import = false;  // identity falls back to a hash of the element's bytes instead
+  // What `index` begins with: a retried dead letter is element event_index of its record, alone.
+  std::uint32_t first_index = 0;
 };
 
 // Why an element is no row. Views live in the arena.
@@ -71,7 +75,9 @@ class Decoder {
 
   // What a dead letter keeps of element `index`: the event without messages, response and
   // model_map_information and with a raw credential blanked out; bytes that do not parse as they
-  // came, cut at kDeadLetterPayloadBytesMax. Slow path; allocates.
+  // came, cut at kDeadLetterPayloadBytesMax. A record that is too large is stripped likewise, which
+  // can make it small enough for a retry. Slow path; allocates; may be called inside OnReject.
+  // REQUIRES: `index` as Decode gave it when first_index is 0.
   [[nodiscard]] std::string DeadLetterPayload(std::string_view value, std::uint32_t index);
 
  private:

@@ -1,0 +1,27 @@
+#pragma once
+// What LiteLLM puts where the hash of an API key belongs.
+//
+// It copies `metadata.user_api_key_hash` before it checks it: besides a SHA-256 it can be one of
+// LiteLLM's own words or, for a key that does not begin with "sk-", the key itself
+// (tests/data/litellm/FACTS.md, section 1). Such a key must never be stored, logged or shown.
+#include <cstddef>
+#include <string_view>
+
+namespace usage_ingest::ingest {
+
+enum class CredentialKind : unsigned char { kAbsent, kHash, kMasterKey, kInternal, kRawKey };
+
+inline constexpr std::size_t kKeyHashBytes = 64;
+inline constexpr std::string_view kRedacted = "[redacted]";
+
+[[nodiscard]] CredentialKind ClassifyCredential(std::string_view text);
+
+// Health checks and jobs of LiteLLM itself carry one of these words as key hash, key alias, team id
+// or team alias.
+[[nodiscard]] bool IsInternalWord(std::string_view text);
+
+// Whether `text` tells the raw key `secret`. Very short ones are no secrets, and would be found
+// everywhere.
+[[nodiscard]] bool Reveals(std::string_view text, std::string_view secret);
+
+}  // namespace usage_ingest::ingest

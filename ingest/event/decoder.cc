@@ -1,0 +1,141 @@
+#include "ingest/event/decoder.h"
+
+#include <string>
+
+#include "ingest/event/dead_letter_payload.h"
+#include "ingest/event/event_fields.h"
+#include "ingest/event/event_judge.h"
+#include "ingest/event/json_text.h"
+#include "ingest/event/record_splitter.h"
+
+namespace usage_ingest::ingest {
+namespace {
+
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+
+std::string_view WithoutByteOrderMark(std::string_view value) {
+  if (value.starts_with(kByteOrderMark)) value.remove_prefix(kByteOrderMark.size());
+  return value;
+}
+
+// Judges the elements of one record as they are found.
+class JudgingVisitor final : public RecordSplitter::Visitor {
+ public:
+  struct Parts {
+    const RecordOrigin& origin;
+    const JsonIndex& index;
+    EventFields& fields;
+    EventJudge& judge;
+    Arena& arena;
+    EventSink& sink;
+  };
+  explicit JudgingVisitor(const Parts& parts) : parts_(parts) {}
+
+  bool ReadObject(JsonCursor& cursor) override {
+    parts_.fields.Clear();
+    return parts_.fields.ReadObject(cursor, ObjectKind::kTop);
+  }
+  void OnObject(std::uint32_t number, std::string_view bytes) override {
+    const std::uint32_t index = IndexOf(number);
+    const Verdict verdict = parts_.judge.Judge(
+        {parts_.origin, index, bytes, parts_.index, parts_.fields}, parts_.arena);
+    if (const auto* event = std::get_if<UsageEvent>(&verdict)) {
+      parts_.sink.OnEvent(index, *event);
+    } else if (const auto* skip = std::get_if<SkipReason>(&verdict)) {
+      parts_.sink.OnSkip(index, *skip);
+    } else {
+      parts_.sink.OnReject(index, std::get<Rejection>(verdict));
+    }
+  }
+  void OnNull(std::uint32_t number) override {
+    parts_.sink.OnSkip(IndexOf(number), SkipReason::kNullElement);
+  }
+  void OnOther(std::uint32_t number, std::string_view) override {
+    Reject(number, DeadLetterReason::kInvalidField, "the element is no object");
+  }
+  void OnBroken(std::uint32_t number, std::string_view, std::size_t offset) override {
+    const std::string detail = "not JSON, at about byte " + std::to_string(offset);
+    Reject(number, DeadLetterReason::kInvalidJson, parts_.arena.Copy(detail));
+  }
+
+ private:
+  [[nodiscard]] std::uint32_t IndexOf(std::uint32_t number) const {
+    return parts_.origin.first_index + number;
+  }
+  void Reject(std::uint32_t number, DeadLetterReason reason, std::string_view detail) {
+    parts_.sink.OnReject(IndexOf(number), {reason, detail, {}, {}, {}});
+  }
+
+  Parts parts_;
+};
+
+// Finds one element again and makes its payload.
+class PayloadVisitor final : public RecordSplitter::Visitor {
+ public:
+  explicit PayloadVisitor(std::uint32_t wanted) : wanted_(wanted) {}
+
+  bool ReadObject(JsonCursor& cursor) override { return cursor.Skip(); }
+  void OnObject(std::uint32_t number, std::string_view bytes) override {
+    if (number == wanted_) payload = PayloadOfElement(bytes);
+  }
+  void OnNull(std::uint32_t number) override {
+    if (number == wanted_) payload = "null";
+  }
+  void OnOther(std::uint32_t number, std::string_view bytes) override {
+    if (number == wanted_) payload = PayloadOfElement(bytes);
+  }
+  void OnBroken(std::uint32_t number, std::string_view bytes, std::size_t) override {
+    if (number == wanted_) payload = PayloadOfBrokenBytes(bytes);
+  }
+
+  std::string payload;
+
+ private:
+  std::uint32_t wanted_;
+};
+
+}  // namespace
+
+struct Decoder::Impl {
+  explicit Impl(const DecoderOptions& options)
+      : record_bytes_max(options.record_bytes_max), judge(options) {}
+
+  std::size_t record_bytes_max;
+  RecordSplitter splitter;
+  EventFields fields;
+  EventJudge judge;
+};
+
+Decoder::Decoder(DecoderOptions options) : impl_(std::make_unique<Impl>(options)) {}
+Decoder::~Decoder() = default;
+Decoder::Decoder(Decoder&&) noexcept = default;
+
+void Decoder::Decode(const RecordOrigin& origin, std::string_view value, Arena& arena,
+                     EventSink& sink) {
+  if (value.size() > impl_->record_bytes_max) {
+    const std::string detail = std::to_string(value.size()) +
+                               " bytes; events.record_bytes_max is " +
+                               std::to_string(impl_->record_bytes_max);
+    return sink.OnReject(origin.first_index,
+                         {DeadLetterReason::kRecordTooLarge, arena.Copy(detail), {}, {}, {}});
+  }
+  const std::string_view text = WithoutByteOrderMark(value);
+  if (TrimJsonBlanks(text).empty()) return sink.OnSkip(origin.first_index, SkipReason::kTombstone);
+  JudgingVisitor visitor(
+      {origin, impl_->splitter.index(), impl_->fields, impl_->judge, arena, sink});
+  impl_->splitter.Split(text, visitor);
+}
+
+std::string Decoder::DeadLetterPayload(std::string_view value, std::uint32_t index) {
+  const std::string_view text = WithoutByteOrderMark(value);
+  if (value.size() > impl_->record_bytes_max) {
+    return PayloadOfElement(text).substr(0, limits::kDeadLetterPayloadBytesMax);
+  }
+  if (TrimJsonBlanks(text).empty()) return {};
+  PayloadVisitor visitor(index);
+  RecordSplitter splitter;
+  splitter.Split(text, visitor);
+  return std::move(visitor.payload);
+}
+
+}  // namespace usage_ingest::ingest

@@ -1,0 +1,95 @@
+#pragma once
+// EventFields: the values of one element that the rules of docs/events.md ask for.
+//
+// One walk over the element fills them, whatever the order of its keys; of a key that comes twice
+// the first one counts. Nothing is converted here: most values of most events are never looked at.
+//
+// Shape         views of the record (or of its metadata text); see JsonCursor.
+#include <array>
+#include <cstddef>
+
+#include "ingest/event/json_cursor.h"
+
+namespace usage_ingest::ingest {
+
+enum class Field : unsigned char {
+  // StandardLoggingPayload, and by the same name in a SpendLogs row.
+  kId,
+  kCallId,
+  kTraceId,
+  kCallType,
+  kCacheHit,
+  kStream,
+  kStatus,
+  kProvider,
+  kStartTime,
+  kEndTime,
+  kCompletionStartTime,
+  kModel,
+  kMetadata,
+  kResponseCost,
+  kCostBreakdown,
+  kPromptTokens,
+  kCompletionTokens,
+  kTags,
+  kEndUser,
+  kModelGroup,
+  kModelId,
+  kErrorStr,
+  kErrorInformation,
+  // SpendLogs only.
+  kRequestId,
+  kSpend,
+  kApiKey,
+  kUser,
+  kTeamId,
+  // Inside metadata.
+  kKeyHash,
+  kKeyAlias,
+  kKeyUserId,
+  kKeyTeamId,
+  kKeyTeamAlias,
+  kUsageObject,
+  // Inside cost_breakdown, error_information, usage_object and its details.
+  kOutputCost,
+  kErrorCode,
+  kErrorClass,
+  kErrorMessage,
+  kPromptDetails,
+  kCachedTokens,
+  kCacheReadTokens,
+  kCompletionDetails,
+  kReasoningTokens,
+  kCount,
+  kNone = 0xFF,
+};
+
+// Which keys mean what depends on the object that they are in.
+enum class ObjectKind : unsigned char {
+  kTop,
+  kMetadata,
+  kSpendLogsMetadata,
+  kCostBreakdown,
+  kErrorInformation,
+  kUsageObject,
+  kPromptDetails,
+  kCompletionDetails,
+};
+
+class EventFields {
+ public:
+  void Clear() { values_.fill({}); }
+  [[nodiscard]] JsonValue& operator[](Field field) {
+    return values_[static_cast<std::size_t>(field)];
+  }
+  [[nodiscard]] const JsonValue& operator[](Field field) const {
+    return values_[static_cast<std::size_t>(field)];
+  }
+  // Fills what is not set yet from the object at the cursor. False: the text is not JSON.
+  [[nodiscard]] bool ReadObject(JsonCursor& cursor, ObjectKind kind);
+
+ private:
+  std::array<JsonValue, static_cast<std::size_t>(Field::kCount)> values_{};
+};
+
+}  // namespace usage_ingest::ingest

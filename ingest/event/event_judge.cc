@@ -1,0 +1,293 @@
+#include "ingest/event/event_judge.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <optional>
+
+#include "ingest/event/credential.h"
+#include "ingest/event/element_identity.h"
+#include "ingest/event/json_text.h"
+#include "ingest/event/spend_logs.h"
+#include "ingest/event/status_code.h"
+
+namespace usage_ingest::ingest {
+namespace {
+
+using State = NumberField::State;
+
+constexpr std::int64_t kInt32Max = 2'147'483'647;
+constexpr std::int64_t kYear10000Us = 253'402'300'800'000'000;
+
+// Thousandths from millionths, half away from zero, within [0, 2^31).
+std::int32_t ClampedMillis(std::int64_t micros) {
+  return static_cast<std::int32_t>(std::clamp<std::int64_t>((micros + 500) / 1000, 0, kInt32Max));
+}
+
+// One element on its way to a row. A step returns false when it has rejected the element.
+class Trial {
+ public:
+  Trial(const EventJudge::Element& element, Arena& arena)
+      : element_(element), arena_(arena), reader_(element.fields, arena) {}
+
+  // Whose it is, as far as the element says; false: LiteLLM's own.
+  [[nodiscard]] bool ReadOwner();
+  [[nodiscard]] bool ReadModel();
+  [[nodiscard]] bool ReadStart();
+  [[nodiscard]] bool ReadTokens();
+  [[nodiscard]] bool ReadCost();
+  [[nodiscard]] bool CheckStart();
+  // What cannot fail any more.
+  void ReadOutcome();
+  void ReadDurations();
+  void MakeIds();
+  void WriteMetadata(MetadataWriter& writer, JsonIndex& spare);
+
+  [[nodiscard]] const FieldReader& reader() const { return reader_; }
+  [[nodiscard]] const UsageEvent& event() const { return event_; }
+  [[nodiscard]] const Rejection& rejection() const { return rejection_; }
+
+ private:
+  bool Reject(DeadLetterReason reason, std::string_view detail);
+  [[nodiscard]] bool ReadTokenCount(Field field, std::int32_t& count);
+  [[nodiscard]] bool IsFailure() const;
+  [[nodiscard]] std::string_view Redact(std::string_view text);
+  [[nodiscard]] bool is_kind(Field field, JsonKind kind) const {
+    return element_.fields[field].kind == kind;
+  }
+
+  const EventJudge::Element& element_;
+  Arena& arena_;
+  FieldReader reader_;
+  UsageEvent event_;
+  Rejection rejection_{};
+  Outcome outcome_ = Outcome::kSuccess;
+  std::string_view id_;
+  std::string_view secret_;  // a raw key where its hash belongs
+  std::optional<std::int32_t> ttft_ms_;
+  Decimal cost_;
+};
+
+bool Trial::Reject(DeadLetterReason reason, std::string_view detail) {
+  rejection_ = {reason, detail, event_.key_hash, {}, {}};
+  rejection_.event_id = arena_.Copy(CutCharacters(reader_.Text(Field::kId), limits::kVarcharChars));
+  const FieldReader::TimeField start = reader_.Time(Field::kStartTime);
+  // Beyond these bounds PostgreSQL could not store it.
+  if (start.state == State::kNumber && start.value.value > 0 && start.value.value < kYear10000Us) {
+    rejection_.event_time = start.value;
+  }
+  return false;
+}
+
+bool Trial::ReadOwner() {
+  const std::string_view hash = reader_.Text(Field::kKeyHash);
+  switch (ClassifyCredential(hash)) {
+    case CredentialKind::kAbsent:
+      break;
+    case CredentialKind::kHash: {
+      char* const lower = arena_.Allocate(kKeyHashBytes);
+      std::ranges::transform(hash, lower, [](char c) {
+        return c >= 'A' && c <= 'F' ? static_cast<char>(c | 0x20) : c;
+      });
+      event_.key_hash = {lower, kKeyHashBytes};
+      break;
+    }
+    case CredentialKind::kMasterKey:
+      event_.is_master_key = true;
+      break;
+    case CredentialKind::kInternal:
+      return false;
+    case CredentialKind::kRawKey:
+      secret_ = hash;
+      break;
+  }
+  const std::string_view team_id = reader_.Text(Field::kKeyTeamId);
+  if (IsInternalWord(reader_.Text(Field::kKeyAlias)) || IsInternalWord(team_id) ||
+      IsInternalWord(reader_.Text(Field::kKeyTeamAlias))) {
+    return false;
+  }
+  event_.user_id = arena_.Copy(reader_.Text(Field::kKeyUserId));
+  event_.team_id = arena_.Copy(team_id);
+  return true;
+}
+
+bool Trial::ReadModel() {
+  using enum DeadLetterReason;
+  if (!reader_.IsTextOrAbsent(Field::kId)) return Reject(kInvalidField, "id is no text");
+  if (!reader_.IsTextOrAbsent(Field::kMetadata) && !is_kind(Field::kMetadata, JsonKind::kObject)) {
+    return Reject(kInvalidField, "metadata is no object");
+  }
+  for (const Field field : {Field::kModelGroup, Field::kModel}) {
+    if (!reader_.IsTextOrAbsent(field)) return Reject(kInvalidField, "the model is no text");
+    event_.model_id = arena_.Copy(reader_.Text(field));
+    if (!event_.model_id.empty()) break;
+  }
+  return true;
+}
+
+bool Trial::ReadStart() {
+  using enum DeadLetterReason;
+  const FieldReader::TimeField start = reader_.Time(Field::kStartTime);
+  switch (start.state) {
+    case State::kAbsent:
+      return Reject(kInvalidField, "startTime is missing");
+    case State::kNotANumber:
+      if (is_kind(Field::kStartTime, JsonKind::kNotANumber)) {
+        return Reject(kInvalidNumber, "startTime is not a number");
+      }
+      return Reject(kInvalidField, "startTime is neither a number nor a date");
+    case State::kOtherType:
+      return Reject(kInvalidField, "startTime is of another type");
+    case State::kNumber:
+      break;
+  }
+  event_.created_at = start.value;
+  return true;
+}
+
+bool Trial::ReadTokenCount(Field field, std::int32_t& count) {
+  using enum DeadLetterReason;
+  const NumberField tokens = reader_.Number(field);
+  switch (tokens.state) {
+    case State::kAbsent:
+      return true;
+    case State::kNotANumber:
+      return Reject(kInvalidNumber, "a token count is not a number");
+    case State::kOtherType:
+      return Reject(kInvalidField, "a token count is of another type");
+    case State::kNumber:
+      break;
+  }
+  if (!tokens.value.is_whole()) return Reject(kInvalidNumber, "a token count is not whole");
+  const std::int64_t value = tokens.value.Scaled(0);
+  if (value < 0) return Reject(kValueOutOfRange, "a token count is negative");
+  if (value > kInt32Max) return Reject(kValueOutOfRange, "a token count is above 2147483647");
+  count = static_cast<std::int32_t>(value);
+  return true;
+}
+
+bool Trial::ReadTokens() {
+  if (!ReadTokenCount(Field::kPromptTokens, event_.request_tokens) ||
+      !ReadTokenCount(Field::kCompletionTokens, event_.response_tokens)) {
+    return false;
+  }
+  if (event_.total_tokens() <= kInt32Max) return true;
+  return Reject(DeadLetterReason::kValueOutOfRange, "the tokens add up to more than 2147483647");
+}
+
+bool Trial::ReadCost() {
+  using enum DeadLetterReason;
+  if (reader_.IsTrue(Field::kCacheHit)) return true;
+  const NumberField cost = reader_.Number(Field::kResponseCost);
+  switch (cost.state) {
+    case State::kAbsent:
+      return true;
+    case State::kNotANumber:
+      return Reject(kInvalidNumber, "the cost is not a number");
+    case State::kOtherType:
+      return Reject(kInvalidField, "the cost is of another type");
+    case State::kNumber:
+      break;
+  }
+  const std::int64_t total = cost.value.Scaled(6);
+  if (total < 0) return Reject(kValueOutOfRange, "the cost is negative");
+  if (total >= limits::kCostMicrosEnd) return Reject(kValueOutOfRange, "the cost is 10000 or more");
+  std::int64_t output = 0;
+  if (total != 0) {
+    const NumberField part = reader_.Number(Field::kOutputCost);
+    if (part.state == State::kNumber) {
+      output = std::clamp<std::int64_t>(part.value.Scaled(6), 0, total);
+    }
+  }
+  event_.output_cost = {output};
+  event_.input_cost = {total - output};
+  cost_ = cost.value;
+  return true;
+}
+
+bool Trial::CheckStart() {
+  using std::chrono::microseconds;
+  const std::int64_t now = element_.origin.now.value;
+  const std::int64_t earliest = now - microseconds(limits::kEventAgeMax).count();
+  const std::int64_t latest = now + microseconds(limits::kEventAheadMax).count();
+  const std::int64_t start = event_.created_at.value;
+  if (start >= earliest && start <= latest) return true;
+  return Reject(DeadLetterReason::kTimestampOutOfRange, start < earliest
+                                                            ? "startTime is more than 10 years ago"
+                                                            : "startTime is more than a day ahead");
+}
+
+bool Trial::IsFailure() const {
+  const std::string_view status = reader_.Text(Field::kStatus);
+  if (status == "failure") return true;
+  if (status == "success") return false;
+  return is_kind(Field::kErrorCode, JsonKind::kNumber) ||
+         !reader_.Text(Field::kErrorCode).empty() || !reader_.Text(Field::kErrorClass).empty();
+}
+
+std::string_view Trial::Redact(std::string_view text) {
+  if (!Reveals(text, secret_)) return text;
+  std::string clean(text);
+  for (std::size_t at = 0; (at = clean.find(secret_, at)) != std::string::npos;
+       at += kRedacted.size()) {
+    clean.replace(at, secret_.size(), kRedacted);
+  }
+  return arena_.Copy(clean);
+}
+
+void Trial::ReadOutcome() {
+  outcome_ = IsFailure() ? Outcome::kFailure : Outcome::kSuccess;
+  event_.status_code =
+      StatusCodeOf(outcome_, reader_.Whole(Field::kErrorCode), reader_.Text(Field::kErrorClass));
+  std::string_view message = reader_.Text(Field::kErrorStr);
+  if (message.empty()) message = reader_.Text(Field::kErrorMessage);
+  event_.error_message = arena_.Copy(CutCharacters(Redact(message), limits::kErrorMessageChars));
+}
+
+void Trial::ReadDurations() {
+  const std::int64_t start = event_.created_at.value;
+  const FieldReader::TimeField end = reader_.Time(Field::kEndTime);
+  if (end.state == State::kNumber) event_.latency_ms = ClampedMillis(end.value.value - start);
+  const FieldReader::TimeField first = reader_.Time(Field::kCompletionStartTime);
+  if (first.state == State::kNumber) ttft_ms_ = ClampedMillis(first.value.value - start);
+}
+
+void Trial::MakeIds() {
+  id_ = reader_.Text(Field::kId);
+  event_.litellm_request_id = arena_.Copy(CutCharacters(id_, limits::kVarcharChars));
+  std::string_view identity = id_;
+  if (identity.empty()) identity = reader_.Text(Field::kCallId);
+  if (identity.empty()) {
+    identity = FallbackIdentity({element_.origin, element_.number, element_.bytes}, arena_);
+  }
+  event_.id = MakeRowId(identity, event_.created_at, Name(outcome_), event_.key_hash);
+}
+
+void Trial::WriteMetadata(MetadataWriter& writer, JsonIndex& spare) {
+  const bool is_cut = event_.litellm_request_id.size() != id_.size();
+  event_.metadata_json = writer.Write({.reader = reader_,
+                                       .index = element_.index,
+                                       .spare = spare,
+                                       .secret = secret_,
+                                       .request_id = is_cut ? id_ : std::string_view(),
+                                       .ttft_ms = ttft_ms_,
+                                       .cost = cost_});
+}
+
+}  // namespace
+
+Verdict EventJudge::Judge(const Element& element, Arena& arena) {
+  Trial trial(element, arena);
+  ReadInnerTexts({element.index, nested_, trial.reader()});
+  if (!trial.ReadOwner()) return SkipReason::kInternal;
+  const bool is_row = trial.ReadModel() && trial.ReadStart() && trial.ReadTokens() &&
+                      trial.ReadCost() && trial.CheckStart();
+  if (!is_row) return trial.rejection();
+  trial.ReadOutcome();
+  trial.ReadDurations();
+  trial.MakeIds();
+  trial.WriteMetadata(metadata_, nested_);
+  return trial.event();
+}
+
+}  // namespace usage_ingest::ingest

@@ -1,0 +1,40 @@
+#pragma once
+// EventJudge: the rules from the fields of one element to a row, a skip or a rejection.
+//
+// docs/events.md in code, in its order: skip, fields, time. Parsing came before, attribution comes
+// after and elsewhere.
+//
+// Owner         a Decoder.
+// Shape         what it gives out lives in the arena, but for details, which are literals.
+#include <cstdint>
+#include <string_view>
+#include <variant>
+
+#include "ingest/event/decoder.h"
+#include "ingest/event/event_fields.h"
+#include "ingest/event/json_index.h"
+#include "ingest/event/metadata_writer.h"
+
+namespace usage_ingest::ingest {
+
+using Verdict = std::variant<UsageEvent, SkipReason, Rejection>;
+
+class EventJudge {
+ public:
+  explicit EventJudge(const DecoderOptions& options) : metadata_(options.metadata_keys) {}
+
+  struct Element {
+    const RecordOrigin& origin;
+    std::uint32_t number;    // index in the record
+    std::string_view bytes;  // of its JSON object
+    const JsonIndex& index;  // of the text that it is in
+    EventFields& fields;
+  };
+  [[nodiscard]] Verdict Judge(const Element& element, Arena& arena);
+
+ private:
+  MetadataWriter metadata_;
+  JsonIndex nested_;  // of a text inside the event that is JSON itself
+};
+
+}  // namespace usage_ingest::ingest

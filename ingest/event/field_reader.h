@@ -1,0 +1,64 @@
+#pragma once
+// FieldReader: the fields of one element as texts, numbers and times, by the liberal rules of
+// docs/events.md: null, "", "None" and a missing key mean the same, numbers may be text, times may
+// be dates.
+//
+// Shape         texts are views of the record or of the arena.
+#include <optional>
+#include <string_view>
+
+#include "ingest/event/decimal.h"
+#include "ingest/event/event_fields.h"
+#include "schema/arena.h"
+#include "schema/strong.h"
+
+namespace usage_ingest::ingest {
+
+struct NumberField {
+  enum class State : unsigned char {
+    kAbsent,
+    kNumber,
+    kNotANumber,  // NaN, or text that is no number
+    kOtherType,
+  };
+  State state = State::kAbsent;
+  Decimal value;
+};
+
+// Valid UTF-8 without NUL.
+struct CleanText {
+  std::string_view text;
+  bool needs_escapes = false;  // when it is written as JSON again
+};
+
+class FieldReader {
+ public:
+  FieldReader(EventFields& fields, Arena& arena) : fields_(fields), arena_(arena) {}
+
+  // "" when absent or of another type.
+  [[nodiscard]] CleanText Clean(Field field) const;
+  [[nodiscard]] std::string_view Text(Field field) const { return Clean(field).text; }
+  [[nodiscard]] bool IsTrue(Field field) const;
+  // Absent, or a text (which Text() may find to be absent too).
+  [[nodiscard]] bool IsTextOrAbsent(Field field) const;
+  [[nodiscard]] NumberField Number(Field field) const;
+  // A whole number of `field`, nullopt when it is anything else.
+  [[nodiscard]] std::optional<std::int64_t> Whole(Field field) const;
+  // Seconds since the epoch, or a date: microseconds. kNotANumber: text that is neither, or NaN.
+  struct TimeField {
+    NumberField::State state = NumberField::State::kAbsent;
+    EventTimeUs value;
+  };
+  [[nodiscard]] TimeField Time(Field field) const;
+  // Of any string value, "None" included.
+  [[nodiscard]] CleanText Clean(const JsonValue& value) const;
+
+  [[nodiscard]] EventFields& fields() const { return fields_; }
+  [[nodiscard]] Arena& arena() const { return arena_; }
+
+ private:
+  EventFields& fields_;
+  Arena& arena_;
+};
+
+}  // namespace usage_ingest::ingest

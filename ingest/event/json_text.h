@@ -1,0 +1,37 @@
+#pragma once
+// Text of JSON strings: escapes checked and undone, bad UTF-8 and NUL taken out, and written again.
+//
+// PostgreSQL takes neither NUL nor lone surrogates in text or jsonb, so every string that may
+// become a column goes through here.
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace usage_ingest::ingest {
+
+enum class Escapes : unsigned char { kNone, kValid, kInvalid };
+// Of a whole JSON text: every backslash must begin an escape of RFC 8259. (One outside a string
+// makes the text invalid anyway, which the walk over its tokens finds.)
+[[nodiscard]] Escapes CheckEscapes(std::string_view json);
+
+// Undoes the escapes of `raw`, the inside of a JSON string, into `out`, which has raw.size() bytes.
+// A lone surrogate becomes U+FFFD, NUL disappears. Returns how many bytes were written.
+// REQUIRES: CheckEscapes found none invalid.
+std::size_t Unescape(std::string_view raw, char* out);
+
+// `bytes` as UTF-8 with one U+FFFD for each maximal subpart of an ill-formed sequence (Unicode 15,
+// section 3.9, U+FFFD substitution of maximal subparts), as Python's errors="replace" does.
+[[nodiscard]] std::string ReplaceBadUtf8(std::string_view bytes);
+
+// Appends `text` as the inside of a JSON string.
+void AppendEscaped(std::string_view text, std::string& out);
+
+// At most `characters` code points of valid UTF-8.
+[[nodiscard]] std::string_view CutCharacters(std::string_view text, std::size_t characters);
+
+[[nodiscard]] constexpr bool IsJsonBlank(char c) {
+  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+[[nodiscard]] std::string_view TrimJsonBlanks(std::string_view text);
+
+}  // namespace usage_ingest::ingest

@@ -1,0 +1,140 @@
+#include "ingest/event/record_splitter.h"
+
+#include "ingest/event/json_text.h"
+
+namespace usage_ingest::ingest {
+namespace {
+
+// Calls on_line(line) for each line that is not blank until it returns false.
+template <class OnLine>
+void ForEachLine(std::string_view text, OnLine&& on_line) {
+  while (!text.empty()) {
+    const std::size_t end = text.find('\n');
+    const std::string_view line = TrimJsonBlanks(text.substr(0, end));
+    if (!line.empty() && !on_line(line)) return;
+    if (end == std::string_view::npos) return;
+    text.remove_prefix(end + 1);
+  }
+}
+
+}  // namespace
+
+RecordSplitter::Shape RecordSplitter::Read(std::string_view text, Visitor& visitor) {
+  broken_at_ = 0;
+  JsonIndex::Status status = index_.Build(text);
+  if (status == JsonIndex::Status::kBadUtf8) {
+    clean_ = ReplaceBadUtf8(text);
+    status = index_.Build(clean_);
+  } else if (clean_.capacity() > JsonIndex::kKeepBytes) {
+    clean_ = {};
+  }
+  if (status != JsonIndex::Status::kOk || index_.positions().empty()) return Shape::kBroken;
+  JsonCursor cursor(index_);
+  if (!cursor.StartsContainer()) return ReadLoneScalar();
+  const bool is_object = cursor.AtObject();
+  if ((is_object ? visitor.ReadObject(cursor) : cursor.Skip()) && cursor.AtEnd()) {
+    return is_object ? Shape::kObject : Shape::kArray;
+  }
+  broken_at_ = cursor.offset();
+  return Shape::kBroken;
+}
+
+RecordSplitter::Shape RecordSplitter::ReadLoneScalar() const {
+  if (index_.positions().size() != 1) return Shape::kBroken;
+  const std::string_view token = TrimJsonBlanks(index_.text());
+  if (token.front() == '"') return token.back() == '"' ? Shape::kOther : Shape::kBroken;
+  switch (ClassifyScalar(token)) {
+    case JsonKind::kMissing:
+      return Shape::kBroken;
+    case JsonKind::kNull:
+    case JsonKind::kNotANumber:
+      return Shape::kNull;
+    case JsonKind::kFalse:
+    case JsonKind::kTrue:
+    case JsonKind::kNumber:
+    case JsonKind::kString:
+    case JsonKind::kObject:
+    case JsonKind::kArray:
+      return Shape::kOther;
+  }
+  return Shape::kBroken;
+}
+
+void RecordSplitter::VisitArray(Visitor& visitor) {
+  JsonCursor cursor(index_);
+  std::uint32_t number = 0;
+  // ignored because the array was walked before: it is JSON
+  static_cast<void>(cursor.ReadArray([&] {
+    const std::size_t begin = cursor.offset();
+    const bool is_object = cursor.AtObject();
+    JsonValue value;
+    if (!(is_object ? visitor.ReadObject(cursor) : cursor.Read(value))) return false;
+    const bool is_container = is_object || value.kind == JsonKind::kArray;
+    const std::size_t end =
+        is_container ? cursor.previous_offset() + 1 : begin + std::size_t{value.size};
+    const std::string_view bytes = index_.text().substr(begin, end - begin);
+    if (is_object) {
+      visitor.OnObject(number, bytes);
+    } else if (value.kind == JsonKind::kNull || value.kind == JsonKind::kNotANumber) {
+      visitor.OnNull(number);
+    } else {
+      visitor.OnOther(number, bytes);
+    }
+    ++number;
+    return true;
+  }));
+}
+
+bool RecordSplitter::IsLines(std::string_view text, Visitor& visitor) {
+  std::size_t lines = 0;
+  bool all_json = true;
+  bool has_object = false;
+  bool torn_array = false;
+  ForEachLine(text, [&](std::string_view line) {
+    const Shape shape = Read(line, visitor);
+    torn_array = lines == 0 && line.front() == '[' && shape == Shape::kBroken;
+    ++lines;
+    all_json = all_json && shape != Shape::kBroken;
+    has_object = has_object || shape == Shape::kObject;
+    return !torn_array && !(has_object && lines > 1);
+  });
+  return lines > 1 && !torn_array && (has_object || all_json);
+}
+
+void RecordSplitter::VisitLine(std::string_view line, std::uint32_t number, Visitor& visitor) {
+  switch (Read(line, visitor)) {
+    case Shape::kObject:
+      return visitor.OnObject(number, index_.text());
+    case Shape::kNull:
+      return visitor.OnNull(number);
+    case Shape::kArray:
+    case Shape::kOther:
+      return visitor.OnOther(number, line);
+    case Shape::kBroken:
+      return visitor.OnBroken(number, line, broken_at_);
+  }
+}
+
+void RecordSplitter::Split(std::string_view text, Visitor& visitor) {
+  switch (Read(text, visitor)) {
+    case Shape::kObject:
+      return visitor.OnObject(0, TrimJsonBlanks(index_.text()));
+    case Shape::kArray:
+      return VisitArray(visitor);
+    case Shape::kNull:
+      return visitor.OnNull(0);
+    case Shape::kOther:
+      return visitor.OnOther(0, text);
+    case Shape::kBroken:
+      break;
+  }
+  const std::size_t broken_at = broken_at_;
+  if (!IsLines(text, visitor)) return visitor.OnBroken(0, text, broken_at);
+  std::uint32_t number = 0;
+  ForEachLine(text, [&](std::string_view line) {
+    VisitLine(line, number++, visitor);
+    return true;
+  });
+}
+
+}  // namespace usage_ingest::ingest

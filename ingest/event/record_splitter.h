@@ -1,0 +1,57 @@
+#pragma once
+// RecordSplitter: the elements of one record: an object, an array of them, or lines of them.
+//
+// The whole value is tried as one JSON text first, then as lines. It counts as lines only when
+// there are several and one of them is a JSON object, or all are JSON; else the record is broken as
+// a whole, and so is one that begins an array that its first line does not end: a torn record must
+// be one dead letter, not one for each of its lines.
+//
+// Owner         a Decoder. Not reentrant.
+// Limit         as JsonIndex; and a copy of a text with bad UTF-8, at most three times its size.
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "ingest/event/json_cursor.h"
+#include "ingest/event/json_index.h"
+
+namespace usage_ingest::ingest {
+
+class RecordSplitter {
+ public:
+  class Visitor {
+   public:
+    virtual ~Visitor() = default;
+    // Walks the object at the cursor; false: it is not JSON. It is not known yet whether the text
+    // is JSON as a whole, so nothing may come of it before OnObject.
+    virtual bool ReadObject(JsonCursor& cursor) = 0;
+    // The object last read is element `number`; `bytes` is its text.
+    virtual void OnObject(std::uint32_t number, std::string_view bytes) = 0;
+    virtual void OnNull(std::uint32_t number) = 0;
+    // JSON, but no object.
+    virtual void OnOther(std::uint32_t number, std::string_view bytes) = 0;
+    // Not JSON, from about `offset` on.
+    virtual void OnBroken(std::uint32_t number, std::string_view bytes, std::size_t offset) = 0;
+  };
+
+  // REQUIRES: text is not blank.
+  void Split(std::string_view text, Visitor& visitor);
+
+  // Of the text that the object given to the visitor is in.
+  [[nodiscard]] const JsonIndex& index() const noexcept { return index_; }
+
+ private:
+  enum class Shape : unsigned char { kBroken, kObject, kArray, kNull, kOther };
+
+  [[nodiscard]] Shape Read(std::string_view text, Visitor& visitor);
+  [[nodiscard]] Shape ReadLoneScalar() const;
+  void VisitArray(Visitor& visitor);
+  [[nodiscard]] bool IsLines(std::string_view text, Visitor& visitor);
+  void VisitLine(std::string_view line, std::uint32_t number, Visitor& visitor);
+
+  JsonIndex index_;
+  std::string clean_;          // the text at hand when its UTF-8 had to be repaired
+  std::size_t broken_at_ = 0;  // of the last Read that found kBroken
+};
+
+}  // namespace usage_ingest::ingest

@@ -1,0 +1,60 @@
+#include "ingest/event/spend_logs.h"
+
+#include <array>
+#include <utility>
+
+#include "ingest/event/json_cursor.h"
+
+namespace usage_ingest::ingest {
+namespace {
+
+constexpr std::array<std::pair<Field, Field>, 5> kColumns = {{
+    {Field::kRequestId, Field::kId},
+    {Field::kSpend, Field::kResponseCost},
+    {Field::kApiKey, Field::kKeyHash},
+    {Field::kUser, Field::kKeyUserId},
+    {Field::kTeamId, Field::kKeyTeamId},
+}};
+
+// What the metadata of a SpendLogs row tells, whatever stands beside it.
+constexpr std::array kInMetadata = {Field::kErrorInformation, Field::kErrorCode,
+                                    Field::kErrorClass,       Field::kErrorMessage,
+                                    Field::kCostBreakdown,    Field::kOutputCost};
+
+void ReadText(const InnerTexts& source, ObjectKind kind) {
+  const std::string_view text = source.reader.Text(Field::kMetadata);
+  if (text.empty() || source.nested.Build(text) != JsonIndex::Status::kOk) return;
+  JsonCursor cursor(source.nested);
+  if (!cursor.StartsContainer() || !cursor.AtObject()) return;
+  EventFields& fields = source.reader.fields();
+  const EventFields before = fields;
+  if (!fields.ReadObject(cursor, kind) || !cursor.AtEnd()) fields = before;
+}
+
+void ReadMetadata(const InnerTexts& source, ObjectKind kind) {
+  const JsonValue metadata = source.reader.fields()[Field::kMetadata];
+  if (metadata.kind == JsonKind::kString) {
+    ReadText(source, kind);
+  } else if (metadata.kind == JsonKind::kObject && kind == ObjectKind::kSpendLogsMetadata) {
+    JsonCursor cursor(source.index, metadata.size);
+    // ignored because the same object was walked before: it is JSON
+    static_cast<void>(source.reader.fields().ReadObject(cursor, kind));
+  }
+}
+
+}  // namespace
+
+void ReadInnerTexts(const InnerTexts& source) {
+  EventFields& fields = source.reader.fields();
+  const bool is_spend_logs = fields[Field::kRequestId].kind != JsonKind::kMissing &&
+                             fields[Field::kSpend].kind != JsonKind::kMissing;
+  if (!is_spend_logs) return ReadMetadata(source, ObjectKind::kMetadata);
+  for (const auto& [column, field] : kColumns) fields[field] = fields[column];
+  for (const Field field : kInMetadata) fields[field] = {};
+  const JsonValue column_status = std::exchange(fields[Field::kStatus], {});
+  ReadMetadata(source, ObjectKind::kSpendLogsMetadata);
+  // Newer versions have a status column, too.
+  if (source.reader.Text(Field::kStatus).empty()) fields[Field::kStatus] = column_status;
+}
+
+}  // namespace usage_ingest::ingest

@@ -1,0 +1,20 @@
+#pragma once
+// The two shapes of an event made one: a SpendLogs row (what LiteLLM keeps in its own database, and
+// exports) says the same as a StandardLoggingPayload under other names and with its metadata as
+// text.
+#include "ingest/event/field_reader.h"
+#include "ingest/event/json_index.h"
+
+namespace usage_ingest::ingest {
+
+struct InnerTexts {
+  const JsonIndex& index;  // of the text that the fields are from
+  JsonIndex& nested;       // to read the metadata text with
+  const FieldReader& reader;
+};
+
+// Moves a SpendLogs row's fields to where a payload has them, and fills in those that are inside a
+// metadata text of either shape. A text that is no JSON object is as if absent.
+void ReadInnerTexts(const InnerTexts& source);
+
+}  // namespace usage_ingest::ingest
