@@ -115,6 +115,14 @@ bool LaneQueue::Producer::TryPush(Record& record) {
   return true;
 }
 
+bool LaneQueue::Producer::is_below_half() const noexcept {
+  const auto records = Difference(impl_->pushed.records.load(std::memory_order_relaxed),
+                                  impl_->popped.records.load(std::memory_order_relaxed));
+  const auto bytes = Difference(impl_->pushed.bytes.load(std::memory_order_relaxed),
+                                impl_->popped.bytes.load(std::memory_order_relaxed));
+  return records < impl_->limits.records_max / 2 && bytes < impl_->limits.bytes_max / 2;
+}
+
 LaneQueue::Consumer::Consumer(Impl* impl) : impl_(impl) {}
 LaneQueue::Consumer::Consumer(Consumer&& other) noexcept
     : impl_(std::exchange(other.impl_, nullptr)) {}

@@ -55,6 +55,8 @@ class LaneQueue::Producer {
   ~Producer();
   // False leaves `record` as it was. Control records (kStart, kGap) are never refused.
   [[nodiscard]] bool TryPush(Record& record);
+  // Less than half of either bound is taken: the moment to resume what was paused.
+  [[nodiscard]] bool is_below_half() const noexcept;
 
  private:
   friend class LaneQueue;

@@ -162,5 +162,31 @@ TEST(LaneQueueThreadsTest, LosesNoRecordAndNoWakeUp) {
   EXPECT_EQ(queue.bytes(), 0U);
 }
 
+// The race itself: the next record comes just when the consumer, having taken the last one, lies
+// down. With the stores in TryPush or PrepareSleep weaker than seq_cst this hangs.
+TEST(LaneQueueThreadsTest, WakesAConsumerThatIsJustLyingDown) {
+  constexpr std::int64_t kRecords = 400'000;
+  std::counting_semaphore<> wakes{0};
+  LaneQueue queue({.records_max = 64, .bytes_max = 1 << 20}, [&] { wakes.release(); });
+  std::jthread lane([&, consumer = queue.MakeConsumer()]() mutable {
+    std::array<Record, 16> into;
+    for (std::int64_t got = 0; got < kRecords;) {
+      const std::size_t count = consumer.Pop(into);
+      got += static_cast<std::int64_t>(count);
+      if (count == 0 && consumer.PrepareSleep() &&
+          !wakes.try_acquire_for(std::chrono::seconds(10))) {
+        std::abort();
+      }
+    }
+  });
+  LaneQueue::Producer producer = queue.MakeProducer();
+  for (std::int64_t offset = 0; offset < kRecords; ++offset) {
+    Record record = Message(offset);
+    ASSERT_TRUE(producer.TryPush(record));
+    while (queue.records() > 0) {
+    }
+  }
+}
+
 }  // namespace
 }  // namespace usage_ingest::ingest

@@ -1,0 +1,32 @@
+#include "ingest/kafka/assigned_partition.h"
+
+#include <algorithm>
+
+#include "ingest/kafka/message_record.h"
+
+namespace usage_ingest::ingest {
+
+void AssignedPartition::Start(const StartPlan& plan, Offset committed) {
+  position_ = plan.deliver_from;
+  committed_ = committed;
+  expect_before_ = plan.expect_before;
+}
+
+AssignedPartition::Verdict AssignedPartition::Judge(const rd_kafka_message_t& message) {
+  if (message.offset >= position_.value) {
+    // The record before was compared, or is a hole now (compaction): nothing more to compare.
+    expect_before_.reset();
+    return Verdict::kDeliver;
+  }
+  if (!expect_before_ || message.offset != position_.value - 1) return Verdict::kDrop;
+  const bool is_same = FingerprintOf(message) == *expect_before_;
+  expect_before_.reset();
+  return is_same ? Verdict::kDrop : Verdict::kNewLog;
+}
+
+void AssignedPartition::OnCommitted(Offset next) {
+  committed_ = next;
+  trail_.Forget(next);
+}
+
+}  // namespace usage_ingest::ingest

@@ -1,0 +1,110 @@
+#include "ingest/kafka/client_events.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+#include <syslog.h>
+
+#include <array>
+#include <utility>
+
+#include "ingest/kafka/kafka_error.h"
+
+namespace usage_ingest::ingest {
+
+void ClientEvents::InstallIn(rd_kafka_conf_t* conf, bool with_group) {
+  rd_kafka_conf_set_opaque(conf, this);
+  rd_kafka_conf_set_error_cb(conf, OnError);
+  rd_kafka_conf_set_log_cb(conf, OnLog);
+  if (!with_group) return;
+  rd_kafka_conf_set_rebalance_cb(conf, OnRebalance);
+  rd_kafka_conf_set_offset_commit_cb(conf, OnCommit);
+}
+
+std::optional<Rebalance> ClientEvents::TakeRebalance() {
+  return std::exchange(rebalance_, std::nullopt);
+}
+
+std::optional<bool> ClientEvents::TakeCommitAnswer() {
+  return std::exchange(commit_answer_, std::nullopt);
+}
+
+void ClientEvents::Report(const Error& error) {
+  last_error_ = error.context;
+  const bool is_fatal = error.code == ErrorCode::kFatal;
+  if (is_fatal && !fatal_) fatal_ = error;
+  if (observer_ != nullptr) {
+    observer_->KafkaError(is_fatal ? KafkaErrorClass::kFatal : KafkaErrorClass::kTransient,
+                          error.context);
+  }
+  Say(is_fatal ? LOG_ERR : LOG_WARNING, error.context, error.context);
+}
+
+void ClientEvents::OnRebalance(rd_kafka_t* client, rd_kafka_resp_err_t code,
+                               rd_kafka_topic_partition_list_t* list, void* self) {
+  auto& events = *static_cast<ClientEvents*>(self);
+  Rebalance rebalance;
+  rebalance.is_assigned = code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
+  rebalance.is_lost = !rebalance.is_assigned && rd_kafka_assignment_lost(client) != 0;
+  for (int i = 0; list != nullptr && i < list->cnt; ++i) {
+    rebalance.partitions.emplace_back(list->elems[i].topic, PartitionId{list->elems[i].partition});
+  }
+  // librdkafka waits for our assign call before it sends the next one, so none is overwritten.
+  events.rebalance_ = std::move(rebalance);
+  rd_kafka_yield(client);
+}
+
+void ClientEvents::OnCommit(rd_kafka_t* /*client*/, rd_kafka_resp_err_t code,
+                            rd_kafka_topic_partition_list_t* list, void* self) {
+  auto& events = *static_cast<ClientEvents*>(self);
+  // The code is of the request; a partition may have failed alone.
+  for (int i = 0; code == RD_KAFKA_RESP_ERR_NO_ERROR && list != nullptr && i < list->cnt; ++i) {
+    code = list->elems[i].err;
+  }
+  events.commit_answer_ = code == RD_KAFKA_RESP_ERR_NO_ERROR;
+  if (code == RD_KAFKA_RESP_ERR_NO_ERROR || ToErrorCode(code) == ErrorCode::kFenced) {
+    return;  // in a rebalance nobody is to blame: whoever owns the partition next commits again
+  }
+  Error error = MakeKafkaError(code, "committing offsets to Kafka, which lag tools read");
+  error.code = ErrorCode::kUnavailable;  // PostgreSQL has them, so nothing depends on it
+  events.Report(error);
+}
+
+void ClientEvents::OnError(rd_kafka_t* client, int code, const char* reason, void* self) {
+  auto& events = *static_cast<ClientEvents*>(self);
+  const auto kafka_code = static_cast<rd_kafka_resp_err_t>(code);
+  if (kafka_code == RD_KAFKA_RESP_ERR__FATAL) {
+    std::array<char, 512> text{};
+    const auto cause = rd_kafka_fatal_error(client, text.data(), text.size());
+    events.Report({ErrorCode::kFatal, fmt::format("librdkafka cannot go on: {} ({})", text.data(),
+                                                  rd_kafka_err2name(cause))});
+    return;
+  }
+  // What is not fatal to the client it goes on to retry, whatever the code is called.
+  events.Report({ErrorCode::kUnavailable,
+                 fmt::format("kafka: {} ({})", reason, rd_kafka_err2name(kafka_code))});
+}
+
+void ClientEvents::OnLog(const rd_kafka_t* client, int level, const char* facility,
+                         const char* text) {
+  auto& events = *static_cast<ClientEvents*>(rd_kafka_opaque(client));
+  // A facility is a kind of message (FAIL, SASL, MAXPOLL): many texts, but few of them.
+  events.Say(level, facility, fmt::format("librdkafka {}: {}", facility, text));
+}
+
+void ClientEvents::Say(int level, std::string_view key, std::string_view text) {
+  if (level >= LOG_DEBUG) {
+    spdlog::debug(text);
+    return;
+  }
+  const auto suppressed = throttle_.Admit(key, std::chrono::steady_clock::now());
+  if (!suppressed) return;
+  std::string line(text);
+  if (*suppressed > 0) line += fmt::format(" (and {} like it)", *suppressed);
+  if (level <= LOG_ERR && !fatal_) level = LOG_WARNING;  // librdkafka retries: not our failure
+  spdlog::log(level <= LOG_ERR       ? spdlog::level::err
+              : level <= LOG_WARNING ? spdlog::level::warn
+                                     : spdlog::level::info,
+              "{}", line);
+}
+
+}  // namespace usage_ingest::ingest

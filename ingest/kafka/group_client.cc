@@ -1,0 +1,153 @@
+#include "ingest/kafka/group_client.h"
+
+#include <array>
+
+#include "ingest/kafka/client_config.h"
+#include "ingest/kafka/kafka_error.h"
+
+namespace usage_ingest::ingest {
+namespace {
+
+PartitionList MakeList(const PartitionOffsets& partitions) {
+  PartitionList list(rd_kafka_topic_partition_list_new(static_cast<int>(partitions.size())));
+  for (const auto& [source, offset] : partitions) {
+    rd_kafka_topic_partition_list_add(list.get(), source->topic.c_str(), source->partition.value)
+        ->offset = offset.value;
+  }
+  return list;
+}
+
+PartitionList MakeList(std::span<const TopicPartition* const> partitions) {
+  PartitionList list(rd_kafka_topic_partition_list_new(static_cast<int>(partitions.size())));
+  for (const TopicPartition* source : partitions) {
+    rd_kafka_topic_partition_list_add(list.get(), source->topic.c_str(), source->partition.value);
+  }
+  return list;
+}
+
+Result<> Check(rd_kafka_resp_err_t code, std::string_view what) {
+  if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return {};
+  return std::unexpected(MakeKafkaError(code, what));
+}
+
+// The request's code, or that of the first partition which failed alone.
+Result<> Check(rd_kafka_resp_err_t code, const PartitionList& list, std::string_view what) {
+  for (int i = 0; code == RD_KAFKA_RESP_ERR_NO_ERROR && i < list->cnt; ++i) {
+    code = list->elems[i].err;
+  }
+  return Check(code, what);
+}
+
+std::string PropertyOf(const KafkaOptions& options, const std::string& name) {
+  const auto found = options.properties.find(name);
+  return found == options.properties.end() ? std::string() : found->second;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<GroupClient>> GroupClient::Make(const KafkaOptions& options,
+                                                       PipelineObserver* observer) {
+  auto conf = MakeClientConfig(options, ClientRole::kGroupConsumer);
+  if (!conf) return std::unexpected(conf.error());
+  std::unique_ptr<GroupClient> group(new GroupClient);
+  group->events_ = std::make_unique<ClientEvents>(observer);
+  group->events_->InstallIn(conf->get(), /*with_group=*/true);
+  group->sasl_username_ = PropertyOf(options, "sasl.username");
+  group->sasl_password_ = PropertyOf(options, "sasl.password");
+
+  std::array<char, 512> why{};
+  group->client_.reset(rd_kafka_new(RD_KAFKA_CONSUMER, conf->get(), why.data(), why.size()));
+  if (group->client_ == nullptr) {
+    return Fail(ErrorCode::kFatal, std::string("kafka settings: ") + why.data());
+  }
+  // ignored because ownership went to the client (rd_kafka_new)
+  static_cast<void>(conf->release());
+  auto forwarded = Check(rd_kafka_poll_set_consumer(group->handle()), "consumer queue");
+  if (!forwarded) return std::unexpected(forwarded.error());
+  // Null is the main queue, which the call above forwards to the consumer's.
+  auto logs = Check(rd_kafka_set_log_queue(group->handle(), nullptr), "log queue");
+  if (!logs) return std::unexpected(logs.error());
+  return group;
+}
+
+GroupClient::~GroupClient() {
+  if (leaves_silently_) {
+    rd_kafka_destroy_flags(client_.release(), RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+  }
+}
+
+Result<> GroupClient::Subscribe(std::span<const std::string> topics) {
+  const PartitionList list(rd_kafka_topic_partition_list_new(static_cast<int>(topics.size())));
+  for (const std::string& topic : topics) {
+    rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), RD_KAFKA_PARTITION_UA);
+  }
+  return Check(rd_kafka_subscribe(handle(), list.get()), "subscribing");
+}
+
+MessageHandle GroupClient::Poll(std::chrono::milliseconds timeout) {
+  return MessageHandle(rd_kafka_consumer_poll(handle(), static_cast<int>(timeout.count())));
+}
+
+Result<> GroupClient::Assign(const PartitionOffsets& partitions) {
+  return Check(rd_kafka_assign(handle(), MakeList(partitions).get()), "assigning partitions");
+}
+
+Result<> GroupClient::GiveUp() {
+  return Check(rd_kafka_assign(handle(), nullptr), "giving partitions up");
+}
+
+Result<> GroupClient::Pause(std::span<const TopicPartition* const> partitions) {
+  const PartitionList list = MakeList(partitions);
+  return Check(rd_kafka_pause_partitions(handle(), list.get()), list, "pausing");
+}
+
+Result<> GroupClient::Resume(std::span<const TopicPartition* const> partitions) {
+  const PartitionList list = MakeList(partitions);
+  return Check(rd_kafka_resume_partitions(handle(), list.get()), list, "resuming");
+}
+
+Result<> GroupClient::CommitAsync(const PartitionOffsets& offsets) {
+  return Check(rd_kafka_commit(handle(), MakeList(offsets).get(), /*async=*/1), "committing");
+}
+
+std::optional<Watermarks> GroupClient::CachedWatermarks(const TopicPartition& source) const {
+  std::int64_t low = RD_KAFKA_OFFSET_INVALID;
+  std::int64_t high = RD_KAFKA_OFFSET_INVALID;
+  const auto code = rd_kafka_get_watermark_offsets(client_.get(), source.topic.c_str(),
+                                                   source.partition.value, &low, &high);
+  if (code != RD_KAFKA_RESP_ERR_NO_ERROR || high < 0) return std::nullopt;
+  return Watermarks{.low = Offset{low}, .high = Offset{high}};
+}
+
+// A fetcher of 2.0.2 that finds the prefetch queue full sleeps for up to a second
+// (rd_kafka_max_block_ms in rdkafka_broker.c; fetch.queue.backoff.ms came later), during which
+// lanes run dry unless the queue holds a second's worth. Setting the SASL credentials, to what they
+// are, is the one public call that wakes broker threads and does nothing else
+// (rd_kafka_all_brokers_wakeup in rdkafka_sasl.c).
+void GroupClient::WakeFetchers() {
+  // ignored because it fails only for null pointers, and a wake-up missed costs a moment
+  const ErrorHandle ignored(
+      rd_kafka_sasl_set_credentials(handle(), sasl_username_.c_str(), sasl_password_.c_str()));
+}
+
+void GroupClient::Close(std::chrono::steady_clock::time_point deadline) {
+  const QueueHandle queue(rd_kafka_queue_new(handle()));
+  const ErrorHandle refused(rd_kafka_consumer_close_queue(handle(), queue.get()));
+  if (refused == nullptr) {
+    while (rd_kafka_consumer_closed(handle()) == 0 && std::chrono::steady_clock::now() < deadline) {
+      constexpr int kTurnMs = 20;
+      // ignored because the count of events served says nothing; their effect is asked for below
+      static_cast<void>(rd_kafka_queue_poll_callback(queue.get(), kTurnMs));
+      if (const auto rebalance = events().TakeRebalance()) {
+        // ignored because the loop ends by the deadline when it fails
+        static_cast<void>(GiveUp());
+      }
+    }
+    if (rd_kafka_consumer_closed(handle()) != 0) return;
+  }
+  // Fatal errors refuse to close; a coordinator that is gone takes its time. The group notices by
+  // itself after session.timeout.ms.
+  leaves_silently_ = true;
+}
+
+}  // namespace usage_ingest::ingest

@@ -1,0 +1,29 @@
+#include "ingest/kafka/timestamp_trail.h"
+
+#include <algorithm>
+
+namespace usage_ingest::ingest {
+
+void TimestampTrail::Add(Offset offset, std::int64_t timestamp_ms) {
+  if (samples_.size() >= kSamplesMax) {
+    // Every second one goes; the first stays, since it is the oldest.
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < samples_.size(); i += 2) samples_[kept++] = samples_[i];
+    samples_.resize(kept);
+  }
+  samples_.push_back({offset, timestamp_ms});
+}
+
+void TimestampTrail::Forget(Offset next) {
+  // The last sample at or below `next` stays: it stands for the records up to the next sample.
+  const auto above = std::ranges::upper_bound(samples_, next, {}, &Sample::offset);
+  if (above == samples_.begin()) return;
+  samples_.erase(samples_.begin(), above - 1);
+}
+
+std::int64_t TimestampTrail::Oldest(Offset committed, Offset position) const {
+  if (position <= committed || samples_.empty()) return 0;
+  return samples_.front().timestamp_ms;
+}
+
+}  // namespace usage_ingest::ingest
