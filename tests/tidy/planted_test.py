@@ -1,0 +1,87 @@
+#!/usr/bin/env python3
+"""The tidy tests find what they are for: each rule is broken once in a tree of its own."""
+import pathlib
+import tempfile
+import unittest
+
+import built_tests
+import house_rules
+import include_direction
+
+
+class PlantedTest(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+        self.root = pathlib.Path(self.folder.name)
+
+    def plant(self, name: str, text: str) -> None:
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    def found(self, check, *arguments) -> str:
+        return "\n".join(check(self.root, *arguments))
+
+    def test_arrow_to_the_right(self):
+        self.plant("schema/a.h", '#include "ingest/event/decoder.h"\n')
+        self.assertIn("schema/a.h:1: schema includes", self.found(include_direction.check))
+
+    def test_pipeline_must_not_see_kafka(self):
+        self.plant("ingest/pipeline/a.cc", '#include "ingest/kafka/consumer.h"\n')
+        self.assertIn("ingest/pipeline includes", self.found(include_direction.check))
+
+    def test_library_outside_its_folder(self):
+        self.plant("daemon/a.cc", "#include <libpq-fe.h>\n#  include <simdjson.h>\n")
+        found = self.found(include_direction.check)
+        self.assertIn("daemon/a.cc:1: <libpq-fe.h> belongs only in ingest/postgres/", found)
+        self.assertIn("daemon/a.cc:2: <simdjson.h> belongs only in ingest/event/", found)
+
+    def test_heavy_header(self):
+        self.plant("daemon/a.h", "#include <prometheus/registry.h>\n")
+        self.assertIn("in a header", self.found(include_direction.check))
+
+    def test_what_is_allowed_is_not_reported(self):
+        self.plant("daemon/a.cc", '#include "ingest/event/decoder.h"\n#include <prometheus/x.h>\n')
+        self.plant("tests/unit/a_test.cc", "#include <libpq-fe.h>\n")
+        self.assertEqual(self.found(include_direction.check), "")
+
+    def test_long_file(self):
+        self.plant("daemon/a.cc", "\n" * 401)
+        self.plant("daemon/b.cc", "\n" * 400)
+        self.assertEqual(self.found(house_rules.check_sizes).count("\n"), 0)
+        self.assertIn("daemon/a.cc: 401", self.found(house_rules.check_sizes))
+
+    def test_header_without_its_comment(self):
+        self.plant("daemon/a.h", "#pragma once\nclass A;\n")
+        self.assertIn("daemon/a.h:2", self.found(house_rules.check_headers))
+
+    def test_machine_path_and_sleep(self):
+        self.plant("tools/run", "cd /ro" + "ot/x\n")
+        self.plant("tests/a_test.cc", "std::this_thread::sleep_" + "for(1s);\n// TO" + "DO\n")
+        found = self.found(house_rules.check_traces)
+        for place in ("tools/run:1", "tests/a_test.cc:1", "tests/a_test.cc:2"):
+            self.assertIn(place, found)
+
+    def test_readme_that_names_what_is_gone(self):
+        self.plant("daemon/README.md", "first file: `gone.h`\n")
+        self.assertIn("daemon/README.md:1: names gone.h", self.found(house_rules.check_readmes))
+        self.assertIn("schema/README.md: is missing", self.found(house_rules.check_readmes))
+
+    def test_test_that_is_not_built(self):
+        self.plant("tests/unit/a_test.cc", "")
+        case = {"name": "unit/B.C", "command": ["/x/unit_b_test"]}
+        self.assertIn("tests/unit/a_test.cc",
+                      self.found(built_tests.check_every_test_runs, [case]))
+
+    def test_document_that_names_a_test_that_is_gone(self):
+        self.plant("ARCHITECTURE.md", "INV-1 `GoneTest.IsGone`\nINV-2 `HereTest.IsHere`\n")
+        case = {"name": "unit/HereTest.IsHere", "command": ["/x/unit_here_test"]}
+        found = self.found(built_tests.check_documents, [case])
+        self.assertIn("ARCHITECTURE.md:1: names the test GoneTest.IsGone", found)
+        self.assertIn("no line names INV-3", found)
+        self.assertNotIn("INV-2", found)
+
+
+if __name__ == "__main__":
+    unittest.main()
