@@ -92,7 +92,8 @@ void Attributor::Reject(Batch& batch, BatchEvent& event, DeadLetterReason reason
   letter.key_hash = usage.key_hash;
   letter.event_id = usage.litellm_request_id;
   letter.event_time = usage.created_at;
-  letter.payload = batch.arena.Copy(make_payload_(record.value, event.event_index));
+  letter.payload =
+      batch.arena.Copy(make_payload_(record.value, event.event_index - record.first_index));
   batch.AddDeadLetter(event.partition, letter);
 }
 

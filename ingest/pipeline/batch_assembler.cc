@@ -49,6 +49,12 @@ void BatchAssembler::Add(Batch& batch, Record record) {
   Decode(batch, std::move(record), partition);
 }
 
+void BatchAssembler::AddDetached(Batch& batch, Record record) {
+  const std::uint32_t partition =
+      MoveOf(batch, record, {record.epoch, record.offset, record.offset});
+  Decode(batch, std::move(record), partition);
+}
+
 std::uint32_t BatchAssembler::MoveOf(Batch& batch, const Record& record,
                                      const Position& position) const {
   // Newest first: records come in runs of one partition.
@@ -75,6 +81,7 @@ void BatchAssembler::Decode(Batch& batch, Record record, std::uint32_t partition
   origin.offset = record.offset;
   origin.now = clock_.WallNow();
   origin.is_import = record.is_import;
+  origin.first_index = record.first_index;
   batch.bytes += record.bytes();
   batch.records.push_back(std::move(record));
   batch_ = &batch;
@@ -122,7 +129,8 @@ void BatchAssembler::OnReject(std::uint32_t index, const Rejection& rejection) {
   letter.key_hash = rejection.key_hash;
   letter.event_id = rejection.event_id;
   letter.event_time = rejection.event_time;
-  letter.payload = batch_->arena.Copy(decoder_.DeadLetterPayload(record.value, index));
+  letter.payload =
+      batch_->arena.Copy(decoder_.DeadLetterPayload(record.value, index - record.first_index));
   batch_->AddDeadLetter(partition_, letter);
 }
 

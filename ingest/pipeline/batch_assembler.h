@@ -26,6 +26,8 @@ class BatchAssembler final : private EventSink {
 
   // Decodes `record` into `batch`, or drops it when it is stale.
   void Add(Batch& batch, Record record);
+  // The same for a record that stands for itself: a dead letter that is tried again.
+  void AddDetached(Batch& batch, Record record);
   // Notes what the next owner compares with the log; call when the batch is complete.
   void Seal(Batch& batch) const;
   // Nothing of `epoch` or before counts any more: the positions were lost.

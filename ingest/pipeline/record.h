@@ -40,6 +40,7 @@ class Record {
     offset = other.offset;
     timestamp_ms = other.timestamp_ms;
     gap_records = other.gap_records;
+    first_index = other.first_index;
     value = other.value;
     kind = other.kind;
     is_tombstone = other.is_tombstone;
@@ -62,6 +63,7 @@ class Record {
   Offset offset;
   std::int64_t timestamp_ms = 0;
   std::int64_t gap_records = 0;
+  std::uint32_t first_index = 0;  // what its elements are counted from: a retried dead letter's own
   std::string_view value;
   Kind kind = Kind::kMessage;
   bool is_tombstone = false;  // a null value, which is not the same as an empty one

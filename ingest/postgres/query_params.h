@@ -86,5 +86,8 @@ void AppendInt64(std::string& out, std::int64_t value);
 [[nodiscard]] constexpr std::int64_t ToPgTime(EventTimeUs time) {
   return time.value - 946'684'800'000'000;
 }
+[[nodiscard]] constexpr EventTimeUs FromPgTime(std::int64_t pg_time) {
+  return EventTimeUs{pg_time + 946'684'800'000'000};
+}
 
 }  // namespace usage_ingest::ingest

@@ -181,6 +181,32 @@ SELECT $1, d.* FROM unnest($2::text[], $3::int4[], $4::int8[], $5::int4[], $6::t
        event_time, payload)
 ON CONFLICT (topic, partition, record_offset, event_index) DO NOTHING)sql";
 
+// A retry claims its letters: $1 ids.
+inline constexpr const char* kClaimDeadLetters = R"sql(
+UPDATE usage_ingest.dead_letters SET attempts = attempts + 1, last_attempt_at = clock_timestamp()
+WHERE id = ANY ($1::int8[]) AND state = 'pending')sql";
+
+// And says what became of them: $1 ids, $2 states, $3 reasons, $4 details (NULL: as they were).
+inline constexpr const char* kSettleDeadLetters = R"sql(
+UPDATE usage_ingest.dead_letters l
+SET state = d.state, reason = coalesce(d.reason, l.reason), detail = coalesce(d.detail, l.detail)
+FROM unnest($1::int8[], $2::text[], $3::text[], $4::text[]) AS d(id, state, reason, detail)
+WHERE l.id = d.id)sql";
+
+// The next pending letters, least lately tried first, so that each gets its turn however many there
+// are. $1 reason ('' any), $2 only those due, $3 ids ('{}' any), $4 first seen since, $5 not tried
+// after, $6 how many.
+inline constexpr const char* kNextDeadLetters = R"sql(
+SELECT id, topic, partition::int8, record_offset, event_index::int8, payload
+FROM usage_ingest.dead_letters
+WHERE state = 'pending' AND ($1 = '' OR reason = $1)
+  AND (cardinality($3::int8[]) = 0 OR id = ANY ($3::int8[]))
+  AND first_seen_at >= $4::timestamptz
+  AND (last_attempt_at IS NULL OR last_attempt_at < $5::timestamptz)
+  AND ($2::int8 = 0 OR last_attempt_at IS NULL OR last_attempt_at <
+       clock_timestamp() - least(interval '1 hour', interval '1 minute' * 2 ^ least(attempts, 6)))
+ORDER BY last_attempt_at NULLS FIRST, id LIMIT $6)sql";
+
 // One word each: may the rows skip triggers and foreign keys (GRANT SET ON PARAMETER, PostgreSQL
 // 15), and is there a trigger on usage_logs that is not ours and wants to see them?
 inline constexpr const char* kMaySkipConstraints = R"sql(

@@ -1,0 +1,140 @@
+#include "ingest/postgres/dead_letter_retrier.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "ingest/postgres/statements.h"
+
+namespace usage_ingest::ingest {
+namespace {
+
+// Payloads are a few KiB; the worst are 1 MiB each.
+constexpr std::int64_t kLettersPerBatch = 500;
+
+constexpr const char* kTryLock =
+    "SELECT pg_try_advisory_lock(hashtextextended('usage_ingest.dead_letters retry', 0))::int8, "
+    "clock_timestamp()";
+constexpr const char* kUnlock =
+    "SELECT pg_advisory_unlock(hashtextextended('usage_ingest.dead_letters retry', 0))";
+
+}  // namespace
+
+struct DeadLetterRetrier::Letter {
+  std::int64_t id;
+  TopicPartition source;
+  Offset offset;
+  std::uint32_t event_index;
+  std::string payload;
+};
+
+DeadLetterRetrier::DeadLetterRetrier(PgBatchStoreOptions options, DecoderOptions decoder,
+                                     PipelineObserver& observer, Runtime runtime)
+    : runtime_(runtime),
+      ledger_(new DeadLetterLedger),
+      store_(runtime.executor, std::move(options), std::unique_ptr<Ledger>(ledger_)),
+      observer_(observer),
+      assembler_(std::move(decoder), runtime.clock, epoch_),
+      attributor_(kLettersPerBatch,
+                  [this](std::string_view value, std::uint32_t index) {
+                    return assembler_.DeadLetterPayload(value, index);
+                  }),
+      writer_(BatchWriterOptions{.lane = 0, .recent_ids_max = kLettersPerBatch}, store_,
+              attributor_, observer, runtime) {}
+
+Task<Result<Outcomes>> DeadLetterRetrier::Retry(const DeadLetterSelection& selection) {
+  Outcomes total;
+  const Result<EventTimeUs> begun = co_await Lock();
+  if (!begun) co_return std::unexpected(begun.error());
+  attributor_.Expire();
+  for (std::int64_t tried = 0; tried < selection.letters_max;) {
+    Result<std::vector<Letter>> letters =
+        co_await Next(selection, *begun, std::min(kLettersPerBatch, selection.letters_max - tried));
+    if (!letters) co_return std::unexpected(letters.error());
+    if (letters->empty()) break;
+    tried += static_cast<std::int64_t>(letters->size());
+    const Result<Outcomes> outcomes = co_await RetryBatch(std::move(*letters));
+    // Fenced: somebody discarded one of them just now; the next selection knows.
+    if (!outcomes && outcomes.error().code != ErrorCode::kFenced) co_return outcomes;
+    if (outcomes) total.Add(*outcomes);
+  }
+  const Result<> unlocked = co_await store_.connection().ExecuteScript(kUnlock);
+  if (!unlocked) store_.connection().Close();  // the lock goes with the session
+  if (total.inserted + total.duplicates != 0) {
+    observer_.DeadLettersHealed(total.inserted + total.duplicates);
+  }
+  co_return total;
+}
+
+// The server's clock, which stamps the attempts: a letter that failed since is not tried twice.
+Task<Result<EventTimeUs>> DeadLetterRetrier::Lock() {
+  if (!store_.connected()) {
+    const Result<> connected = co_await store_.Connect();
+    if (!connected) co_return std::unexpected(connected.error());
+  }
+  const Statement statement{kTryLock, {}};
+  const Result<PgResult> locked = co_await store_.connection().Execute(statement);
+  if (!locked) co_return std::unexpected(locked.error());
+  if (ReadInt64(PQgetvalue(locked->get(), 0, 0)) == 0) {
+    co_return Fail(ErrorCode::kConflict, "another instance is retrying dead letters right now");
+  }
+  co_return FromPgTime(ReadInt64(PQgetvalue(locked->get(), 0, 1)));
+}
+
+Task<Result<std::vector<DeadLetterRetrier::Letter>>> DeadLetterRetrier::Next(
+    const DeadLetterSelection& selection, EventTimeUs begun, std::int64_t letters_max) {
+  PgArray ids(PgType::kInt8);
+  for (std::int64_t id : selection.ids) ids.Add(id);
+  Statement statement{sql::kNextDeadLetters, {}};
+  statement.params.Add(std::string_view(selection.reason));
+  statement.params.Add(std::int64_t{selection.only_due ? 1 : 0}).Add(ids);
+  statement.params.Add(selection.first_seen_since).Add(begun).Add(letters_max);
+  const Result<PgResult> result = co_await store_.connection().Execute(statement);
+  if (!result) co_return std::unexpected(result.error());
+  const PGresult* rows = result->get();
+  std::vector<Letter> letters;
+  for (int row = 0; row < PQntuples(rows); ++row) {
+    const auto int_at = [&](int column) { return ReadInt64(PQgetvalue(rows, row, column)); };
+    letters.push_back(
+        {int_at(0),
+         {PQgetvalue(rows, row, 1), PartitionId{static_cast<std::int32_t>(int_at(2))}},
+         Offset{int_at(3)},
+         static_cast<std::uint32_t>(int_at(4)),
+         std::string(PQgetvalue(rows, row, 5),
+                     static_cast<std::size_t>(PQgetlength(rows, row, 5)))});
+  }
+  co_return letters;
+}
+
+Task<Result<Outcomes>> DeadLetterRetrier::RetryBatch(std::vector<Letter> letters) {
+  batch_.Clear();
+  std::vector<std::int64_t> ids;
+  for (Letter& letter : letters) {
+    ids.push_back(letter.id);
+    Record record;
+    record.source = Intern(letter.source);
+    record.offset = letter.offset;
+    record.first_index = letter.event_index;
+    record.is_import = letter.source.topic.starts_with("import:");
+    record.value = letter.payload;  // `letters` outlives the batch
+    assembler_.AddDetached(batch_, std::move(record));
+  }
+  ledger_->SetLetters(std::move(ids));
+  const Result<WriteResult> written = co_await writer_.Write(batch_);
+  batch_.Clear();
+  if (!written) {
+    co_await store_.Reset();
+    co_return std::unexpected(written.error());
+  }
+  co_return written->outcomes;
+}
+
+const TopicPartition* DeadLetterRetrier::Intern(const TopicPartition& source) {
+  for (const auto& known : sources_) {
+    if (*known == source) return known.get();
+  }
+  sources_.push_back(std::make_unique<TopicPartition>(source));
+  return sources_.back().get();
+}
+
+}  // namespace usage_ingest::ingest

@@ -1,0 +1,63 @@
+#pragma once
+// DeadLetterRetrier: puts dead letters through the pipeline again.
+//
+// The same assembler, attribution and transaction as a live event's, so a retry cannot count twice.
+// The daemon calls it when its references changed and by a timer; an operator calls it by
+// `dead-letters retry`.
+//
+// Owner         main's executor (or the CLI's); its own session.
+// Limit         letters_max a call, kLettersPerBatch a transaction.
+// Errors        kConflict when another instance is at it (one at a time, an advisory lock).
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "ingest/pipeline/attributor.h"
+#include "ingest/pipeline/batch_assembler.h"
+#include "ingest/pipeline/batch_writer.h"
+#include "ingest/pipeline/observer.h"
+#include "ingest/postgres/dead_letter_ledger.h"
+#include "ingest/postgres/pg_batch_store.h"
+
+namespace usage_ingest::ingest {
+
+struct DeadLetterSelection {
+  std::string reason;             // empty: any
+  std::vector<std::int64_t> ids;  // empty: any
+  EventTimeUs first_seen_since;
+  bool only_due = false;  // back off: a minute, doubling to an hour
+  std::int64_t letters_max = 1'000'000'000;
+};
+
+class DeadLetterRetrier {
+ public:
+  DeadLetterRetrier(PgBatchStoreOptions options, DecoderOptions decoder, PipelineObserver& observer,
+                    Runtime runtime);
+
+  // What became of the letters tried: events = inserted + duplicates + dead_lettered + skipped.
+  Task<Result<Outcomes>> Retry(const DeadLetterSelection& selection);
+  void Stop() { writer_.Stop(); }
+
+ private:
+  struct Letter;
+  Task<Result<EventTimeUs>> Lock();
+  Task<Result<std::vector<Letter>>> Next(const DeadLetterSelection& selection, EventTimeUs begun,
+                                         std::int64_t letters_max);
+  Task<Result<Outcomes>> RetryBatch(std::vector<Letter> letters);
+  const TopicPartition* Intern(const TopicPartition& source);
+
+  Runtime runtime_;
+  DeadLetterLedger* ledger_;  // owned by store_
+  PgBatchStore store_;
+  PipelineObserver& observer_;
+  std::atomic<std::uint64_t> epoch_{0};
+  BatchAssembler assembler_;
+  Attributor attributor_;
+  BatchWriter writer_;
+  Batch batch_;
+  std::vector<std::unique_ptr<TopicPartition>> sources_;
+};
+
+}  // namespace usage_ingest::ingest

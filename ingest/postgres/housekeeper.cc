@@ -1,0 +1,172 @@
+#include "ingest/postgres/housekeeper.h"
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <utility>
+
+namespace usage_ingest::ingest {
+namespace {
+
+using std::chrono::seconds;
+
+constexpr auto kMeasureEvery = seconds(5);
+constexpr auto kHour = std::chrono::hours(1);
+constexpr auto kReconnectAfter = seconds(1);
+// References change in bursts (LiteMaaS creates a user, a key, a subscription): one look for all.
+constexpr auto kReferencesSettle = std::chrono::milliseconds(200);
+constexpr auto kRetryAtMostEvery = seconds(2);
+// A stop is noticed within this: the session's wait cannot be interrupted.
+constexpr auto kWaitMax = std::chrono::milliseconds(250);
+constexpr std::int64_t kLettersPerPass = 5'000;
+
+constexpr const char* kListen = "LISTEN usage_ingest_references";
+
+// The horizon is the end of the last month without a hole, counted from this month.
+constexpr const char* kMeasure = R"sql(
+WITH RECURSIVE bounds AS (
+  SELECT (regexp_match(pg_get_expr(c.relpartbound, c.oid), 'FROM \(''([^'']+)'''))[1]::timestamptz AS low,
+         (regexp_match(pg_get_expr(c.relpartbound, c.oid), 'TO \(''([^'']+)'''))[1]::timestamptz AS high
+  FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+  WHERE i.inhparent = 'public.usage_logs'::regclass
+), covered AS (
+  SELECT high FROM bounds WHERE low <= now() AND high > now()
+  UNION SELECT b.high FROM bounds b JOIN covered c ON b.low = c.high
+)
+SELECT (SELECT count(*) FROM usage_ingest.dead_letters WHERE state = 'pending')::int8,
+       coalesce((SELECT extract(epoch FROM max(high) - now()) FROM covered), 0)::int8)sql";
+
+constexpr const char* kEnsureAhead = R"sql(
+SELECT usage_ingest.ensure_partition(
+  (date_trunc('month', now() AT TIME ZONE 'UTC') + make_interval(months => m))::date)
+FROM generate_series(0, $1::int8::int4) AS m)sql";
+
+// Bounded, so that years of letters do not go in one transaction.
+constexpr const char* kRemoveFinished = R"sql(
+DELETE FROM usage_ingest.dead_letters WHERE id IN (
+  SELECT id FROM usage_ingest.dead_letters WHERE state <> 'pending'
+    AND coalesce(last_attempt_at, first_seen_at) < now() - make_interval(secs => $1::int8)
+  LIMIT 10000))sql";
+
+}  // namespace
+
+Housekeeper::Housekeeper(HousekeeperOptions options, HousekeeperReports reports,
+                         DeadLetterRetrier& retrier, PipelineObserver& observer, Runtime runtime)
+    : options_(std::move(options)),
+      reports_(std::move(reports)),
+      retrier_(retrier),
+      observer_(observer),
+      runtime_(runtime),
+      stop_(runtime) {}
+
+void Housekeeper::Stop() {
+  boost::asio::post(runtime_.executor, [this] {
+    stopping_ = true;
+    retrier_.Stop();
+    stop_.Notify();
+  });
+}
+
+Task<> Housekeeper::Run() {
+  while (!stopping_) {
+    AsyncConnection connection(runtime_.executor, options_.conninfo, "usage-ingestd/housekeeper");
+    Result<> session = co_await connection.Connect();
+    if (session) session = co_await Session(connection);
+    if (stopping_) break;
+    if (!session) {
+      observer_.PostgresError(PostgresErrorClass::kTransient, session.error().context);
+    }
+    co_await stop_.WaitUntil(runtime_.clock.Now() + kReconnectAfter);
+  }
+}
+
+Task<Result<>> Housekeeper::Session(AsyncConnection& connection) {
+  const Result<> listening = co_await connection.ExecuteScript(kListen);
+  if (!listening) co_return listening;
+  references_changed_ = true;  // whatever was said while nobody listened
+  while (!stopping_) {
+    const TimePoint now = runtime_.clock.Now();
+    Result<> done;
+    if (now >= next_hourly_) {
+      next_hourly_ = now + kHour;
+      done = co_await EnsurePartitions(connection);
+      if (done) done = co_await RemoveFinished(connection);
+    }
+    if (done && now >= next_measure_) {
+      next_measure_ = now + kMeasureEvery;
+      done = co_await Measure(connection);
+    }
+    if (!done) co_return done;
+    if (references_changed_ || now >= next_refresh_) {
+      next_refresh_ = now + options_.attribution_refresh;
+      reports_.expire_attribution();
+    }
+    co_await RetryDeadLetters();
+    const auto channels =
+        co_await connection.WaitForNotifications(std::min(NextDeadline(), now + kWaitMax));
+    if (!channels) co_return std::unexpected(channels.error());
+    if (!channels->empty()) {
+      references_changed_ = true;
+      co_await stop_.WaitUntil(runtime_.clock.Now() + kReferencesSettle);
+    }
+  }
+  co_return Result<>{};
+}
+
+TimePoint Housekeeper::NextDeadline() const {
+  return std::min({next_refresh_, next_retry_, next_hourly_, next_measure_});
+}
+
+Task<Result<>> Housekeeper::EnsurePartitions(AsyncConnection& connection) {
+  Statement statement{kEnsureAhead, {}};
+  statement.params.Add(std::int64_t{options_.months_ahead});
+  const Result<PgResult> ensured = co_await connection.Execute(statement);
+  if (ensured) co_return Result<>{};
+  if (!connection.connected()) co_return std::unexpected(ensured.error());
+  // A lock that did not come: soon again, the months ahead are not needed today.
+  observer_.PostgresError(PostgresErrorClass::kTransient, ensured.error().context);
+  next_hourly_ = runtime_.clock.Now() + seconds(5);
+  co_return Result<>{};
+}
+
+Task<Result<>> Housekeeper::Measure(AsyncConnection& connection) {
+  const Statement statement{kMeasure, {}};
+  const Result<PgResult> measured = co_await connection.Execute(statement);
+  if (!measured) co_return std::unexpected(measured.error());
+  reports_.dead_letters_pending(ReadInt64(PQgetvalue(measured->get(), 0, 0)));
+  reports_.partition_runway(seconds(ReadInt64(PQgetvalue(measured->get(), 0, 1))));
+  co_return Result<>{};
+}
+
+Task<Result<>> Housekeeper::RemoveFinished(AsyncConnection& connection) {
+  Statement statement{kRemoveFinished, {}};
+  statement.params.Add(
+      std::int64_t{std::chrono::duration_cast<seconds>(options_.dead_letters_keep).count()});
+  const Result<PgResult> removed = co_await connection.Execute(statement);
+  if (!removed) co_return std::unexpected(removed.error());
+  co_return Result<>{};
+}
+
+// When references changed every letter is worth a look; by the timer only those whose back-off is
+// over. Another instance that is at it does the same work: leave it to it.
+Task<> Housekeeper::RetryDeadLetters() {
+  const TimePoint now = runtime_.clock.Now();
+  const bool is_due = now >= next_retry_;
+  if (!is_due && !references_changed_) co_return;
+  if (!is_due && now < last_retry_ + kRetryAtMostEvery) co_return;
+  DeadLetterSelection selection;
+  selection.reason = Name(DeadLetterReason::kUnattributed);
+  selection.only_due = !references_changed_;
+  selection.letters_max = kLettersPerPass;
+  selection.first_seen_since = EventTimeUs{
+      runtime_.clock.WallNow().value -
+      std::chrono::duration_cast<std::chrono::microseconds>(options_.retry_for).count()};
+  references_changed_ = false;
+  last_retry_ = now;
+  next_retry_ = now + options_.retry_dead_letters;
+  const Result<Outcomes> retried = co_await retrier_.Retry(selection);
+  if (!retried && retried.error().code == ErrorCode::kUnavailable) {
+    observer_.PostgresError(PostgresErrorClass::kTransient, retried.error().context);
+  }
+}
+
+}  // namespace usage_ingest::ingest
