@@ -1,0 +1,198 @@
+"""What is measured, one method a case. A case leaves its figures in `results`."""
+
+from __future__ import annotations
+
+import pathlib
+import time
+
+from . import rows
+from .daemon import Daemon, Ingestion
+from .kafka import Broker
+from .load import START, Load
+from .postgres import Cluster
+from .process import Failure
+from .results import Results
+
+TEMPLATE = "seeded"
+GROUP = "usage-ingestd"
+
+
+class Cases:
+    """The parts, and the state that one case leaves for another: topics and files of rows."""
+
+    def __init__(self, *, cluster: Cluster, broker: Broker, daemon: Daemon, load: Load,
+                 work: pathlib.Path, results: Results, sql: pathlib.Path) -> None:
+        self.cluster = cluster
+        self.broker = broker
+        self.daemon = daemon
+        self.load = load
+        self.results = results
+        self._sql = sql
+        self._files = rows.Files(work / "rows")
+        self._sent: dict[str, dict] = {}
+        self._exported = 0
+
+    # -- set-up ----------------------------------------------------------------------------------
+
+    def prepare(self) -> None:
+        """A migrated database with the population and its partition, to be cloned by each case."""
+        self.cluster.create(TEMPLATE)
+        self.daemon.migrate(self._config(TEMPLATE, "none"))
+        self.load.seed(self.cluster.conninfo(TEMPLATE))
+        self.cluster.execute(TEMPLATE, f"SELECT usage_ingest.ensure_partition('{START:%Y-%m-%d}')")
+        self.cluster.execute(TEMPLATE, "VACUUM ANALYZE")
+
+    def _config(self, database: str, topic: str, group: str = GROUP) -> pathlib.Path:
+        return self.daemon.write_config(self.cluster.conninfo(database), self.broker.brokers, topic,
+                                        group)
+
+    def _backlog(self, topic: str, events: int, *options: str) -> dict:
+        """Published once, read by every run of the case."""
+        if topic not in self._sent:
+            self._sent[topic] = self.load.backlog(self.broker.brokers, topic, events, *options)
+        return self._sent[topic]
+
+    # -- the daemon ------------------------------------------------------------------------------
+
+    def end_to_end(self, name: str, events: int, *options: str) -> None:
+        """A backlog in Kafka into a fresh database; the books must balance."""
+        self.broker.start()
+        sent = self._backlog(name, events, *options)
+        database = f"run_{name}".replace("-", "_")
+        self.cluster.create(database, TEMPLATE)
+        before = self.cluster.cpu()
+        ingestion = self._ingest(database, name, GROUP, events)
+        server = self.cluster.cpu() - before
+        self._check_books(database, sent)
+        self.results.add(name, rate=ingestion.rate, running_rate=ingestion.running_rate,
+                         cpu_us=ingestion.cpu_us, first_commit=ingestion.first_commit,
+                         resident_mib=ingestion.resident_bytes / 2**20,
+                         server_cpu_us=server.total / events * 1e6)
+        self.results.note(name, mean_bytes=sent["bytes"] / sent["records"],
+                          cpu_threads={thread: seconds / events * 1e6 for thread, seconds
+                                       in ingestion.cpu_threads.items()})
+        self.results.events[name] = events
+
+    def _ingest(self, database: str, topic: str, group: str, events: int) -> Ingestion:
+        return self.daemon.ingest(self._config(database, topic, group),
+                                  self.cluster.conninfo(database), topic, group, events)
+
+    def _check_books(self, database: str, sent: dict) -> None:
+        found = self.cluster.execute(database, """
+            SELECT (SELECT count(*) FROM usage_logs), sum(inserted), sum(duplicates),
+                   (SELECT sum(total_tokens) FROM usage_logs),
+                   (SELECT sum(used_requests) FROM subscriptions),
+                   (SELECT sum(request_count) FROM usage_summaries WHERE period_type = 'month'),
+                   (SELECT (sum(total_cost) * 1000000)::bigint FROM usage_logs)
+            FROM usage_ingest.kafka_offsets""").strip().split("|")
+        inserted, tokens = sent["inserted"], sent["request_tokens"] + sent["response_tokens"]
+        expected = [inserted, inserted, sent["duplicates"], tokens, inserted, inserted,
+                    sent["cost_micros"]]
+        if found != [str(number) for number in expected]:
+            raise Failure(f"the books do not balance: expected {expected}, found {found}")
+
+    def duplicates(self, first: str, events: int) -> None:
+        """The topic of `first` again into the database that holds it all already."""
+        self.broker.start()
+        database = f"run_{first}".replace("-", "_")
+        self.cluster.settle()
+        group = f"again-{time.monotonic_ns()}"
+        ingestion = self._ingest(database, first, group, events)
+        inserted = int(self.cluster.execute(
+            database,
+            f"SELECT sum(inserted) FROM usage_ingest.kafka_offsets WHERE group_id = '{group}'"))
+        if inserted != 0:
+            raise Failure(f"{inserted} rows were inserted a second time")
+        self.results.add("duplicates", rate=ingestion.rate, running_rate=ingestion.running_rate,
+                         cpu_us=ingestion.cpu_us)
+        self.results.events["duplicates"] = events
+
+    def latency(self, rate: int, seconds: int) -> None:
+        """Live events at a steady rate: from Send() to the first look that sees them committed."""
+        self.broker.start()
+        name = f"latency-{rate}"
+        topic = f"{name}-{time.monotonic_ns()}"
+        self.cluster.create("run_latency", TEMPLATE)
+        conninfo = self.cluster.conninfo("run_latency")
+        # The topic exists, and a first event is through, before the clock counts.
+        self.load.backlog(self.broker.brokers, topic, 1)
+        config = self._config("run_latency", topic)
+        with self.daemon.start(config) as process:
+            self._wait_for_rows("run_latency", process)
+            report = self.load.produce(
+                self.broker.brokers, topic, rate * seconds, "--live", "--rate", str(rate),
+                "--seed", "2", "--watch", conninfo, "--await", "60")
+            process.check()
+            process.stop()
+        measured = report["latency_seconds"]
+        self.results.add(name, p50=measured["p50"], p99=measured["p99"], max=measured["max"],
+                         achieved=report["records_per_second"])
+        self.results.events[name] = rate * seconds
+
+    def _wait_for_rows(self, database: str, process) -> None:
+        for _ in range(300):
+            process.check()
+            if rows.count(self.cluster, database) > 0:
+                return
+            time.sleep(0.1)
+        raise Failure("the first event did not arrive")
+
+    # -- what it is compared with ------------------------------------------------------------------
+
+    def ceiling(self, source: str) -> None:
+        """The very same rows, from files, two connections, nothing else running."""
+        database = f"run_{source}".replace("-", "_")
+        if self._exported == 0:
+            self._files.export(self.cluster, database)
+            self._exported = rows.count(self.cluster, database)
+        self.broker.stop()
+        self.cluster.create("run_ceiling", TEMPLATE)
+        before = self.cluster.cpu()
+        took = rows.timed_copies(self.cluster, "run_ceiling",
+                                 [[path] for path in self._files.halves()], rows.BARE)
+        server = self.cluster.cpu() - before
+        self._expect("run_ceiling", self._exported)
+        self.results.add("ceiling", rate=self._exported / took,
+                         server_cpu_us=server.total / self._exported * 1e6)
+        self.results.events["ceiling"] = self._exported
+
+    def insert_per_row(self, source: str, sample: int) -> None:
+        """The status quo: one INSERT a row, autocommit, the seed's trigger, one connection."""
+        script = self._files.export_inserts(self.cluster, f"run_{source}", sample)
+        self._rival("insert-per-row", "seed_trigger.sql", sample,
+                    lambda database: rows.timed_script(self.cluster, database, script))
+
+    def copy_with_row_trigger(self, source: str, sample: int) -> None:
+        """COPY in transactions of 5,000 rows with the seed's trigger, one connection."""
+        files = self._files.export_batches(self.cluster, f"run_{source}", sample, 5_000)
+        self._rival("copy-row-trigger", "seed_trigger.sql", sample,
+                    lambda database: rows.timed_copies(self.cluster, database, [files]))
+
+    def copy_with_statement_trigger(self, source: str, sample: int, lanes: int) -> None:
+        """COPY in transactions of 10,000 rows with a statement-level trigger."""
+        files = self._files.export_batches(self.cluster, f"run_{source}", sample, 10_000)
+        self._rival(f"copy-statement-trigger-{lanes}", "statement_trigger.sql", sample,
+                    lambda database: rows.timed_copies(self.cluster, database,
+                                                       rows.interleave(files, lanes)))
+
+    def _rival(self, name: str, trigger: str, sample: int, timed) -> None:
+        self.broker.stop()
+        self.cluster.create("run_rival", TEMPLATE)
+        self.cluster.execute_file("run_rival", self._sql / trigger)
+        before = self.cluster.cpu()
+        took = timed("run_rival")
+        server = self.cluster.cpu() - before
+        self._expect("run_rival", sample)
+        self._expect_counted("run_rival", sample)
+        self.results.add(name, rate=sample / took, server_cpu_us=server.total / sample * 1e6)
+        self.results.events[name] = sample
+
+    def _expect(self, database: str, expected: int) -> None:
+        found = rows.count(self.cluster, database)
+        if found != expected:
+            raise Failure(f"{database} holds {found} rows, not {expected}")
+
+    def _expect_counted(self, database: str, expected: int) -> None:
+        found = int(self.cluster.execute(database, "SELECT sum(used_requests) FROM subscriptions"))
+        if found != expected:
+            raise Failure(f"{database}: the trigger counted {found} rows, not {expected}")
