@@ -1,0 +1,29 @@
+#pragma once
+// ColumnRules: which types of LiteMaaS' columns the daemon works with.
+//
+// A database that LiteMaaS filled may have other types than the seed. What works is accepted, what
+// does not is named with the SQL for a person; nothing is ever retyped by us. `migrate` asks before
+// its first step, the start-up probe asks again.
+//
+// Source        docs/database.md. The columns of usage_logs must have the binary format that
+//               CopyEncoder writes: timestamp and timestamptz share one, integer and bigint do not.
+#include <string>
+#include <vector>
+
+#include "ingest/postgres/sync_connection.h"
+
+namespace usage_ingest::ingest {
+
+struct ColumnProblem {
+  std::string table;
+  std::string column;
+  std::string actual;    // its type; "" when the column is missing
+  std::string expected;  // the seed's type
+  // The SQL that mends it.
+  [[nodiscard]] std::string fix() const;
+};
+
+// Of tables that exist; a missing table is another check's.
+[[nodiscard]] Result<std::vector<ColumnProblem>> CheckColumns(SyncConnection& connection);
+
+}  // namespace usage_ingest::ingest
