@@ -41,6 +41,7 @@ void KafkaConsumer::Impl::OnRebalance(const Rebalance& rebalance) {
   } else {
     OnRevoked(rebalance);
   }
+  links_.observer.GroupJoined(rebalance.is_assigned);
   links_.observer.Rebalanced(assignment_.sources());
 }
 

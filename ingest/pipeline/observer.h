@@ -90,7 +90,10 @@ class PipelineObserver {
   virtual void PostgresUp(std::size_t lane, bool up) = 0;
   virtual void Fenced(std::string_view why) = 0;
   virtual void KafkaError(KafkaErrorClass error_class, std::string_view message) = 0;
+  // What is assigned now: nothing between a revoke and the next assignment, and perhaps after it.
   virtual void Rebalanced(std::span<const TopicPartition* const> assigned) = 0;
+  // Before each Rebalanced: false when partitions were revoked or lost, until the group assigns.
+  virtual void GroupJoined(bool /*joined*/) {}
   virtual void OffsetGap(const TopicPartition& source, std::int64_t records) = 0;
   virtual void Paused(PauseReason reason, bool paused) = 0;
   // Once a second for each assigned partition.
