@@ -48,7 +48,7 @@ constexpr std::array<MetricSpec, kMetricCount> kCatalogue = {{
     {kKafkaErrors, "usage_ingest_kafka_errors_total", kCounter, "class=transient|fatal",
      "Errors of the Kafka client by what was done about them."},
     {kRebalances, "usage_ingest_rebalances_total", kCounter, "",
-     "Assignments of partitions that the consumer group gave this process."},
+     "Times the consumer group gave this process partitions or took them."},
     {kFenced, "usage_ingest_fenced_total", kCounter, "",
      "Batches that were given up because another process owned the partition."},
     {kOffsetGapRecords, "usage_ingest_offset_gap_records_total", kCounter, "",

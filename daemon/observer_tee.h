@@ -34,6 +34,9 @@ class ObserverTee final : public ingest::PipelineObserver {
   void Rebalanced(std::span<const TopicPartition* const> assigned) override {
     for (auto* each : observers_) each->Rebalanced(assigned);
   }
+  void GroupJoined(bool joined) override {
+    for (auto* each : observers_) each->GroupJoined(joined);
+  }
   void OffsetGap(const TopicPartition& source, std::int64_t records) override {
     for (auto* each : observers_) each->OffsetGap(source, records);
   }

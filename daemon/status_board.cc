@@ -58,6 +58,7 @@ struct StatusBoard::State {
   std::vector<bool> lane_up;
   bool group_joined = false;
   std::string postgres_message;
+  std::string kafka_message;
   std::string held_back;
   std::deque<RecentError> errors;
   std::int64_t sampled_at_ms = started_ms;
@@ -86,7 +87,11 @@ Readiness StatusBoard::State::Judge() const {
                        ? "PostgreSQL is not connected yet"
                        : fmt::format("PostgreSQL does not answer: {}", postgres_message)};
   }
-  if (!group_joined) return {false, "the Kafka consumer group is not joined yet"};
+  if (!group_joined) {
+    return {false, kafka_message.empty()
+                       ? "the Kafka consumer group is not joined yet"
+                       : fmt::format("the Kafka consumer group is not joined: {}", kafka_message)};
+  }
   return {true, {}};
 }
 
@@ -163,6 +168,7 @@ void StatusBoard::Fenced(std::string_view why) {
 
 void StatusBoard::KafkaError(ingest::KafkaErrorClass, std::string_view message) {
   const std::scoped_lock lock(state_->mutex);
+  state_->kafka_message = message.substr(0, kMessageBytesMax);
   state_->NoteError("kafka", message);
 }
 
@@ -170,13 +176,17 @@ void StatusBoard::Rebalanced(std::span<const TopicPartition* const> assigned) {
   const std::int64_t now = state_->options.clock();
   state_->lag.KeepOnly(assigned);
   const std::scoped_lock lock(state_->mutex);
-  state_->group_joined = true;
   ++state_->counts.rebalances;
   for (auto& [source, partition] : state_->partitions) {
     if (partition.assigned) partition.unassigned_since_ms = now;
     partition.assigned = false;
   }
   for (const TopicPartition* source : assigned) state_->partitions[*source].assigned = true;
+}
+
+void StatusBoard::GroupJoined(bool joined) {
+  const std::scoped_lock lock(state_->mutex);
+  state_->group_joined = joined;
 }
 
 void StatusBoard::OffsetGap(const TopicPartition& source, std::int64_t records) {

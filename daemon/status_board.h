@@ -41,6 +41,7 @@ class StatusBoard final : public ingest::PipelineObserver {
   void Fenced(std::string_view why) override;
   void KafkaError(ingest::KafkaErrorClass error_class, std::string_view message) override;
   void Rebalanced(std::span<const TopicPartition* const> assigned) override;
+  void GroupJoined(bool joined) override;
   void OffsetGap(const TopicPartition& source, std::int64_t records) override;
   void Paused(ingest::PauseReason reason, bool paused) override;
   void Lag(const TopicPartition& source, const ingest::PartitionLag& lag) override;

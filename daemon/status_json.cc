@@ -116,7 +116,7 @@ void WriteTotals(JsonWriter& json, const StatusSnapshot& snapshot) {
 
 }  // namespace
 
-std::string ToJson(const StatusSnapshot& snapshot) {
+std::string StatusJson(const StatusSnapshot& snapshot) {
   JsonWriter json;
   json.BeginObject();
   json.Key("version").String(snapshot.version);
@@ -149,7 +149,7 @@ std::string ToJson(const StatusSnapshot& snapshot) {
   return json.Take();
 }
 
-std::string ToLine(const StatusSnapshot& snapshot) {
+std::string StatusLine(const StatusSnapshot& snapshot) {
   if (!snapshot.readiness.ready) return "waiting: " + snapshot.readiness.reason;
   return fmt::format("{:.0f} events/s, lag {} records, {:.1f} s, {} partitions", snapshot.rate,
                      snapshot.lag_records, snapshot.lag_seconds, snapshot.partitions.size());

@@ -9,9 +9,9 @@ namespace usage_ingest::daemon {
 // More partitions than this are listed without their plots, so that the answer stays small.
 inline constexpr std::size_t kPlottedPartitionsMax = 64;
 
-[[nodiscard]] std::string ToJson(const StatusSnapshot& snapshot);
+[[nodiscard]] std::string StatusJson(const StatusSnapshot& snapshot);
 
 // One line for systemd's STATUS= and logs: "1,234 events/s, lag 5 records, 0.2 s".
-[[nodiscard]] std::string ToLine(const StatusSnapshot& snapshot);
+[[nodiscard]] std::string StatusLine(const StatusSnapshot& snapshot);
 
 }  // namespace usage_ingest::daemon

@@ -18,6 +18,7 @@ class StatusBoardTest : public ::testing::Test {
   void BecomeReady() {
     board_.PostgresUp(0, true);
     board_.PostgresUp(1, true);
+    board_.GroupJoined(true);
     const TopicPartition* const assigned[] = {&kUsage0, &kUsage1};
     board_.Rebalanced(assigned);
   }
@@ -36,12 +37,24 @@ TEST_F(StatusBoardTest, IsReadyWhenTheGroupIsJoinedAndEveryLaneIsConnected) {
   EXPECT_FALSE(board_.readiness().ready);
   board_.PostgresUp(1, true);
   EXPECT_THAT(board_.readiness().reason, HasSubstr("consumer group is not joined"));
+  board_.GroupJoined(true);
   board_.Rebalanced({});  // more members than partitions: joined all the same
   EXPECT_TRUE(board_.readiness().ready);
   board_.PostgresError(ingest::PostgresErrorClass::kTransient, "connection refused");
   board_.PostgresUp(1, false);
   EXPECT_FALSE(board_.readiness().ready);
   EXPECT_THAT(board_.readiness().reason, HasSubstr("connection refused"));
+}
+
+TEST_F(StatusBoardTest, IsNotReadyBetweenARevokeAndTheNextAssignment) {
+  BecomeReady();
+  board_.KafkaError(ingest::KafkaErrorClass::kTransient, "all brokers are down");
+  EXPECT_TRUE(board_.readiness().ready);
+  board_.GroupJoined(false);
+  board_.Rebalanced({});
+  EXPECT_THAT(board_.readiness().reason, HasSubstr("all brokers are down"));
+  BecomeReady();
+  EXPECT_TRUE(board_.readiness().ready);
 }
 
 TEST_F(StatusBoardTest, AReasonOfTheDaemonsOwnHoldsItBack) {
@@ -138,9 +151,9 @@ TEST_F(StatusBoardTest, ALongMessageIsCut) {
 }
 
 TEST_F(StatusBoardTest, TheLineForSystemdSaysRateAndLagOrWhatIsWaitedFor) {
-  EXPECT_THAT(ToLine(board_.Snapshot()), HasSubstr("waiting: PostgreSQL"));
+  EXPECT_THAT(StatusLine(board_.Snapshot()), HasSubstr("waiting: PostgreSQL"));
   BecomeReady();
-  EXPECT_EQ(ToLine(board_.Snapshot()), "0 events/s, lag 0 records, 0.0 s, 2 partitions");
+  EXPECT_EQ(StatusLine(board_.Snapshot()), "0 events/s, lag 0 records, 0.0 s, 2 partitions");
 }
 
 TEST_F(StatusBoardTest, TheJsonIsFrozen) {
@@ -159,7 +172,7 @@ TEST_F(StatusBoardTest, TheJsonIsFrozen) {
   const TopicPartition* const first[] = {&kUsage0};
   board_.Rebalanced(first);
   EXPECT_EQ(
-      ToJson(board_.Snapshot()),
+      StatusJson(board_.Snapshot()),
       R"({"version":"1.2.3","commit":"abc","group_id":"g","started":"2026-11-22T18:00:00Z",)"
       R"("now":"2026-11-22T18:00:02Z","uptime_seconds":2,"ready":true,"reason":"",)"
       R"("postgres_up":true,"copy_path":"batch","partition_runway_seconds":77,)"
