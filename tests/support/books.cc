@@ -1,0 +1,121 @@
+#include "tests/support/books.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/support/compare.h"
+
+namespace usage_ingest::support {
+namespace {
+
+constexpr char kCountersBesideRows[] =
+    "SELECT s.id, coalesce(s.used_requests, 0) - count(l.id), "
+    "coalesce(s.used_tokens, 0) - coalesce(sum(l.total_tokens), 0) "
+    "FROM subscriptions s LEFT JOIN usage_logs l ON l.subscription_id = s.id GROUP BY s.id";
+
+// What usage_summaries must be, from the rows (INV-2).
+constexpr char kAggregates[] =
+    "SELECT l.subscription_id, l.model_id, p.type, date_trunc(p.type, l.created_at, 'UTC'), "
+    "count(*), sum(l.total_tokens), count(*) FILTER (WHERE l.status_code >= 400), "
+    "round(avg(l.latency_ms)), coalesce(sum(l.latency_ms), 0), count(l.latency_ms), "
+    "sum(l.request_tokens), sum(l.response_tokens), sum(l.total_cost)::numeric(18, 6) "
+    "FROM usage_logs l, (VALUES ('hour'), ('day'), ('month')) p(type) GROUP BY 1, 2, 3, 4";
+constexpr char kSummaries[] =
+    "SELECT subscription_id, model_id, period_type, period_start, request_count, total_tokens, "
+    "error_count, avg_latency_ms, latency_ms_sum, latency_count, request_tokens, response_tokens, "
+    "total_cost FROM usage_summaries";
+
+std::string OffsetsOf(const BooksExpectation& expected, const std::string& what) {
+  return "SELECT coalesce(sum(" + what +
+         "), 0) FROM usage_ingest.kafka_offsets WHERE group_id = '" + expected.group + "'";
+}
+
+void ExpectSum(Database& database, const BooksExpectation& expected, const std::string& column,
+               std::optional<std::int64_t> value) {
+  if (!value) return;
+  EXPECT_EQ(database.Number(OffsetsOf(expected, column)), *value) << column;
+}
+
+std::optional<std::int64_t> NextOffset(Database& database, const BooksExpectation& expected,
+                                       const std::pair<std::string, std::int32_t>& partition) {
+  const std::vector<Row> rows = database.Query(
+      "SELECT next_offset FROM usage_ingest.kafka_offsets "
+      "WHERE group_id = $1 AND topic = $2 AND partition = $3::int",
+      {expected.group, partition.first, std::to_string(partition.second)});
+  if (rows.empty()) return std::nullopt;
+  return std::stoll(*rows[0][0]);
+}
+
+}  // namespace
+
+Books::Books(Database& database) : counters_beside_rows_(database.Lines(kCountersBesideRows)) {}
+
+bool Books::CaughtUp(Database& database, const BooksExpectation& expected, KafkaAdmin& kafka) {
+  for (const auto& [partition, count] : expected.records) {
+    if (NextOffset(database, expected, partition) !=
+        kafka.EndOffset(partition.first, partition.second)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+void Books::ExpectBalance(Database& database, KafkaAdmin& kafka, const BooksExpectation& expected,
+                          std::chrono::seconds patience) {
+  const bool caught_up =
+      WaitUntil(After(patience), [&] { return CaughtUp(database, expected, kafka); });
+  EXPECT_TRUE(caught_up) << "not everything was ingested in time";
+  ExpectOffsetsAccountFor(database, expected);
+  ExpectRows(database, expected);
+  ExpectSummariesExact(database);
+  ExpectCountersExact(database);
+  ExpectKafkaFollows(database, kafka, expected);
+}
+
+void Books::ExpectOffsetsAccountFor(Database& database, const BooksExpectation& expected) {
+  ExpectSameLines("partitions whose outcomes do not add up to their events (INV-1)", {},
+                  database.Lines("SELECT topic, partition, events, inserted, duplicates, "
+                                 "dead_lettered, skipped FROM usage_ingest.kafka_offsets WHERE "
+                                 "events <> inserted + duplicates + dead_lettered + skipped"));
+  std::int64_t produced = 0;
+  for (const auto& [partition, count] : expected.records) produced += count;
+  ExpectSum(database, expected, "records", produced - expected.gap_records);
+  ExpectSum(database, expected, "events",
+            expected.events.value_or(produced - expected.gap_records));
+  ExpectSum(database, expected, "gap_records", expected.gap_records);
+  ExpectSum(database, expected, "inserted", expected.inserted);
+  ExpectSum(database, expected, "duplicates", expected.duplicates);
+  ExpectSum(database, expected, "dead_lettered", expected.dead_lettered);
+  ExpectSum(database, expected, "skipped", expected.skipped);
+}
+
+void Books::ExpectRows(Database& database, const BooksExpectation& expected) {
+  EXPECT_EQ(database.Number("SELECT count(*) FROM usage_logs"),
+            database.Number(OffsetsOf(expected, "inserted")) + expected.rows_from_elsewhere)
+      << "rows of usage_logs (INV-4)";
+  EXPECT_EQ(database.Number("SELECT count(*) FROM usage_ingest.dead_letters "
+                            "WHERE topic NOT LIKE 'import:%'"),
+            database.Number(OffsetsOf(expected, "dead_lettered")))
+      << "rows of dead_letters";
+}
+
+void Books::ExpectSummariesExact(Database& database) {
+  ExpectSameLines("summaries and the aggregate of the rows (INV-2)", database.Lines(kAggregates),
+                  database.Lines(kSummaries));
+}
+
+void Books::ExpectCountersExact(Database& database) const {
+  ExpectSameLines("counters less rows, before and now (INV-3)", counters_beside_rows_,
+                  database.Lines(kCountersBesideRows));
+}
+
+void Books::ExpectKafkaFollows(Database& database, KafkaAdmin& kafka,
+                               const BooksExpectation& expected) {
+  for (const auto& [partition, count] : expected.records) {
+    const auto committed = kafka.Committed(expected.group, partition.first, partition.second);
+    if (!committed) continue;  // nothing committed yet: behind, which is all that INV-7 asks
+    EXPECT_LE(*committed, NextOffset(database, expected, partition).value_or(0))
+        << "Kafka's offset of " << partition.first << "/" << partition.second << " (INV-7)";
+  }
+}
+
+}  // namespace usage_ingest::support
