@@ -9,8 +9,9 @@ from . import rows
 from .daemon import Daemon, Ingestion
 from .kafka import Broker
 from .load import START, Load
+from .peer import GoPeer
 from .postgres import Cluster
-from .process import Failure
+from .process import Failure, children_cpu
 from .results import Results
 
 TEMPLATE = "seeded"
@@ -21,11 +22,12 @@ class Cases:
     """The parts, and the state that one case leaves for another: topics and files of rows."""
 
     def __init__(self, *, cluster: Cluster, broker: Broker, daemon: Daemon, load: Load,
-                 work: pathlib.Path, results: Results, sql: pathlib.Path) -> None:
+                 peer: GoPeer, work: pathlib.Path, results: Results, sql: pathlib.Path) -> None:
         self.cluster = cluster
         self.broker = broker
         self.daemon = daemon
         self.load = load
+        self.peer = peer
         self.results = results
         self._sql = sql
         self._files = rows.Files(work / "rows")
@@ -174,6 +176,24 @@ class Cases:
         self._rival(f"copy-statement-trigger-{lanes}", "statement_trigger.sql", sample,
                     lambda database: rows.timed_copies(self.cluster, database,
                                                        rows.interleave(files, lanes)))
+
+    def go_peer(self, name: str, trigger: str, sample: int, *options: str) -> None:
+        """bench/peers/go on the topic of `default`; it removes no duplicates."""
+        self.peer.build()
+        self.broker.start()
+        self.cluster.create("run_rival", TEMPLATE)
+        self.cluster.execute_file("run_rival", self._sql / trigger)
+        before, own = self.cluster.cpu(), children_cpu()
+        report = self.peer.run(self.broker.brokers, "default",
+                               self.cluster.conninfo("run_rival"), sample, *options)
+        server, own = self.cluster.cpu() - before, children_cpu() - own
+        records = report["records"]
+        self._expect("run_rival", records)
+        self._expect_counted("run_rival", records)
+        self.results.add(name, rate=records / report["seconds"],
+                         cpu_us=own.total / records * 1e6,
+                         server_cpu_us=server.total / records * 1e6)
+        self.results.events[name] = records
 
     def _rival(self, name: str, trigger: str, sample: int, timed) -> None:
         self.broker.stop()

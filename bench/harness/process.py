@@ -6,6 +6,7 @@ import dataclasses
 import os
 import pathlib
 import pwd
+import resource
 import shutil
 import signal
 import subprocess
@@ -60,6 +61,12 @@ def cpu_with_children(pid: int) -> Cpu:
         user / TICKS_PER_SECOND + sum(cpu.user for cpu in living),
         system / TICKS_PER_SECOND + sum(cpu.system for cpu in living),
     )
+
+
+def children_cpu() -> Cpu:
+    """Of all children of ours that have ended and were waited for."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return Cpu(usage.ru_utime, usage.ru_stime)
 
 
 def cpu_by_thread(pid: int) -> dict[str, float]:
