@@ -5,9 +5,8 @@
 
 #include <array>
 #include <chrono>
-#include <random>
-#include <thread>
 
+#include "ingest/postgres/lock_patience.h"
 #include "ingest/postgres/migration_partitioning.h"
 
 namespace usage_ingest::ingest {
@@ -29,29 +28,11 @@ std::string LedgerEntry(const SyncConnection& connection, const Migration& migra
       connection.QuoteLiteral(migration.checksum));
 }
 
-// Long enough for the holder to go on, and not the same for two who wait.
-std::chrono::milliseconds Pause() {
-  static thread_local std::minstd_rand random(std::random_device{}());
-  return std::chrono::milliseconds(std::uniform_int_distribution<int>(40, 160)(random));
-}
-
 }  // namespace
 
 Result<> MigrationRunner::WithPatience(std::string_view what,
                                        const std::function<Result<>()>& attempt) {
-  const auto deadline = Clock::now() + options_.patience;
-  while (true) {
-    Result<> done = attempt();
-    if (done || done.error().code != ErrorCode::kConflict) return done;
-    if (Clock::now() >= deadline) {
-      return Fail(ErrorCode::kUnavailable,
-                  fmt::format("{}: a lock was not free for {} s ({}). Who holds it: SELECT pid, "
-                              "state, xact_start, query FROM pg_stat_activity WHERE xact_start < "
-                              "now() - interval '1 minute'; then run migrate again",
-                              what, options_.patience.count(), done.error().context));
-    }
-    std::this_thread::sleep_for(Pause());
-  }
+  return ingest::WithPatience(what, options_.patience, attempt);
 }
 
 Result<> MigrationRunner::RunTransaction(std::string_view what, const std::string& sql) {

@@ -8,6 +8,7 @@
 
 #include "ingest/postgres/migration_runner.h"
 #include "ingest/postgres/migration_step.h"
+#include "ingest/postgres/partition_admin.h"
 #include "ingest/postgres/sync_connection.h"
 
 namespace usage_ingest::ingest {
@@ -92,23 +93,6 @@ Result<> CheckLedger(const Ledger& ledger) {
   return {};
 }
 
-Result<> EnsurePartitionsAhead(SyncConnection& connection, MigrationRunner& runner,
-                               int months_ahead) {
-  for (int month = 0; month <= months_ahead; ++month) {
-    const std::string sql = fmt::format(
-        "SELECT usage_ingest.ensure_partition((date_trunc('month', now()) + interval '{} "
-        "months')::date)",
-        month);
-    auto done = runner.WithPatience("a partition of usage_logs", [&]() -> Result<> {
-      auto rows = connection.Execute(sql);
-      if (!rows) return std::unexpected(rows.error());
-      return {};
-    });
-    if (!done) return done;
-  }
-  return {};
-}
-
 }  // namespace
 
 Result<> Migrate(std::string_view conninfo, const MigrateOptions& options, std::ostream& out) {
@@ -135,9 +119,9 @@ Result<> Migrate(std::string_view conninfo, const MigrateOptions& options, std::
     fmt::print(out, "-- {} of {} steps to do; nothing was changed\n", pending, Migrations().size());
     return {};
   }
-  if (auto done = EnsurePartitionsAhead(*connection, runner, options.months_ahead); !done) {
-    return done;
-  }
+  const auto months = EnsurePartitions(
+      *connection, {.months_ahead = options.months_ahead, .patience = options.patience});
+  if (!months) return std::unexpected(months.error());
   fmt::print(out, "database is at {}, {} steps applied\n", Migrations().back().name, pending);
   return {};
 }

@@ -16,7 +16,8 @@ WITH batch AS (
     SELECT s.id
       FROM public.usage_summaries AS s
      WHERE s.id IN (SELECT b.id FROM batch AS b WHERE b.due)
-     ORDER BY s.subscription_id, s.model_id, s.period_type, s.period_start
+     ORDER BY s.subscription_id, s.model_id COLLATE "C", s.period_type COLLATE "C",
+           s.period_start
        FOR NO KEY UPDATE
 ), estimated AS (
     UPDATE public.usage_summaries AS s
