@@ -1,6 +1,7 @@
 #include "daemon/logging.h"
 
 #include <fmt/format.h>
+#include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/ansicolor_sink.h>
 #include <spdlog/sinks/systemd_sink.h>
 #include <spdlog/spdlog.h>
@@ -50,7 +51,8 @@ spdlog::sink_ptr MakeSink(LogTarget target) {
   if (target == LogTarget::kJson) {
     sink->set_formatter(std::make_unique<JsonLogFormatter>());
   } else {
-    sink->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %^%l%$ %v", spdlog::pattern_time_type::utc);
+    sink->set_formatter(std::make_unique<spdlog::pattern_formatter>(
+        "%Y-%m-%dT%H:%M:%S.%eZ %^%l%$ %v", spdlog::pattern_time_type::utc));
   }
   return sink;
 }

@@ -1,7 +1,5 @@
 #include "daemon/status_json.h"
 
-#include <fmt/format.h>
-
 #include "daemon/json_writer.h"
 #include "daemon/units.h"
 
@@ -147,12 +145,6 @@ std::string StatusJson(const StatusSnapshot& snapshot) {
   WriteErrors(json, snapshot.errors);
   json.EndObject();
   return json.Take();
-}
-
-std::string StatusLine(const StatusSnapshot& snapshot) {
-  if (!snapshot.readiness.ready) return "waiting: " + snapshot.readiness.reason;
-  return fmt::format("{:.0f} events/s, lag {} records, {:.1f} s, {} partitions", snapshot.rate,
-                     snapshot.lag_records, snapshot.lag_seconds, snapshot.partitions.size());
 }
 
 }  // namespace usage_ingest::daemon

@@ -11,7 +11,4 @@ inline constexpr std::size_t kPlottedPartitionsMax = 64;
 
 [[nodiscard]] std::string StatusJson(const StatusSnapshot& snapshot);
 
-// One line for systemd's STATUS= and logs: "1,234 events/s, lag 5 records, 0.2 s".
-[[nodiscard]] std::string StatusLine(const StatusSnapshot& snapshot);
-
 }  // namespace usage_ingest::daemon

@@ -1,12 +1,19 @@
-# cmake -DIN=version.cc.in -DOUT=version.cc -DSOURCE=<dir> -DVERSION=… -P version.cmake, at every
-# build: writes OUT when it changes. USAGE_INGEST_COMMIT in the environment (a package's build, which
-# has no checkout) wins over git.
-set(COMMIT "$ENV{USAGE_INGEST_COMMIT}")
-if(NOT COMMIT)
+# cmake -DOUT=<version_data.h> -DSOURCE=<dir> -DVERSION=<x.y.z> -DLIBRARIES=<name=version,...>
+#       -P version.cmake
+# Runs at every build and writes OUT only when it changes. USAGE_INGEST_COMMIT in the environment (a
+# package is built without a checkout) wins over git.
+set(commit "$ENV{USAGE_INGEST_COMMIT}")
+if(NOT commit)
   execute_process(COMMAND git -C "${SOURCE}" rev-parse --short=12 HEAD
-    OUTPUT_VARIABLE COMMIT OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+    OUTPUT_VARIABLE commit OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
 endif()
-if(NOT COMMIT MATCHES "^[0-9A-Za-z._-]+$")
-  set(COMMIT unknown)
+if(NOT commit MATCHES "^[0-9A-Za-z._-]+$")
+  set(commit unknown)
 endif()
-configure_file("${IN}" "${OUT}" @ONLY)
+string(REGEX REPLACE "([^=,]+)=([^,]*),?" " \\\\\n  {\"\\1\", \"\\2\"}," libraries "${LIBRARIES}")
+file(CONFIGURE OUTPUT "${OUT}" @ONLY NEWLINE_STYLE UNIX CONTENT [[
+#define USAGE_INGEST_VERSION "@VERSION@"
+#define USAGE_INGEST_COMMIT "@commit@"
+#define USAGE_INGEST_LIBRARIES @libraries@
+
+]])

@@ -150,12 +150,6 @@ TEST_F(StatusBoardTest, ALongMessageIsCut) {
   EXPECT_LE(board_.Snapshot().errors[0].message.size(), 1000u);
 }
 
-TEST_F(StatusBoardTest, TheLineForSystemdSaysRateAndLagOrWhatIsWaitedFor) {
-  EXPECT_THAT(StatusLine(board_.Snapshot()), HasSubstr("waiting: PostgreSQL"));
-  BecomeReady();
-  EXPECT_EQ(StatusLine(board_.Snapshot()), "0 events/s, lag 0 records, 0.0 s, 2 partitions");
-}
-
 TEST_F(StatusBoardTest, TheJsonIsFrozen) {
   BecomeReady();
   const SampleBatch batch;
