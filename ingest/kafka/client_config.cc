@@ -75,7 +75,6 @@ std::vector<Property> Musts(const KafkaOptions& options, ClientRole role) {
   std::vector<Property> properties = {
       {"bootstrap.servers", options.brokers},
       {"log.queue", "true"},  // log lines come by poll, on our thread
-      {"allow.auto.create.topics", "false"},
   };
   if (role == ClientRole::kProbe) return properties;
   AddFetchLimits(options.prefetch_bytes, properties);

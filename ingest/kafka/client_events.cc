@@ -39,6 +39,18 @@ void ClientEvents::Report(const Error& error) {
   Say(is_fatal ? LOG_ERR : LOG_WARNING, error.context, error.context);
 }
 
+void ClientEvents::ReportFatal(rd_kafka_t* client) {
+  if (fatal_) return;
+  std::array<char, 512> text{};
+  const auto cause = rd_kafka_fatal_error(client, text.data(), text.size());
+  const std::string_view advice =
+      cause == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID
+          ? "; another daemon runs with the same group.instance.id: give each its own"
+          : "";
+  Report({ErrorCode::kFatal, fmt::format("kafka: this instance cannot go on: {} ({}){}",
+                                         text.data(), rd_kafka_err2name(cause), advice)});
+}
+
 void ClientEvents::OnRebalance(rd_kafka_t* client, rd_kafka_resp_err_t code,
                                rd_kafka_topic_partition_list_t* list, void* self) {
   auto& events = *static_cast<ClientEvents*>(self);
@@ -72,13 +84,7 @@ void ClientEvents::OnCommit(rd_kafka_t* /*client*/, rd_kafka_resp_err_t code,
 void ClientEvents::OnError(rd_kafka_t* client, int code, const char* reason, void* self) {
   auto& events = *static_cast<ClientEvents*>(self);
   const auto kafka_code = static_cast<rd_kafka_resp_err_t>(code);
-  if (kafka_code == RD_KAFKA_RESP_ERR__FATAL) {
-    std::array<char, 512> text{};
-    const auto cause = rd_kafka_fatal_error(client, text.data(), text.size());
-    events.Report({ErrorCode::kFatal, fmt::format("librdkafka cannot go on: {} ({})", text.data(),
-                                                  rd_kafka_err2name(cause))});
-    return;
-  }
+  if (kafka_code == RD_KAFKA_RESP_ERR__FATAL) return events.ReportFatal(client);
   // What is not fatal to the client it goes on to retry, whatever the code is called.
   events.Report({ErrorCode::kUnavailable,
                  fmt::format("kafka: {} ({})", reason, rd_kafka_err2name(kafka_code))});

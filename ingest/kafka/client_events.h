@@ -45,6 +45,8 @@ class ClientEvents {
 
   // Counts and says, but not the same thing all the time.
   void Report(const Error& error);
+  // librdkafka has raised a fatal error: says which, and what to do about it.
+  void ReportFatal(rd_kafka_t* client);
 
  private:
   static void OnRebalance(rd_kafka_t* client, rd_kafka_resp_err_t code,

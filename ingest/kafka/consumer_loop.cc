@@ -142,17 +142,21 @@ void KafkaConsumer::Impl::Deliver(AssignedPartition& partition, MessageHandle me
 
 void KafkaConsumer::Impl::OnMessageError(const rd_kafka_message_t& message) {
   const auto now = std::chrono::steady_clock::now();
-  const std::string text = fmt::format(
-      "{}[{}] at offset {}: {}", message.rkt == nullptr ? "" : rd_kafka_topic_name(message.rkt),
-      message.partition, message.offset, rd_kafka_message_errstr(&message));
+  if (message.err == RD_KAFKA_RESP_ERR__FATAL) {
+    return client_->events().ReportFatal(client_->handle());
+  }
+  const std::string where =
+      message.rkt == nullptr ? std::string("kafka")
+                             : fmt::format("{}[{}] at offset {}", rd_kafka_topic_name(message.rkt),
+                                           message.partition, message.offset);
+  const std::string text = fmt::format("{}: {}", where, rd_kafka_message_errstr(&message));
   if (message.err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET) {
     // Retention has overtaken us, or the topic is a new one: Compare finds out.
     if (stage_ == Stage::kReading) StartAnew(text, now);
     return;
   }
-  // A failing partition is no reason to end; librdkafka says _FATAL when the client is.
-  Report({message.err == RD_KAFKA_RESP_ERR__FATAL ? ErrorCode::kFatal : ErrorCode::kUnavailable,
-          text});
+  // A partition that fails is no reason to end: somebody may be mending it.
+  Report({ErrorCode::kUnavailable, text});
   if (ToErrorCode(message.err) == ErrorCode::kBadRecord && stage_ == Stage::kReading) {
     // librdkafka goes on behind the batch that it could not read (rdkafka_msgset_reader.c). We must
     // not: it is tried again until somebody mends the log, and lag tells that it stands still.

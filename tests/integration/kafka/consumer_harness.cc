@@ -1,0 +1,272 @@
+#include "tests/integration/kafka/consumer_harness.h"
+
+#include <xxhash.h>
+
+#include <algorithm>
+#include <array>
+
+namespace usage_ingest::ingest {
+
+bool FakeDatabase::Commit(const TopicPartition& source, Offset expected, StoredOffset after,
+                          std::int64_t gap_records, const std::vector<std::string>& values) {
+  const std::scoped_lock lock(mutex_);
+  StoredOffset& stored = offsets_[source];
+  if (stored.next_offset != expected) return false;
+  stored = after;
+  gap_records_ += gap_records;
+  for (const std::string& value : values) ++values_[value];
+  return true;
+}
+
+std::vector<StoredOffset> FakeDatabase::Find(const PositionsRequest& request) {
+  const std::scoped_lock lock(mutex_);
+  for (const auto& [topic, firsts] : request.first_offsets) {
+    const bool is_known = std::ranges::any_of(
+        offsets_, [&topic](const auto& row) { return row.first.topic == topic; });
+    if (is_known) continue;
+    for (const auto& [partition, first] : firsts) {
+      offsets_[{topic, partition}] = {.next_offset = first, .last_record = {}};
+    }
+  }
+  std::vector<StoredOffset> found;
+  for (const TopicPartition* source : request.partitions) found.push_back(offsets_[*source]);
+  return found;
+}
+
+void FakeDatabase::Set(const TopicPartition& source, StoredOffset stored) {
+  const std::scoped_lock lock(mutex_);
+  offsets_[source] = stored;
+}
+
+StoredOffset FakeDatabase::At(const TopicPartition& source) const {
+  const std::scoped_lock lock(mutex_);
+  const auto found = offsets_.find(source);
+  return found == offsets_.end() ? StoredOffset{} : found->second;
+}
+
+std::map<std::string, int> FakeDatabase::Values() const {
+  const std::scoped_lock lock(mutex_);
+  return values_;
+}
+
+std::size_t FakeDatabase::Count() const {
+  const std::scoped_lock lock(mutex_);
+  return values_.size();
+}
+
+std::int64_t FakeDatabase::gap_records() const {
+  const std::scoped_lock lock(mutex_);
+  return gap_records_;
+}
+
+void RecordingObserver::KafkaError(KafkaErrorClass error_class, std::string_view message) {
+  if (error_class == KafkaErrorClass::kTransient) ++transient_errors;
+  const std::scoped_lock lock(mutex_);
+  errors_.emplace_back(message);
+}
+
+void RecordingObserver::Rebalanced(std::span<const TopicPartition* const> now_assigned) {
+  assigned = static_cast<int>(now_assigned.size());
+  ++rebalances;
+}
+
+void RecordingObserver::OffsetGap(const TopicPartition&, std::int64_t records) {
+  gap_records += records;
+}
+
+void RecordingObserver::Paused(PauseReason, bool paused) { ++(paused ? pauses : resumes); }
+
+void RecordingObserver::Lag(const TopicPartition& source, const PartitionLag& lag) {
+  const std::scoped_lock lock(mutex_);
+  lags_[source] = lag;
+}
+
+std::map<TopicPartition, PartitionLag> RecordingObserver::lags() const {
+  const std::scoped_lock lock(mutex_);
+  return lags_;
+}
+
+bool RecordingObserver::HasError(std::string_view part) const {
+  const std::scoped_lock lock(mutex_);
+  return std::ranges::any_of(
+      errors_, [part](const std::string& error) { return error.find(part) != std::string::npos; });
+}
+
+// Pops, commits each chunk at once, reports: a Lane without decoding.
+class ConsumerHarness::TestLane {
+ public:
+  TestLane(ConsumerHarness& harness, LaneQueue::Consumer queue,
+           const std::atomic<std::uint64_t>& current_epoch)
+      : harness_(harness),
+        queue_(std::move(queue)),
+        current_epoch_(current_epoch),
+        thread_([this](const std::stop_token& stop) { Run(stop); }) {}
+
+  void Stop() {
+    thread_.request_stop();
+    thread_.join();
+  }
+  [[nodiscard]] std::vector<std::string> Violations() {
+    const std::scoped_lock lock(mutex_);
+    return violations_;
+  }
+
+ private:
+  struct Position {
+    Epoch epoch;
+    Offset stored;
+    Offset read;
+    std::int64_t gap_records = 0;
+    std::optional<RecordFingerprint> last;
+    std::vector<std::string> values;
+  };
+
+  void Run(const std::stop_token& stop) {
+    std::array<Record, 64> chunk;
+    while (!stop.stop_requested()) {
+      const std::size_t count = harness_.lanes_held_ ? 0 : queue_.Pop(chunk);
+      for (std::size_t i = 0; i < count; ++i) {
+        Add(chunk[i]);
+        chunk[i] = Record{};
+      }
+      CommitAll();
+      if (count == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  }
+
+  [[nodiscard]] bool IsStale(Epoch epoch) const {
+    return epoch <= abandoned_ || epoch.value < current_epoch_.load(std::memory_order_acquire);
+  }
+
+  void Add(const Record& record) {
+    if (IsStale(record.epoch)) return;
+    if (record.kind == Record::Kind::kStart) {
+      positions_[record.source] = {record.epoch, record.offset, record.offset, 0, {}, {}};
+      return;
+    }
+    const auto found = positions_.find(record.source);
+    if (found == positions_.end() || found->second.epoch != record.epoch) {
+      return Violate("a record before its kStart");
+    }
+    Position& position = found->second;
+    if (record.kind == Record::Kind::kGap) {
+      position.gap_records += record.gap_records;
+      position.read = record.offset;
+      return;
+    }
+    if (record.offset < position.read) return Violate("a record that was delivered before");
+    position.read = Offset{record.offset.value + 1};
+    position.last = RecordFingerprint{
+        record.timestamp_ms,
+        static_cast<std::int64_t>(XXH3_64bits(record.value.data(), record.value.size()))};
+    position.values.emplace_back(record.value);
+  }
+
+  void CommitAll() {
+    for (auto& [source, position] : positions_) {
+      if (position.read == position.stored && position.gap_records == 0) continue;
+      if (IsStale(position.epoch)) continue;
+      const StoredOffset after{.next_offset = position.read, .last_record = position.last};
+      if (!harness_.database_.Commit(*source, position.stored, after, position.gap_records,
+                                     position.values)) {
+        abandoned_ = position.epoch;
+        harness_.inbox_.Push(PositionsLost{position.epoch, "compare-and-set failed"});
+        return;
+      }
+      harness_.inbox_.Push(Committed{source, position.epoch, position.read});
+      position.stored = position.read;
+      position.gap_records = 0;
+      position.values.clear();
+    }
+  }
+
+  void Violate(std::string what) {
+    const std::scoped_lock lock(mutex_);
+    violations_.push_back(std::move(what));
+  }
+
+  ConsumerHarness& harness_;
+  LaneQueue::Consumer queue_;
+  const std::atomic<std::uint64_t>& current_epoch_;
+  Epoch abandoned_;
+  std::map<const TopicPartition*, Position> positions_;
+  std::mutex mutex_;
+  std::vector<std::string> violations_;
+  std::jthread thread_;  // last: it uses all of the above
+};
+
+ConsumerHarness::ConsumerHarness(HarnessOptions options, FakeDatabase& database)
+    : database_(database), options_(std::move(options)) {
+  KafkaConsumer::Links links{.lanes = {},
+                             .inbox = inbox_,
+                             .request_positions =
+                                 [this](PositionsRequest request) {
+                                   ++requests_;
+                                   const std::scoped_lock lock(requests_mutex_);
+                                   asked_.push_back(std::move(request));
+                                 },
+                             .observer = observer};
+  for (std::size_t i = 0; i < options_.lanes; ++i) {
+    queues_.push_back(std::make_unique<LaneQueue>(options_.queue, [] {}));
+    links.lanes.push_back(queues_.back()->MakeProducer());
+  }
+  auto made = KafkaConsumer::Make(options_.kafka, std::move(links));
+  if (!made) throw std::runtime_error(made.error().context);
+  consumer_ = std::move(*made);
+}
+
+ConsumerHarness::~ConsumerHarness() {
+  static_cast<void>(Stop());  // ignored because the test asked for the result, or did not care
+}
+
+void ConsumerHarness::Start() {
+  for (auto& queue : queues_) {
+    lanes_.push_back(
+        std::make_unique<TestLane>(*this, queue->MakeConsumer(), consumer_->current_epoch()));
+  }
+  answering_ = std::jthread([this](const std::stop_token& stop) { Answer(stop); });
+  running_ = std::jthread([this](const std::stop_token& stop) {
+    result_ = consumer_->Run(stop);
+    has_ended_ = true;
+  });
+}
+
+Result<> ConsumerHarness::Stop() {
+  if (consumer_ == nullptr) return result_;
+  for (auto& lane : lanes_) lane->Stop();
+  if (running_.joinable()) {
+    running_.request_stop();
+    running_.join();
+  }
+  if (answering_.joinable()) {
+    answering_.request_stop();
+    answering_.join();
+  }
+  queues_.clear();  // and the records in them, before their client
+  consumer_.reset();
+  return result_;
+}
+
+std::vector<std::string> ConsumerHarness::Violations() const {
+  std::vector<std::string> all;
+  for (const auto& lane : lanes_) {
+    for (auto& violation : lane->Violations()) all.push_back(std::move(violation));
+  }
+  return all;
+}
+
+void ConsumerHarness::Answer(const std::stop_token& stop) {
+  while (!stop.stop_requested()) {
+    std::vector<PositionsRequest> asked;
+    if (!answers_held_) {
+      const std::scoped_lock lock(requests_mutex_);
+      asked = std::exchange(asked_, {});
+    }
+    for (const PositionsRequest& request : asked) {
+      inbox_.Push(PositionsFound{request.epoch, database_.Find(request)});
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+}
+
+}  // namespace usage_ingest::ingest

@@ -1,0 +1,116 @@
+#pragma once
+// ConsumerHarness: a KafkaConsumer on its own thread, with lanes and a database that are made up
+// but keep the real ones' promises: compare-and-set on the offset, and rows and offset in one step.
+//
+// So a test can say what it expects of the whole: every value once, whatever happened meanwhile.
+//
+// Owner         the test.
+// Thread-safety the consumer and each lane run on threads of their own; what a test asks is locked.
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "ingest/kafka/consumer.h"
+
+namespace usage_ingest::ingest {
+
+// What PostgreSQL would hold. Shared by harnesses that stand for daemons of one group.
+class FakeDatabase {
+ public:
+  // One transaction: false when `expected` is not what is stored.
+  [[nodiscard]] bool Commit(const TopicPartition& source, Offset expected, StoredOffset after,
+                            std::int64_t gap_records, const std::vector<std::string>& values);
+  [[nodiscard]] std::vector<StoredOffset> Find(const PositionsRequest& request);
+
+  void Set(const TopicPartition& source, StoredOffset stored);
+  [[nodiscard]] StoredOffset At(const TopicPartition& source) const;
+  [[nodiscard]] std::map<std::string, int> Values() const;  // how often each was stored
+  [[nodiscard]] std::size_t Count() const;                  // of distinct values
+  [[nodiscard]] std::int64_t gap_records() const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::map<TopicPartition, StoredOffset> offsets_;
+  std::map<std::string, int> values_;
+  std::int64_t gap_records_ = 0;
+};
+
+class RecordingObserver : public PipelineObserver {
+ public:
+  void BatchCommitted(std::size_t, const BatchReport&) override {}
+  void DeadLettersHealed(std::int64_t) override {}
+  void PostgresError(PostgresErrorClass, std::string_view) override {}
+  void PostgresUp(std::size_t, bool) override {}
+  void Fenced(std::string_view) override {}
+  void KafkaError(KafkaErrorClass error_class, std::string_view message) override;
+  void Rebalanced(std::span<const TopicPartition* const> assigned) override;
+  void OffsetGap(const TopicPartition& source, std::int64_t records) override;
+  void Paused(PauseReason reason, bool paused) override;
+  void Lag(const TopicPartition& source, const PartitionLag& lag) override;
+
+  std::atomic<int> rebalances{0};
+  std::atomic<int> assigned{0};
+  std::atomic<int> pauses{0};
+  std::atomic<int> resumes{0};
+  std::atomic<int> transient_errors{0};
+  std::atomic<std::int64_t> gap_records{0};
+  [[nodiscard]] std::map<TopicPartition, PartitionLag> lags() const;
+  [[nodiscard]] bool HasError(std::string_view part) const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::map<TopicPartition, PartitionLag> lags_;
+  std::vector<std::string> errors_;
+};
+
+struct HarnessOptions {
+  KafkaOptions kafka;
+  std::size_t lanes = 2;
+  LaneQueue::Limits queue{.records_max = 4096, .bytes_max = std::size_t{8} << 20};
+};
+
+class ConsumerHarness {
+ public:
+  ConsumerHarness(HarnessOptions options, FakeDatabase& database);
+  ~ConsumerHarness();  // stops
+  ConsumerHarness(const ConsumerHarness&) = delete;
+  ConsumerHarness& operator=(const ConsumerHarness&) = delete;
+
+  void Start();
+  [[nodiscard]] Result<> Stop();                            // what Run returned
+  void HoldLanes(bool hold) { lanes_held_ = hold; }         // PostgreSQL is away
+  void HoldAnswers(bool hold) { answers_held_ = hold; }     // and has nothing to say
+  [[nodiscard]] int requests() const { return requests_; }  // for positions
+  [[nodiscard]] bool has_ended() const { return has_ended_; }
+  // What went against the contract between consumer and lanes; empty when nothing did.
+  [[nodiscard]] std::vector<std::string> Violations() const;
+
+  RecordingObserver observer;
+
+ private:
+  class TestLane;
+  void Answer(const std::stop_token& stop);
+
+  FakeDatabase& database_;
+  HarnessOptions options_;
+  ConsumerInbox inbox_;
+  std::mutex requests_mutex_;
+  std::vector<PositionsRequest> asked_;
+  std::atomic<int> requests_{0};
+  std::atomic<bool> lanes_held_{false};
+  std::atomic<bool> answers_held_{false};
+  std::atomic<bool> has_ended_{false};
+  Result<> result_;
+  std::unique_ptr<KafkaConsumer> consumer_;  // outlives queues and lanes
+  std::vector<std::unique_ptr<LaneQueue>> queues_;
+  std::vector<std::unique_ptr<TestLane>> lanes_;
+  std::jthread answering_;
+  std::jthread running_;
+};
+
+}  // namespace usage_ingest::ingest

@@ -1,0 +1,332 @@
+// KafkaConsumer against librdkafka's mock cluster: what protocol faults do to it.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <spdlog/spdlog.h>
+
+#include <random>
+
+#include "tests/integration/kafka/consumer_harness.h"
+#include "tests/integration/kafka/mock_cluster.h"
+#include "tests/support/producer.h"
+#include "tests/support/wait.h"
+
+namespace usage_ingest::ingest {
+namespace {
+
+using support::After;
+using support::WaitUntil;
+using ::testing::Each;
+using ::testing::IsEmpty;
+using ::testing::Pair;
+using ::testing::SizeIs;
+using namespace std::chrono_literals;
+
+constexpr auto kPatience = 30s;
+
+class ConsumerMockTest : public ::testing::Test {
+ protected:
+  HarnessOptions Options(std::vector<std::string> topics = {"t"}) {
+    HarnessOptions options;
+    options.kafka.brokers = cluster_.brokers();
+    options.kafka.topics = std::move(topics);
+    options.kafka.group_id = "g";
+    return options;
+  }
+  // `count` values of their own for each of `partitions`.
+  void Produce(const std::string& topic, int partitions, int count) {
+    support::Producer producer(cluster_.brokers());
+    for (int i = 0; i < count; ++i) {
+      for (int p = 0; p < partitions; ++p) {
+        const std::string value = topic + "/" + std::to_string(p) + "/" + std::to_string(next_++);
+        producer.Produce({.topic = topic, .partition = p, .value = value});
+      }
+    }
+    producer.Flush();
+    produced_ += static_cast<std::size_t>(count * partitions);
+  }
+  void ExpectEverythingOnce(const ConsumerHarness& harness) {
+    EXPECT_TRUE(WaitUntil(After(kPatience), [this] { return database_.Count() == produced_; }))
+        << database_.Count() << " of " << produced_;
+    EXPECT_THAT(database_.Values(), Each(Pair(::testing::_, 1)));
+    EXPECT_THAT(harness.Violations(), IsEmpty());
+  }
+
+  MockCluster cluster_;
+  FakeDatabase database_;
+  std::size_t produced_ = 0;
+  int next_ = 0;
+};
+
+TEST_F(ConsumerMockTest, DeliversEveryRecordOfSeveralTopicsOnce) {
+  cluster_.CreateTopic("t", 3);
+  cluster_.CreateTopic("u", 2);
+  Produce("t", 3, 1000);
+  Produce("u", 2, 1000);
+  ConsumerHarness harness(Options({"t", "u"}), database_);
+  harness.Start();
+  ExpectEverythingOnce(harness);
+  Produce("t", 3, 1000);
+  ExpectEverythingOnce(harness);
+  EXPECT_EQ(harness.observer.assigned, 5);
+  EXPECT_TRUE(harness.Stop().has_value());
+}
+
+TEST_F(ConsumerMockTest, ReadsOnWherePostgresIs) {
+  cluster_.CreateTopic("t", 1);
+  Produce("t", 1, 100);
+  {
+    ConsumerHarness harness(Options(), database_);
+    harness.Start();
+    ExpectEverythingOnce(harness);
+  }
+  Produce("t", 1, 100);
+  ConsumerHarness harness(Options(), database_);
+  harness.Start();
+  ExpectEverythingOnce(harness);
+}
+
+TEST_F(ConsumerMockTest, BeginsAtTheEndWhenToldSo) {
+  cluster_.CreateTopic("t", 2);
+  Produce("t", 2, 10);
+  produced_ = 0;
+  HarnessOptions options = Options();
+  options.kafka.start = StartFrom::kLatest;
+  ConsumerHarness harness(std::move(options), database_);
+  harness.Start();
+  ASSERT_TRUE(WaitUntil(After(kPatience), [&] { return harness.requests() == 1; }));
+  ASSERT_TRUE(WaitUntil(After(kPatience), [&] {
+    return database_.At({"t", PartitionId{1}}).next_offset.value == 10;
+  }));
+  Produce("t", 2, 10);
+  ExpectEverythingOnce(harness);
+}
+
+// Goal: an assignment whose offsets are not known yet holds nobody up. Method: PostgreSQL does not
+// answer the first member; a second one joins, and must get its share all the same.
+TEST_F(ConsumerMockTest, TheGroupGoesOnWhilePostgresIsSilent) {
+  cluster_.CreateTopic("t", 4);
+  Produce("t", 4, 100);
+  ConsumerHarness first(Options(), database_);
+  first.HoldAnswers(true);
+  first.Start();
+  ASSERT_TRUE(WaitUntil(After(kPatience), [&] { return first.requests() == 1; }));
+  ConsumerHarness second(Options(), database_);
+  second.Start();
+  ASSERT_TRUE(WaitUntil(After(kPatience), [&] {
+    return first.observer.assigned == 2 && second.observer.assigned == 2;
+  }));
+  EXPECT_TRUE(WaitUntil(After(kPatience), [&] { return database_.Count() == produced_ / 2; }));
+  first.HoldAnswers(false);
+  ExpectEverythingOnce(first);
+  EXPECT_THAT(second.Violations(), IsEmpty());
+}
+
+TEST_F(ConsumerMockTest, MembersComeAndGoAndNothingIsLostOrTwice) {
+  cluster_.CreateTopic("t", 4);
+  ConsumerHarness steady(Options(), database_);
+  steady.Start();
+  for (int round = 0; round < 3; ++round) {
+    Produce("t", 4, 300);
+    ConsumerHarness guest(Options(), database_);
+    guest.Start();
+    ASSERT_TRUE(WaitUntil(After(kPatience), [&] {
+      return guest.observer.assigned > 0 && steady.observer.assigned < 4;
+    }));
+    Produce("t", 4, 300);
+    EXPECT_TRUE(guest.Stop().has_value());
+    EXPECT_THAT(guest.Violations(), IsEmpty());
+  }
+  ExpectEverythingOnce(steady);
+}
+
+TEST_F(ConsumerMockTest, AFullQueueIsWaitedForAndThenPausedOnce) {
+  cluster_.CreateTopic("t", 2);
+  Produce("t", 2, 2000);
+  HarnessOptions options = Options();
+  options.queue = {.records_max = 100, .bytes_max = 1 << 20};
+  ConsumerHarness harness(std::move(options), database_);
+  harness.HoldLanes(true);
+  harness.Start();
+  ASSERT_TRUE(WaitUntil(After(kPatience), [&] { return harness.observer.pauses == 1; }));
+  Produce("t", 2, 100);
+  harness.HoldLanes(false);
+  ExpectEverythingOnce(harness);
+  EXPECT_EQ(harness.observer.pauses, 1);
+  EXPECT_EQ(harness.observer.resumes, 1);
+}
+
+TEST_F(ConsumerMockTest, ARebalanceWhilePausedLosesNothing) {
+  cluster_.CreateTopic("t", 2);
+  Produce("t", 2, 2000);
+  HarnessOptions options = Options();
+  options.queue = {.records_max = 100, .bytes_max = 1 << 20};
+  ConsumerHarness paused(options, database_);
+  paused.HoldLanes(true);
+  paused.Start();
+  ASSERT_TRUE(WaitUntil(After(kPatience), [&] { return paused.observer.pauses == 1; }));
+  ConsumerHarness guest(Options(), database_);
+  guest.Start();
+  ASSERT_TRUE(WaitUntil(After(kPatience), [&] {
+    return paused.observer.assigned == 1 && guest.observer.assigned == 1;
+  }));
+  EXPECT_EQ(paused.observer.resumes, 1) << "what was paused belongs to an epoch that is over";
+  paused.HoldLanes(false);
+  ExpectEverythingOnce(paused);
+}
+
+TEST_F(ConsumerMockTest, ARecordThatIsNotTheOneBeforeMeansANewLog) {
+  cluster_.CreateTopic("t", 1);
+  Produce("t", 1, 50);
+  database_.Set({"t", PartitionId{0}},
+                {.next_offset = Offset{20}, .last_record = RecordFingerprint{1, 2}});
+  ConsumerHarness harness(Options(), database_);
+  harness.Start();
+  ExpectEverythingOnce(harness);
+  EXPECT_EQ(database_.gap_records(), 0) << "of the new log nothing is missing";
+  EXPECT_EQ(database_.At({"t", PartitionId{0}}).next_offset, Offset{50});
+}
+
+TEST_F(ConsumerMockTest, ALogThatEndsBeforeWhereWeWereIsANewLog) {
+  cluster_.CreateTopic("t", 1);
+  Produce("t", 1, 50);
+  database_.Set({"t", PartitionId{0}}, {.next_offset = Offset{1000}, .last_record = {}});
+  ConsumerHarness harness(Options(), database_);
+  harness.Start();
+  ExpectEverythingOnce(harness);
+}
+
+// The mock keeps 5 MiB a partition: what is older is gone, as by retention.
+TEST_F(ConsumerMockTest, ARetentionGapIsCountedAndReadOnBehindIt) {
+  cluster_.CreateTopic("t", 1);
+  database_.Set({"t", PartitionId{0}}, {.next_offset = Offset{0}, .last_record = {}});
+  support::Producer producer(cluster_.brokers());
+  std::mt19937_64 random(1);
+  for (int i = 0; i < 800; ++i) {
+    std::string value = std::to_string(i) + "/";  // incompressible, or 8 MB would not be
+    while (value.size() < 10'000) value.push_back(static_cast<char>('0' + random() % 64));
+    producer.Produce({.topic = "t", .partition = 0, .value = value});
+    if (i % 50 == 0) producer.Flush();  // small batches: the mock drops whole ones
+  }
+  producer.Flush();
+  ConsumerHarness harness(Options(), database_);
+  harness.Start();
+  ASSERT_TRUE(WaitUntil(After(kPatience), [&] {
+    return database_.At({"t", PartitionId{0}}).next_offset.value == 800;
+  }));
+  EXPECT_GT(database_.gap_records(), 0);
+  EXPECT_EQ(static_cast<std::size_t>(database_.gap_records()) + database_.Count(), 800U);
+  EXPECT_EQ(harness.observer.gap_records, database_.gap_records());
+}
+
+TEST_F(ConsumerMockTest, AnOffsetOutOfRangeStartsAnewAndLosesNothing) {
+  cluster_.CreateTopic("t", 2);
+  Produce("t", 2, 200);
+  ConsumerHarness harness(Options(), database_);
+  harness.Start();
+  ExpectEverythingOnce(harness);
+  cluster_.FailNext(ApiKey::kFetch, {RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE});
+  ASSERT_TRUE(WaitUntil(After(kPatience), [&] { return harness.requests() == 2; }));
+  Produce("t", 2, 200);
+  ExpectEverythingOnce(harness);
+}
+
+TEST_F(ConsumerMockTest, AnotherOwnersCommitMakesItReadTheOffsetsAgain) {
+  cluster_.CreateTopic("t", 1);
+  Produce("t", 1, 100);
+  ConsumerHarness harness(Options(), database_);
+  harness.HoldLanes(true);
+  harness.Start();
+  ASSERT_TRUE(WaitUntil(After(kPatience), [&] { return harness.observer.assigned == 1; }));
+  ASSERT_TRUE(WaitUntil(After(kPatience), [&] { return harness.requests() == 1; }));
+  // A zombie commits the first forty behind our back.
+  std::vector<std::string> values;
+  for (int i = 0; i < 40; ++i) values.push_back("t/0/" + std::to_string(i));
+  const auto before = database_.At({"t", PartitionId{0}});
+  ASSERT_TRUE(database_.Commit({"t", PartitionId{0}}, before.next_offset,
+                               {.next_offset = Offset{40}, .last_record = {}}, 0, values));
+  harness.HoldLanes(false);
+  ExpectEverythingOnce(harness);
+  EXPECT_EQ(harness.requests(), 2);
+}
+
+TEST_F(ConsumerMockTest, AFailedKafkaCommitIsTriedAgain) {
+  cluster_.CreateTopic("t", 1);
+  Produce("t", 1, 100);
+  cluster_.FailNext(ApiKey::kOffsetCommit, {RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED,
+                                            RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED});
+  ConsumerHarness harness(Options(), database_);
+  harness.Start();
+  ExpectEverythingOnce(harness);
+  EXPECT_TRUE(
+      WaitUntil(After(kPatience), [&] { return harness.observer.HasError("committing offsets"); }));
+  support::KafkaHandle reader = support::MakeKafkaHandle(
+      RD_KAFKA_CONSUMER, {{"bootstrap.servers", cluster_.brokers()}, {"group.id", "g"}});
+  EXPECT_TRUE(WaitUntil(After(kPatience), [&] {
+    const support::PartitionList list(rd_kafka_topic_partition_list_new(1));
+    rd_kafka_topic_partition_list_add(list.get(), "t", 0);
+    support::CheckKafka(rd_kafka_committed(reader.get(), list.get(), 5000), "committed");
+    return list->elems[0].offset == 100;
+  }));
+}
+
+TEST_F(ConsumerMockTest, SurvivesABrokerThatGoesAndComesBack) {
+  cluster_.CreateTopic("t", 2);
+  Produce("t", 2, 100);
+  ConsumerHarness harness(Options(), database_);
+  harness.Start();
+  ExpectEverythingOnce(harness);
+  cluster_.SetDown(1);
+  ASSERT_TRUE(WaitUntil(After(kPatience), [&] { return harness.observer.transient_errors > 0; }));
+  cluster_.SetUp(1);
+  Produce("t", 2, 100);
+  ExpectEverythingOnce(harness);
+}
+
+TEST_F(ConsumerMockTest, EndsWhenAnotherInstanceTookItsStaticName) {
+  cluster_.CreateTopic("t", 1);
+  HarnessOptions options = Options();
+  options.kafka.properties["group.instance.id"] = "one";
+  ConsumerHarness harness(std::move(options), database_);
+  harness.Start();
+  ASSERT_TRUE(WaitUntil(After(kPatience), [&] { return harness.observer.assigned == 1; }));
+  cluster_.FailNext(ApiKey::kHeartbeat, {RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID});
+  ASSERT_TRUE(WaitUntil(After(kPatience), [&] { return harness.has_ended(); }));
+  const Result<> ended = harness.Stop();
+  ASSERT_FALSE(ended.has_value());
+  EXPECT_EQ(ended.error().code, ErrorCode::kFatal);
+  EXPECT_NE(ended.error().context.find("group.instance.id"), std::string::npos)
+      << ended.error().context;
+}
+
+TEST_F(ConsumerMockTest, ReportsLag) {
+  cluster_.CreateTopic("t", 1);
+  Produce("t", 1, 100);
+  ConsumerHarness harness(Options(), database_);
+  harness.Start();
+  ExpectEverythingOnce(harness);
+  EXPECT_TRUE(WaitUntil(After(kPatience), [&] {
+    const auto lags = harness.observer.lags();
+    const auto lag = lags.find({"t", PartitionId{0}});
+    return lag != lags.end() && lag->second.high_watermark == Offset{100} &&
+           lag->second.position == Offset{100} && lag->second.committed == Offset{100} &&
+           lag->second.oldest_uncommitted_ms == 0;
+  }));
+}
+
+TEST(ConsumerConfigTest, RefusesAPropertyThatLibrdkafkaDoesNotKnow) {
+  FakeDatabase database;
+  HarnessOptions options;
+  options.kafka.brokers = "127.0.0.1:1";
+  options.kafka.topics = {"t"};
+  options.kafka.group_id = "g";
+  options.kafka.properties["sasl.mechanizm"] = "PLAIN";
+  try {
+    const ConsumerHarness harness(std::move(options), database);
+    FAIL() << "accepted";
+  } catch (const std::runtime_error& error) {
+    EXPECT_NE(std::string(error.what()).find("sasl.mechanizm"), std::string::npos) << error.what();
+  }
+}
+
+}  // namespace
+}  // namespace usage_ingest::ingest
