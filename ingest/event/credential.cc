@@ -9,7 +9,7 @@ namespace {
 constexpr std::string_view kMasterKey = "litellm_proxy_master_key";
 constexpr std::array<std::string_view, 3> kInternalWords = {"litellm-internal-health-check",
                                                             "litellm_internal_jobs", "litellm-cli"};
-constexpr std::size_t kSecretBytesMin = 4;
+constexpr std::size_t kSecretBytesMin = 8;
 
 constexpr bool IsHexDigit(char c) {
   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');

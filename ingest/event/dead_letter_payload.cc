@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "ingest/event/credential.h"
@@ -85,48 +87,66 @@ class Stripper {
   std::string out_;
 };
 
-// Where the value of a member "…api_key" or "…api_key_hash" lies; quotes and what escapes them in a
-// text inside a text are not part of it.
+// Finds the values of members "…api_key" and "…api_key_hash" that are raw keys, in JSON, in JSON
+// inside a text of JSON, and in bytes that are neither.
 class RawKeyFinder {
  public:
   explicit RawKeyFinder(std::string_view json) : json_(json) {}
 
-  // False: no more.
-  bool Next(std::size_t& begin, std::size_t& size) {
+  // The next one, without its quotes; nullopt: no more.
+  std::optional<std::string_view> Next() {
     for (;;) {
       at_ = json_.find(kName, at_);
-      if (at_ == std::string_view::npos) return false;
+      if (at_ == std::string_view::npos) return std::nullopt;
       at_ += kName.size();
-      if (json_.substr(at_).starts_with("_hash")) at_ += 5;
-      if (!SkipQuote() || !SkipColon()) continue;
-      const bool is_text = SkipQuote();
-      begin = at_;
-      const std::string_view stop = is_text ? R"("\)" : ",}] \t\r\n";
-      at_ = std::min(json_.find_first_of(stop, at_), json_.size());
-      size = at_ - begin;
-      const std::string_view value = json_.substr(begin, size);
-      const bool is_raw = is_text ? ClassifyCredential(value) == CredentialKind::kRawKey
-                                  : !value.empty() && value.find_first_not_of("0123456789") ==
-                                                          std::string_view::npos;
-      if (is_raw && value != "None") return true;
+      if (json_.substr(at_).starts_with(kHash)) at_ += kHash.size();
+      if (!TakeQuote() || !TakeColon()) continue;
+      if (const auto quote = TakeQuote()) {
+        const std::string_view value = TakeText(*quote);
+        if (ClassifyCredential(value) == CredentialKind::kRawKey && value != "None") return value;
+      } else {
+        const std::string_view value = TakeDigits();
+        if (!value.empty()) return value;
+      }
     }
   }
 
  private:
   static constexpr std::string_view kName = "api_key";
+  static constexpr std::string_view kHash = "_hash";
 
-  bool SkipQuote() {
-    while (at_ < json_.size() && json_[at_] == '\\') ++at_;
-    if (at_ == json_.size() || json_[at_] != '"') return false;
-    ++at_;
-    return true;
+  // How many backslashes stand before the quote here, if it is one: 0, in a text inside a text 1.
+  std::optional<std::size_t> TakeQuote() {
+    const std::size_t quote = std::min(json_.find_first_not_of('\\', at_), json_.size());
+    if (quote == json_.size() || json_[quote] != '"') return std::nullopt;
+    return quote - std::exchange(at_, quote + 1);
   }
-  bool SkipColon() {
-    while (at_ < json_.size() && IsJsonBlank(json_[at_])) ++at_;
+  bool TakeColon() {
+    SkipBlanks();
     if (at_ == json_.size() || json_[at_] != ':') return false;
     ++at_;
-    while (at_ < json_.size() && IsJsonBlank(json_[at_])) ++at_;
+    SkipBlanks();
     return true;
+  }
+  void SkipBlanks() {
+    while (at_ < json_.size() && IsJsonBlank(json_[at_])) ++at_;
+  }
+  // Up to the quote that closes the text, or to the end of torn bytes.
+  std::string_view TakeText(std::size_t quote_backslashes) {
+    const std::size_t begin = at_;
+    std::size_t backslashes = 0;
+    for (; at_ < json_.size(); ++at_) {
+      const bool closes = quote_backslashes == 0 ? backslashes % 2 == 0
+                                                 : backslashes <= quote_backslashes;
+      if (json_[at_] == '"' && closes) break;
+      backslashes = json_[at_] == '\\' ? backslashes + 1 : 0;
+    }
+    return json_.substr(begin, at_ - begin - std::min(backslashes, quote_backslashes));
+  }
+  std::string_view TakeDigits() {
+    const std::size_t begin = at_;
+    at_ = std::min(json_.find_first_not_of("0123456789", at_), json_.size());
+    return json_.substr(begin, at_ - begin);
   }
 
   std::string_view json_;
@@ -139,23 +159,20 @@ void ReplaceAll(std::string& text, std::string_view what, std::string_view with)
   }
 }
 
-std::string WithoutRawKeys(std::string json) {
-  std::vector<std::string> secrets;
+std::string WithoutRawKeys(std::string_view json) {
+  std::vector<std::string_view> secrets;
   std::string clean;
+  const char* copied = json.data();
   RawKeyFinder finder(json);
-  std::size_t copied = 0;
-  std::size_t begin = 0;
-  std::size_t size = 0;
-  while (finder.Next(begin, size)) {
-    secrets.push_back(json.substr(begin, size));
-    clean.append(json, copied, begin - copied);
-    const bool is_text = json[begin - 1] == '"';
-    if (!is_text) clean += '0';
-    copied = begin + size;
+  while (const auto secret = finder.Next()) {
+    secrets.push_back(*secret);
+    clean.append(copied, secret->data());
+    const bool is_text = secret->data()[-1] == '"';
+    if (!is_text) clean += '0';  // a number, to stay JSON
+    copied = secret->data() + secret->size();
   }
-  if (secrets.empty()) return json;
-  clean.append(json, copied);
-  for (const std::string& secret : secrets) {
+  clean.append(copied, json.data() + json.size());
+  for (const std::string_view secret : secrets) {
     if (Reveals(clean, secret)) ReplaceAll(clean, secret, kRedacted);
   }
   return clean;
@@ -166,7 +183,7 @@ std::string WithoutRawKeys(std::string json) {
 std::string PayloadOfElement(std::string_view json) { return WithoutRawKeys(Stripper(json).Run()); }
 
 std::string PayloadOfBrokenBytes(std::string_view bytes) {
-  return WithoutRawKeys(std::string(bytes.substr(0, limits::kDeadLetterPayloadBytesMax)));
+  return WithoutRawKeys(bytes.substr(0, limits::kDeadLetterPayloadBytesMax));
 }
 
 }  // namespace usage_ingest::ingest

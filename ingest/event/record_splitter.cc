@@ -17,6 +17,11 @@ void ForEachLine(std::string_view text, OnLine&& on_line) {
   }
 }
 
+constexpr bool IsLiteral(JsonKind kind) {
+  return kind == JsonKind::kNull || kind == JsonKind::kNotANumber || kind == JsonKind::kFalse ||
+         kind == JsonKind::kTrue || kind == JsonKind::kNumber;
+}
+
 }  // namespace
 
 RecordSplitter::Shape RecordSplitter::Read(std::string_view text, Visitor& visitor) {
@@ -69,9 +74,9 @@ void RecordSplitter::VisitArray(Visitor& visitor) {
     const bool is_object = cursor.AtObject();
     JsonValue value;
     if (!(is_object ? visitor.ReadObject(cursor) : cursor.Read(value))) return false;
-    const bool is_container = is_object || value.kind == JsonKind::kArray;
-    const std::size_t end =
-        is_container ? cursor.previous_offset() + 1 : begin + std::size_t{value.size};
+    std::size_t end = cursor.previous_offset() + 1;  // behind a bracket
+    if (value.kind == JsonKind::kString) end = begin + value.size + 2;
+    if (IsLiteral(value.kind)) end = begin + value.size;
     const std::string_view bytes = index_.text().substr(begin, end - begin);
     if (is_object) {
       visitor.OnObject(number, bytes);
@@ -124,7 +129,7 @@ void RecordSplitter::Split(std::string_view text, Visitor& visitor) {
     case Shape::kNull:
       return visitor.OnNull(0);
     case Shape::kOther:
-      return visitor.OnOther(0, text);
+      return visitor.OnOther(0, TrimJsonBlanks(text));
     case Shape::kBroken:
       break;
   }

@@ -1,0 +1,632 @@
+"""The rules of docs/events.md once more, slow and obvious: the judge of ingest/event.
+
+Nothing here is shared with the C++ decoder, not even the way it works: JSON is parsed by Python's
+own parser, numbers are Decimals, texts are cleaned one by one.  `decode(value, origin)` gives the
+lines that tests/reference/decode_rows prints for the same record.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
+from typing import Any
+
+INT32_MAX = 2**31 - 1
+YEAR_10000_US = 253_402_300_800 * 10**6
+TEN_YEARS_US = 10 * 31_556_952 * 10**6  # std::chrono::years: 365.2425 days
+DAY_US = 86_400 * 10**6
+SATURATED = 2**61
+
+INTERNAL = {"litellm-internal-health-check", "litellm_internal_jobs", "litellm-cli"}
+MASTER_KEY = "litellm_proxy_master_key"
+BULKY = ("messages", "response", "model_map_information", "proxy_server_request")
+
+# Enough for every digit that anyone writes; exponents are compared, never written out.
+EXACT = Context(prec=4000, Emax=10**17, Emin=-(10**17), rounding=ROUND_HALF_UP)
+
+CLASSES = {
+    "Timeout": 408,
+    "RateLimit": 429,
+    "BudgetExceeded": 429,
+    "Authentication": 401,
+    "PermissionDenied": 403,
+    "NotFound": 404,
+    "BadRequest": 400,
+    "ContextWindowExceeded": 400,
+    "ContentPolicyViolation": 400,
+    "UnsupportedParams": 400,
+    "UnprocessableEntity": 400,
+    "ServiceUnavailable": 503,
+}
+
+
+@dataclass
+class Origin:
+    topic: str
+    partition: int
+    offset: int
+    now_us: int
+    is_import: bool
+
+
+class Reject(Exception):
+    pass
+
+
+class Number(str):
+    """A JSON number as it is written."""
+
+
+class NotANumber:
+    """NaN, Infinity, -Infinity."""
+
+
+NAN = NotANumber()
+
+
+def clean(text: str) -> str:
+    return re.sub("[\ud800-\udfff]", "\ufffd", text).replace("\0", "")
+
+
+def first_wins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    for key, value in pairs:
+        result.setdefault(clean(key), value)
+    return result
+
+
+def parse_json(text: str) -> Any:
+    return json.loads(
+        text,
+        object_pairs_hook=first_wins,
+        parse_int=Number,
+        parse_float=Number,
+        parse_constant=lambda _: NAN,
+    )
+
+
+# --- values -------------------------------------------------------------------
+
+
+def text_of(value: Any) -> str:
+    if not isinstance(value, str) or isinstance(value, Number):
+        return ""
+    value = clean(value)
+    return "" if value == "None" else value
+
+
+def is_text_or_absent(value: Any) -> bool:
+    return value is None or value is NAN or (isinstance(value, str) and not isinstance(value, Number))
+
+
+def is_true(value: Any) -> bool:
+    return value is True or text_of(value) in ("True", "true")
+
+
+NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", re.ASCII)
+
+
+def number_of(value: Any) -> Decimal | str:
+    """A Decimal, or "absent", "not_a_number", "other_type"."""
+    if value is None:
+        return "absent"
+    if value is NAN:
+        return "not_a_number"
+    if isinstance(value, Number):
+        text = str(value)
+    elif isinstance(value, str):
+        text = text_of(value)
+        if not text:
+            return "absent"
+        text = text.strip(" \t\r\n")
+    else:
+        return "other_type"
+    if not NUMBER.fullmatch(text):
+        return "not_a_number"
+    mantissa, _, exponent = text.lower().partition("e")
+    number = EXACT.create_decimal(mantissa)
+    if exponent:  # beyond this they are all the same to us
+        number = EXACT.scaleb(number, max(-(10**12), min(10**12, int(exponent))))
+    return number
+
+
+def scaled(number: Decimal, places: int) -> int:
+    """number * 10**places, rounded half away from zero, saturated."""
+    if number == 0 or number.adjusted() + places < -1:
+        return 0
+    if number.adjusted() + places >= 18:
+        return SATURATED if number > 0 else -SATURATED
+    return int(EXACT.scaleb(number, places).to_integral_value(ROUND_HALF_UP, EXACT))
+
+
+def is_whole(number: Decimal) -> bool:
+    if number == 0 or number.adjusted() > 10_000:
+        return True
+    if number.adjusted() < 0:
+        return False
+    return number == number.to_integral_value(context=EXACT)
+
+
+def whole_of(value: Any) -> int | None:
+    number = number_of(value)
+    return scaled(number, 0) if isinstance(number, Decimal) and is_whole(number) else None
+
+
+def plain(number: Decimal) -> str:
+    """At most 20 decimals, "" for nothing."""
+    if number == 0 or number.adjusted() < -22:
+        return ""
+    text = format(number.quantize(Decimal(1).scaleb(-20), ROUND_HALF_UP, EXACT), "f")
+    text = text.rstrip("0").rstrip(".")
+    return "" if text in ("0", "-0") else text
+
+
+DATE_TIME = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?"
+    r"(?:[Zz]|([+-])(\d\d)(?::?(\d\d))?)?",
+    re.ASCII,
+)
+
+
+def date_time(text: str) -> int | None:
+    match = DATE_TIME.fullmatch(text)
+    if not match:
+        return None
+    year, month, day, hour, minute, second, fraction, sign, zone_hour, zone_minute = match.groups()
+    if int(zone_hour or 0) > 23 or int(zone_minute or 0) > 59:
+        return None
+    try:
+        moment = datetime(
+            int(year), int(month), int(day), int(hour), int(minute), int(second or 0),
+            tzinfo=timezone.utc,
+        )  # fmt: skip
+    except ValueError:
+        return None
+    seconds = (moment - datetime(1970, 1, 1, tzinfo=timezone.utc)) // timedelta(seconds=1)
+    zone = int(zone_hour or 0) * 3600 + int(zone_minute or 0) * 60
+    seconds -= -zone if sign == "-" else zone
+    return seconds * 10**6 + scaled(Decimal("0." + (fraction or "0")), 6)
+
+
+def time_of(value: Any) -> int | str:
+    number = number_of(value)
+    if isinstance(number, Decimal):
+        return scaled(number, 6)
+    if number == "not_a_number" and isinstance(value, str):
+        moment = date_time(text_of(value).strip(" \t\r\n"))
+        if moment is not None:
+            return moment
+    return number
+
+
+def clamped_millis(micros: int) -> int:
+    return max(0, min(INT32_MAX, (micros + 500) // 1000))
+
+
+# --- one element --------------------------------------------------------------
+
+
+def inner(value: Any, key: str) -> Any:
+    return value.get(key) if isinstance(value, dict) else None
+
+
+def object_in(text: str) -> dict[str, Any] | None:
+    try:
+        found = parse_json(text)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def as_payload(event: dict[str, Any]) -> dict[str, Any]:
+    """A SpendLogs row in the shape of a StandardLoggingPayload."""
+    metadata = event.get("metadata")
+    if isinstance(metadata, str) and not isinstance(metadata, Number):
+        metadata = object_in(text_of(metadata))
+    if "request_id" not in event or "spend" not in event:
+        if isinstance(event.get("metadata"), str) and not isinstance(event["metadata"], Number):
+            return {**event, "metadata": metadata}
+        return event
+    told = metadata if isinstance(metadata, dict) else {}
+    result = dict(event)
+    result["id"] = event["request_id"]
+    result["response_cost"] = event["spend"]
+    result["error_information"] = told.get("error_information")
+    result["cost_breakdown"] = told.get("cost_breakdown")
+    if text_of(told.get("status")):
+        result["status"] = told["status"]
+    if isinstance(metadata, dict) or is_text_or_absent(event.get("metadata")):
+        result["metadata"] = {
+            "user_api_key_hash": event.get("api_key"),
+            "user_api_key_user_id": event.get("user"),
+            "user_api_key_team_id": event.get("team_id"),
+            "user_api_key_alias": told.get("user_api_key_alias"),
+            "user_api_key_team_alias": told.get("user_api_key_team_alias"),
+            "usage_object": told.get("usage_object"),
+        }
+    else:
+        result["owner"] = (event.get("api_key"), event.get("user"), event.get("team_id"))
+    return result
+
+
+@dataclass
+class Row:
+    index: int
+    event: dict[str, Any]
+    origin: Origin
+    key_hash: str = ""
+    is_master_key: bool = False
+    secret: str = ""
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+    def get(self, *path: str) -> Any:
+        value: Any = self.event
+        for key in path:
+            value = inner(value, key)
+        return value
+
+    def owner(self) -> tuple[Any, Any, Any]:
+        if "owner" in self.event:
+            return self.event["owner"]
+        return (
+            self.get("metadata", "user_api_key_hash"),
+            self.get("metadata", "user_api_key_user_id"),
+            self.get("metadata", "user_api_key_team_id"),
+        )
+
+    def is_internal(self) -> bool:
+        key, _, team = self.owner()
+        aliases = ("user_api_key_alias", "user_api_key_team_alias")
+        words = [text_of(key), text_of(team)]
+        words += [text_of(self.get("metadata", alias)) for alias in aliases]
+        return any(word in INTERNAL for word in words)
+
+    def read_key(self) -> None:
+        text = text_of(self.owner()[0])
+        if re.fullmatch("[0-9a-fA-F]{64}", text):
+            self.key_hash = text.lower()
+        elif text == MASTER_KEY:
+            self.is_master_key = True
+        elif text:
+            self.secret = text
+
+    def redacted(self, text: str) -> str:
+        if len(self.secret.encode()) < 8:
+            return text
+        return text.replace(self.secret, "[redacted]")
+
+    def model(self) -> str:
+        for key in ("model_group", "model"):
+            if not is_text_or_absent(self.get(key)):
+                raise Reject("invalid_field")
+            if text_of(self.get(key)):
+                return text_of(self.get(key))
+        return ""
+
+    def start(self) -> int:
+        start = time_of(self.get("startTime"))
+        if isinstance(start, int):
+            return start
+        raise Reject("invalid_number" if self.get("startTime") is NAN else "invalid_field")
+
+    def tokens(self, key: str) -> int:
+        number = number_of(self.get(key))
+        if number == "absent":
+            return 0
+        if number == "other_type":
+            raise Reject("invalid_field")
+        if isinstance(number, str) or not is_whole(number):
+            raise Reject("invalid_number")
+        count = scaled(number, 0)
+        if not 0 <= count <= INT32_MAX:
+            raise Reject("value_out_of_range")
+        return count
+
+    def cost(self) -> Decimal:
+        if is_true(self.get("cache_hit")):
+            return Decimal(0)
+        number = number_of(self.get("response_cost"))
+        if number == "absent":
+            return Decimal(0)
+        if number == "other_type":
+            raise Reject("invalid_field")
+        if isinstance(number, str):
+            raise Reject("invalid_number")
+        if not 0 <= scaled(number, 6) < 10**10:
+            raise Reject("value_out_of_range")
+        return number
+
+    def is_failure(self) -> bool:
+        status = text_of(self.get("status"))
+        if status in ("success", "failure"):
+            return status == "failure"
+        code = self.get("error_information", "error_code")
+        error_class = self.get("error_information", "error_class")
+        return isinstance(code, Number) or text_of(code) != "" or text_of(error_class) != ""
+
+    def status_code(self) -> int:
+        code = whole_of(self.get("error_information", "error_code"))
+        lowest = 100 if self.is_failure() else 400
+        if code is not None and lowest <= code <= 599:
+            return code
+        if not self.is_failure():
+            return 200
+        error_class = text_of(self.get("error_information", "error_class"))
+        error_class = error_class.rpartition(".")[2].removesuffix("Error")
+        for name, status in CLASSES.items():
+            if error_class.endswith(name):
+                return status
+        return 500
+
+    def error_message(self) -> str:
+        text = text_of(self.get("error_str"))
+        text = text or text_of(self.get("error_information", "error_message"))
+        return self.redacted(text)[:2000]
+
+    def tags(self) -> list[str]:
+        tags = self.get("request_tags")
+        if isinstance(tags, str) and not isinstance(tags, Number):
+            try:
+                tags = parse_json(text_of(tags))
+            except (ValueError, RecursionError):
+                tags = None
+        if not isinstance(tags, list):
+            return []
+        texts = [tag for tag in tags if isinstance(tag, str) and not isinstance(tag, Number)]
+        return [clean(text) for text in texts if clean(text)]
+
+    def millis_from(self, start: int, key: str) -> int | None:
+        moment = time_of(self.get(key))
+        return clamped_millis(moment - start) if isinstance(moment, int) else None
+
+    def cached_tokens(self) -> int | None:
+        usage = self.get("metadata", "usage_object")
+        cached = whole_of(inner(inner(usage, "prompt_tokens_details"), "cached_tokens"))
+        if cached is None:
+            cached = whole_of(inner(usage, "cache_read_input_tokens"))
+        return cached
+
+    def metadata_text(self, start: int, cost: Decimal) -> str:
+        members: list[str] = []
+
+        def add(key: str, value: str) -> None:
+            members.append(f'"{key}":{value}')
+
+        def quoted(text: str) -> str:
+            if len(self.secret.encode()) >= 8 and self.secret in text:
+                text = "[redacted]"
+            return json.dumps(text, ensure_ascii=False)
+
+        def text(key: str, value: str) -> None:
+            if value:
+                add(key, quoted(value))
+
+        def count(key: str, value: int | None) -> None:
+            if value is not None and 0 <= value <= INT32_MAX:
+                add(key, str(value))
+
+        def flag(key: str, value: Any) -> None:
+            if is_true(value):
+                add(key, "true")
+
+        usage = self.get("metadata", "usage_object")
+        text("call_type", text_of(self.get("call_type")))
+        text("provider", text_of(self.get("custom_llm_provider")))
+        text("model", text_of(self.get("model")))
+        text("model_id", text_of(self.get("model_id")))
+        flag("stream", self.get("stream"))
+        flag("cache_hit", self.get("cache_hit"))
+        count("ttft_ms", self.millis_from(start, "completionStartTime"))
+        text("trace_id", text_of(self.get("trace_id")))
+        text("call_id", text_of(self.get("litellm_call_id")))
+        text("end_user", text_of(self.get("end_user")))
+        if self.tags():
+            add("tags", "[" + ",".join(quoted(tag) for tag in self.tags()) + "]")
+        if plain(cost):
+            add("cost", plain(cost))
+        count("cached_tokens", self.cached_tokens())
+        details = inner(usage, "completion_tokens_details")
+        count("reasoning_tokens", whole_of(inner(details, "reasoning_tokens")))
+        text("error_class", text_of(self.get("error_information", "error_class")))
+        if len(text_of(self.get("id"))) > 255:
+            text("request_id", text_of(self.get("id")))
+        return "{" + ",".join(members) + "}"
+
+    def identity(self, element: str) -> str:
+        for key in ("id", "litellm_call_id"):
+            if text_of(self.get(key)):
+                return text_of(self.get(key))
+        if self.origin.is_import:
+            return hashlib.sha256(payload_text(element).encode()).hexdigest()
+        origin = self.origin
+        return f"{origin.topic}/{origin.partition}/{origin.offset}/{self.index}"
+
+    def row_id(self, element: str, start: int) -> str:
+        status = "failure" if self.is_failure() else "success"
+        message = start.to_bytes(8, "big", signed=True)
+        message += f"{status}\0{self.key_hash}\0{self.identity(element)}".encode()
+        digest = hashlib.sha256(message).digest()
+        raw = bytearray((start // 1000).to_bytes(8, "big")[2:] + digest[:10])
+        raw[6] = 0x80 | raw[6] & 0x0F
+        raw[8] = 0x80 | raw[8] & 0x3F
+        text = raw.hex()
+        return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
+
+    def judge(self, element: str) -> list[Any]:
+        self.read_key()
+        if not is_text_or_absent(self.get("id")):
+            raise Reject("invalid_field")
+        metadata = self.get("metadata")
+        if not is_text_or_absent(metadata) and not isinstance(metadata, dict):
+            raise Reject("invalid_field")
+        model = self.model()
+        start = self.start()
+        tokens = self.tokens("prompt_tokens"), self.tokens("completion_tokens")
+        if sum(tokens) > INT32_MAX:
+            raise Reject("value_out_of_range")
+        cost = self.cost()
+        if not -TEN_YEARS_US <= start - self.origin.now_us <= DAY_US:
+            raise Reject("timestamp_out_of_range")
+        total = scaled(cost, 6)
+        output = number_of(self.get("cost_breakdown", "output_cost"))
+        output = scaled(output, 6) if isinstance(output, Decimal) else 0
+        output = max(0, min(total, output))
+        _, user, team = self.owner()
+        return [
+            self.row_id(element, start), start, model, *tokens, total - output, output,
+            self.millis_from(start, "endTime"), self.status_code(), self.error_message(),
+            text_of(self.get("id"))[:255], self.key_hash, text_of(user), text_of(team),
+            "t" if self.is_master_key else "f", self.metadata_text(start, cost),
+        ]  # fmt: skip
+
+    def rejection(self, reason: str) -> list[Any]:
+        start = time_of(self.get("startTime"))
+        known = isinstance(start, int) and 0 < start < YEAR_10000_US
+        return [reason, start if known else 0, self.key_hash, text_of(self.get("id"))[:255]]
+
+
+# --- a record -----------------------------------------------------------------
+
+
+def payload_text(element: str) -> str:
+    """The element's text without its bulky members and raw keys: only for identities here."""
+    scanner = json.scanner.make_scanner(json.JSONDecoder(parse_constant=lambda _: None))
+    members: list[tuple[str, str]] = []
+    at = element.index("{") + 1
+    blanks = re.compile(r"[ \t\n\r,]*")
+    while element[at := blanks.match(element, at).end()] != "}":
+        key_end = scanner(element, at)[1]
+        value_at = re.compile(r"[ \t\n\r]*:[ \t\n\r]*").match(element, key_end).end()
+        value_end = scanner(element, value_at)[1]
+        members.append((element[at:key_end], element[value_at:value_end]))
+        at = value_end
+    kept = [f"{key}:{value}" for key, value in members if key not in [f'"{b}"' for b in BULKY]]
+    return without_raw_keys("{" + ",".join(kept) + "}")
+
+
+RAW_KEY = re.compile(
+    r"""(api_key(?:_hash)?\\*"[ \t\n\r]*:[ \t\n\r]*)
+    (?:
+      (") ((?:[^"\\]|\\.)*) (?="|\\?\Z)                         # a text of JSON
+    | (\\") ((?:[^"\\]|\\+[^"\\]|\\\\+")*) (?=\\?"|\\?\Z)  # in a text of JSON
+    | ([0-9]+)
+    )""",
+    re.VERBOSE | re.DOTALL,
+)
+
+
+def without_raw_keys(text: str) -> str:
+    secrets: list[str] = []
+
+    def blank(match: re.Match[str]) -> str:
+        head, quote, value, inner_quote, inner_value, digits = match.groups()
+        quote, value = quote or inner_quote, value or inner_value or ""
+        if digits:
+            secrets.append(digits)
+            return head + "0"
+        fine = re.fullmatch("[0-9a-fA-F]{64}", value) or value in INTERNAL | {MASTER_KEY, "", "None"}
+        if fine:
+            return match.group()
+        secrets.append(value)
+        return head + quote
+
+    text = RAW_KEY.sub(blank, text)
+    for secret in secrets:
+        if len(secret.encode("utf-8", "surrogateescape")) >= 8:
+            text = text.replace(secret, "[redacted]")
+    return text
+
+
+def line(index: int, kind: str, columns: list[Any]) -> str:
+    def cell(value: Any) -> str:
+        if value is None or value == "":
+            return "\\N"
+        text = str(value).replace("\\", "\\\\")
+        return text.replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
+
+    return "\t".join([str(index), kind, *map(cell, columns)])
+
+
+def judge_element(index: int, element: Any, text: str, origin: Origin) -> str:
+    if element is None or element is NAN:
+        return line(index, "skip", ["null_element"])
+    if not isinstance(element, dict):
+        return line(index, "reject", ["invalid_field", 0, "", ""])
+    row = Row(index, as_payload(element), origin)
+    if row.is_internal():
+        return line(index, "skip", ["internal"])
+    try:
+        return line(index, "row", row.judge(text))
+    except Reject as reject:
+        return line(index, "reject", row.rejection(str(reject)))
+
+
+BROKEN = object()
+
+
+def try_json(text: str) -> Any:
+    try:
+        return parse_json(text)
+    except (ValueError, RecursionError):
+        return BROKEN
+
+
+def element_texts(array: str) -> list[str]:
+    scanner = json.scanner.make_scanner(json.JSONDecoder(parse_constant=lambda _: None))
+    texts = []
+    at = array.index("[") + 1
+    blanks = re.compile(r"[ \t\n\r,]*")
+    while array[at := blanks.match(array, at).end()] != "]":
+        end = scanner(array, at)[1]
+        texts.append(array[at:end])
+        at = end
+    return texts
+
+
+def elements(text: str, raw: str) -> list[tuple[Any, str]]:
+    """Of a record that is not blank: each element and its text, or BROKEN and its raw bytes."""
+    whole = try_json(text)
+    if isinstance(whole, list):
+        return list(zip(whole, element_texts(text)))
+    if whole is not BROKEN:
+        return [(whole, text.strip(" \t\r\n"))]
+    lines = [part.strip(" \t\r") for part in text.split("\n")]
+    raw_lines = [part.strip(" \t\r") for part in raw.split("\n")]
+    lines = [part for part in lines if part]
+    raw_lines = [part for part in raw_lines if part]
+    parsed = [try_json(part) for part in lines]
+    is_lines = any(isinstance(p, dict) for p in parsed) or all(p is not BROKEN for p in parsed)
+    torn_array = lines[0].startswith("[") and parsed[0] is BROKEN
+    if len(lines) < 2 or torn_array or not is_lines:
+        return [(BROKEN, raw)]
+    return [
+        (element, raw_lines[i] if element is BROKEN else lines[i])
+        for i, element in enumerate(parsed)
+    ]
+
+
+@dataclass
+class Answer:
+    line: str
+    payload: bytes  # what a dead letter would keep
+
+
+def decode(value: bytes, origin: Origin) -> list[Answer]:
+    text = value.decode("utf-8", "replace").removeprefix("\ufeff")
+    raw = value.decode("utf-8", "surrogateescape").removeprefix("\ufeff")
+    if not text.strip(" \t\r\n"):
+        return [Answer(line(0, "skip", ["tombstone"]), b"")]
+    answers = []
+    for index, (element, element_text) in enumerate(elements(text, raw)):
+        if element is BROKEN:
+            judged = line(index, "reject", ["invalid_json", 0, "", ""])
+        else:
+            judged = judge_element(index, element, element_text, origin)
+        is_object = isinstance(element, dict)
+        payload = payload_text(element_text) if is_object else without_raw_keys(element_text)
+        answers.append(Answer(judged, payload.encode("utf-8", "surrogateescape")))
+    return answers
