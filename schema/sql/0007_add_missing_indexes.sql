@@ -21,8 +21,10 @@ WITH index_facts AS (
 ), live_tables AS (
     -- A table that is not there yet (dry run) has no rows.
     SELECT w.oid AS wanted_oid, w.relname AS table_name, l.oid AS live_oid, l.relkind,
-           COALESCE((SELECT sum(pg_relation_size(leaf.relid)) > 0
-                       FROM pg_partition_tree(l.oid) AS leaf), false) AS has_rows
+           -- pg_partition_tree() is empty for a table that is not partitioned
+           COALESCE(pg_relation_size(l.oid)
+                        + (SELECT COALESCE(sum(pg_relation_size(leaf.relid)), 0)
+                             FROM pg_partition_tree(l.oid) AS leaf) > 0, false) AS has_rows
       FROM pg_class AS w
       LEFT JOIN pg_class AS l ON l.relname = w.relname
        AND l.relnamespace = 'public'::regnamespace AND l.relkind IN ('r', 'p')
@@ -48,9 +50,12 @@ WITH index_facts AS (
        AND (t.live_oid IS NOT NULL
             OR NOT EXISTS (SELECT FROM pg_constraint AS k WHERE k.conindid = f.indexrelid))
 ), leaves AS (
-    SELECT k.*, leaf.relid AS leaf_oid
-      FROM lacking AS k, pg_partition_tree(k.live_oid) AS leaf
-     WHERE k.has_rows AND leaf.isleaf
+    SELECT k.*, leaf.oid AS leaf_oid
+      FROM lacking AS k
+     CROSS JOIN LATERAL (SELECT k.live_oid WHERE k.relkind = 'r'
+                         UNION ALL
+                         SELECT relid FROM pg_partition_tree(k.live_oid) WHERE isleaf) AS leaf(oid)
+     WHERE k.has_rows
 ), steps AS (
     -- what an interrupted CREATE INDEX CONCURRENTLY left behind
     SELECT leaves.table_name, leaves.index_name, 1 AS turn, 'concurrently' AS kind,
