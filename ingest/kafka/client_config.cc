@@ -76,13 +76,12 @@ std::vector<Property> Musts(const KafkaOptions& options, ClientRole role) {
       {"bootstrap.servers", options.brokers},
       {"log.queue", "true"},  // log lines come by poll, on our thread
   };
-  if (role == ClientRole::kProbe) return properties;
   AddFetchLimits(options.prefetch_bytes, properties);
   properties.push_back({"enable.auto.commit", "false"});
   properties.push_back({"enable.auto.offset.store", "false"});
   properties.push_back({"auto.offset.reset", "error"});
-  // librdkafka reads nothing without a group's name. The range reader never joins it and never
-  // commits; it takes the same name because that is the one which the operator's ACLs allow.
+  // librdkafka reads nothing without a group's name. Range reader and probe never join it and never
+  // commit; they take the same name because that is the one which the operator's ACLs allow.
   properties.push_back({"group.id", options.group_id});
   properties.push_back(
       {"enable.partition.eof", role == ClientRole::kRangeReader ? "true" : "false"});

@@ -98,6 +98,7 @@ void ClientEvents::OnLog(const rd_kafka_t* client, int level, const char* facili
 }
 
 void ClientEvents::Say(int level, std::string_view key, std::string_view text) {
+  if (voice_ == Voice::kSilent) return;
   if (level >= LOG_DEBUG) {
     spdlog::debug(text);
     return;

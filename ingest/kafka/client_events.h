@@ -27,8 +27,9 @@ struct Rebalance {
 
 class ClientEvents {
  public:
+  enum class Voice : unsigned char { kLog, kSilent };
   // `observer` may be null.
-  explicit ClientEvents(PipelineObserver* observer) : observer_(observer) {}
+  ClientEvents(PipelineObserver* observer, Voice voice) : observer_(observer), voice_(voice) {}
   ClientEvents(const ClientEvents&) = delete;
   ClientEvents& operator=(const ClientEvents&) = delete;
 
@@ -58,6 +59,7 @@ class ClientEvents {
   void Say(int level, std::string_view key, std::string_view text);
 
   PipelineObserver* observer_;
+  Voice voice_;
   LogThrottle throttle_;
   std::optional<Rebalance> rebalance_;
   std::optional<bool> commit_answer_;

@@ -1,29 +1,11 @@
 #include "ingest/kafka/group_client.h"
 
-#include <array>
-
-#include "ingest/kafka/client_config.h"
+#include "ingest/kafka/client_factory.h"
 #include "ingest/kafka/kafka_error.h"
+#include "ingest/kafka/partition_list.h"
 
 namespace usage_ingest::ingest {
 namespace {
-
-PartitionList MakeList(const PartitionOffsets& partitions) {
-  PartitionList list(rd_kafka_topic_partition_list_new(static_cast<int>(partitions.size())));
-  for (const auto& [source, offset] : partitions) {
-    rd_kafka_topic_partition_list_add(list.get(), source->topic.c_str(), source->partition.value)
-        ->offset = offset.value;
-  }
-  return list;
-}
-
-PartitionList MakeList(std::span<const TopicPartition* const> partitions) {
-  PartitionList list(rd_kafka_topic_partition_list_new(static_cast<int>(partitions.size())));
-  for (const TopicPartition* source : partitions) {
-    rd_kafka_topic_partition_list_add(list.get(), source->topic.c_str(), source->partition.value);
-  }
-  return list;
-}
 
 Result<> Check(rd_kafka_resp_err_t code, std::string_view what) {
   if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return {};
@@ -47,26 +29,13 @@ std::string PropertyOf(const KafkaOptions& options, const std::string& name) {
 
 Result<std::unique_ptr<GroupClient>> GroupClient::Make(const KafkaOptions& options,
                                                        PipelineObserver* observer) {
-  auto conf = MakeClientConfig(options, ClientRole::kGroupConsumer);
-  if (!conf) return std::unexpected(conf.error());
   std::unique_ptr<GroupClient> group(new GroupClient);
-  group->events_ = std::make_unique<ClientEvents>(observer);
-  group->events_->InstallIn(conf->get(), /*with_group=*/true);
+  group->events_ = std::make_unique<ClientEvents>(observer, ClientEvents::Voice::kLog);
+  auto client = MakeClient(options, ClientRole::kGroupConsumer, *group->events_);
+  if (!client) return std::unexpected(client.error());
+  group->client_ = std::move(*client);
   group->sasl_username_ = PropertyOf(options, "sasl.username");
   group->sasl_password_ = PropertyOf(options, "sasl.password");
-
-  std::array<char, 512> why{};
-  group->client_.reset(rd_kafka_new(RD_KAFKA_CONSUMER, conf->get(), why.data(), why.size()));
-  if (group->client_ == nullptr) {
-    return Fail(ErrorCode::kFatal, std::string("kafka settings: ") + why.data());
-  }
-  // ignored because ownership went to the client (rd_kafka_new)
-  static_cast<void>(conf->release());
-  auto forwarded = Check(rd_kafka_poll_set_consumer(group->handle()), "consumer queue");
-  if (!forwarded) return std::unexpected(forwarded.error());
-  // Null is the main queue, which the call above forwards to the consumer's.
-  auto logs = Check(rd_kafka_set_log_queue(group->handle(), nullptr), "log queue");
-  if (!logs) return std::unexpected(logs.error());
   return group;
 }
 
@@ -89,7 +58,8 @@ MessageHandle GroupClient::Poll(std::chrono::milliseconds timeout) {
 }
 
 Result<> GroupClient::Assign(const PartitionOffsets& partitions) {
-  return Check(rd_kafka_assign(handle(), MakeList(partitions).get()), "assigning partitions");
+  return Check(rd_kafka_assign(handle(), MakePartitionList(partitions).get()),
+               "assigning partitions");
 }
 
 Result<> GroupClient::GiveUp() {
@@ -97,17 +67,18 @@ Result<> GroupClient::GiveUp() {
 }
 
 Result<> GroupClient::Pause(std::span<const TopicPartition* const> partitions) {
-  const PartitionList list = MakeList(partitions);
+  const PartitionList list = MakePartitionList(partitions);
   return Check(rd_kafka_pause_partitions(handle(), list.get()), list, "pausing");
 }
 
 Result<> GroupClient::Resume(std::span<const TopicPartition* const> partitions) {
-  const PartitionList list = MakeList(partitions);
+  const PartitionList list = MakePartitionList(partitions);
   return Check(rd_kafka_resume_partitions(handle(), list.get()), list, "resuming");
 }
 
 Result<> GroupClient::CommitAsync(const PartitionOffsets& offsets) {
-  return Check(rd_kafka_commit(handle(), MakeList(offsets).get(), /*async=*/1), "committing");
+  return Check(rd_kafka_commit(handle(), MakePartitionList(offsets).get(), /*async=*/1),
+               "committing");
 }
 
 std::optional<Watermarks> GroupClient::CachedWatermarks(const TopicPartition& source) const {

@@ -20,12 +20,11 @@
 #include "ingest/kafka/client_events.h"
 #include "ingest/kafka/handles.h"
 #include "ingest/kafka/kafka_options.h"
+#include "ingest/kafka/partition_list.h"
 #include "ingest/kafka/start_plan.h"
 #include "schema/error.h"
 
 namespace usage_ingest::ingest {
-
-using PartitionOffsets = std::vector<std::pair<const TopicPartition*, Offset>>;
 
 class GroupClient {
  public:
