@@ -1,0 +1,132 @@
+// LiteLLM's events become rows, summaries and quotas: the main job, on real parts.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <sstream>
+
+#include "tests/support/captured_events.h"
+#include "tests/support/compare.h"
+#include "tests/support/pipeline_fixture.h"
+
+namespace usage_ingest::support {
+namespace {
+
+class EndToEndTest : public PipelineTest {};
+
+void PublishCaptured(Producer& producer) {
+  for (const CapturedEvent& event : CapturedEvents()) {
+    producer.Produce({.topic = kTopic,
+                      .key = event.key,
+                      .value = event.value,
+                      .timestamp_ms = event.timestamp_ms});
+  }
+  producer.Flush();
+}
+
+// Requests and tokens of each subscription that was used, as the generator knows them.
+std::vector<std::string> QuotaLines(const GeneratedLoad& load) {
+  std::vector<std::string> lines;
+  std::istringstream csv(load.expectation().QuotasCsv(load.population()));
+  for (std::string line; std::getline(csv, line);) lines.push_back(line);
+  std::sort(lines.begin(), lines.end());
+  return lines;
+}
+
+std::vector<std::string> QuotaLines(Database& database) {
+  std::vector<std::string> lines;
+  for (const Row& row : database.Query("SELECT id, used_requests, used_tokens FROM subscriptions "
+                                       "WHERE used_requests <> 0")) {
+    lines.push_back(*row[0] + "," + *row[1] + "," + *row[2]);
+  }
+  std::sort(lines.begin(), lines.end());
+  return lines;
+}
+
+// INV-1, INV-2, INV-3, INV-8 on events that LiteLLM itself made.
+TEST_F(EndToEndTest, CapturedEventsBecomeWhatTheOracleSays) {
+  SeedCaptured(database_);
+  OpenBooks();
+  Producer producer(kafka_.brokers());
+  PublishCaptured(producer);
+  DaemonProcess daemon(DaemonDefaults());
+  daemon.StartAndWait();
+  ExpectBooksBalance({.records = producer.delivered()});
+  EXPECT_EQ(daemon.Terminate(), 0) << daemon.log();
+}
+
+TEST_F(EndToEndTest, GeneratedEventsBalanceToTheLastToken) {
+  GeneratedLoad load({.events = 20'000}, kTopic);
+  Install(load);
+  Producer producer(kafka_.brokers());
+  load.PublishAll(producer);
+  DaemonProcess daemon(DaemonDefaults());
+  daemon.StartAndWait();
+  ExpectBooksBalance(load.Expected(producer));
+  ExpectSameLines("quotas", QuotaLines(load), QuotaLines(database_));
+  EXPECT_EQ(database_.Number("SELECT sum(total_cost * 1000000)::bigint FROM usage_logs"),
+            load.expectation().total().cost_micros);
+  EXPECT_EQ(database_.Number("SELECT sum(latency_ms) FROM usage_logs"),
+            load.expectation().total().latency_ms);
+
+  // What the daemon says of itself is what the database holds.
+  const auto counted = [&](const char* outcome) {
+    return static_cast<std::int64_t>(
+        daemon.Metric("usage_ingest_events_total", {std::string("outcome=\"") + outcome + "\""}));
+  };
+  EXPECT_EQ(counted("inserted"), load.expectation().inserted());
+  EXPECT_EQ(counted("duplicate"), load.expectation().duplicates());
+  EXPECT_EQ(counted("dead_letter"), load.expectation().dead_lettered());
+  EXPECT_EQ(counted("skipped"), load.expectation().skipped());
+  EXPECT_EQ(daemon.Get("/healthz").status, 200);
+  EXPECT_EQ(daemon.Terminate(), 0) << daemon.log();
+}
+
+// Several daemons are one consumer group; nothing is shared but PostgreSQL.
+TEST_F(EndToEndTest, TwoDaemonsShareTheTopic) {
+  GeneratedLoad load({.events = 20'000}, kTopic);
+  Install(load);
+  Producer producer(kafka_.brokers());
+  DaemonProcess first(SmallBatches());
+  DaemonProcess second(SmallBatches());
+  first.StartAndWait();
+  second.StartAndWait();
+  load.PublishAll(producer);
+  ExpectBooksBalance(load.Expected(producer));
+  EXPECT_GT(first.Metric("usage_ingest_records_total"), 0);
+  EXPECT_GT(second.Metric("usage_ingest_records_total"), 0);
+  EXPECT_EQ(first.Terminate(), 0) << first.log();
+  EXPECT_EQ(second.Terminate(), 0) << second.log();
+}
+
+// `start` is only for a topic that the group has never seen.
+TEST_F(EndToEndTest, LatestLeavesWhatWasThereAndTakesWhatComes) {
+  GeneratedLoad load({.events = 2'000, .duplicate_share = 0, .odd_share = 0}, kTopic);
+  Install(load);
+  Producer before(kafka_.brokers());
+  load.Publish(before, 1'000);
+  DaemonOptions options = DaemonDefaults();
+  options.settings["kafka"]["start"] = "\"latest\"";
+  DaemonProcess daemon(options);
+  daemon.StartAndWait();
+  Producer after(kafka_.brokers());
+  load.Publish(after, 1'000);
+  ExpectBooksBalance({.records = after.delivered(), .inserted = 1'000});
+  EXPECT_EQ(daemon.Terminate(), 0) << daemon.log();
+
+  // A second start goes on where it was, whatever `start` says.
+  GeneratedLoad more({.seed = 1, .events = 2'000, .duplicate_share = 0, .odd_share = 0}, kTopic);
+  Producer again(kafka_.brokers());
+  more.Publish(again, 1'000);
+  DaemonProcess next(options);
+  next.StartAndWait();
+  ExpectBooksBalance({.records =
+                          [&] {
+                            RecordCounts all = after.delivered();
+                            for (const auto& [at, count] : again.delivered()) all[at] += count;
+                            return all;
+                          }(),
+                      .inserted = 2'000});
+}
+
+}  // namespace
+}  // namespace usage_ingest::support

@@ -1,0 +1,63 @@
+// SIGKILL at any moment loses nothing and counts nothing twice (failure table, first row).
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <random>
+
+#include "tests/support/pipeline_fixture.h"
+
+namespace usage_ingest::support {
+namespace {
+
+// From the environment, so that a long run is the same test: USAGE_INGEST_KILLS=200.
+std::uint64_t Setting(const char* name, std::uint64_t otherwise) {
+  const char* text = std::getenv(name);
+  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
+}
+
+class KillTest : public PipelineTest {
+ protected:
+  // A server that is never killed itself may leave fsync off; the daemon's death does not care.
+  KillTest() : PipelineTest({.partitions = 8}) {}
+};
+
+// INV-1 … INV-4: kills spread over the whole stream, at rows drawn by a seed that is printed.
+TEST_F(KillTest, BooksBalanceAfterKillsAtRandomMoments) {
+  const std::uint64_t kills = Setting("USAGE_INGEST_KILLS", 20);
+  const std::uint64_t seed = Setting("USAGE_INGEST_SEED", std::random_device{}());
+  SCOPED_TRACE("USAGE_INGEST_SEED=" + std::to_string(seed));
+  GeneratedLoad load({.seed = seed, .events = kills * 1'500}, kTopic);
+  Install(load);
+  Producer producer(kafka_.brokers());
+  DaemonProcess daemon(SmallBatches());
+  std::mt19937_64 random(seed);
+  for (std::uint64_t kill = 0; kill < kills; ++kill) {
+    load.Publish(producer, 1'500);
+    const std::int64_t rows = RowCount() + static_cast<std::int64_t>(random() % 1'200);
+    daemon.Start();
+    ASSERT_TRUE(WaitForRows(rows)) << daemon.log();
+    daemon.Kill();
+  }
+  daemon.StartAndWait();
+  ExpectBooksBalance(load.Expected(producer));
+  EXPECT_EQ(daemon.Terminate(), 0) << daemon.log();
+}
+
+// The same id that comes again after a restart meets no memory of the process, only the database.
+TEST_F(KillTest, DuplicatesAcrossARestartAreCountedOnce) {
+  GeneratedLoad load({.events = 3'000, .duplicate_share = 0, .odd_share = 0}, kTopic);
+  Install(load);
+  Producer producer(kafka_.brokers());
+  load.PublishAll(producer);
+  DaemonProcess daemon(SmallBatches());
+  daemon.Start();
+  ASSERT_TRUE(WaitForRows(3'000)) << daemon.log();
+  daemon.Kill();
+  GeneratedLoad same({.events = 3'000, .duplicate_share = 0, .odd_share = 0}, kTopic);
+  same.PublishAll(producer);
+  daemon.StartAndWait();
+  ExpectBooksBalance({.records = producer.delivered(), .inserted = 3'000, .duplicates = 3'000});
+}
+
+}  // namespace
+}  // namespace usage_ingest::support

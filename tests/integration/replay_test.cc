@@ -1,0 +1,108 @@
+// Reading again changes nothing that is there, and brings back what is not (INV-4).
+#include <gtest/gtest.h>
+
+#include "tests/support/pipeline_fixture.h"
+
+namespace usage_ingest::support {
+namespace {
+
+using namespace std::chrono_literals;
+
+// A number of the one JSON object that `replay --json` ends with.
+std::int64_t Field(const std::string& output, const std::string& name) {
+  const std::size_t line = output.rfind('{');
+  const std::size_t at = output.find("\"" + name + "\"", line == std::string::npos ? 0 : line);
+  if (at == std::string::npos) throw std::runtime_error("no " + name + " in: " + output);
+  return std::stoll(output.substr(output.find(':', at) + 1));
+}
+
+class ReplayTest : public PipelineTest {
+ protected:
+  ReplayTest() : load_({.events = 5'000}, kTopic) {}
+
+  void SetUp() override {
+    PipelineTest::SetUp();
+    Install(load_);
+    producer_ = std::make_unique<Producer>(kafka_.brokers());
+    load_.PublishAll(*producer_);
+    daemon_ = std::make_unique<DaemonProcess>(DaemonDefaults());
+    daemon_->StartAndWait();
+    ASSERT_TRUE(WaitUntil(After(60s), [&] {
+      return Books::CaughtUp(database_, load_.Expected(*producer_), kafka_.admin());
+    })) << daemon_->log();
+  }
+  [[nodiscard]] CommandResult Replay(std::vector<std::string> words) const {
+    words.insert(words.begin(), {"replay", "--topic", kTopic, "--json"});
+    return daemon_->Run(words, 120s);
+  }
+  [[nodiscard]] std::vector<std::string> Everything() {
+    std::vector<std::string> lines = database_.Lines("SELECT * FROM usage_logs");
+    for (const char* table : {"usage_summaries", "subscriptions", "usage_ingest.dead_letters",
+                              "usage_ingest.kafka_offsets"}) {
+      for (std::string& line : database_.Lines(std::string("SELECT * FROM ") + table)) {
+        lines.push_back(std::move(line));
+      }
+    }
+    return lines;
+  }
+
+  GeneratedLoad load_;
+  std::unique_ptr<Producer> producer_;
+  std::unique_ptr<DaemonProcess> daemon_;
+};
+
+TEST_F(ReplayTest, TheWholeTopicBesideTheRunningDaemonChangesNothing) {
+  const std::vector<std::string> before = Everything();
+  const CommandResult result = Replay({"--from-offset", "0", "--to-offset", "1000000"});
+  ASSERT_EQ(result.exit_code, 0) << result.errors;
+  EXPECT_EQ(Field(result.output, "records"), 5'000);
+  EXPECT_EQ(Field(result.output, "inserted"), 0);
+  EXPECT_EQ(Field(result.output, "duplicates"),
+            load_.expectation().inserted() + load_.expectation().duplicates());
+  EXPECT_EQ(Everything(), before);
+  ExpectBooksBalance(load_.Expected(*producer_));
+}
+
+TEST_F(ReplayTest, BringsBackRowsThatWereLost) {
+  // Gone with their counts, as after a restore of part of the tables.
+  database_.Execute("TRUNCATE usage_logs, usage_summaries");
+  database_.Execute("UPDATE subscriptions SET used_requests = 0, used_tokens = 0");
+  const CommandResult result = Replay({"--from-offset", "0", "--to-offset", "1000000"});
+  ASSERT_EQ(result.exit_code, 0) << result.errors;
+  EXPECT_EQ(Field(result.output, "inserted"), load_.expectation().inserted());
+  EXPECT_EQ(RowCount(), load_.expectation().inserted());
+  Books::ExpectSummariesExact(database_);
+  books_->ExpectCountersExact(database_);
+}
+
+TEST_F(ReplayTest, NoQuotaWritesRowsAndSummariesAndLeavesTheCounters) {
+  database_.Execute("TRUNCATE usage_logs, usage_summaries");
+  const std::string counters = "SELECT id, used_requests, used_tokens FROM subscriptions";
+  const std::vector<std::string> before = database_.Lines(counters);
+  const CommandResult result =
+      Replay({"--from-offset", "0", "--to-offset", "1000000", "--no-quota"});
+  ASSERT_EQ(result.exit_code, 0) << result.errors;
+  EXPECT_EQ(Field(result.output, "inserted"), load_.expectation().inserted());
+  Books::ExpectSummariesExact(database_);
+  EXPECT_EQ(database_.Lines(counters), before);
+}
+
+TEST_F(ReplayTest, DryRunWritesNothing) {
+  database_.Execute("TRUNCATE usage_logs, usage_summaries");
+  const std::vector<std::string> before = Everything();
+  const CommandResult result =
+      Replay({"--from-offset", "0", "--to-offset", "1000000", "--dry-run"});
+  ASSERT_EQ(result.exit_code, 0) << result.errors;
+  EXPECT_EQ(Field(result.output, "records"), 5'000);
+  EXPECT_EQ(Everything(), before);
+}
+
+TEST_F(ReplayTest, ReadsOnlyTheRangeOfOnePartition) {
+  const CommandResult result =
+      Replay({"--partition", "0", "--from-offset", "10", "--to-offset", "30"});
+  ASSERT_EQ(result.exit_code, 0) << result.errors;
+  EXPECT_EQ(Field(result.output, "records"), 20);  // the end is exclusive
+}
+
+}  // namespace
+}  // namespace usage_ingest::support

@@ -1,0 +1,111 @@
+// Bad input is refused clearly, and what is away is waited for.
+#include <gtest/gtest.h>
+
+#include "tests/support/pipeline_fixture.h"
+
+namespace usage_ingest::support {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr int kExitConfig = 78;
+constexpr int kExitUnavailable = 69;
+
+bool Holds(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+TEST(StartTest, UnknownConfigurationKeyNamesLineAndSuggestion) {
+  const DaemonProcess daemon({.brokers = "127.0.0.1:1",
+                              .conninfo = "host=127.0.0.1",
+                              .settings = {{"batch", {{"row_max", "5"}}}}});
+  const CommandResult result = daemon.Run({"check-config"});
+  EXPECT_EQ(result.exit_code, kExitConfig);
+  EXPECT_TRUE(Holds(result.errors, "row_max")) << result.errors;
+  EXPECT_TRUE(Holds(result.errors, "rows_max")) << result.errors;
+  EXPECT_TRUE(Holds(result.errors, ":2")) << result.errors;  // the line
+}
+
+TEST(StartTest, UnmigratedDatabaseEndsWith78AndSaysMigrate) {
+  PostgresCluster postgres({.fsync = false});
+  postgres.CreateDatabase("empty");
+  DaemonProcess daemon({.brokers = "127.0.0.1:1", .conninfo = postgres.conninfo("empty")});
+  daemon.Start();
+  EXPECT_EQ(daemon.WaitExit(), kExitConfig);
+  EXPECT_TRUE(Holds(daemon.log(), "usage-ingestd migrate")) << daemon.log();
+}
+
+TEST(StartTest, CheckConfigConnectSaysUnavailable) {
+  const DaemonProcess daemon(
+      {.brokers = "127.0.0.1:1", .conninfo = "host=127.0.0.1 port=1 dbname=x connect_timeout=1"});
+  const CommandResult result = daemon.Run({"check-config", "--connect"});
+  EXPECT_EQ(result.exit_code, kExitUnavailable) << result.output << result.errors;
+}
+
+class StartOnPartsTest : public PipelineTest {};
+
+TEST_F(StartOnPartsTest, ATriggerThatWouldCountTwiceEndsWith78AndTheFix) {
+  database_.Execute(
+      "CREATE OR REPLACE TRIGGER update_usage_on_log AFTER INSERT ON usage_logs "
+      "FOR EACH ROW EXECUTE FUNCTION update_usage_summary()");
+  DaemonProcess daemon(DaemonDefaults());
+  daemon.Start();
+  EXPECT_EQ(daemon.WaitExit(), kExitConfig);
+  EXPECT_TRUE(Holds(daemon.log(), "update_usage_on_log")) << daemon.log();
+  EXPECT_TRUE(Holds(daemon.log(), "usage_ingest.aggregating")) << daemon.log();
+}
+
+TEST_F(StartOnPartsTest, CheckConfigConnectIsContentWithWhatMigrateMade) {
+  const DaemonProcess daemon(DaemonDefaults());
+  const CommandResult result = daemon.Run({"check-config", "--connect"});
+  EXPECT_EQ(result.exit_code, 0) << result.output << result.errors;
+}
+
+TEST_F(StartOnPartsTest, AnUnreachableBrokerIsWaitedFor) {
+  GeneratedLoad load({.events = 500}, kTopic);
+  Install(load);
+  Producer producer(kafka_.brokers());
+  load.PublishAll(producer);
+  kafka_.Stop();
+  DaemonProcess daemon(DaemonDefaults());
+  daemon.Start();
+  ASSERT_TRUE(WaitUntil(After(20s), [&] { return daemon.Get("/healthz").status == 200; }));
+  const HttpReply ready = daemon.Get("/readyz");
+  EXPECT_EQ(ready.status, 503);
+  EXPECT_FALSE(ready.body.empty());
+  kafka_.Start();
+  daemon.WaitReady();
+  ExpectBooksBalance(load.Expected(producer));
+}
+
+TEST_F(StartOnPartsTest, AnUnreachableDatabaseIsWaitedFor) {
+  GeneratedLoad load({.events = 500}, kTopic);
+  Install(load);
+  Producer producer(kafka_.brokers());
+  load.PublishAll(producer);
+  postgres_.Stop(PostgresCluster::StopMode::kFast);
+  DaemonProcess daemon(DaemonDefaults());
+  daemon.Start();
+  ASSERT_TRUE(WaitUntil(After(20s), [&] { return daemon.Get("/healthz").status == 200; }));
+  EXPECT_EQ(daemon.Get("/readyz").status, 503);
+  postgres_.Start();
+  daemon.WaitReady();
+  ExpectBooksBalance(load.Expected(producer));
+}
+
+TEST_F(StartOnPartsTest, AMissingTopicIsWaitedFor) {
+  GeneratedLoad load({.events = 500}, "later");
+  Install(load);
+  DaemonOptions options = DaemonDefaults();
+  options.topics = {"later"};
+  DaemonProcess daemon(options);
+  daemon.Start();
+  ASSERT_TRUE(WaitUntil(After(20s), [&] { return daemon.Get("/healthz").status == 200; }));
+  kafka_.CreateTopic("later", 2);
+  Producer producer(kafka_.brokers());
+  load.PublishAll(producer);
+  ExpectBooksBalance(load.Expected(producer));
+}
+
+}  // namespace
+}  // namespace usage_ingest::support
