@@ -68,6 +68,7 @@ Task<Result<WriteResult>> BatchWriter::Write(Batch& batch) {
   commit_in_doubt_ = false;
   failures_ = 0;
   for (;;) {
+    attempts_.fetch_add(1, std::memory_order_relaxed);
     const Result<> attempt = co_await Attempt(batch);
     if (attempt) break;
     const Error error = attempt.error();

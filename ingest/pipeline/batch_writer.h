@@ -10,6 +10,7 @@
 // Errors        Write: kFenced (drop the batch, ask for the positions), kShuttingDown, kFatal.
 //               All others are retried here, with back-off, for ever.
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <random>
@@ -48,6 +49,10 @@ class BatchWriter {
   Task<Result<WriteResult>> Write(Batch& batch);
   // From any coroutine of the lane: ends back-offs; a transaction under way is finished.
   void Stop();
+  // Any thread: how often a transaction was tried; grows also while PostgreSQL is away.
+  [[nodiscard]] std::uint64_t attempts() const noexcept {
+    return attempts_.load(std::memory_order_relaxed);
+  }
 
  private:
   // The rows of one attempt: what is left after known duplicates, in the order in which every
@@ -89,6 +94,7 @@ class BatchWriter {
   bool stopping_ = false;
   bool staged_ = false;           // duplicates are the rule at present
   bool commit_in_doubt_ = false;  // the last COMMIT's reply was lost
+  std::atomic<std::uint64_t> attempts_{0};
   int failures_ = 0;              // in a row, for back-off
   WriteResult result_;
 };

@@ -59,7 +59,7 @@ class Lane {
 
   // Any thread: counts transactions and chunks of decoding; the watchdog asks whether it moves.
   [[nodiscard]] std::uint64_t progress() const noexcept {
-    return progress_.load(std::memory_order_relaxed);
+    return progress_.load(std::memory_order_relaxed) + writer_.attempts();
   }
   // Any thread: nothing queued, nothing in a batch.
   [[nodiscard]] bool idle() const noexcept { return idle_.load(std::memory_order_relaxed); }

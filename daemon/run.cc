@@ -1,0 +1,241 @@
+#include "daemon/run.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+#include <sysexits.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <cstdlib>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "daemon/run_observation.h"
+#include "daemon/run_startup_probe.h"
+#include "daemon/signals.h"
+#include "daemon/status_line.h"
+#include "daemon/systemd_notify.h"
+#include "daemon/wiring_options.h"
+#include "daemon/wiring_pipeline.h"
+#include "ingest/postgres/dead_letter_ledger.h"
+#include "ingest/postgres/dead_letter_retrier.h"
+#include "ingest/postgres/housekeeper.h"
+#include "ingest/postgres/position_service.h"
+
+namespace usage_ingest::daemon {
+namespace {
+
+using std::chrono::steady_clock;
+
+// The whole life of the process, on main's thread: wait for the database, run, drain, end.
+class Daemon {
+ public:
+  explicit Daemon(const Config& config);
+  int Run();
+
+ private:
+  void StartProbe();
+  void OnProbed(const ingest::ProbeReport& report);
+  void StartPipeline(bool may_skip_constraints);
+  void StartServices();
+  void OnSignal();
+  void Tick();
+  void FeedWatchdog();
+  void Fail(const Error& error);
+  void End(int exit_code);
+  void OnStopped(bool drained);
+
+  const Config& config_;
+  boost::asio::io_context io_{1};
+  ingest::SystemClock clock_;
+  ingest::Runtime runtime_{io_.get_executor(), clock_};
+  Signals signals_{io_, {[this] { OnSignal(); }, [] { spdlog::info("nothing to reload"); }}};
+  boost::asio::steady_timer ticker_{io_};
+  boost::asio::steady_timer watchdog_{io_};
+  Observation observation_{config_, io_};
+  ingest::ConsumerInbox inbox_;
+  ingest::PositionService positions_;
+  ingest::DeadLetterRetrier retrier_;
+  ingest::Housekeeper housekeeper_;
+  Pipeline pipeline_{config_};
+  std::optional<StartupProbe> probe_;
+  std::jthread stopper_;
+  bool ending_ = false;
+  int exit_code_ = EX_OK;
+};
+
+ingest::HousekeeperOptions HousekeeperOptionsFor(const Config& config) {
+  return {.conninfo = config.postgres.conninfo,
+          .attribution_refresh = config.attribution.refresh,
+          .retry_dead_letters = config.attribution.retry_dead_letters,
+          .retry_for = config.attribution.retry_for,
+          .dead_letters_keep = config.dead_letters_keep,
+          .months_ahead = config.partitions.months_ahead};
+}
+
+Daemon::Daemon(const Config& config)
+    : config_(config),
+      positions_({config.postgres.conninfo, config.kafka.group_id}, inbox_, observation_.observer(),
+                 runtime_),
+      retrier_(StoreOptionsFor(config, "dead-letters"), DecoderOptionsFor(config),
+               observation_.observer(), runtime_),
+      housekeeper_(HousekeeperOptionsFor(config),
+                   {[this] { pipeline_.ExpireAttribution(); },
+                    [this](std::int64_t count) {
+                      observation_.metrics().SetDeadLettersPending(count);
+                      observation_.board().SetDeadLettersPending(count);
+                    },
+                    [this](std::chrono::seconds runway) {
+                      observation_.metrics().SetPartitionRunway(runway);
+                      observation_.board().SetPartitionRunway(runway);
+                    }},
+                   retrier_, observation_.observer(), runtime_) {}
+
+int Daemon::Run() {
+  Tick();
+  FeedWatchdog();
+  StartProbe();
+  SystemdNotify::Ready();
+  io_.run();
+  return exit_code_;
+}
+
+void Daemon::StartProbe() {
+  observation_.board().SetHeldBack("the database has not been checked yet");
+  probe_.emplace(config_.postgres.conninfo,
+                 StartupProbe::Callbacks{[this](const std::string& why) {
+                                           observation_.observer().PostgresError(
+                                               ingest::PostgresErrorClass::kTransient, why);
+                                           observation_.board().SetHeldBack("PostgreSQL: " + why);
+                                         },
+                                         [this](const ingest::ProbeReport& report) {
+                                           boost::asio::post(io_,
+                                                             [this, report] { OnProbed(report); });
+                                         }});
+}
+
+void Daemon::OnProbed(const ingest::ProbeReport& report) {
+  if (ending_) return;
+  for (const ingest::Finding& finding : report.findings) {
+    if (finding.severity == ingest::Severity::kFatal) {
+      spdlog::error("{}", finding.ToLine());
+    } else {
+      spdlog::warn("{}", finding.ToLine());
+    }
+  }
+  if (!report.ok()) {
+    spdlog::error("the database is not as it must be; nothing was written");
+    End(EX_CONFIG);
+    return;
+  }
+  StartPipeline(report.facts.may_skip_constraints);
+}
+
+void Daemon::StartPipeline(bool may_skip_constraints) {
+  const bool skips =
+      may_skip_constraints && config_.postgres.foreign_keys != ForeignKeys::kConstraints;
+  observation_.metrics().SetCopyPath(skips ? CopyPath::kBatch : CopyPath::kConstraints);
+  observation_.board().SetCopyPath(skips ? "batch" : "constraints");
+  spdlog::info("copy path: {}", skips ? "batch (foreign keys replaced by the batch's locks)"
+                                      : "constraints (foreign keys and triggers stay on)");
+  observation_.board().SetHeldBack("");
+  StartServices();
+  const Result<> started = pipeline_.Start(
+      {observation_.observer(), inbox_,
+       [this](ingest::PositionsRequest request) { positions_.Request(std::move(request)); },
+       [this](const Error& error) { boost::asio::post(io_, [this, error] { Fail(error); }); }});
+  if (!started) {
+    Fail(started.error());
+    return;
+  }
+  observation_.Watch(&pipeline_);
+}
+
+void Daemon::StartServices() {
+  boost::asio::co_spawn(io_, positions_.Run(), boost::asio::detached);
+  boost::asio::co_spawn(io_, housekeeper_.Run(), boost::asio::detached);
+}
+
+void Daemon::OnSignal() {
+  if (ending_) {
+    // Nothing is lost: what is not committed is read again.
+    spdlog::warn("second signal: ending at once");
+    spdlog::shutdown();
+    std::_Exit(EX_OK);
+  }
+  spdlog::info("stopping: finishing the running transactions");
+  End(EX_OK);
+}
+
+void Daemon::Tick() {
+  observation_.board().Sample();
+  SystemdNotify::Status(StatusLine(observation_.board().Snapshot()));
+  ticker_.expires_after(StatusBoard::kSamplePeriod);
+  ticker_.async_wait([this](const boost::system::error_code& cancelled) {
+    if (!cancelled) Tick();
+  });
+}
+
+// Only progress feeds it: a lane that neither moves nor has nothing to do is what it is for.
+void Daemon::FeedWatchdog() {
+  const auto period = SystemdNotify::WatchdogPeriod();
+  if (!period) return;
+  if (pipeline_.MadeProgress()) SystemdNotify::Watchdog();
+  watchdog_.expires_after(*period / 3);
+  watchdog_.async_wait([this](const boost::system::error_code& cancelled) {
+    if (!cancelled) FeedWatchdog();
+  });
+}
+
+void Daemon::Fail(const Error& error) {
+  if (ending_) return;
+  spdlog::error("{}", error.context);
+  End(EX_CONFIG);
+}
+
+// The order of the end: first who writes, then who reads, then who tells about it. Stopping blocks,
+// and a second signal must be heard meanwhile, so it has a thread of its own.
+void Daemon::End(int exit_code) {
+  if (ending_) return;
+  ending_ = true;
+  exit_code_ = exit_code;
+  SystemdNotify::Stopping();
+  probe_.reset();
+  observation_.board().SetHeldBack("shutting down");
+  stopper_ = std::jthread([this] {
+    const bool drained = pipeline_.Stop(steady_clock::now() + config_.shutdown_drain);
+    boost::asio::post(io_, [this, drained] { OnStopped(drained); });
+  });
+}
+
+void Daemon::OnStopped(bool drained) {
+  if (!drained) {
+    spdlog::warn("not drained within shutdown.drain; what is open is rolled back and read again");
+    spdlog::shutdown();
+    std::_Exit(exit_code_);
+  }
+  stopper_.join();
+  observation_.Watch(nullptr);
+  housekeeper_.Stop();
+  positions_.Stop();
+  ticker_.cancel();
+  watchdog_.cancel();
+  signals_.Stop();
+  observation_.StopHttp();
+}
+
+}  // namespace
+
+int RunDaemon(const Config& config) {
+  Daemon daemon(config);
+  const int exit_code = daemon.Run();
+  spdlog::info("ended");
+  return exit_code;
+}
+
+}  // namespace usage_ingest::daemon

@@ -1,0 +1,59 @@
+#pragma once
+// LaneThread: a lane with all that it owns: its thread, its executor, its session of PostgreSQL.
+//
+// Owner         Pipeline (or a replay). Made, started, stopped, joined and destroyed in this order,
+// on
+//               one thread.
+// Thread-safety Stop, Finish, ExpireAttribution, progress from any thread while it runs.
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "ingest/pipeline/lane_queue.h"
+#include "schema/error.h"
+
+namespace usage_ingest::ingest {
+class Lane;
+struct LaneLinks;
+struct LaneOptions;
+class Ledger;
+struct PgBatchStoreOptions;
+class PipelineObserver;
+class ConsumerInbox;
+}  // namespace usage_ingest::ingest
+
+namespace usage_ingest::daemon {
+
+class LaneThread {
+ public:
+  struct Links {
+    ingest::PipelineObserver& observer;
+    ingest::ConsumerInbox& inbox;
+    const std::atomic<std::uint64_t>& current_epoch;
+    // On the lane's thread, once, when it ends: by Stop or Finish, or with an error for a person.
+    std::function<void(const Result<>&)> ended;
+  };
+
+  explicit LaneThread(ingest::LaneQueue::Limits queue_limits);
+  ~LaneThread();
+  LaneThread(const LaneThread&) = delete;
+  LaneThread& operator=(const LaneThread&) = delete;
+
+  [[nodiscard]] ingest::LaneQueue& queue();
+  void Start(const ingest::LaneOptions& options, const ingest::PgBatchStoreOptions& store,
+             std::unique_ptr<ingest::Ledger> ledger, Links links);
+
+  void Stop();
+  void Finish();
+  void ExpireAttribution();
+  void Join();
+  [[nodiscard]] std::uint64_t progress() const;
+  [[nodiscard]] bool idle() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace usage_ingest::daemon
