@@ -20,6 +20,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # LiteLLM downloads its price list otherwise
+sys.path.insert(0, str(HERE.parents[2] / "tests/reference"))
+import decode_events  # noqa: E402
 import usage_kafka_logger as module  # noqa: E402
 from confluent_kafka import KafkaException  # noqa: E402
 
@@ -116,6 +118,27 @@ class LeanTest(unittest.TestCase):
         made = strict(module.encode(payload(request_tags=nested), full=False))
         self.assertNotIn("request_tags", made)
         self.assertEqual(made["prompt_tokens"], 3)
+
+
+class BookedAlikeTest(unittest.TestCase):
+    """What the daemon makes of a lean event is what it makes of the whole one."""
+
+    def test_lean_full_and_untouched_events_are_the_same_row(self):
+        for event in EVENTS:
+            whole = json.dumps(event).encode()
+            without_traceback = json.loads(whole)
+            for where, name in ((without_traceback, "error_str"), (without_traceback["error_information"], "error_message")):
+                if where.get(name):
+                    where[name] = where[name].split(module.TRACEBACK)[0].rstrip()
+            expected = self.decode(json.dumps(without_traceback).encode())
+            secret = module.key_and_secret(event)[1]
+            self.assertEqual(self.decode(module.encode(event, False, secret)), expected)
+            self.assertEqual(self.decode(module.encode(event, True, secret)), self.decode(whole))
+
+    @staticmethod
+    def decode(value):
+        origin = decode_events.Origin("t", 0, 0, 1795400000 * 10**6, False)
+        return [answer.line for answer in decode_events.decode(value, origin)]
 
 
 class FullTest(unittest.TestCase):
