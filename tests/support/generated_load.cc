@@ -15,7 +15,7 @@ load::EventStreamOptions StreamOptions(const LoadOptions& options) {
       std::chrono::system_clock::now().time_since_epoch());
   return {.seed = options.seed,
           .events = options.events,
-          .start_us = now.count() - 4 * kHourUs,
+          .start_us = now.count() - (4 + 24 * options.days_ago) * kHourUs,
           .span_us = 3 * kHourUs,
           .duplicate_share = options.duplicate_share,
           .odd_share = options.odd_share,

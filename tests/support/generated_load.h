@@ -25,6 +25,7 @@ struct LoadOptions {
   double duplicate_share = 0.02;
   double odd_share = 0.02;  // tombstones, health checks, not JSON, …
   bool one_hot_subscription = false;
+  std::int64_t days_ago = 0;  // when the events happened; partitions of that month may be missing
 };
 
 class GeneratedLoad {
@@ -37,6 +38,7 @@ class GeneratedLoad {
   void Publish(Producer& producer, std::uint64_t count);
   void PublishAll(Producer& producer) { Publish(producer, options_.events - published_); }
 
+  [[nodiscard]] std::uint64_t events() const noexcept { return options_.events; }
   [[nodiscard]] std::uint64_t published() const noexcept { return published_; }
   [[nodiscard]] const load::Expectation& expectation() const noexcept { return expectation_; }
   // For Books: everything that `producer` delivered, all of it by Publish.

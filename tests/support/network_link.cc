@@ -35,7 +35,7 @@ void IsolateNetwork() {
   Ip("link set lo up");
 }
 
-NetworkLink::NetworkLink()
+FarSide::FarSide()
     : holder_(std::make_unique<ChildProcess>(
           ChildOptions{.command = {"unshare", "--net", "sleep", "infinity"}})) {
   const auto own = std::filesystem::read_symlink("/proc/thread-self/ns/net");
@@ -44,30 +44,42 @@ NetworkLink::NetworkLink()
     return !far.empty() && far != own;
   });
   if (!apart) throw std::runtime_error("unshare --net did not make a namespace");
-  const std::string pid = std::to_string(holder_->pid());
-  const std::string near(kNearAddress);
-  const std::string far(kFarAddress);
-  Ip("link add near type veth peer name far netns " + pid);
-  // On the loopback: the address must stay while the cable is cut.
-  Ip("address add " + near + "/32 dev lo");
-  Ip("link set near up");
-  Ip("route add " + far + "/32 dev near src " + near);
-  Ip("link set lo up", far_prefix());
-  Ip("address add " + far + "/32 dev far", far_prefix());
-  Ip("link set far up", far_prefix());
-  Ip("route add " + near + "/32 dev far src " + far, far_prefix());
+  Ip("link set lo up", prefix());
 }
 
-std::vector<std::string> NetworkLink::far_prefix() const {
+std::vector<std::string> FarSide::prefix() const {
   return {"nsenter", "--target", std::to_string(holder_->pid()), "--net"};
 }
 
-void NetworkLink::Cut() const { Ip("link set near down"); }
+std::string FarSide::Get(std::uint16_t port, const std::string& path) const {
+  std::vector<std::string> command = prefix();
+  command.insert(command.end(),
+                 {"bash", "-c",
+                  "exec 3<>/dev/tcp/127.0.0.1/" + std::to_string(port) + " && printf 'GET " + path +
+                      " HTTP/1.1\\r\\nHost: x\\r\\nConnection: close\\r\\n\\r\\n' >&3 && cat <&3"});
+  return RunCommand({.command = command}, After(10s)).output;
+}
+
+NetworkLink::NetworkLink(const FarSide& side, int number)
+    : name_("cable" + std::to_string(number)),
+      near_("10.77." + std::to_string(number) + ".1"),
+      far_("10.77." + std::to_string(number) + ".2") {
+  Ip("link add " + name_ + " type veth peer name " + name_ + " netns " +
+     std::to_string(side.pid()));
+  // On the loopback: the address must stay while the cable is cut.
+  Ip("address add " + near_ + "/32 dev lo");
+  Ip("address add " + far_ + "/32 dev " + name_, side.prefix());
+  Ip("link set " + name_ + " up", side.prefix());
+  Heal();
+  Ip("route add " + near_ + "/32 dev " + name_ + " src " + far_, side.prefix());
+}
+
+void NetworkLink::Cut() const { Ip("link set " + name_ + " down"); }
 
 void NetworkLink::Heal() const {
-  Ip("link set near up");
-  // The route went with the link.
-  Ip(std::string("route replace ") + kFarAddress + "/32 dev near src " + kNearAddress);
+  Ip("link set " + name_ + " up");
+  // The route goes with the link.
+  Ip("route replace " + far_ + "/32 dev " + name_ + " src " + near_);
 }
 
 }  // namespace usage_ingest::support

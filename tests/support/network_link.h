@@ -1,12 +1,13 @@
 #pragma once
-// NetworkLink: a cable between the test's machine and one of its own for the daemon, to be cut.
+// FarSide and NetworkLink: another machine for the daemon, and cables to it that can be cut.
 //
 // A cut TCP proxy says goodbye; a cut cable does not. So the daemon gets a network namespace of its
-// own, and the test (with its servers) another, joined by a veth pair. Both vanish with the
-// processes that are in them, however the test ends.
+// own, and the test (with its servers) another, joined by veth pairs. All vanish with the processes
+// that are in them, however the test ends.
 //
 // Owner         the test. IsolateNetwork() comes before anything that listens.
 // Limit         needs root (CAP_SYS_ADMIN and CAP_NET_ADMIN).
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -18,22 +19,37 @@ namespace usage_ingest::support {
 // Moves the calling thread, and all that it starts, into a network namespace with only a loopback.
 void IsolateNetwork();
 
-class NetworkLink {
+class FarSide {
  public:
   // REQUIRES: IsolateNetwork() was called.
-  NetworkLink();
+  FarSide();
+  // Put before a command that runs there.
+  [[nodiscard]] std::vector<std::string> prefix() const;
+  [[nodiscard]] pid_t pid() const { return holder_->pid(); }
+  // The answer to an HTTP GET that is asked there: it works while all cables are cut.
+  [[nodiscard]] std::string Get(std::uint16_t port, const std::string& path) const;
 
-  // Put before a command that runs on the far side.
-  [[nodiscard]] std::vector<std::string> far_prefix() const;
+ private:
+  std::unique_ptr<ChildProcess> holder_;  // keeps the namespace alive
+};
+
+class NetworkLink {
+ public:
+  // `number` tells cables to the same side apart. The far side outlives the link.
+  NetworkLink(const FarSide& side, int number);
+
   // Silently: what is sent is lost, and nobody is told.
   void Cut() const;
   void Heal() const;
 
-  static constexpr char kNearAddress[] = "10.77.0.1";
-  static constexpr char kFarAddress[] = "10.77.0.2";
+  // Addresses that are reached over this cable only.
+  [[nodiscard]] const std::string& near_address() const noexcept { return near_; }
+  [[nodiscard]] const std::string& far_address() const noexcept { return far_; }
 
  private:
-  std::unique_ptr<ChildProcess> holder_;  // keeps the far namespace alive
+  std::string name_;
+  std::string near_;
+  std::string far_;
 };
 
 }  // namespace usage_ingest::support

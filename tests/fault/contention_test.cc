@@ -1,0 +1,110 @@
+// LiteMaaS and its operators work on the same tables while we ingest. Nothing of theirs ever fails
+// because of us, and nothing of ours is lost because of them.
+#include <gtest/gtest.h>
+
+#include "tests/fault/fault_fixture.h"
+
+namespace usage_ingest::support {
+namespace {
+
+using namespace std::chrono_literals;
+
+class ContentionTest : public FaultTest {
+ protected:
+  ContentionTest() : FaultTest({.partitions = 8}, {.events = 30'000}) {}
+
+  // The daemon meets the lock, gives up and tries again, at least so many times.
+  void ExpectTriesAgain(int times) {
+    const auto errors = [&] {
+      return daemon_->Metric("usage_ingest_postgres_errors_total", {"class=\"transient\""});
+    };
+    const double before = errors();
+    EXPECT_TRUE(WaitUntil(After(60s), [&] { return errors() >= before + times; }))
+        << daemon_->log();
+  }
+};
+
+TEST_F(ContentionTest, ALockHeldByDdlIsWaitedFor) {
+  StartInTheMiddle();
+  Database operator_session = ConnectAsOwner();
+  operator_session.Execute("BEGIN");
+  operator_session.Execute("LOCK TABLE usage_logs IN ACCESS EXCLUSIVE MODE");
+  const std::int64_t before = operator_session.Number("SELECT count(*) FROM usage_logs");
+  ExpectTriesAgain(5);
+  EXPECT_EQ(operator_session.Number("SELECT count(*) FROM usage_logs"), before);
+  operator_session.Execute("ROLLBACK");
+  ExpectRecovers();
+}
+
+// Without our short lock_timeout this failed 6 times of 7 with 40P01 (architecture.md).
+TEST_F(ContentionTest, LiteMaasTouchesAllSubscriptionsAtFullSpeed) {
+  StartInTheMiddle();
+  Database litemaas = ConnectAsOwner();
+  for (int round = 0; round < 20; ++round) {
+    load_.Publish(*producer_, 100);
+    // In the order of the heap, so never in ours.
+    litemaas.Execute("UPDATE subscriptions SET quota_requests = quota_requests + 1");
+  }
+  oracle_.reset();  // the quotas are no longer those that it copied
+  load_.PublishAll(*producer_);
+  books_->ExpectBalance(database_, kafka_.admin(), load_.Expected(*producer_));
+  EXPECT_EQ(postgres_.log().find("deadlock detected"), std::string::npos);
+}
+
+// A reset loses no increment: what is counted after it is exactly what was inserted after it.
+TEST_F(ContentionTest, LiteMaasResetsAllQuotasWhileWeIngest) {
+  StartInTheMiddle();
+  Database litemaas = ConnectAsOwner();
+  std::int64_t taken_requests = 0;
+  std::int64_t taken_tokens = 0;
+  for (int round = 0; round < 10; ++round) {
+    load_.Publish(*producer_, 200);
+    const std::vector<Row> taken = litemaas.Query(
+        "WITH before AS (SELECT id, used_requests, used_tokens FROM subscriptions FOR UPDATE), "
+        "reset AS (UPDATE subscriptions s SET used_requests = 0, used_tokens = 0 "
+        "FROM before WHERE before.id = s.id RETURNING before.used_requests, before.used_tokens) "
+        "SELECT sum(used_requests), sum(used_tokens) FROM reset");
+    taken_requests += std::stoll(*taken[0][0]);
+    taken_tokens += std::stoll(*taken[0][1]);
+  }
+  load_.PublishAll(*producer_);
+  const BooksExpectation expected = load_.Expected(*producer_);
+  ASSERT_TRUE(
+      WaitUntil(After(120s), [&] { return Books::CaughtUp(database_, expected, kafka_.admin()); }));
+  Books::ExpectOffsetsAccountFor(database_, expected);
+  Books::ExpectSummariesExact(database_);
+  EXPECT_EQ(taken_requests + database_.Number("SELECT sum(used_requests) FROM subscriptions"),
+            load_.expectation().total().requests);
+  EXPECT_EQ(
+      taken_tokens + database_.Number("SELECT sum(used_tokens) FROM subscriptions"),
+      load_.expectation().total().request_tokens + load_.expectation().total().response_tokens);
+}
+
+TEST_F(ContentionTest, ALongTransactionOfSomebodyElseDelaysNothingButItsOwnRows) {
+  StartInTheMiddle();
+  Database litemaas = ConnectAsOwner();
+  litemaas.Execute("BEGIN");
+  litemaas.Execute(
+      "UPDATE subscriptions SET quota_requests = quota_requests WHERE id = "
+      "(SELECT subscription_id FROM usage_logs LIMIT 1)");
+  ExpectTriesAgain(3);
+  EXPECT_EQ(daemon_->Get("/healthz").status, 200);
+  litemaas.Execute("COMMIT");
+  ExpectRecovers();
+}
+
+// The daemon's row lock on kafka_offsets is taken first: whoever sits on it blocks the partition.
+TEST_F(ContentionTest, AnOffsetsRowLockedBySomebodyElseIsWaitedFor) {
+  StartInTheMiddle();
+  Database other = postgres_.Connect(kDatabase);
+  other.Execute("BEGIN");
+  other.Execute("SELECT * FROM usage_ingest.kafka_offsets FOR UPDATE");
+  ExpectTriesAgain(10);
+  // Not ours (another role): it must not have been ended.
+  EXPECT_EQ(other.Number("SELECT 1"), 1);
+  other.Execute("ROLLBACK");
+  ExpectRecovers();
+}
+
+}  // namespace
+}  // namespace usage_ingest::support

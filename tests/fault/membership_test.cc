@@ -1,0 +1,159 @@
+// Daemons join, leave, stop and wake up again. The others go on; nothing is counted twice (INV-5).
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "tests/fault/fault_fixture.h"
+
+namespace usage_ingest::support {
+namespace {
+
+using namespace std::chrono_literals;
+
+class MembershipTest : public FaultTest {
+ protected:
+  MembershipTest() : FaultTest({.partitions = 8}, {.events = 40'000}) {}
+
+  // Kafka misses a stopped member after three seconds, not six.
+  [[nodiscard]] DaemonOptions QuicklyMissed() const {
+    DaemonOptions options = DaemonDefaults();
+    options.kafka_properties["session.timeout.ms"] = "3000";
+    options.kafka_properties["heartbeat.interval.ms"] = "500";
+    return options;
+  }
+
+  // Stops the daemon at a moment when a session of its is in `state` (SQL on pg_stat_activity), by
+  // stopping it again and again. What it holds then, it holds until it wakes up.
+  void StopWhile(const std::string& state) {
+    const std::string sql =
+        "SELECT count(*) FROM pg_stat_activity a WHERE application_name LIKE 'usage-ingestd/%' "
+        "AND xact_start IS NOT NULL AND EXISTS (SELECT FROM pg_locks l WHERE l.pid = a.pid AND "
+        "l.relation = 'usage_ingest.kafka_offsets'::regclass AND l.mode = 'RowExclusiveLock') "
+        "AND " +
+        state;
+    const bool caught = WaitUntil(After(60s), [&] {
+      daemon_->Signal(SIGSTOP);
+      // Twice: what was on its way when it was stopped has arrived by then.
+      if (database_.Number(sql) > 0 && database_.Number("SELECT 1 FROM pg_sleep(0.1)") == 1 &&
+          database_.Number(sql) > 0) {
+        return true;
+      }
+      daemon_->Signal(SIGCONT);
+      return false;
+    });
+    ASSERT_TRUE(caught) << "the daemon was never stopped " << state;
+  }
+
+  [[nodiscard]] std::vector<std::string> Positions() {
+    return database_.Lines("SELECT partition, next_offset FROM usage_ingest.kafka_offsets");
+  }
+  // Every partition has moved, or is at its end.
+  [[nodiscard]] bool AllMovedSince(const std::vector<std::string>& before) {
+    for (const std::string& line : Positions()) {
+      const bool same = std::find(before.begin(), before.end(), line) != before.end();
+      const int partition = std::atoi(line.c_str());
+      const std::int64_t next = std::stoll(line.substr(line.find('\t') + 1));
+      if (same && next != kafka_.admin().EndOffset(kTopic, partition)) return false;
+    }
+    return true;
+  }
+
+  // A zombie holds an offsets row; another daemon must go on with all partitions.
+  void ExpectOtherGoesOn() {
+    const std::vector<std::string> before = Positions();
+    DaemonProcess other(QuicklyMissed());
+    other.Start();
+    // Three seconds until Kafka misses the zombie, ten for the rest.
+    EXPECT_TRUE(WaitUntil(After(13s), [&] { return AllMovedSince(before); })) << other.log();
+    daemon_->Signal(SIGCONT);
+    load_.PublishAll(*producer_);
+    ExpectBooksBalance(load_.Expected(*producer_));
+    EXPECT_TRUE(WaitUntil(After(60s), [&] { return daemon_->ready(); })) << daemon_->log();
+    EXPECT_EQ(daemon_->Terminate(), 0) << daemon_->log();
+    EXPECT_EQ(other.Terminate(), 0) << other.log();
+  }
+};
+
+TEST_F(MembershipTest, AZombieStoppedBetweenStatementsIsEnded) {
+  StartInTheMiddle(QuicklyMissed());
+  StopWhile("state = 'idle in transaction'");
+  ExpectOtherGoesOn();
+}
+
+// No time-out of PostgreSQL 15 covers this one: its kernel still answers.
+TEST_F(MembershipTest, AZombieStoppedInsideCopyIsEnded) {
+  StartInTheMiddle(QuicklyMissed());
+  StopWhile("state = 'active' AND query ILIKE 'COPY%' AND wait_event = 'ClientRead'");
+  ExpectOtherGoesOn();
+}
+
+TEST_F(MembershipTest, ASecondInstanceJoinsAndLeaves) {
+  StartInTheMiddle();
+  for (int round = 0; round < 3; ++round) {
+    DaemonProcess second(SmallBatches());
+    second.StartAndWait();
+    load_.Publish(*producer_, 500);
+    ASSERT_TRUE(WaitUntil(After(60s), [&] {
+      return second.Metric("usage_ingest_records_total") > 0;
+    })) << second.log();
+    if (round == 1) {
+      second.Kill();
+    } else {
+      EXPECT_EQ(second.Terminate(), 0) << second.log();
+    }
+  }
+  ExpectRecovers();
+}
+
+TEST_F(MembershipTest, ARebalanceStormIsWeathered) {
+  StartInTheMiddle();
+  std::vector<std::unique_ptr<DaemonProcess>> crowd;
+  for (int i = 0; i < 3; ++i) crowd.push_back(std::make_unique<DaemonProcess>(SmallBatches()));
+  for (int round = 0; round < 4; ++round) {
+    // All at once, and gone as soon as one of them works: assignments never settle.
+    for (const auto& each : crowd) each->Start();
+    ASSERT_TRUE(WaitUntil(After(60s), [&] {
+      return std::any_of(crowd.begin(), crowd.end(),
+                         [](const auto& each) { return each->ready(); });
+    })) << crowd[0]->log();
+    load_.Publish(*producer_, 200);
+    for (const auto& each : crowd) {
+      if (round % 2 == 0) {
+        each->Kill();
+      } else {
+        EXPECT_EQ(each->Terminate(), 0) << each->log();
+      }
+    }
+  }
+  ExpectRecovers();
+}
+
+// INV-5 by itself: the offsets row says something else than the daemon thinks.
+TEST_F(MembershipTest, AnOffsetsRowMovedByAnotherOwnerIsObeyed) {
+  load_.Publish(*producer_, 5'000);
+  daemon_ = std::make_unique<DaemonProcess>(SmallBatches());
+  daemon_->StartAndWait();
+  ASSERT_TRUE(WaitUntil(After(60s), [&] {
+    return Books::CaughtUp(database_, load_.Expected(*producer_), kafka_.admin());
+  }));
+  // As a database that went back by ten records: they are read again and are duplicates.
+  database_.Execute(
+      "UPDATE usage_ingest.kafka_offsets SET next_offset = next_offset - 10, "
+      "records = records - 10, events = events - 10, inserted = inserted - 10 "
+      "WHERE partition = 0");
+  Producer direct(kafka_.brokers());
+  direct.Produce({.topic = kTopic, .partition = 0, .value = std::nullopt});
+  direct.Flush();
+  ASSERT_TRUE(WaitUntil(After(60s), [&] {
+    return Books::CaughtUp(database_, load_.Expected(*producer_), kafka_.admin());
+  })) << daemon_->log();
+  EXPECT_GT(daemon_->Metric("usage_ingest_fenced_total"), 0);
+  BooksExpectation expected = load_.Expected(*producer_);
+  EXPECT_EQ(RowCount(), *expected.inserted);
+  Books::ExpectSummariesExact(database_);
+  books_->ExpectCountersExact(database_);
+}
+
+}  // namespace
+}  // namespace usage_ingest::support

@@ -1,0 +1,138 @@
+// Whom a usage belongs to changes while it is on its way, and months come that nobody prepared.
+#include <gtest/gtest.h>
+
+#include "tests/fault/fault_fixture.h"
+
+namespace usage_ingest::support {
+namespace {
+
+using namespace std::chrono_literals;
+
+class ReferencesTest : public FaultTest {
+ protected:
+  ReferencesTest() : FaultTest({}, {.events = 6'000, .duplicate_share = 0, .odd_share = 0}) {}
+
+  void StartAndIngest(std::uint64_t events) {
+    load_.Publish(*producer_, events);
+    daemon_ = std::make_unique<DaemonProcess>(SmallBatches());
+    daemon_->StartAndWait();
+    WaitUntilIngested();
+  }
+  void WaitUntilIngested() {
+    ASSERT_TRUE(WaitUntil(After(60s), [&] {
+      return Books::CaughtUp(database_, load_.Expected(*producer_), kafka_.admin());
+    })) << daemon_->log();
+  }
+
+  // The daemon has attributed rows to what `sql` deletes and waits for its lock; then it is gone.
+  void DeleteUnderneath(const std::string& sql) {
+    Database litemaas = ConnectAsOwner();
+    litemaas.Execute("BEGIN");
+    litemaas.Execute(sql);
+    load_.PublishAll(*producer_);
+    const std::int64_t before = RowCount();
+    ASSERT_TRUE(
+        WaitUntil(After(30s),
+                  [&] {
+                    return database_.Number(
+                               "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = "
+                               "'Lock' AND application_name LIKE 'usage-ingestd/%'") > 0;
+                  }))
+        << "the daemon never met the lock, rows " << before;
+    litemaas.Execute("COMMIT");
+    WaitUntilIngested();
+  }
+  static constexpr char kMostUsed[] =
+      "(SELECT subscription_id FROM usage_logs GROUP BY 1 ORDER BY count(*) DESC LIMIT 1)";
+};
+
+TEST_F(ReferencesTest, ASubscriptionDeletedBetweenAttributionAndCopySendsItsEventsBack) {
+  StartAndIngest(3'000);
+  const std::string gone = database_.Value(std::string("SELECT ") + kMostUsed);
+  DeleteUnderneath("DELETE FROM subscriptions WHERE id = '" + gone + "'");
+  const BooksExpectation expected = load_.Expected(*producer_);
+  Books::ExpectOffsetsAccountFor(database_, {.records = expected.records});
+  // Its rows went by ON DELETE CASCADE; what came after it is set aside, and no orphan is left.
+  EXPECT_GT(database_.Number("SELECT count(*) FROM usage_ingest.dead_letters "
+                             "WHERE reason = 'unattributed'"),
+            0);
+  for (const char* table : {"usage_logs", "usage_summaries"}) {
+    EXPECT_EQ(database_.Number(std::string("SELECT count(*) FROM ") + table +
+                               " l WHERE NOT EXISTS (SELECT FROM subscriptions s "
+                               "WHERE s.id = l.subscription_id)"),
+              0);
+  }
+  Books::ExpectSummariesExact(database_);
+}
+
+TEST_F(ReferencesTest, AnApiKeyDeletedBetweenAttributionAndCopyBecomesNull) {
+  StartAndIngest(3'000);
+  const std::string gone = database_.Value(
+      "SELECT api_key_id FROM usage_logs GROUP BY 1 ORDER BY count(*) DESC LIMIT 1");
+  DeleteUnderneath("DELETE FROM api_keys WHERE id = '" + gone + "'");
+  EXPECT_EQ(database_.Number("SELECT count(*) FROM usage_logs WHERE api_key_id = $1", {gone}), 0);
+  Books::ExpectOffsetsAccountFor(database_, {.records = load_.Expected(*producer_).records});
+  Books::ExpectSummariesExact(database_);
+  books_->ExpectCountersExact(database_);
+}
+
+TEST_F(ReferencesTest, ATeamDeletedBetweenAttributionAndCopyBecomesNull) {
+  StartAndIngest(3'000);
+  const std::string gone = database_.Value(
+      "SELECT team_id FROM usage_logs WHERE team_id IS NOT NULL "
+      "GROUP BY 1 ORDER BY count(*) DESC LIMIT 1");
+  DeleteUnderneath("DELETE FROM teams WHERE id = '" + gone + "'");
+  EXPECT_EQ(database_.Number("SELECT count(*) FROM usage_logs WHERE team_id = $1", {gone}), 0);
+  BooksExpectation expected = load_.Expected(*producer_);
+  Books::ExpectOffsetsAccountFor(database_, expected);
+  Books::ExpectSummariesExact(database_);
+  books_->ExpectCountersExact(database_);
+}
+
+// A key that LiteMaaS syncs late heals by itself: its dead letters become rows.
+TEST_F(ReferencesTest, AUserSyncedLateHealsByItself) {
+  const std::vector<Row> users = database_.Query("SELECT id FROM users ORDER BY id LIMIT 5");
+  database_.Execute("CREATE TABLE kept_subscriptions AS SELECT * FROM subscriptions");
+  database_.Execute("DELETE FROM subscriptions");
+  StartAndIngest(2'000);
+  EXPECT_EQ(RowCount(), 0);
+  EXPECT_EQ(database_.Number("SELECT count(*) FROM usage_ingest.dead_letters "
+                             "WHERE reason = 'unattributed' AND state = 'pending'"),
+            2'000);
+  ConnectAsOwner().Execute("SELECT 1");
+  database_.Execute("INSERT INTO subscriptions SELECT * FROM kept_subscriptions");
+  EXPECT_TRUE(WaitForRows(2'000)) << daemon_->log();
+  load_.PublishAll(*producer_);
+  BooksExpectation expected = load_.Expected(*producer_);
+  expected.inserted = *expected.inserted - 2'000;
+  expected.dead_lettered = 2'000;
+  expected.rows_from_elsewhere = 2'000;
+  books_->ExpectBalance(database_, kafka_.admin(), expected);
+  EXPECT_EQ(database_.Number("SELECT count(*) FROM usage_ingest.dead_letters "
+                             "WHERE state = 'resolved'"),
+            2'000);
+}
+
+TEST_F(ReferencesTest, ADroppedPartitionIsMadeAgain) {
+  for (const Row& table : database_.Query("SELECT inhrelid::regclass FROM pg_inherits "
+                                          "WHERE inhparent = 'usage_logs'::regclass")) {
+    database_.Execute("DROP TABLE " + *table[0]);
+  }
+  daemon_ = std::make_unique<DaemonProcess>(SmallBatches());
+  daemon_->Start();
+  ExpectRecovers();
+}
+
+class OldEventsTest : public FaultTest {
+ protected:
+  OldEventsTest() : FaultTest({}, {.events = 3'000, .days_ago = 400}) {}
+};
+
+TEST_F(OldEventsTest, AMonthNeverSeenGetsItsPartition) {
+  daemon_ = std::make_unique<DaemonProcess>(SmallBatches());
+  daemon_->Start();
+  ExpectRecovers();
+}
+
+}  // namespace
+}  // namespace usage_ingest::support

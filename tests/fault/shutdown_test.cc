@@ -1,0 +1,65 @@
+// Told to stop in the middle of everything: in time, with status 0, and nothing is lost.
+#include <gtest/gtest.h>
+
+#include "tests/fault/fault_fixture.h"
+
+namespace usage_ingest::support {
+namespace {
+
+using namespace std::chrono_literals;
+
+class ShutdownTest : public GateTest {
+ protected:
+  ShutdownTest() : GateTest({}, {.events = 30'000}) {}
+};
+
+TEST_F(ShutdownTest, SigtermUnderLoadDrainsAndEndsWithZero) {
+  StartInTheMiddle();
+  daemon_->Signal(SIGTERM);
+  EXPECT_EQ(daemon_->WaitExit(15s), 0) << daemon_->log();
+  ASSERT_LT(RowCount(), static_cast<std::int64_t>(Events() * 8 / 10)) << "there was no load left";
+  daemon_->StartAndWait();
+  ExpectRecovers();
+}
+
+// Ten rounds, so that the signal meets different moments.
+TEST_F(ShutdownTest, SigtermAtAnyMoment) {
+  daemon_ = std::make_unique<DaemonProcess>(SmallBatches());
+  for (int round = 0; round < 10; ++round) {
+    load_.Publish(*producer_, 2'000);
+    const std::int64_t before = RowCount();
+    daemon_->Start();
+    ASSERT_TRUE(WaitForRows(before + 137 * round)) << daemon_->log();
+    daemon_->Signal(SIGTERM);
+    ASSERT_EQ(daemon_->WaitExit(15s), 0) << daemon_->log();
+  }
+  daemon_->StartAndWait();
+  ExpectRecovers();
+}
+
+TEST_F(ShutdownTest, WithPostgresAwayItStillEndsInTime) {
+  StartInTheMiddle(ThroughTheGate());
+  gate_.Stall();
+  daemon_->Signal(SIGTERM);
+  // shutdown.drain is ten seconds
+  EXPECT_EQ(daemon_->WaitExit(20s), 0) << daemon_->log();
+  gate_.Resume();
+  daemon_->StartAndWait();
+  ExpectRecovers();
+}
+
+TEST_F(ShutdownTest, ASecondSignalEndsItAtOnce) {
+  StartInTheMiddle(ThroughTheGate());
+  gate_.Stall();
+  daemon_->Signal(SIGTERM);
+  ASSERT_FALSE(WaitUntil(After(1s), [&] { return !daemon_->running(); }))
+      << "it did not drain, so a second signal shows nothing";
+  daemon_->Signal(SIGTERM);
+  daemon_->WaitExit(2s);
+  gate_.Resume();
+  daemon_->StartAndWait();
+  ExpectRecovers();
+}
+
+}  // namespace
+}  // namespace usage_ingest::support
