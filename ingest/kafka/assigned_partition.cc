@@ -12,14 +12,14 @@ void AssignedPartition::Start(const StartPlan& plan, Offset committed) {
   expect_before_ = plan.expect_before;
 }
 
-AssignedPartition::Verdict AssignedPartition::Judge(const rd_kafka_message_t& message) {
-  if (message.offset >= position_.value) {
+AssignedPartition::Verdict AssignedPartition::Judge(const Record& record) {
+  if (record.offset >= position_) {
     // The record before was compared, or is a hole now (compaction): nothing more to compare.
     expect_before_.reset();
     return Verdict::kDeliver;
   }
-  if (!expect_before_ || message.offset != position_.value - 1) return Verdict::kDrop;
-  const bool is_same = FingerprintOf(message) == *expect_before_;
+  if (!expect_before_ || record.offset.value != position_.value - 1) return Verdict::kDrop;
+  const bool is_same = FingerprintOf(record) == *expect_before_;
   expect_before_.reset();
   return is_same ? Verdict::kDrop : Verdict::kNewLog;
 }

@@ -8,9 +8,9 @@
 #include <cstdint>
 #include <optional>
 
-#include "ingest/kafka/handles.h"
 #include "ingest/kafka/start_plan.h"
 #include "ingest/kafka/timestamp_trail.h"
+#include "ingest/pipeline/record.h"
 
 namespace usage_ingest::ingest {
 
@@ -26,8 +26,8 @@ class AssignedPartition {
       : source_(source), lane_(lane) {}
 
   void Start(const StartPlan& plan, Offset committed);
-  [[nodiscard]] Verdict Judge(const rd_kafka_message_t& message);
-  // The record was delivered; `sample` its timestamp for the lag.
+  [[nodiscard]] Verdict Judge(const Record& record);
+  // The record was delivered.
   void Advance(Offset delivered) { position_ = Offset{delivered.value + 1}; }
   void Sample(Offset offset, std::int64_t timestamp_ms) { trail_.Add(offset, timestamp_ms); }
   void OnCommitted(Offset next);

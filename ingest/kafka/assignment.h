@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "ingest/kafka/assigned_partition.h"
+#include "ingest/kafka/handles.h"
 #include "ingest/kafka/partition_table.h"
 
 namespace usage_ingest::ingest {

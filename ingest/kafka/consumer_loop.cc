@@ -110,27 +110,27 @@ void KafkaConsumer::Impl::OnMessage(MessageHandle message) {
   if (stage_ != Stage::kReading) return;  // of an assignment that is over
   AssignedPartition* partition = assignment_.Find(*message);
   if (partition == nullptr) return;
-  switch (partition->Judge(*message)) {
+  Record record = MakeRecord(std::move(message), partition->source(), epoch());
+  switch (partition->Judge(record)) {
     case AssignedPartition::Verdict::kDrop:
       return;
     case AssignedPartition::Verdict::kNewLog:
       new_logs_[partition->source()] = partition->position();
-      StartAnew(
-          fmt::format("record {} of {}[{}] is not the one that was read before", message->offset,
-                      partition->source()->topic, partition->source()->partition.value),
-          std::chrono::steady_clock::now());
+      StartAnew(fmt::format("record {} of {}[{}] is not the one that was read before",
+                            record.offset.value, partition->source()->topic,
+                            partition->source()->partition.value),
+                std::chrono::steady_clock::now());
       return;
     case AssignedPartition::Verdict::kDeliver:
-      return Deliver(*partition, std::move(message));
+      return Deliver(*partition, std::move(record));
   }
 }
 
-void KafkaConsumer::Impl::Deliver(AssignedPartition& partition, MessageHandle message) {
+void KafkaConsumer::Impl::Deliver(AssignedPartition& partition, Record record) {
   if (held_back_) {
     // Paused, and yet it came. There is no place for it, and what is dropped must be read again.
     return StartAnew("a paused partition was read", std::chrono::steady_clock::now());
   }
-  Record record = MakeRecord(std::move(message), partition.source(), epoch());
   partition.Advance(record.offset);
   if (std::exchange(partition.sampled_turn, turn_) != turn_) {
     partition.Sample(record.offset, record.timestamp_ms);

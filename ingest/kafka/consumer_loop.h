@@ -41,7 +41,7 @@ class KafkaConsumer::Impl {
   void PollSome();
   void OnMessage(MessageHandle message);
   void OnMessageError(const rd_kafka_message_t& message);
-  void Deliver(AssignedPartition& partition, MessageHandle message);
+  void Deliver(AssignedPartition& partition, Record record);
   [[nodiscard]] bool PushHeldBack(TimePoint now);
   void PauseAll();
   void ResumeAll();

@@ -6,22 +6,19 @@
 
 namespace usage_ingest::ingest {
 
-std::int64_t TimestampOf(const rd_kafka_message_t& message) {
-  rd_kafka_timestamp_type_t type{};
-  return std::max<std::int64_t>(0, rd_kafka_message_timestamp(&message, &type));
-}
-
-RecordFingerprint FingerprintOf(const rd_kafka_message_t& message) {
-  return {.timestamp_ms = TimestampOf(message),
-          .value_hash = static_cast<std::int64_t>(XXH3_64bits(message.payload, message.len))};
+RecordFingerprint FingerprintOf(const Record& record) {
+  return {.timestamp_ms = record.timestamp_ms,
+          .value_hash =
+              static_cast<std::int64_t>(XXH3_64bits(record.value.data(), record.value.size()))};
 }
 
 Record MakeRecord(MessageHandle message, const TopicPartition* source, Epoch epoch) {
+  rd_kafka_timestamp_type_t type{};
   Record record;
   record.source = source;
   record.epoch = epoch;
   record.offset = Offset{message->offset};
-  record.timestamp_ms = TimestampOf(*message);
+  record.timestamp_ms = std::max<std::int64_t>(0, rd_kafka_message_timestamp(message.get(), &type));
   record.value = {static_cast<const char*>(message->payload), message->len};
   record.is_tombstone = message->payload == nullptr;
   record.Own(message.release(), [](void* handle) noexcept {

@@ -5,11 +5,11 @@
 
 namespace usage_ingest::ingest {
 
-// Milliseconds since the epoch; 0 when the record has none (message format 0).
-[[nodiscard]] std::int64_t TimestampOf(const rd_kafka_message_t& message);
-[[nodiscard]] RecordFingerprint FingerprintOf(const rd_kafka_message_t& message);
-
-// The record owns the message from now on, and with it the fetch buffer that its value lies in.
+// The record owns the message from now on, and with it the fetch buffer that its value lies in. Its
+// timestamp is 0 when Kafka has none (message format 0).
 [[nodiscard]] Record MakeRecord(MessageHandle message, const TopicPartition* source, Epoch epoch);
+
+// What the offsets row remembers of it (batch_assembler.cc writes the same).
+[[nodiscard]] RecordFingerprint FingerprintOf(const Record& record);
 
 }  // namespace usage_ingest::ingest

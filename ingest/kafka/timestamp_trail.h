@@ -31,6 +31,8 @@ class TimestampTrail {
     std::int64_t timestamp_ms;
   };
   std::vector<Sample> samples_;
+  std::size_t keep_each_ = 1;  // so many are offered for one that is kept: evenly thin
+  std::size_t offered_ = 0;
 };
 
 }  // namespace usage_ingest::ingest
