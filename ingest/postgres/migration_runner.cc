@@ -45,9 +45,30 @@ Result<> MigrationRunner::RunTransaction(std::string_view what, const std::strin
 }
 
 Result<> MigrationRunner::RunConcurrently(const std::string& sql) {
-  auto done = connection_.Execute(sql);
+  const auto started = Clock::now();
+  auto done = connection_.ExecuteWatched(sql, kProgressInterval, [&] {
+    fmt::print(out_, "  {:.0f} s: {}{}\n",
+               std::chrono::duration<double>(Clock::now() - started).count(), sql, IndexProgress());
+    out_.flush();
+  });
   if (!done) return std::unexpected(done.error());
   return {};
+}
+
+// What a second session sees of the first one's CREATE INDEX; "" when it sees nothing.
+std::string MigrationRunner::IndexProgress() {
+  if (!watcher_) {
+    auto opened = SyncConnection::Open(conninfo_, "migrate-progress");
+    if (!opened) return "";
+    watcher_.emplace(std::move(*opened));
+  }
+  auto rows = watcher_->Execute(
+      fmt::format("SELECT phase, 100 * blocks_done / NULLIF(blocks_total, 0) FROM "
+                  "pg_stat_progress_create_index WHERE pid = {}",
+                  connection_.backend_pid()));
+  if (!rows || rows->count() == 0) return "";
+  return fmt::format(" ({}{})", rows->text(0, 0),
+                     rows->is_null(0, 1) ? "" : fmt::format(", {} %", rows->text(0, 1)));
 }
 
 Result<> MigrationRunner::RunBody(const MigrationStep& step) {

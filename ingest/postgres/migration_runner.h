@@ -7,6 +7,7 @@
 //               is returned with the step's name.
 #include <functional>
 #include <iosfwd>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -19,8 +20,10 @@ namespace usage_ingest::ingest {
 
 class MigrationRunner {
  public:
-  MigrationRunner(SyncConnection& connection, const MigrateOptions& options, std::ostream& out)
-      : connection_(connection), options_(options), out_(out) {}
+  // `conninfo` is for a second session that watches how far a long statement is.
+  MigrationRunner(SyncConnection& connection, std::string_view conninfo,
+                  const MigrateOptions& options, std::ostream& out)
+      : connection_(connection), conninfo_(conninfo), options_(options), out_(out) {}
 
   // Applies it and enters it in the ledger.
   Result<> Run(const MigrationStep& step);
@@ -41,8 +44,11 @@ class MigrationRunner {
   Result<> RunPlanned(const PlannedStatement& statement);
   Result<> RunBatches(const MigrationStep& step);
   Result<> Enter(const Migration& migration);
+  std::string IndexProgress();
 
   SyncConnection& connection_;
+  std::string conninfo_;
+  std::optional<SyncConnection> watcher_;
   const MigrateOptions& options_;
   std::ostream& out_;
 };

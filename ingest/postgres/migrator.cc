@@ -6,6 +6,7 @@
 #include <map>
 #include <thread>
 
+#include "ingest/postgres/migration_checks.h"
 #include "ingest/postgres/migration_runner.h"
 #include "ingest/postgres/migration_step.h"
 #include "ingest/postgres/partition_admin.h"
@@ -16,30 +17,13 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int kServerVersionMin = 150000;
+// The step whose run is the hand-over from the seed's trigger.
+constexpr int kHandOverStep = 15;
 // Arbitrary and ours; another one than ensure_partition's.
 constexpr std::string_view kMigrateLock = "7305801562440212768";
 
 // Number to checksum of the steps that are finished.
 using Ledger = std::map<int, std::string>;
-
-Result<> CheckServer(SyncConnection& connection) {
-  if (connection.server_version() < kServerVersionMin) {
-    return Fail(ErrorCode::kFatal, fmt::format("PostgreSQL {} is too old: 15 or later is needed",
-                                               connection.server_version() / 10000));
-  }
-  auto encoding = connection.Execute("SHOW server_encoding");
-  if (!encoding) return std::unexpected(encoding.error());
-  if (encoding->text(0, 0) != "UTF8") {
-    return Fail(
-        ErrorCode::kFatal,
-        fmt::format("the database's encoding is {}: events hold any text, so UTF8 is needed "
-                    "(CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0, then dump and "
-                    "restore)",
-                    encoding->text(0, 0)));
-  }
-  return {};
-}
 
 // Tried again and again instead of waited for: a session that waits inside a statement has a
 // snapshot, and CREATE INDEX CONCURRENTLY of the one who holds the lock would wait for that.
@@ -99,15 +83,15 @@ Result<> Migrate(std::string_view conninfo, const MigrateOptions& options, std::
   auto connection = SyncConnection::Open(conninfo, "migrate");
   if (!connection) return std::unexpected(connection.error());
   connection->OnWarning([&](std::string_view text) { fmt::print(out, "warning: {}\n", text); });
-  if (auto done = CheckServer(*connection); !done) return done;
   if (!options.dry_run) {
     if (auto done = LockOutOthers(*connection, options, out); !done) return done;
   }
   auto ledger = ReadLedger(*connection);
   if (!ledger) return std::unexpected(ledger.error());
   if (auto done = CheckLedger(*ledger); !done) return done;
+  if (auto done = CheckBeforeMigrate(*connection); !done) return done;
 
-  MigrationRunner runner(*connection, options, out);
+  MigrationRunner runner(*connection, conninfo, options, out);
   std::size_t pending = 0;
   for (const Migration& migration : Migrations()) {
     if (ledger->contains(migration.number)) continue;
@@ -122,6 +106,8 @@ Result<> Migrate(std::string_view conninfo, const MigrateOptions& options, std::
   const auto months = EnsurePartitions(
       *connection, {.months_ahead = options.months_ahead, .patience = options.patience});
   if (!months) return std::unexpected(months.error());
+  const auto reported = ReportAfterMigrate(*connection, !ledger->contains(kHandOverStep), out);
+  if (!reported) return reported;
   fmt::print(out, "database is at {}, {} steps applied\n", Migrations().back().name, pending);
   return {};
 }

@@ -1,5 +1,7 @@
 #include "ingest/postgres/sync_connection.h"
 
+#include <poll.h>
+
 #include <array>
 #include <charconv>
 
@@ -93,6 +95,28 @@ Result<SyncRows> SyncConnection::Check(PGresult* raw) {
 
 Result<SyncRows> SyncConnection::Execute(const std::string& sql) {
   return Check(PQexec(connection_.get(), sql.c_str()));
+}
+
+Result<SyncRows> SyncConnection::ExecuteWatched(const std::string& sql,
+                                                std::chrono::milliseconds interval,
+                                                const std::function<void()>& still_running) {
+  if (PQsendQuery(connection_.get(), sql.c_str()) == 0) {
+    return std::unexpected(ConnectionError(connection_.get(), "PostgreSQL"));
+  }
+  while (PQisBusy(connection_.get()) == 1) {
+    pollfd socket{.fd = PQsocket(connection_.get()), .events = POLLIN, .revents = 0};
+    if (poll(&socket, 1, static_cast<int>(interval.count())) == 0) {
+      still_running();
+    } else if (PQconsumeInput(connection_.get()) == 0) {
+      return std::unexpected(ConnectionError(connection_.get(), "PostgreSQL"));
+    }
+  }
+  PGresult* last = PQgetResult(connection_.get());
+  while (PGresult* next = PQgetResult(connection_.get())) {
+    PQclear(last);
+    last = next;
+  }
+  return Check(last);
 }
 
 Result<SyncRows> SyncConnection::Query(const std::string& sql, std::span<const SyncParam> params) {

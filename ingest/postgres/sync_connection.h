@@ -10,6 +10,7 @@
 //               code itself for the few callers that decide by it.
 // Source        PostgreSQL 15 manual, 34.3 "Command Execution Functions", 34.13 "Notice
 // Processing".
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -53,6 +54,9 @@ class SyncConnection {
 
   // Several statements, one transaction unless they say otherwise; returns the last one's rows.
   Result<SyncRows> Execute(const std::string& sql);
+  // The same for what takes long: calls `still_running` each `interval` while it does.
+  Result<SyncRows> ExecuteWatched(const std::string& sql, std::chrono::milliseconds interval,
+                                  const std::function<void()>& still_running);
   // One statement with $1, $2, ...
   Result<SyncRows> Query(const std::string& sql, std::span<const SyncParam> params);
 
