@@ -40,6 +40,11 @@ void GeneratedLoad::SeedDatabase(const std::string& conninfo) const {
 }
 
 void GeneratedLoad::Publish(Producer& producer, std::uint64_t count) {
+  Produce(producer, count);
+  producer.Flush();
+}
+
+void GeneratedLoad::Produce(Producer& producer, std::uint64_t count) {
   std::string value;
   for (const std::uint64_t end = published_ + count; published_ < end; ++published_) {
     const load::EventFacts facts = stream_.At(published_);

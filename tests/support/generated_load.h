@@ -36,6 +36,8 @@ class GeneratedLoad {
   void SeedDatabase(const std::string& conninfo) const;
   // The next `count` deliveries, by key; they are on the broker when this returns.
   void Publish(Producer& producer, std::uint64_t count);
+  // … or some time later: when Producer::Flush has returned.
+  void Produce(Producer& producer, std::uint64_t count);
   void PublishAll(Producer& producer) { Publish(producer, options_.events - published_); }
 
   [[nodiscard]] std::uint64_t events() const noexcept { return options_.events; }
