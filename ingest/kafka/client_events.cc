@@ -28,7 +28,7 @@ std::optional<bool> ClientEvents::TakeCommitAnswer() {
   return std::exchange(commit_answer_, std::nullopt);
 }
 
-void ClientEvents::Report(const Error& error) {
+void ClientEvents::Report(const Error& error, std::string_view kind) {
   last_error_ = error.context;
   const bool is_fatal = error.code == ErrorCode::kFatal;
   if (is_fatal && !fatal_) fatal_ = error;
@@ -36,7 +36,7 @@ void ClientEvents::Report(const Error& error) {
     observer_->KafkaError(is_fatal ? KafkaErrorClass::kFatal : KafkaErrorClass::kTransient,
                           error.context);
   }
-  Say(is_fatal ? LOG_ERR : LOG_WARNING, error.context, error.context);
+  Say(is_fatal ? LOG_ERR : LOG_WARNING, kind, error.context);
 }
 
 void ClientEvents::ReportFatal(rd_kafka_t* client) {
@@ -48,7 +48,8 @@ void ClientEvents::ReportFatal(rd_kafka_t* client) {
           ? "; another daemon runs with the same group.instance.id: give each its own"
           : "";
   Report({ErrorCode::kFatal, fmt::format("kafka: this instance cannot go on: {} ({}){}",
-                                         text.data(), rd_kafka_err2name(cause), advice)});
+                                         text.data(), rd_kafka_err2name(cause), advice)},
+         rd_kafka_err2name(cause));
 }
 
 void ClientEvents::OnRebalance(rd_kafka_t* client, rd_kafka_resp_err_t code,
@@ -78,7 +79,7 @@ void ClientEvents::OnCommit(rd_kafka_t* /*client*/, rd_kafka_resp_err_t code,
   }
   Error error = MakeKafkaError(code, "committing offsets to Kafka, which lag tools read");
   error.code = ErrorCode::kUnavailable;  // PostgreSQL has them, so nothing depends on it
-  events.Report(error);
+  events.Report(error, "commit");
 }
 
 void ClientEvents::OnError(rd_kafka_t* client, int code, const char* reason, void* self) {
@@ -87,7 +88,8 @@ void ClientEvents::OnError(rd_kafka_t* client, int code, const char* reason, voi
   if (kafka_code == RD_KAFKA_RESP_ERR__FATAL) return events.ReportFatal(client);
   // What is not fatal to the client it goes on to retry, whatever the code is called.
   events.Report({ErrorCode::kUnavailable,
-                 fmt::format("kafka: {} ({})", reason, rd_kafka_err2name(kafka_code))});
+                 fmt::format("kafka: {} ({})", reason, rd_kafka_err2name(kafka_code))},
+                rd_kafka_err2name(kafka_code));
 }
 
 void ClientEvents::OnLog(const rd_kafka_t* client, int level, const char* facility,

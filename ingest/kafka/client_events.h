@@ -44,8 +44,8 @@ class ClientEvents {
   // The last thing that went wrong, for a person who asks why nothing comes.
   [[nodiscard]] const std::string& last_error() const { return last_error_; }
 
-  // Counts and says, but not the same thing all the time.
-  void Report(const Error& error);
+  // Counts and says, but not things of one `kind` all the time.
+  void Report(const Error& error, std::string_view kind);
   // librdkafka has raised a fatal error: says which, and what to do about it.
   void ReportFatal(rd_kafka_t* client);
 

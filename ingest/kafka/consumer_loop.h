@@ -51,7 +51,7 @@ class KafkaConsumer::Impl {
   void ServeInbox(TimePoint now);
   void CommitDue(TimePoint now);
   void ReportLag(TimePoint now);
-  void Report(const Error& error) { client_->events().Report(error); }
+  void Report(const Error& error) { client_->events().Report(error, error.context); }
 
   // consumer_start.cc: how reading begins
   void OnRebalance(const Rebalance& rebalance);
@@ -64,6 +64,7 @@ class KafkaConsumer::Impl {
   void Compare(TimePoint now);
   void StartPartition(AssignedPartition& partition, const StoredOffset& stored,
                       const StartPlan& plan);
+  void AnnounceGap(const TopicPartition& source, Offset next_offset, std::int64_t records);
   void PushControl(const AssignedPartition& partition, Record::Kind kind, Offset offset,
                    std::int64_t gap_records);
   [[nodiscard]] Epoch epoch() const { return Epoch{epoch_.load(std::memory_order_relaxed)}; }
@@ -78,6 +79,8 @@ class KafkaConsumer::Impl {
   std::vector<StoredOffset> stored_;  // kCompare: PostgreSQL's answer
   // Of these the record before `second` was read, and is another one than PostgreSQL remembers.
   std::map<const TopicPartition*, Offset> new_logs_;
+  // Gaps that were announced: a restart before the lane has written one must not count it again.
+  std::map<const TopicPartition*, std::pair<Offset, std::int64_t>> announced_gaps_;
   RestartDelay restart_delay_;
   TimePoint not_before_;  // kAskKafka, kCompare
 

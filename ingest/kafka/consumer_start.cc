@@ -1,6 +1,8 @@
 // How reading begins and ends: rebalances, positions, the comparison with the log.
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+
 #include "ingest/kafka/consumer_loop.h"
 #include "ingest/kafka/offset_query.h"
 #include "schema/check.h"
@@ -164,10 +166,19 @@ void KafkaConsumer::Impl::StartPartition(AssignedPartition& partition, const Sto
   PushControl(partition, Record::Kind::kStart, stored.next_offset, 0);
   if (plan.reason != StartReason::kContinue) {
     PushControl(partition, Record::Kind::kGap, plan.deliver_from, plan.gap_records);
-    if (plan.gap_records > 0) links_.observer.OffsetGap(*partition.source(), plan.gap_records);
+    AnnounceGap(*partition.source(), stored.next_offset, plan.gap_records);
   }
   // Also when Kafka's is ahead, after a database that went back (INV-7).
   committer_.Report(partition.source(), stored.next_offset);
+}
+
+void KafkaConsumer::Impl::AnnounceGap(const TopicPartition& source, Offset next_offset,
+                                      std::int64_t records) {
+  auto& [seen_offset, seen_records] = announced_gaps_[&source];
+  const std::int64_t known = seen_offset == next_offset ? seen_records : 0;
+  if (records > known) links_.observer.OffsetGap(source, records - known);
+  seen_offset = next_offset;
+  seen_records = std::max(records, known);
 }
 
 void KafkaConsumer::Impl::PushControl(const AssignedPartition& partition, Record::Kind kind,

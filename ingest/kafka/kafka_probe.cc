@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "ingest/kafka/client_config.h"
 #include "ingest/kafka/client_events.h"
 #include "ingest/kafka/client_factory.h"
 #include "ingest/kafka/kafka_error.h"
@@ -102,6 +103,12 @@ Result<KafkaFindings> ProbeKafka(const KafkaOptions& options, std::chrono::milli
   const auto healthy = std::ranges::find(findings.topics, std::string(), &TopicFinding::problem);
   if (healthy != findings.topics.end()) findings.group_problem = probe.LookAtGroup(healthy->name);
   return findings;
+}
+
+Result<> CheckKafkaOptions(const KafkaOptions& options) {
+  const auto config = MakeClientConfig(options, ClientRole::kGroupConsumer);
+  if (!config) return std::unexpected(config.error());
+  return {};
 }
 
 }  // namespace usage_ingest::ingest

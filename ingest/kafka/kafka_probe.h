@@ -31,4 +31,7 @@ struct KafkaFindings {
 [[nodiscard]] Result<KafkaFindings> ProbeKafka(const KafkaOptions& options,
                                                std::chrono::milliseconds timeout);
 
+// Does librdkafka know every property, and take its value? Asks no broker.
+[[nodiscard]] Result<> CheckKafkaOptions(const KafkaOptions& options);
+
 }  // namespace usage_ingest::ingest

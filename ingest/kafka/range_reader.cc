@@ -239,7 +239,7 @@ Result<> RangeReader::Impl::OnMessageError(const rd_kafka_message_t& message) {
   if (error.code == ErrorCode::kBadRecord || error.code == ErrorCode::kFatal) {
     return std::unexpected(error);  // behind it librdkafka would go on without what it skipped
   }
-  events_.Report(error);
+  events_.Report(error, rd_kafka_err2name(message.err));
   return {};
 }
 

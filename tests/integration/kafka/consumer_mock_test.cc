@@ -1,60 +1,18 @@
 // KafkaConsumer against librdkafka's mock cluster: what protocol faults do to it.
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-#include <spdlog/spdlog.h>
-
 #include <random>
 
-#include "tests/integration/kafka/consumer_harness.h"
+#include "tests/integration/kafka/consumer_fixture.h"
 #include "tests/integration/kafka/mock_cluster.h"
-#include "tests/support/producer.h"
-#include "tests/support/wait.h"
 
 namespace usage_ingest::ingest {
 namespace {
 
 using support::After;
 using support::WaitUntil;
-using ::testing::Each;
-using ::testing::IsEmpty;
-using ::testing::Pair;
-using ::testing::SizeIs;
-using namespace std::chrono_literals;
-
-constexpr auto kPatience = 30s;
-
-class ConsumerMockTest : public ::testing::Test {
+class ConsumerMockTest : public ConsumerFixture {
  protected:
-  HarnessOptions Options(std::vector<std::string> topics = {"t"}) {
-    HarnessOptions options;
-    options.kafka.brokers = cluster_.brokers();
-    options.kafka.topics = std::move(topics);
-    options.kafka.group_id = "g";
-    return options;
-  }
-  // `count` values of their own for each of `partitions`.
-  void Produce(const std::string& topic, int partitions, int count) {
-    support::Producer producer(cluster_.brokers());
-    for (int i = 0; i < count; ++i) {
-      for (int p = 0; p < partitions; ++p) {
-        const std::string value = topic + "/" + std::to_string(p) + "/" + std::to_string(next_++);
-        producer.Produce({.topic = topic, .partition = p, .value = value});
-      }
-    }
-    producer.Flush();
-    produced_ += static_cast<std::size_t>(count * partitions);
-  }
-  void ExpectEverythingOnce(const ConsumerHarness& harness) {
-    EXPECT_TRUE(WaitUntil(After(kPatience), [this] { return database_.Count() == produced_; }))
-        << database_.Count() << " of " << produced_;
-    EXPECT_THAT(database_.Values(), Each(Pair(::testing::_, 1)));
-    EXPECT_THAT(harness.Violations(), IsEmpty());
-  }
-
+  [[nodiscard]] std::string brokers() const override { return cluster_.brokers(); }
   MockCluster cluster_;
-  FakeDatabase database_;
-  std::size_t produced_ = 0;
-  int next_ = 0;
 };
 
 TEST_F(ConsumerMockTest, DeliversEveryRecordOfSeveralTopicsOnce) {
@@ -88,15 +46,14 @@ TEST_F(ConsumerMockTest, ReadsOnWherePostgresIs) {
 TEST_F(ConsumerMockTest, BeginsAtTheEndWhenToldSo) {
   cluster_.CreateTopic("t", 2);
   Produce("t", 2, 10);
-  produced_ = 0;
+  ForgetProduced();
   HarnessOptions options = Options();
   options.kafka.start = StartFrom::kLatest;
   ConsumerHarness harness(std::move(options), database_);
   harness.Start();
-  ASSERT_TRUE(WaitUntil(After(kPatience), [&] { return harness.requests() == 1; }));
-  ASSERT_TRUE(WaitUntil(After(kPatience), [&] {
-    return database_.At({"t", PartitionId{1}}).next_offset.value == 10;
-  }));
+  ASSERT_TRUE(Eventually([&] { return harness.requests() == 1; }));
+  ASSERT_TRUE(
+      Eventually([&] { return database_.At({"t", PartitionId{1}}).next_offset.value == 10; }));
   Produce("t", 2, 10);
   ExpectEverythingOnce(harness);
 }
@@ -109,16 +66,15 @@ TEST_F(ConsumerMockTest, TheGroupGoesOnWhilePostgresIsSilent) {
   ConsumerHarness first(Options(), database_);
   first.HoldAnswers(true);
   first.Start();
-  ASSERT_TRUE(WaitUntil(After(kPatience), [&] { return first.requests() == 1; }));
+  ASSERT_TRUE(Eventually([&] { return first.requests() == 1; }));
   ConsumerHarness second(Options(), database_);
   second.Start();
-  ASSERT_TRUE(WaitUntil(After(kPatience), [&] {
-    return first.observer.assigned == 2 && second.observer.assigned == 2;
-  }));
-  EXPECT_TRUE(WaitUntil(After(kPatience), [&] { return database_.Count() == produced_ / 2; }));
+  ASSERT_TRUE(
+      Eventually([&] { return first.observer.assigned == 2 && second.observer.assigned == 2; }));
+  EXPECT_TRUE(Eventually([&] { return database_.Count() == produced_ / 2; }));
   first.HoldAnswers(false);
   ExpectEverythingOnce(first);
-  EXPECT_THAT(second.Violations(), IsEmpty());
+  EXPECT_THAT(second.Violations(), ::testing::IsEmpty());
 }
 
 TEST_F(ConsumerMockTest, MembersComeAndGoAndNothingIsLostOrTwice) {
@@ -129,12 +85,11 @@ TEST_F(ConsumerMockTest, MembersComeAndGoAndNothingIsLostOrTwice) {
     Produce("t", 4, 300);
     ConsumerHarness guest(Options(), database_);
     guest.Start();
-    ASSERT_TRUE(WaitUntil(After(kPatience), [&] {
-      return guest.observer.assigned > 0 && steady.observer.assigned < 4;
-    }));
+    ASSERT_TRUE(
+        Eventually([&] { return guest.observer.assigned > 0 && steady.observer.assigned < 4; }));
     Produce("t", 4, 300);
     EXPECT_TRUE(guest.Stop().has_value());
-    EXPECT_THAT(guest.Violations(), IsEmpty());
+    EXPECT_THAT(guest.Violations(), ::testing::IsEmpty());
   }
   ExpectEverythingOnce(steady);
 }
@@ -147,7 +102,7 @@ TEST_F(ConsumerMockTest, AFullQueueIsWaitedForAndThenPausedOnce) {
   ConsumerHarness harness(std::move(options), database_);
   harness.HoldLanes(true);
   harness.Start();
-  ASSERT_TRUE(WaitUntil(After(kPatience), [&] { return harness.observer.pauses == 1; }));
+  ASSERT_TRUE(Eventually([&] { return harness.observer.pauses == 1; }));
   Produce("t", 2, 100);
   harness.HoldLanes(false);
   ExpectEverythingOnce(harness);
@@ -163,12 +118,11 @@ TEST_F(ConsumerMockTest, ARebalanceWhilePausedLosesNothing) {
   ConsumerHarness paused(options, database_);
   paused.HoldLanes(true);
   paused.Start();
-  ASSERT_TRUE(WaitUntil(After(kPatience), [&] { return paused.observer.pauses == 1; }));
+  ASSERT_TRUE(Eventually([&] { return paused.observer.pauses == 1; }));
   ConsumerHarness guest(Options(), database_);
   guest.Start();
-  ASSERT_TRUE(WaitUntil(After(kPatience), [&] {
-    return paused.observer.assigned == 1 && guest.observer.assigned == 1;
-  }));
+  ASSERT_TRUE(
+      Eventually([&] { return paused.observer.assigned == 1 && guest.observer.assigned == 1; }));
   EXPECT_EQ(paused.observer.resumes, 1) << "what was paused belongs to an epoch that is over";
   paused.HoldLanes(false);
   ExpectEverythingOnce(paused);
@@ -210,9 +164,8 @@ TEST_F(ConsumerMockTest, ARetentionGapIsCountedAndReadOnBehindIt) {
   producer.Flush();
   ConsumerHarness harness(Options(), database_);
   harness.Start();
-  ASSERT_TRUE(WaitUntil(After(kPatience), [&] {
-    return database_.At({"t", PartitionId{0}}).next_offset.value == 800;
-  }));
+  ASSERT_TRUE(
+      Eventually([&] { return database_.At({"t", PartitionId{0}}).next_offset.value == 800; }));
   EXPECT_GT(database_.gap_records(), 0);
   EXPECT_EQ(static_cast<std::size_t>(database_.gap_records()) + database_.Count(), 800U);
   EXPECT_EQ(harness.observer.gap_records, database_.gap_records());
@@ -225,7 +178,7 @@ TEST_F(ConsumerMockTest, AnOffsetOutOfRangeStartsAnewAndLosesNothing) {
   harness.Start();
   ExpectEverythingOnce(harness);
   cluster_.FailNext(ApiKey::kFetch, {RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE});
-  ASSERT_TRUE(WaitUntil(After(kPatience), [&] { return harness.requests() == 2; }));
+  ASSERT_TRUE(Eventually([&] { return harness.requests() == 2; }));
   Produce("t", 2, 200);
   ExpectEverythingOnce(harness);
 }
@@ -236,8 +189,8 @@ TEST_F(ConsumerMockTest, AnotherOwnersCommitMakesItReadTheOffsetsAgain) {
   ConsumerHarness harness(Options(), database_);
   harness.HoldLanes(true);
   harness.Start();
-  ASSERT_TRUE(WaitUntil(After(kPatience), [&] { return harness.observer.assigned == 1; }));
-  ASSERT_TRUE(WaitUntil(After(kPatience), [&] { return harness.requests() == 1; }));
+  ASSERT_TRUE(Eventually([&] { return harness.observer.assigned == 1; }));
+  ASSERT_TRUE(Eventually([&] { return harness.requests() == 1; }));
   // A zombie commits the first forty behind our back.
   std::vector<std::string> values;
   for (int i = 0; i < 40; ++i) values.push_back("t/0/" + std::to_string(i));
@@ -257,11 +210,10 @@ TEST_F(ConsumerMockTest, AFailedKafkaCommitIsTriedAgain) {
   ConsumerHarness harness(Options(), database_);
   harness.Start();
   ExpectEverythingOnce(harness);
-  EXPECT_TRUE(
-      WaitUntil(After(kPatience), [&] { return harness.observer.HasError("committing offsets"); }));
+  EXPECT_TRUE(Eventually([&] { return harness.observer.HasError("committing offsets"); }));
   support::KafkaHandle reader = support::MakeKafkaHandle(
       RD_KAFKA_CONSUMER, {{"bootstrap.servers", cluster_.brokers()}, {"group.id", "g"}});
-  EXPECT_TRUE(WaitUntil(After(kPatience), [&] {
+  EXPECT_TRUE(Eventually([&] {
     const support::PartitionList list(rd_kafka_topic_partition_list_new(1));
     rd_kafka_topic_partition_list_add(list.get(), "t", 0);
     support::CheckKafka(rd_kafka_committed(reader.get(), list.get(), 5000), "committed");
@@ -276,7 +228,7 @@ TEST_F(ConsumerMockTest, SurvivesABrokerThatGoesAndComesBack) {
   harness.Start();
   ExpectEverythingOnce(harness);
   cluster_.SetDown(1);
-  ASSERT_TRUE(WaitUntil(After(kPatience), [&] { return harness.observer.transient_errors > 0; }));
+  ASSERT_TRUE(Eventually([&] { return harness.observer.transient_errors > 0; }));
   cluster_.SetUp(1);
   Produce("t", 2, 100);
   ExpectEverythingOnce(harness);
@@ -288,9 +240,9 @@ TEST_F(ConsumerMockTest, EndsWhenAnotherInstanceTookItsStaticName) {
   options.kafka.properties["group.instance.id"] = "one";
   ConsumerHarness harness(std::move(options), database_);
   harness.Start();
-  ASSERT_TRUE(WaitUntil(After(kPatience), [&] { return harness.observer.assigned == 1; }));
+  ASSERT_TRUE(Eventually([&] { return harness.observer.assigned == 1; }));
   cluster_.FailNext(ApiKey::kHeartbeat, {RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID});
-  ASSERT_TRUE(WaitUntil(After(kPatience), [&] { return harness.has_ended(); }));
+  ASSERT_TRUE(Eventually([&] { return harness.has_ended(); }));
   const Result<> ended = harness.Stop();
   ASSERT_FALSE(ended.has_value());
   EXPECT_EQ(ended.error().code, ErrorCode::kFatal);
@@ -304,7 +256,7 @@ TEST_F(ConsumerMockTest, ReportsLag) {
   ConsumerHarness harness(Options(), database_);
   harness.Start();
   ExpectEverythingOnce(harness);
-  EXPECT_TRUE(WaitUntil(After(kPatience), [&] {
+  EXPECT_TRUE(Eventually([&] {
     const auto lags = harness.observer.lags();
     const auto lag = lags.find({"t", PartitionId{0}});
     return lag != lags.end() && lag->second.high_watermark == Offset{100} &&

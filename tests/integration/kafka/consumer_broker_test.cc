@@ -1,0 +1,212 @@
+// KafkaConsumer against a real Apache Kafka: what operators and retention do to its topics.
+#include <array>
+
+#include "tests/integration/kafka/consumer_fixture.h"
+#include "tests/support/kafka_broker.h"
+
+namespace usage_ingest::ingest {
+namespace {
+
+using namespace std::chrono_literals;
+
+const TopicPartition kFirst{"t", PartitionId{0}};
+
+class ConsumerBrokerTest : public ConsumerFixture {
+ protected:
+  [[nodiscard]] std::string brokers() const override { return broker_.brokers(); }
+  // Reads until nothing is left, then ends, as a daemon that is stopped.
+  void ReadEverything() {
+    ConsumerHarness harness(Options(), database_);
+    harness.Start();
+    ExpectEverythingOnce(harness);
+    EXPECT_TRUE(harness.Stop().has_value());
+  }
+
+  support::KafkaBroker broker_{{.settings = {{"transaction.state.log.replication.factor", "1"},
+                                             {"transaction.state.log.min.isr", "1"},
+                                             {"transaction.state.log.num.partitions", "1"},
+                                             {"log.cleaner.backoff.ms", "100"}}}};
+};
+
+TEST_F(ConsumerBrokerTest, ReadsOnAfterAStopAndKafkasOffsetsFollow) {
+  broker_.CreateTopic("t", 3);
+  Produce("t", 3, 500);
+  ReadEverything();
+  for (int p = 0; p < 3; ++p) {
+    EXPECT_EQ(broker_.admin().Committed("g", "t", p), 500) << "committed on leaving, INV-7";
+  }
+  Produce("t", 3, 500);
+  ReadEverything();
+}
+
+TEST_F(ConsumerBrokerTest, WaitsForATopicThatIsNotThereYet) {
+  ConsumerHarness harness(Options(), database_);
+  harness.Start();
+  ASSERT_TRUE(Eventually([&] { return harness.observer.HasError("not available"); }));
+  broker_.CreateTopic("t", 2);
+  Produce("t", 2, 100);
+  ExpectEverythingOnce(harness);
+}
+
+TEST_F(ConsumerBrokerTest, ReadsAnAddedPartitionFromItsBeginningWhateverStartSays) {
+  broker_.CreateTopic("t", 1);
+  HarnessOptions options = Options();
+  options.kafka.start = StartFrom::kLatest;
+  ConsumerHarness harness(std::move(options), database_);
+  harness.Start();
+  ASSERT_TRUE(Eventually([&] { return harness.observer.assigned == 1; }));
+  ASSERT_TRUE(Eventually([&] { return harness.requests() == 1; }));
+  broker_.admin().SetPartitions("t", 3);
+  Produce("t", 3, 100);
+  ExpectEverythingOnce(harness);
+  EXPECT_EQ(harness.observer.assigned, 3);
+}
+
+TEST_F(ConsumerBrokerTest, ReadsATopicThatWasRecreatedWhileItRan) {
+  broker_.CreateTopic("t", 2);
+  Produce("t", 2, 200);
+  ConsumerHarness harness(Options(), database_);
+  harness.Start();
+  ExpectEverythingOnce(harness);
+  broker_.DeleteTopic("t");
+  broker_.CreateTopic("t", 2);
+  Produce("t", 2, 50);
+  ExpectEverythingOnce(harness);
+  EXPECT_EQ(database_.At(kFirst).next_offset, Offset{50});
+}
+
+// The new log is longer than the old one was: only the record before next_offset tells.
+TEST_F(ConsumerBrokerTest, ReadsATopicThatWasRecreatedWhileItWasAway) {
+  broker_.CreateTopic("t", 1);
+  Produce("t", 1, 50);
+  ReadEverything();
+  broker_.DeleteTopic("t");
+  broker_.CreateTopic("t", 1);
+  Produce("t", 1, 200);
+  ReadEverything();
+  EXPECT_EQ(database_.At(kFirst).next_offset, Offset{200});
+}
+
+TEST_F(ConsumerBrokerTest, CountsWhatRetentionTookWhileItWasAway) {
+  broker_.CreateTopic("t", 1);
+  Produce("t", 1, 100);
+  ReadEverything();
+  Produce("t", 1, 100);
+  broker_.admin().DeleteRecordsBelow("t", 0, 130);
+  produced_ -= 30;
+  ReadEverything();
+  EXPECT_EQ(database_.gap_records(), 30);
+}
+
+TEST_F(ConsumerBrokerTest, RetentionOfEverythingReadIsNoGap) {
+  broker_.CreateTopic("t", 1);
+  Produce("t", 1, 100);
+  ReadEverything();
+  broker_.admin().DeleteRecordsBelow("t", 0, 100);
+  Produce("t", 1, 10);
+  ReadEverything();
+  EXPECT_EQ(database_.gap_records(), 0);
+}
+
+TEST_F(ConsumerBrokerTest, CountsWhatRetentionTakesWhilePostgresIsAway) {
+  broker_.CreateTopic("t", 1);
+  Produce("t", 1, 1000);
+  HarnessOptions options = Options();
+  options.queue = {.records_max = 100, .bytes_max = 1 << 20};
+  ConsumerHarness harness(std::move(options), database_);
+  harness.HoldLanes(true);
+  harness.Start();
+  ASSERT_TRUE(Eventually([&] { return harness.observer.pauses == 1; }));
+  broker_.admin().DeleteRecordsBelow("t", 0, 600);
+  harness.HoldLanes(false);
+  ASSERT_TRUE(Eventually([&] { return database_.At(kFirst).next_offset == Offset{1000}; }));
+  EXPECT_GT(database_.gap_records(), 0);
+  EXPECT_EQ(static_cast<std::size_t>(database_.gap_records()) + database_.Count(), 1000U);
+  EXPECT_THAT(harness.Violations(), ::testing::IsEmpty());
+}
+
+TEST_F(ConsumerBrokerTest, GoesOnByItselfWhenTheBrokerComesBack) {
+  broker_.CreateTopic("t", 2);
+  Produce("t", 2, 200);
+  ConsumerHarness harness(Options(), database_);
+  harness.Start();
+  ExpectEverythingOnce(harness);
+  broker_.Kill();
+  ASSERT_TRUE(Eventually([&] { return harness.observer.transient_errors > 0; }));
+  broker_.Start();
+  Produce("t", 2, 200);
+  ExpectEverythingOnce(harness);
+}
+
+TEST_F(ConsumerBrokerTest, StartsBeforeTheBrokerDoes) {
+  broker_.CreateTopic("t", 1);
+  Produce("t", 1, 100);
+  broker_.Stop();
+  ConsumerHarness harness(Options(), database_);
+  harness.Start();
+  ASSERT_TRUE(Eventually([&] { return harness.observer.HasError("Connection refused"); }));
+  broker_.Start();
+  ExpectEverythingOnce(harness);
+}
+
+TEST_F(ConsumerBrokerTest, SeesNothingOfAbortedTransactionsAndStumblesOverNoMarker) {
+  broker_.CreateTopic("t", 1);
+  const support::KafkaHandle producer = support::MakeKafkaHandle(
+      RD_KAFKA_PRODUCER,
+      {{"bootstrap.servers", brokers()}, {"transactional.id", "x"}, {"linger.ms", "0"}});
+  const auto check = [](rd_kafka_error_t* error) {
+    ASSERT_EQ(error, nullptr) << rd_kafka_error_string(error);
+  };
+  check(rd_kafka_init_transactions(producer.get(), 30'000));
+  for (int i = 0; i < 6; ++i) {
+    std::string value = "tx/" + std::to_string(i);
+    check(rd_kafka_begin_transaction(producer.get()));
+    std::array<rd_kafka_vu_t, 3> fields{};
+    fields[0].vtype = RD_KAFKA_VTYPE_TOPIC;
+    fields[0].u.cstr = "t";
+    fields[1].vtype = RD_KAFKA_VTYPE_VALUE;
+    fields[1].u.mem = {value.data(), value.size()};
+    fields[2].vtype = RD_KAFKA_VTYPE_MSGFLAGS;
+    fields[2].u.i = RD_KAFKA_MSG_F_COPY;
+    check(rd_kafka_produceva(producer.get(), fields.data(), fields.size()));
+    if (i % 2 == 0) {
+      check(rd_kafka_commit_transaction(producer.get(), 30'000));
+      ++produced_;
+    } else {
+      support::CheckKafka(rd_kafka_flush(producer.get(), 30'000), "flush");
+      check(rd_kafka_abort_transaction(producer.get(), 30'000));
+    }
+  }
+  ReadEverything();
+  Produce("t", 1, 10);
+  ReadEverything();
+  EXPECT_EQ(database_.gap_records(), 0) << "markers are holes, not gaps";
+}
+
+TEST_F(ConsumerBrokerTest, AStaticMemberThatRestartsDisturbsNobody) {
+  broker_.CreateTopic("t", 2);
+  Produce("t", 2, 100);
+  HarnessOptions options = Options();
+  options.kafka.properties["session.timeout.ms"] = "30000";
+  options.kafka.properties["group.instance.id"] = "other";
+  ConsumerHarness other(options, database_);
+  other.Start();
+  options.kafka.properties["group.instance.id"] = "one";
+  {
+    ConsumerHarness one(options, database_);
+    one.Start();
+    ASSERT_TRUE(
+        Eventually([&] { return one.observer.assigned == 1 && other.observer.assigned == 1; }));
+    ExpectEverythingOnce(other);
+    EXPECT_TRUE(one.Stop().has_value());
+  }
+  const int rebalances = other.observer.rebalances;
+  Produce("t", 2, 100);
+  ConsumerHarness again(options, database_);
+  again.Start();
+  ExpectEverythingOnce(other);
+  EXPECT_EQ(other.observer.rebalances, rebalances);
+}
+
+}  // namespace
+}  // namespace usage_ingest::ingest
