@@ -6,7 +6,6 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
-#include <map>
 #include <sstream>
 #include <system_error>
 
@@ -25,7 +24,7 @@ std::string JoinPath(const std::vector<std::string>& path) {
 
 class Loader {
  public:
-  Loader(LoadedConfig& loaded) : loaded_(loaded) {}
+  explicit Loader(LoadedConfig& loaded) : loaded_(loaded) {}
 
   // False when the file is not TOML.
   bool ApplyFile(const ConfigText& file) {
@@ -48,8 +47,6 @@ class Loader {
       }
     }
   }
-
-  [[nodiscard]] const std::map<std::string, std::string>& seen() const { return seen_; }
 
  private:
   void ApplyEntry(const ConfigEntry& entry) {
@@ -93,13 +90,14 @@ class Loader {
     if (auto complaint = key.set(loaded_.config, value)) {
       Report(key.path(), *complaint, where);
     }
-    seen_.insert_or_assign(key.path(), where);
+    loaded_.set_at.insert_or_assign(key.path(), where);
   }
 
   void ApplyProperty(const std::string& name, const ConfigValue& value, const std::string& where) {
     if (auto complaint = SetKafkaProperty(loaded_.config, name, value)) {
       Report(fmt::format("{}.{}", kPropertiesSection, name), *complaint, where);
     }
+    loaded_.set_at.insert_or_assign(fmt::format("{}.{}", kPropertiesSection, name), where);
   }
 
   void Report(const std::string& path, const Complaint& complaint, const std::string& where) {
@@ -107,18 +105,15 @@ class Loader {
   }
 
   LoadedConfig& loaded_;
-  std::map<std::string, std::string> seen_;  // key -> where it was set last
 };
 
-void RequireKey(std::string_view path, std::string_view example, const std::string& where,
-                const Loader& loader, ConfigProblems& problems) {
-  if (loader.seen().contains(std::string(path))) return;
-  const std::size_t dot = path.find('.');
-  problems.push_back(
-      {where, fmt::format("{} is missing", path),
-       fmt::format(
-           "add {} = {} under [{}], or set {}", path.substr(dot + 1), example, path.substr(0, dot),
-           EnvironmentName(std::string(path.substr(0, dot)), std::string(path.substr(dot + 1))))});
+void RequireKey(const std::string& section, const std::string& name, std::string_view example,
+                LoadedConfig& loaded) {
+  const std::string path = section + "." + name;
+  if (loaded.set_at.contains(path)) return;
+  loaded.problems.push_back({loaded.source, fmt::format("{} is missing", path),
+                             fmt::format("add {} = {} under [{}], or set {}", name, example,
+                                         section, EnvironmentName(section, name))});
 }
 
 }  // namespace
@@ -126,19 +121,16 @@ void RequireKey(std::string_view path, std::string_view example, const std::stri
 LoadedConfig LoadConfig(const std::optional<ConfigText>& file, const Environment& environment,
                         ConfigNeeds needs) {
   LoadedConfig loaded;
+  loaded.source = file ? file->name : "no configuration file, environment only";
   Loader loader(loaded);
   // What half a file lacks is no problem to report.
   if (file && !loader.ApplyFile(*file)) return loaded;
   loader.ApplyEnvironment(environment);
-  const std::string where = file ? file->name : "no configuration file, environment only";
-  if (needs.kafka) {
-    RequireKey("kafka.brokers", "\"kafka-1:9092\"", where, loader, loaded.problems);
-  }
+  if (needs.kafka) RequireKey("kafka", "brokers", "\"kafka-1:9092\"", loaded);
   if (needs.postgres) {
-    RequireKey("postgres.conninfo", "\"host=db dbname=litemaas user=usage_ingest\"", where, loader,
-               loaded.problems);
+    RequireKey("postgres", "conninfo", "\"host=db dbname=litemaas user=usage_ingest\"", loaded);
   }
-  CheckRelations(loaded.config, loader.seen(), where, loaded.problems);
+  CheckRelations(loaded.config, loaded.set_at, loaded.source, loaded.problems);
   return loaded;
 }
 

@@ -6,6 +6,7 @@
 //
 // Errors        never thrown; LoadedConfig::problems. `config` is usable only when there are none.
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -34,6 +35,8 @@ struct LoadedConfig {
   Config config;
   ConfigProblems problems;
   std::vector<std::string> warnings;
+  std::map<std::string, std::string> set_at;  // key -> file:line or variable that set it last
+  std::string source;                         // the file, or that there is none
 };
 
 [[nodiscard]] LoadedConfig LoadConfig(const std::optional<ConfigText>& file,

@@ -123,6 +123,12 @@ JsonWriter& JsonWriter::Bool(bool flag) {
   return *this;
 }
 
+JsonWriter& JsonWriter::Raw(std::string_view json) {
+  BeforeValue();
+  text_ += json;
+  return *this;
+}
+
 JsonWriter& JsonWriter::Null() {
   BeforeValue();
   text_ += "null";

@@ -25,6 +25,7 @@ class JsonWriter {
   JsonWriter& Double(double number);  // three decimals; NaN and infinity are null
   JsonWriter& Bool(bool flag);
   JsonWriter& Null();
+  JsonWriter& Raw(std::string_view json);  // REQUIRES: one JSON value
 
   [[nodiscard]] std::string Take() { return std::move(text_); }
 

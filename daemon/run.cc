@@ -35,7 +35,7 @@ using std::chrono::steady_clock;
 // The whole life of the process, on main's thread: wait for the database, run, drain, end.
 class Daemon {
  public:
-  explicit Daemon(const Config& config);
+  Daemon(const Config& config, std::function<void()> reload);
   int Run();
 
  private:
@@ -54,7 +54,7 @@ class Daemon {
   boost::asio::io_context io_{1};
   ingest::SystemClock clock_;
   ingest::Runtime runtime_{io_.get_executor(), clock_};
-  Signals signals_{io_, {[this] { OnSignal(); }, [] { spdlog::info("nothing to reload"); }}};
+  Signals signals_;
   boost::asio::steady_timer ticker_{io_};
   boost::asio::steady_timer watchdog_{io_};
   Observation observation_{config_, io_};
@@ -78,8 +78,9 @@ ingest::HousekeeperOptions HousekeeperOptionsFor(const Config& config) {
           .months_ahead = config.partitions.months_ahead};
 }
 
-Daemon::Daemon(const Config& config)
+Daemon::Daemon(const Config& config, std::function<void()> reload)
     : config_(config),
+      signals_(io_, {[this] { OnSignal(); }, std::move(reload)}),
       positions_({config.postgres.conninfo, config.kafka.group_id}, inbox_, observation_.observer(),
                  runtime_),
       retrier_(StoreOptionsFor(config, "dead-letters"), DecoderOptionsFor(config),
@@ -231,8 +232,8 @@ void Daemon::OnStopped(bool drained) {
 
 }  // namespace
 
-int RunDaemon(const Config& config) {
-  Daemon daemon(config);
+int RunDaemon(const Config& config, std::function<void()> reload) {
+  Daemon daemon(config, std::move(reload));
   const int exit_code = daemon.Run();
   spdlog::info("ended");
   return exit_code;

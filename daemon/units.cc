@@ -163,12 +163,17 @@ std::string FormatIsoTime(EventTimeUs time) {
       std::chrono::microseconds(time.value)};
   const auto day = std::chrono::floor<std::chrono::days>(point);
   const std::chrono::year_month_day date{day};
-  const auto clock = std::chrono::floor<milliseconds>(point - day).count();
+  const auto micros = (point - day).count();
+  const auto clock = micros / 1'000;
   std::string text =
       fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", static_cast<int>(date.year()),
                   static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
                   clock / 3'600'000, clock / 60'000 % 60, clock / 1'000 % 60);
-  if (clock % 1'000 != 0) text += fmt::format(".{:03}", clock % 1'000);
+  if (micros % 1'000 != 0) {
+    text += fmt::format(".{:06}", micros % 1'000'000);
+  } else if (clock % 1'000 != 0) {
+    text += fmt::format(".{:03}", clock % 1'000);
+  }
   return text + "Z";
 }
 

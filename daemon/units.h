@@ -26,7 +26,7 @@ namespace usage_ingest::daemon {
 // ISO 8601: a date, or a date and a time with up to six decimals, 'T' or a blank between them, and
 // Z, +hh:mm, +hhmm or +hh. UTC when no zone is given.
 [[nodiscard]] std::optional<EventTimeUs> ParseIsoTime(std::string_view text);
-// "2026-11-22T18:00:00Z", with milliseconds when there are any.
+// "2026-11-22T18:00:00Z", with three or six decimals when there are any. PostgreSQL reads it.
 [[nodiscard]] std::string FormatIsoTime(EventTimeUs time);
 
 }  // namespace usage_ingest::daemon

@@ -2,16 +2,18 @@
 // Verbs: what the command line asks for, one options type and one function a verb.
 //
 // The command line (command_line.h) fills the options, main calls the function. Each returns the
-// process's exit code or throws UserError (user_error.h) with what, where and how to fix it; results
-// go to stdout, progress and messages to stderr.
+// process's exit code or throws UserError (user_error.h) with what, where and how to fix it;
+// results go to stdout, progress and messages to stderr.
 //
 // Source        docs: "Command line"; exit codes are user_error.h's.
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "daemon/config.h"
+#include "daemon/config_load.h"
 #include "schema/strong.h"
 
 namespace usage_ingest::daemon {
@@ -80,12 +82,13 @@ struct VersionOptions {
   bool json = false;
 };
 
-[[nodiscard]] int RunDaemon(const Config& config);
+// `reload` is called on main's thread at SIGHUP.
+[[nodiscard]] int RunDaemon(const Config& config, std::function<void()> reload);
 [[nodiscard]] int Replay(const Config& config, const ReplayOptions& options);
 [[nodiscard]] int Import(const Config& config, const ImportOptions& options);
 [[nodiscard]] int RetryDeadLetters(const Config& config, const DeadLetterOptions& options);
 
-[[nodiscard]] int CheckConfig(const Config& config, const CheckConfigOptions& options);
+[[nodiscard]] int CheckConfig(const LoadedConfig& loaded, const CheckConfigOptions& options);
 [[nodiscard]] int MigrateDatabase(const Config& config, const MigrateVerbOptions& options);
 [[nodiscard]] int ShowStatus(const Config& config, const StatusOptions& options);
 [[nodiscard]] int DeadLetters(const Config& config, const DeadLetterOptions& options);

@@ -45,7 +45,20 @@ class OffsetLedger final : public Ledger {
   std::string group_id_;
 };
 
+class DryRunLedger final : public Ledger {
+ public:
+  Statement Claim(const Batch&) const override { return {"SELECT 1", {}}; }
+  std::size_t ClaimedRows(const Batch&) const override { return 1; }
+  void Settle(const Batch& batch, std::vector<Statement>& statements) const override {
+    if (batch.dead_letters.empty()) return;
+    statements.push_back({sql::kAddDeadLetters, DeadLetterParams("", batch.dead_letters)});
+  }
+  Statement ReadOffsets(const Batch&) const override { return {nullptr, {}}; }
+};
+
 }  // namespace
+
+std::unique_ptr<Ledger> MakeDryRunLedger() { return std::make_unique<DryRunLedger>(); }
 
 std::unique_ptr<Ledger> MakeGroupLedger(std::string group_id) {
   std::string reader = group_id;

@@ -33,6 +33,8 @@ class Ledger {
 
 // usage_ingest.kafka_offsets of one consumer group.
 [[nodiscard]] std::unique_ptr<Ledger> MakeGroupLedger(std::string group_id);
+// Nothing is claimed and nothing settled but the dead letters: the transaction is rolled back.
+[[nodiscard]] std::unique_ptr<Ledger> MakeDryRunLedger();
 // usage_ingest.replays: rows `replay_ids`, one a partition of the range.
 [[nodiscard]] std::unique_ptr<Ledger> MakeReplayLedger(std::string group_id,
                                                        std::vector<std::int64_t> replay_ids);

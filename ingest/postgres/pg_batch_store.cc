@@ -294,7 +294,8 @@ Task<Result<std::int64_t>> PgBatchStore::Apply(const aggregate::Deltas& deltas,
 }
 
 Task<Result<>> PgBatchStore::Commit() {
-  const Result<> committed = co_await connection_.ExecuteScript("COMMIT");
+  const Result<> committed =
+      co_await connection_.ExecuteScript(options_.dry_run ? "ROLLBACK" : "COMMIT");
   if (committed) co_return committed;
   // With the session gone nobody but the offsets row knows; with it alive the server said no.
   if (!connection_.connected()) {

@@ -26,6 +26,7 @@ struct PgBatchStoreOptions {
   std::string conninfo;
   std::string application_name;  // usage-ingestd/<lane>
   ForeignKeys foreign_keys = ForeignKeys::kAuto;
+  bool dry_run = false;  // ROLLBACK in the place of COMMIT
 };
 
 class PgBatchStore final : public BatchStore {

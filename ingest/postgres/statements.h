@@ -217,6 +217,6 @@ SELECT (has_parameter_privilege(current_user, 'session_replication_role', 'SET')
                  OR t.tgrelid IN (SELECT inhrelid FROM pg_inherits
                                   WHERE inhparent = 'public.usage_logs'::regclass))
             AND NOT t.tgisinternal AND t.tgenabled <> 'D'
-            AND t.tgname <> 'update_usage_on_log'))::int8)sql";
+            AND t.tgname <> 'update_usage_on_log'))::int4::int8)sql";
 
 }  // namespace usage_ingest::ingest::sql

@@ -1,0 +1,89 @@
+#include "daemon/import_splitter.h"
+
+#include <utility>
+
+namespace usage_ingest::daemon {
+namespace {
+
+bool IsBlank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
+
+bool IsBlank(std::string_view text) {
+  return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
+}
+
+}  // namespace
+
+ImportSplitter::ImportSplitter(std::size_t element_bytes_max, OnElement on_element)
+    : element_bytes_max_(element_bytes_max), on_element_(std::move(on_element)) {}
+
+void ImportSplitter::Feed(std::string_view bytes) {
+  for (char c : bytes) {
+    if (form_ == Form::kUnknown && !IsBlank(c)) form_ = c == '[' ? Form::kArray : Form::kLines;
+    if (form_ == Form::kArray) {
+      FeedArray(c);
+    } else {
+      FeedLines(c);
+    }
+  }
+}
+
+void ImportSplitter::FeedLines(char c) {
+  if (c == '\n') {
+    Emit();
+    ++number_;
+  } else {
+    Keep(c);
+  }
+}
+
+// Depth 1 is the array itself: commas and the closing bracket there end an element.
+void ImportSplitter::FeedArray(char c) {
+  if (in_string_) {
+    Keep(c);
+    if (escaped_) {
+      escaped_ = false;
+    } else if (c == '\\') {
+      escaped_ = true;
+    } else if (c == '"') {
+      in_string_ = false;
+    }
+    return;
+  }
+  if (c == '[' || c == '{') {
+    if (depth_++ != 0) Keep(c);
+    return;
+  }
+  if (depth_ == 0) {
+    // Behind the array: lines follow, e.g. another array on the next one.
+    if (c == '\n') form_ = Form::kUnknown;
+    return;
+  }
+  const bool closes = c == ']' || c == '}';
+  if (closes && depth_ == 1) {
+    Emit();
+    ++number_;
+    depth_ = 0;
+    return;
+  }
+  if (c == ',' && depth_ == 1) {
+    Emit();
+    ++number_;
+    return;
+  }
+  if (closes) --depth_;
+  in_string_ = c == '"';
+  Keep(c);
+}
+
+void ImportSplitter::Keep(char c) {
+  if (element_.size() <= element_bytes_max_) element_ += c;
+}
+
+void ImportSplitter::Emit() {
+  if (!IsBlank(element_)) on_element_(number_, element_);
+  element_.clear();
+}
+
+void ImportSplitter::Finish() { Emit(); }
+
+}  // namespace usage_ingest::daemon

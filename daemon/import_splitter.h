@@ -1,0 +1,43 @@
+#pragma once
+// ImportSplitter: cuts the bytes of a file into elements: lines, or the elements of one JSON array.
+//
+// LiteLLM's exports are NDJSON or arrays; an array of a gigabyte must not be one value, so an array
+// is taken apart here. Arrays behind one another, a line each, work too. An array that breaks off
+// gives its last element as it is: the decoder says that it is not JSON.
+//
+// Limit         holds one element, and of it at most element_bytes_max + 1 bytes: enough for the
+//               decoder to say record_too_large.
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+
+namespace usage_ingest::daemon {
+
+class ImportSplitter {
+ public:
+  // `number` is the line's, or counts the arrays' elements; from 1.
+  using OnElement = std::function<void(std::int64_t number, std::string_view text)>;
+
+  ImportSplitter(std::size_t element_bytes_max, OnElement on_element);
+  void Feed(std::string_view bytes);
+  void Finish();
+
+ private:
+  enum class Form : unsigned char { kUnknown, kLines, kArray };
+  void FeedLines(char c);
+  void FeedArray(char c);
+  void Keep(char c);
+  void Emit();
+
+  std::size_t element_bytes_max_;
+  OnElement on_element_;
+  Form form_ = Form::kUnknown;
+  std::string element_;
+  std::int64_t number_ = 1;
+  std::size_t depth_ = 0;
+  bool in_string_ = false;
+  bool escaped_ = false;
+};
+
+}  // namespace usage_ingest::daemon

@@ -1,0 +1,49 @@
+#include "daemon/replay_books.h"
+
+#include "daemon/verb_support.h"
+
+namespace usage_ingest::daemon {
+namespace {
+
+// An earlier run of the same range that did not come to its end goes on where it stopped.
+constexpr const char* kResume =
+    "SELECT id, next_offset FROM usage_ingest.replays WHERE kind = $1 AND topic = $2 "
+    "AND partition = $3::int AND from_offset = $4::bigint AND to_offset = $5::bigint "
+    "AND quota = $6::boolean AND outcome <> 'finished' ORDER BY id DESC LIMIT 1";
+constexpr const char* kOpen =
+    "INSERT INTO usage_ingest.replays (kind, topic, partition, from_offset, to_offset, "
+    "next_offset, "
+    "quota) VALUES ($1, $2, $3::int, $4::bigint, $5::bigint, $4::bigint, $6::boolean) "
+    "RETURNING id, next_offset";
+constexpr const char* kClose =
+    "UPDATE usage_ingest.replays SET outcome = $2, updated_at = now() WHERE id = $1::bigint";
+
+}  // namespace
+
+ReplayRun OpenReplay(const Config& config, const std::string& kind,
+                     const std::vector<ReplayRange>& ranges, bool quota) {
+  ingest::SyncConnection connection = ConnectOrThrow(config, kind);
+  ReplayRun run;
+  for (const ReplayRange& range : ranges) {
+    const std::vector<ingest::SyncParam> params = {kind,
+                                                   range.source.topic,
+                                                   std::to_string(range.source.partition.value),
+                                                   std::to_string(range.begin.value),
+                                                   std::to_string(range.end.value),
+                                                   quota ? "true" : "false"};
+    ingest::SyncRows rows = QueryOrThrow(connection, kResume, params);
+    if (rows.count() == 0) rows = QueryOrThrow(connection, kOpen, params);
+    run.ids.push_back(rows.number(0, 0));
+    run.next_offsets.push_back(Offset{rows.number(0, 1)});
+  }
+  return run;
+}
+
+void CloseReplay(const Config& config, const ReplayRun& run, const std::string& outcome) {
+  ingest::SyncConnection connection = ConnectOrThrow(config, "replay");
+  for (std::int64_t id : run.ids) {
+    static_cast<void>(QueryOrThrow(connection, kClose, {std::to_string(id), outcome}));
+  }
+}
+
+}  // namespace usage_ingest::daemon
