@@ -10,6 +10,15 @@
 #include "ingest/kafka/kafka_error.h"
 
 namespace usage_ingest::ingest {
+namespace {
+
+// Records that are still in the prefetch while the group is left: the next owner reads them. Without
+// a consume_cb, rd_kafka_queue_poll_callback passes them on to nobody and rd_kafka_q_serve asserts
+// (2.0.2, rdkafka_queue.c:516: the first SIGTERM under load aborted). rd_kafka_consumer_poll returns
+// records all the same: it asks with RD_KAFKA_Q_CB_RETURN.
+void DropLateRecord(rd_kafka_message_t* /*record*/, void* /*self*/) {}
+
+}  // namespace
 
 void ClientEvents::InstallIn(rd_kafka_conf_t* conf, bool with_group) {
   rd_kafka_conf_set_opaque(conf, this);
@@ -18,6 +27,7 @@ void ClientEvents::InstallIn(rd_kafka_conf_t* conf, bool with_group) {
   if (!with_group) return;
   rd_kafka_conf_set_rebalance_cb(conf, OnRebalance);
   rd_kafka_conf_set_offset_commit_cb(conf, OnCommit);
+  rd_kafka_conf_set_consume_cb(conf, DropLateRecord);
 }
 
 std::optional<Rebalance> ClientEvents::TakeRebalance() {
