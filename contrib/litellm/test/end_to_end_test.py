@@ -117,9 +117,12 @@ class PublishTest(unittest.TestCase):
         self.assertEqual(first["litellm_call_id"], last["litellm_call_id"])
 
     def test_cache_hit_costs_nothing(self):
-        costs = {bool(event.get("cache_hit")): event["response_cost"] for event in RUN["events"]["cached"]}
-        self.assertEqual((len(RUN["events"]["cached"]), costs[True]), (2, 0))
-        self.assertGreater(costs[False], 0)
+        events = RUN["events"]["cached"]
+        hits = [event for event in events if event.get("cache_hit")]
+        self.assertEqual([event["response_cost"] for event in hits], [0])
+        self.assertGreater(len(events), 1)
+        for miss in (event for event in events if event not in hits):
+            self.assertGreater(miss["response_cost"], 0)
 
     def test_no_log_does_not_hide_a_call(self):
         self.one("no-log")
@@ -229,7 +232,7 @@ class BooksTest(unittest.TestCase):
         self.assertEqual([row[0] for row in self.rows["retry"]], ["500", "200"])
 
     def test_cache_hit(self):
-        miss, hit = map(self.named, self.rows["cached"])
+        miss, *_, hit = map(self.named, self.rows["cached"])
         self.assertEqual((miss["metadata"].get("cache_hit"), hit["metadata"]["cache_hit"]), (None, True))
         self.assertEqual((hit["response"], hit["cost"]), (miss["response"], "0.000000"))
         self.assertGreater(float(miss["cost"]), 0)

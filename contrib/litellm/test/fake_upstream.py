@@ -2,6 +2,7 @@
 
 The last user message may hold directives: [[sleep=2]] waits, [[fail=500 times=1 key=x]] fails the
 first calls with that key, [[status=400]] always fails, [[words=20]] is the length of the answer.
+GET /seen tells how many chats came and how many wait, so that the test need not guess by time.
 Every answer costs 10 prompt tokens and one completion token a word, so the test can add up.
 """
 
@@ -17,6 +18,7 @@ from collections import Counter
 from aiohttp import web
 
 failed: Counter[str] = Counter()
+seen: Counter[str] = Counter(calls=0, waiting=0)
 
 
 def directive(text: str, name: str, default: str) -> str:
@@ -30,7 +32,10 @@ def error(status: int) -> web.Response:
 
 
 async def trouble(text: str) -> web.Response | None:
+    seen["calls"] += 1
+    seen["waiting"] += 1
     await asyncio.sleep(float(directive(text, "sleep", "0")))
+    seen["waiting"] -= 1
     key = directive(text, "key", "")
     if failed[key] < int(directive(text, "times", "0")):
         failed[key] += 1
@@ -78,8 +83,13 @@ async def embeddings(request: web.Request) -> web.StreamResponse:
     return web.json_response({"object": "list", "data": data, "model": body["model"], "usage": usage})
 
 
+async def status(request: web.Request) -> web.StreamResponse:
+    return web.json_response(seen)
+
+
 def main() -> None:
     app = web.Application()
+    app.router.add_get("/seen", status)
     app.router.add_post("/v1/chat/completions", chat)
     app.router.add_post("/v1/embeddings", embeddings)
     web.run_app(app, host="127.0.0.1", port=int(sys.argv[1]), print=None, access_log=None)

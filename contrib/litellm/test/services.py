@@ -160,6 +160,7 @@ class Proxy:
 
     def __init__(self, stack: ExitStack, folder: Path, name: str, upstream: int, env: dict[str, str], keep_no_log=False) -> None:
         self.port = free_port()
+        self.upstream = upstream
         home = folder / name
         home.mkdir()
         config = (HERE / "proxy_config.yaml").read_text().replace("@UPSTREAM@", f"http://127.0.0.1:{upstream}/v1")

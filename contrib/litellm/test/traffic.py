@@ -9,7 +9,7 @@ import time
 
 import httpx
 
-from services import Proxy
+from services import Proxy, wait_for
 
 IN_FLIGHT = 20
 ALICE, BOB, PLAIN, UNKNOWN = "sk-test-alice", "sk-test-bob", "plain-credential-of-bob", "sk-nobody"
@@ -61,9 +61,19 @@ def ordinary(proxy: Proxy) -> dict[str, int]:
     }
 
 
+def seen(proxy: Proxy, what: str) -> int:
+    return httpx.get(f"http://127.0.0.1:{proxy.upstream}/seen", trust_env=False).json()[what]
+
+
 def cache_hit(proxy: Proxy) -> int:
-    time.sleep(1)  # LiteLLM fills its cache after it has answered
-    return call(proxy, "cached", "same text")
+    """Asks until the upstream is not asked: LiteLLM fills its cache some time after the answer."""
+    for _ in range(20):
+        before = seen(proxy, "calls")
+        status = call(proxy, "cached", "same text")
+        if seen(proxy, "calls") == before:
+            break
+        time.sleep(0.5)
+    return status
 
 
 def terminated_in_flight(proxy: Proxy) -> tuple[list[int], int]:
@@ -74,12 +84,12 @@ def terminated_in_flight(proxy: Proxy) -> tuple[list[int], int]:
     statuses: list[int] = []
 
     def one(i: int) -> None:
-        statuses.append(call(proxy, "in-flight", f"[[sleep=3]] {i}", **({"no-log": True} if i == 0 else {})))
+        statuses.append(call(proxy, "in-flight", f"[[sleep=6]] {i}", **({"no-log": True} if i == 0 else {})))
 
     threads = [threading.Thread(target=one, args=(i,)) for i in range(IN_FLIGHT)]
     for thread in threads:
         thread.start()
-    time.sleep(2)
+    wait_for("calls in flight", 60, lambda: seen(proxy, "waiting") == IN_FLIGHT)
     proxy.process.send_signal(signal.SIGTERM)
     for thread in threads:
         thread.join()
