@@ -1,0 +1,140 @@
+// What keeps attribution right: parents that are locked, hashes that are remembered, changes that
+// are announced.
+#include <thread>
+
+#include "tests/integration/postgres/postgres_fixture.h"
+#include "tests/support/wait.h"
+
+namespace usage_ingest::ingest {
+namespace {
+
+using namespace std::chrono_literals;
+
+class ReferencesTest : public PostgresTest {
+ protected:
+  void SetUp() override {
+    database_ = std::make_unique<Database>(CreateMigrated("litemaas"));
+    Populate(*database_, 3);
+  }
+
+  static std::string LockAll() {
+    return "SELECT kind, id FROM usage_ingest.lock_parents("
+           "ARRAY(SELECT id FROM subscriptions), ARRAY(SELECT id FROM api_keys), "
+           "ARRAY(SELECT id FROM teams))";
+  }
+
+  // As LiteMaaS' own role: rights on its tables, none on our schema.
+  Database ConnectAsLiteMaas() {
+    CreateRole("litemaas");
+    database_->Execute(
+        "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO litemaas");
+    return Database(postgres_.conninfo("litemaas", "litemaas"));
+  }
+
+  std::unique_ptr<Database> database_;
+};
+
+TEST_F(ReferencesTest, LockParentsNamesExactlyThoseThatAreGone) {
+  const std::string gone = "11111111-1111-1111-1111-111111111111";
+  EXPECT_TRUE(database_->Lines(LockAll()).empty());
+  EXPECT_EQ(database_->Lines("SELECT kind, id FROM usage_ingest.lock_parents("
+                             "ARRAY(SELECT id FROM subscriptions) || '" +
+                             gone +
+                             "'::uuid, "
+                             "ARRAY['" +
+                             gone + "'::uuid], ARRAY['" + gone + "'::uuid])"),
+            (std::vector<std::string>{"api_key\t" + gone + "\t", "subscription\t" + gone + "\t",
+                                      "team\t" + gone + "\t"}));
+  EXPECT_TRUE(
+      database_->Lines("SELECT * FROM usage_ingest.lock_parents('{}', '{}', '{}')").empty());
+}
+
+TEST_F(ReferencesTest, LockedParentsStayUntilCommit) {
+  Database writer = postgres_.Connect("litemaas");
+  writer.Execute("BEGIN; " + LockAll());
+  database_->Execute("SET lock_timeout = '50ms'");
+  EXPECT_EQ(SqlstateOf(*database_, "DELETE FROM subscriptions"), "55P03");
+  EXPECT_EQ(SqlstateOf(*database_, "DELETE FROM api_keys"), "55P03");
+  EXPECT_EQ(SqlstateOf(*database_, "DELETE FROM teams"), "55P03");
+  // LiteMaaS resets quotas meanwhile: that is no change of a key.
+  EXPECT_EQ(SqlstateOf(*database_, "UPDATE subscriptions SET used_requests = 0"), "");
+  writer.Execute("COMMIT");
+  EXPECT_EQ(SqlstateOf(*database_, "DELETE FROM subscriptions"), "");
+}
+
+TEST_F(ReferencesTest, LockParentsWaitsForADeletionAndThenSaysGone) {
+  Database deleter = postgres_.Connect("litemaas");
+  const std::string id = database_->Value("SELECT id FROM subscriptions ORDER BY id LIMIT 1");
+  deleter.Execute("BEGIN; DELETE FROM subscriptions WHERE id = '" + id + "'");
+  std::vector<std::string> gone;
+  std::jthread waiter([&] {
+    Database writer = postgres_.Connect("litemaas");
+    gone = writer.Lines("SELECT kind, id FROM usage_ingest.lock_parents(ARRAY['" + id +
+                        "'::uuid], '{}', '{}')");
+  });
+  ASSERT_TRUE(support::WaitUntil(support::After(10s), [&] {
+    return database_->Number(
+               "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
+               "AND query LIKE '%lock_parents%'") == 1;
+  }));
+  deleter.Execute("COMMIT");
+  waiter.join();
+  EXPECT_EQ(gone, std::vector<std::string>{"subscription\t" + id + "\t"});
+}
+
+TEST_F(ReferencesTest, RotatedKeysAreRememberedForLiteMaasOwnRole) {
+  Database litemaas = ConnectAsLiteMaas();
+  litemaas.Execute(
+      "UPDATE api_keys SET key_hash = 'ABC' || id, lite_llm_key_value = 'sk-new' || id");
+  // Two hashes a key before, two after; the hash is lower case, the value's SHA-256 hex.
+  EXPECT_EQ(database_->Number("SELECT count(*) FROM usage_ingest.key_history"), 6 * 4);
+  EXPECT_EQ(database_->Number("SELECT count(*) FROM usage_ingest.key_history h JOIN api_keys k ON "
+                              "k.id = h.api_key_id WHERE (h.kind = 'key_hash' AND h.key_hash = "
+                              "lower(k.key_hash)) OR (h.kind = 'value_sha256' AND h.key_hash = "
+                              "encode(sha256(k.lite_llm_key_value::bytea), 'hex'))"),
+            6 * 2);
+  litemaas.Execute(
+      "UPDATE api_keys SET last_used_at = now(); DELETE FROM api_keys WHERE id = "
+      "(SELECT id FROM api_keys LIMIT 1)");
+  EXPECT_EQ(database_->Number("SELECT count(*) FROM usage_ingest.key_history"), 5 * 4);
+}
+
+TEST_F(ReferencesTest, AHashThatCannotBeRememberedDoesNotStopLiteMaas) {
+  Database litemaas = ConnectAsLiteMaas();
+  database_->Execute("ALTER TABLE usage_ingest.key_history RENAME TO elsewhere");
+  EXPECT_EQ(SqlstateOf(litemaas, "UPDATE api_keys SET key_hash = 'x' || id"), "");
+  EXPECT_EQ(SqlstateOf(litemaas,
+                       "INSERT INTO api_keys (user_id, key_hash, key_prefix) SELECT id, 'y' || id, "
+                       "'sk' FROM users"),
+            "");
+}
+
+TEST_F(ReferencesTest, OnlyWhatAttributionReadsIsAnnounced) {
+  Database litemaas = ConnectAsLiteMaas();
+  Database listener = postgres_.Connect("litemaas");
+  listener.Execute("LISTEN usage_ingest_references");
+  const auto announced = [&](const std::string& sql) {
+    litemaas.Execute(sql);
+    listener.Execute("SELECT 1");
+    std::string tables;
+    for (const auto& [channel, payload] : listener.Notifications()) {
+      if (channel == "usage_ingest_references") tables += payload + " ";
+    }
+    return tables;
+  };
+  EXPECT_EQ(announced("UPDATE subscriptions SET used_requests = 5, used_tokens = 7"), "");
+  EXPECT_EQ(announced("UPDATE subscriptions SET quota_tokens = 1"), "");
+  EXPECT_EQ(announced("UPDATE api_keys SET last_used_at = now(), is_active = false"), "");
+  EXPECT_EQ(announced("UPDATE users SET last_login_at = now()"), "");
+  EXPECT_EQ(announced("UPDATE subscriptions SET status = 'cancelled'"), "subscriptions ");
+  EXPECT_EQ(announced("UPDATE api_keys SET team_id = NULL"), "api_keys ");
+  EXPECT_EQ(announced("UPDATE teams SET litellm_team_id = 'x'"), "teams ");
+  EXPECT_EQ(announced("INSERT INTO models (id, name, provider) VALUES ('n', 'n', 'n')"), "models ");
+  EXPECT_EQ(announced("DELETE FROM models WHERE id = 'n'"), "models ");
+  EXPECT_EQ(announced("INSERT INTO users (username, email, oauth_provider, oauth_id) VALUES ('n', "
+                      "'n', 'n', 'n')"),
+            "users ");
+}
+
+}  // namespace
+}  // namespace usage_ingest::ingest
