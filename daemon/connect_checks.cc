@@ -26,7 +26,7 @@ void CheckKafka(const Config& config, Checks& checks) {
   if (!found) {
     const bool is_away = found.error().code == ErrorCode::kUnavailable;
     checks.push_back({is_away ? Verdict::kUnavailable : Verdict::kFailed,
-                      fmt::format("kafka: {}", found.error().context),
+                      found.error().context,
                       "check kafka.brokers and [kafka.properties], and that a broker runs there"});
     return;
   }

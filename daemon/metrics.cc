@@ -14,6 +14,7 @@
 
 #include "daemon/metrics_catalogue.h"
 #include "daemon/process_stats.h"
+#include "daemon/sessions_up.h"
 
 namespace usage_ingest::daemon {
 namespace {
@@ -95,7 +96,7 @@ struct Metrics::Impl {
   Sources sources;
   std::mutex render_mutex;  // one scrape at a time refreshes what is asked for
   std::mutex mutex;
-  std::vector<bool> lane_up;                                           // guarded by mutex
+  SessionsUp sessions;                                                 // guarded by mutex
   std::vector<std::pair<const TopicPartition*, Counter*>> records_of;  // guarded by mutex
   std::vector<std::pair<Gauge*, Gauge*>> lag_gauges;                   // guarded by mutex
 
@@ -238,11 +239,10 @@ void Metrics::PostgresError(ingest::PostgresErrorClass error_class, std::string_
   impl_->postgres_errors[error_class].Increment();
 }
 
-void Metrics::PostgresUp(std::size_t lane, bool up) {
+void Metrics::PostgresUp(std::size_t session, bool up) {
   const std::scoped_lock lock(impl_->mutex);
-  if (impl_->lane_up.size() <= lane) impl_->lane_up.resize(lane + 1);
-  impl_->lane_up[lane] = up;
-  impl_->postgres_up.Set(std::ranges::all_of(impl_->lane_up, std::identity()) ? 1 : 0);
+  impl_->sessions.Set(session, up);
+  impl_->postgres_up.Set(impl_->sessions.all_up() ? 1 : 0);
 }
 
 void Metrics::Fenced(std::string_view) { impl_->fenced.Increment(); }

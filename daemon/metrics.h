@@ -37,7 +37,7 @@ class Metrics final : public ingest::PipelineObserver {
   void BatchCommitted(std::size_t lane, const ingest::BatchReport& report) override;
   void DeadLettersHealed(std::int64_t count) override;
   void PostgresError(ingest::PostgresErrorClass error_class, std::string_view message) override;
-  void PostgresUp(std::size_t lane, bool up) override;
+  void PostgresUp(std::size_t session, bool up) override;
   void Fenced(std::string_view why) override;
   void KafkaError(ingest::KafkaErrorClass error_class, std::string_view message) override;
   void Rebalanced(std::span<const TopicPartition* const> assigned) override;

@@ -44,7 +44,7 @@ constexpr std::array<MetricSpec, kMetricCount> kCatalogue = {{
     {kPostgresErrors, "usage_ingest_postgres_errors_total", kCounter, "class=transient|data|fatal",
      "Errors of PostgreSQL by what was done about them."},
     {kPostgresUp, "usage_ingest_postgres_up", kGauge, "",
-     "1 when every lane is connected to PostgreSQL."},
+     "1 when PostgreSQL answers every session of the daemon."},
     {kKafkaErrors, "usage_ingest_kafka_errors_total", kCounter, "class=transient|fatal",
      "Errors of the Kafka client by what was done about them."},
     {kRebalances, "usage_ingest_rebalances_total", kCounter, "",

@@ -22,8 +22,8 @@ class ObserverTee final : public ingest::PipelineObserver {
   void PostgresError(ingest::PostgresErrorClass error_class, std::string_view message) override {
     for (auto* each : observers_) each->PostgresError(error_class, message);
   }
-  void PostgresUp(std::size_t lane, bool up) override {
-    for (auto* each : observers_) each->PostgresUp(lane, up);
+  void PostgresUp(std::size_t session, bool up) override {
+    for (auto* each : observers_) each->PostgresUp(session, up);
   }
   void Fenced(std::string_view why) override {
     for (auto* each : observers_) each->Fenced(why);

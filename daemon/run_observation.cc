@@ -22,7 +22,6 @@ StatusBoard::Options BoardOptions(const Config& config, std::function<QueueStatu
   options.version = kVersion;
   options.commit = kCommit;
   options.group_id = config.kafka.group_id;
-  options.lanes = config.postgres.writers;
   options.queue = std::move(queue);
   return options;
 }

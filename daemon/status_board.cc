@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "daemon/series.h"
+#include "daemon/sessions_up.h"
 
 namespace usage_ingest::daemon {
 namespace {
@@ -40,11 +41,9 @@ const PartitionLagNow* Find(const std::vector<PartitionLagNow>& lags,
 }  // namespace
 
 struct StatusBoard::State {
-  explicit State(Options given)
-      : options(std::move(given)), lag(options.clock), lane_up(options.lanes) {}
+  explicit State(Options given) : options(std::move(given)), lag(options.clock) {}
 
   void NoteError(std::string_view source, std::string_view message);
-  [[nodiscard]] bool AllLanesUp() const { return std::ranges::all_of(lane_up, std::identity()); }
   [[nodiscard]] Readiness Judge() const;
   void FillPartitions(StatusSnapshot& snapshot) const;
 
@@ -55,7 +54,7 @@ struct StatusBoard::State {
   mutable std::mutex mutex;  // guards everything below
   std::map<TopicPartition, Partition> partitions;
   StatusSnapshot counts;  // only its plain counters and flags are kept here
-  std::vector<bool> lane_up;
+  SessionsUp sessions;
   bool group_joined = false;
   std::string postgres_message;
   std::string kafka_message;
@@ -82,7 +81,7 @@ void StatusBoard::State::NoteError(std::string_view source, std::string_view mes
 
 Readiness StatusBoard::State::Judge() const {
   if (!held_back.empty()) return {false, held_back};
-  if (!AllLanesUp()) {
+  if (!sessions.all_up()) {
     return {false, postgres_message.empty()
                        ? "PostgreSQL is not connected yet"
                        : fmt::format("PostgreSQL does not answer: {}", postgres_message)};
@@ -155,9 +154,9 @@ void StatusBoard::PostgresError(ingest::PostgresErrorClass, std::string_view mes
   state_->NoteError("postgres", message);
 }
 
-void StatusBoard::PostgresUp(std::size_t lane, bool up) {
+void StatusBoard::PostgresUp(std::size_t session, bool up) {
   const std::scoped_lock lock(state_->mutex);
-  if (lane < state_->lane_up.size()) state_->lane_up[lane] = up;
+  state_->sessions.Set(session, up);
 }
 
 void StatusBoard::Fenced(std::string_view why) {
@@ -277,7 +276,7 @@ StatusSnapshot StatusBoard::Snapshot() const {
   snapshot.readiness = state_->Judge();
   snapshot.rate = state_->rates.Mean(kRateSamples);
   snapshot.queue = queue;
-  snapshot.postgres_up = state_->AllLanesUp();
+  snapshot.postgres_up = state_->sessions.all_up();
   snapshot.errors.assign(state_->errors.begin(), state_->errors.end());
   snapshot.rate_history = state_->rates.Values();
   snapshot.lag_history = state_->lags.Values();

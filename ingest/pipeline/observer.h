@@ -81,13 +81,19 @@ enum class PostgresErrorClass : unsigned char { kTransient, kData, kFatal };
 enum class KafkaErrorClass : unsigned char { kTransient, kFatal };
 enum class PauseReason : unsigned char { kMemory, kPostgres };
 
+// Sessions that are no lane's, for PostgresUp. The housekeeper's is always open, so it is what
+// tells an idle daemon that PostgreSQL went away; the retry's comes and goes and says nothing.
+inline constexpr std::size_t kHousekeeperSession = 1'000'000;
+inline constexpr std::size_t kRetrySession = 1'000'001;
+
 class PipelineObserver {
  public:
   virtual ~PipelineObserver() = default;
   virtual void BatchCommitted(std::size_t lane, const BatchReport& report) = 0;
   virtual void DeadLettersHealed(std::int64_t count) = 0;
   virtual void PostgresError(PostgresErrorClass error_class, std::string_view message) = 0;
-  virtual void PostgresUp(std::size_t lane, bool up) = 0;
+  // `session` is the lane's number, or one of the above. A lane connects with its first batch.
+  virtual void PostgresUp(std::size_t session, bool up) = 0;
   virtual void Fenced(std::string_view why) = 0;
   virtual void KafkaError(KafkaErrorClass error_class, std::string_view message) = 0;
   // What is assigned now: nothing between a revoke and the next assignment, and perhaps after it.

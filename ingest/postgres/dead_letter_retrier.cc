@@ -39,7 +39,7 @@ DeadLetterRetrier::DeadLetterRetrier(PgBatchStoreOptions options, DecoderOptions
                   [this](std::string_view value, std::uint32_t index) {
                     return assembler_.DeadLetterPayload(value, index);
                   }),
-      writer_(BatchWriterOptions{.lane = 0, .recent_ids_max = kLettersPerBatch}, store_,
+      writer_(BatchWriterOptions{.lane = kRetrySession, .recent_ids_max = kLettersPerBatch}, store_,
               attributor_, observer, runtime) {}
 
 Task<Result<Outcomes>> DeadLetterRetrier::Retry(const DeadLetterSelection& selection) {

@@ -70,9 +70,13 @@ Task<> Housekeeper::Run() {
   while (!stopping_) {
     AsyncConnection connection(runtime_.executor, options_.conninfo, "usage-ingestd/housekeeper");
     Result<> session = co_await connection.Connect();
-    if (session) session = co_await Session(connection);
+    if (session) {
+      observer_.PostgresUp(kHousekeeperSession, true);
+      session = co_await Session(connection);
+    }
     if (stopping_) break;
     if (!session) {
+      observer_.PostgresUp(kHousekeeperSession, false);
       observer_.PostgresError(PostgresErrorClass::kTransient, session.error().context);
     }
     co_await stop_.WaitUntil(runtime_.clock.Now() + kReconnectAfter);

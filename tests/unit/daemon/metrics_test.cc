@@ -69,7 +69,8 @@ TEST_F(MetricsTest, APhaseThatDidNotHappenIsNotObserved) {
   EXPECT_THAT(text, HasSubstr("usage_ingest_batch_seconds_count{phase=\"commit\"} 1\n"));
 }
 
-TEST_F(MetricsTest, PostgresIsUpOnlyWhenEveryLaneIs) {
+TEST_F(MetricsTest, PostgresIsUpOnlyWhenEverySessionIs) {
+  EXPECT_THAT(metrics_.Render(), HasSubstr("usage_ingest_postgres_up 0\n"));
   metrics_.PostgresUp(0, true);
   metrics_.PostgresUp(1, false);
   EXPECT_THAT(metrics_.Render(), HasSubstr("usage_ingest_postgres_up 0\n"));

@@ -26,16 +26,13 @@ class StatusBoardTest : public ::testing::Test {
   StatusBoard board_{{.version = "1.2.3",
                       .commit = "abc",
                       .group_id = "g",
-                      .lanes = 2,
                       .queue = [] { return QueueStatus{1, 2, 3}; },
                       .clock = [this] { return now_ms_; }}};
 };
 
-TEST_F(StatusBoardTest, IsReadyWhenTheGroupIsJoinedAndEveryLaneIsConnected) {
+TEST_F(StatusBoardTest, IsReadyWhenTheGroupIsJoinedAndPostgresAnswers) {
   EXPECT_THAT(board_.readiness().reason, HasSubstr("PostgreSQL is not connected yet"));
-  board_.PostgresUp(0, true);
-  EXPECT_FALSE(board_.readiness().ready);
-  board_.PostgresUp(1, true);
+  board_.PostgresUp(ingest::kHousekeeperSession, true);  // no lane has had a batch yet
   EXPECT_THAT(board_.readiness().reason, HasSubstr("consumer group is not joined"));
   board_.GroupJoined(true);
   board_.Rebalanced({});  // more members than partitions: joined all the same
@@ -44,6 +41,15 @@ TEST_F(StatusBoardTest, IsReadyWhenTheGroupIsJoinedAndEveryLaneIsConnected) {
   board_.PostgresUp(1, false);
   EXPECT_FALSE(board_.readiness().ready);
   EXPECT_THAT(board_.readiness().reason, HasSubstr("connection refused"));
+  board_.PostgresUp(1, true);
+  board_.PostgresUp(ingest::kHousekeeperSession, false);  // an idle daemon notices too
+  EXPECT_FALSE(board_.readiness().ready);
+}
+
+TEST_F(StatusBoardTest, TheRetrysSessionComesAndGoesAndSaysNothing) {
+  BecomeReady();
+  board_.PostgresUp(ingest::kRetrySession, false);
+  EXPECT_TRUE(board_.readiness().ready);
 }
 
 TEST_F(StatusBoardTest, IsNotReadyBetweenARevokeAndTheNextAssignment) {
