@@ -92,9 +92,10 @@ std::optional<Watermarks> GroupClient::CachedWatermarks(const TopicPartition& so
 
 // A fetcher of 2.0.2 that finds the prefetch queue full sleeps for up to a second
 // (rd_kafka_max_block_ms in rdkafka_broker.c; fetch.queue.backoff.ms came later), during which
-// lanes run dry unless the queue holds a second's worth. Setting the SASL credentials, to what they
-// are, is the one public call that wakes broker threads and does nothing else
-// (rd_kafka_all_brokers_wakeup in rdkafka_sasl.c).
+// lanes run dry unless the queues hold a second's worth. Measured with lanes that take 60,000
+// records of 3 KB a second, 16 MiB of prefetch and 8 MiB a lane: 11,000/s without this, 53,000/s
+// with it, in 45 MB. Setting the SASL credentials, to what they are, is the one public call that
+// wakes broker threads and does nothing else (rd_kafka_all_brokers_wakeup in rdkafka_sasl.c).
 void GroupClient::WakeFetchers() {
   // ignored because it fails only for null pointers, and a wake-up missed costs a moment
   const ErrorHandle ignored(
@@ -107,8 +108,9 @@ void GroupClient::Close(std::chrono::steady_clock::time_point deadline) {
   if (refused == nullptr) {
     while (rd_kafka_consumer_closed(handle()) == 0 && std::chrono::steady_clock::now() < deadline) {
       constexpr int kTurnMs = 20;
-      // ignored because the count of events served says nothing; their effect is asked for below
-      static_cast<void>(rd_kafka_queue_poll_callback(queue.get(), kTurnMs));
+      // What is still in the prefetch queue comes here too, and is freed unread. Not by
+      // rd_kafka_queue_poll_callback: it asserts that there is no message (rdkafka_queue.c).
+      const MessageHandle unread(rd_kafka_consume_queue(queue.get(), kTurnMs));
       if (const auto rebalance = events().TakeRebalance()) {
         // ignored because the loop ends by the deadline when it fails
         static_cast<void>(GiveUp());

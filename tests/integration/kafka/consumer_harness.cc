@@ -255,6 +255,12 @@ std::vector<std::string> ConsumerHarness::Violations() const {
   return all;
 }
 
+std::size_t ConsumerHarness::queued_records() const {
+  std::size_t records = 0;
+  for (const auto& queue : queues_) records += queue->records();
+  return records;
+}
+
 void ConsumerHarness::Answer(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     std::vector<PositionsRequest> asked;

@@ -87,6 +87,7 @@ class ConsumerHarness {
   void HoldAnswers(bool hold) { answers_held_ = hold; }     // and has nothing to say
   [[nodiscard]] int requests() const { return requests_; }  // for positions
   [[nodiscard]] bool has_ended() const { return has_ended_; }
+  [[nodiscard]] std::size_t queued_records() const;  // in all lanes' queues
   // What went against the contract between consumer and lanes; empty when nothing did.
   [[nodiscard]] std::vector<std::string> Violations() const;
 

@@ -110,6 +110,22 @@ TEST_F(ConsumerMockTest, AFullQueueIsWaitedForAndThenPausedOnce) {
   EXPECT_EQ(harness.observer.resumes, 1);
 }
 
+// The prefetch queue is full of what nobody reads any more; leaving the group has to go past it.
+TEST_F(ConsumerMockTest, StopsInTimeWithMostOfItUnread) {
+  cluster_.CreateTopic("t", 2);
+  Produce("t", 2, 5000);
+  HarnessOptions options = Options();
+  options.queue = {.records_max = 100, .bytes_max = 1 << 20};
+  ConsumerHarness harness(std::move(options), database_);
+  harness.HoldLanes(true);
+  harness.Start();
+  ASSERT_TRUE(Eventually([&] { return harness.requests() == 1; }));
+  ASSERT_TRUE(Eventually([&] { return harness.queued_records() >= 100; }));
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_TRUE(harness.Stop().has_value());
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, 3s);
+}
+
 TEST_F(ConsumerMockTest, ARebalanceWhilePausedLosesNothing) {
   cluster_.CreateTopic("t", 2);
   Produce("t", 2, 2000);
