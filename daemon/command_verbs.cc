@@ -78,19 +78,19 @@ void VerbGrammar::AddJson(CLI::App& verb, bool& target) {
 }
 
 void VerbGrammar::AddServiceVerbs() {
-  AddVerb(app_, "run", "the daemon, in the foreground", [this] {
+  AddVerb(app_, "run", "the daemon, in the foreground", [&t_ = t_] {
     t_.chosen = RunOptions{};
   })->footer("\nExample:\n  usage-ingestd run --config ./usage-ingestd.toml");
 
   CLI::App* check = AddVerb(app_, "check-config", "validates the configuration, every key of it",
-                            [this] { t_.chosen = t_.check_config; });
+                            [&t_ = t_] { t_.chosen = t_.check_config; });
   check->add_flag("--connect", t_.check_config.connect,
                   "also asks broker, topics, database, privileges, trigger and partitions");
   AddJson(*check, t_.check_config.json);
   check->footer("\nExample:\n  usage-ingestd check-config --connect");
 
   CLI::App* migrate = AddVerb(app_, "migrate", "creates what is missing in the database",
-                              [this] { t_.chosen = t_.migrate; });
+                              [&t_ = t_] { t_.chosen = t_.migrate; });
   auto* dry_run =
       migrate->add_flag("--dry-run", t_.migrate.dry_run, "prints the plan, changes nothing");
   migrate
@@ -103,19 +103,19 @@ void VerbGrammar::AddServiceVerbs() {
       "  usage-ingestd migrate --print-grants usage_ingest | psql litemaas");
 
   CLI::App* status = AddVerb(app_, "status", "what a running daemon does, by partition",
-                             [this] { t_.chosen = t_.status; });
+                             [&t_ = t_] { t_.chosen = t_.status; });
   AddJson(*status, t_.status.json);
   status->footer("\nExample:\n  usage-ingestd status");
 
-  CLI::App* version =
-      AddVerb(app_, "version", "version, commit, libraries", [this] { t_.chosen = t_.version; });
+  CLI::App* version = AddVerb(app_, "version", "version, commit, libraries",
+                              [&t_ = t_] { t_.chosen = t_.version; });
   AddJson(*version, t_.version.json);
 }
 
 void VerbGrammar::AddReplay() {
   CLI::App* verb =
       AddVerb(app_, "replay", "reads a range of a topic again, beside a running daemon",
-              [this] { t_.chosen = t_.replay; });
+              [&t_ = t_] { t_.chosen = t_.replay; });
   verb->add_option("--topic", t_.replay.topic, "the topic")->required();
   verb->add_option("--partition", t_.replay.partitions, "a partition; repeatable, default all")
       ->check(CLI::NonNegativeNumber)
@@ -140,7 +140,7 @@ void VerbGrammar::AddReplay() {
 
 void VerbGrammar::AddImport() {
   CLI::App* verb = AddVerb(app_, "import", "reads events from files, through the same pipeline",
-                           [this] { t_.chosen = t_.import; });
+                           [&t_ = t_] { t_.chosen = t_.import; });
   verb->add_option("files", t_.import.files,
                    "NDJSON or JSON arrays, also .gz and .zst; - is standard input")
       ->type_name("FILE")
@@ -156,7 +156,7 @@ void VerbGrammar::AddImport() {
 
 void VerbGrammar::AddDeadLetterAction(CLI::App& parent, DeadLetterAction action,
                                       const std::string& name, const std::string& help) {
-  CLI::App* verb = AddVerb(parent, name, help, [this, action] {
+  CLI::App* verb = AddVerb(parent, name, help, [&t_ = t_, action] {
     t_.dead_letters.action = action;
     t_.chosen = t_.dead_letters;
   });
@@ -192,7 +192,7 @@ void VerbGrammar::AddSummaries() {
   CLI::App* verb = app_.add_subcommand("summaries", "usage_summaries against usage_logs");
   verb->require_subcommand(1);
   const auto add = [&](SummariesAction action, const std::string& name, const std::string& help) {
-    CLI::App* each = AddVerb(*verb, name, help, [this, action] {
+    CLI::App* each = AddVerb(*verb, name, help, [&t_ = t_, action] {
       t_.summaries.action = action;
       t_.chosen = t_.summaries;
     });
@@ -211,7 +211,7 @@ void VerbGrammar::AddPartitions() {
   CLI::App* verb = app_.add_subcommand("partitions", "the months of usage_logs");
   verb->require_subcommand(1);
   const auto add = [&](PartitionsAction action, const std::string& name, const std::string& help) {
-    CLI::App* each = AddVerb(*verb, name, help, [this, action] {
+    CLI::App* each = AddVerb(*verb, name, help, [&t_ = t_, action] {
       t_.partitions.action = action;
       t_.chosen = t_.partitions;
     });
