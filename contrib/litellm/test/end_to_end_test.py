@@ -249,9 +249,11 @@ class BooksTest(unittest.TestCase):
         self.assertEqual(stored + dead, [["0"], ["0"]])
 
     def test_quotas(self):
-        used = self.db.sql("SELECT count(*) FROM subscriptions s WHERE (used_requests, used_tokens) IS DISTINCT FROM"
-                           " (SELECT count(*), coalesce(sum(total_tokens), 0) FROM usage_logs WHERE subscription_id = s.id)")
-        self.assertEqual(used, [["0"]])
+        wrong = self.db.sql("""
+            SELECT s.id, s.used_requests, count(u.id), s.used_tokens, sum(u.total_tokens)
+            FROM subscriptions s LEFT JOIN usage_logs u ON u.subscription_id = s.id GROUP BY s.id
+            HAVING s.used_requests <> count(u.id) OR s.used_tokens <> coalesce(sum(u.total_tokens), 0)""")
+        self.assertEqual(wrong, [])
         bob = self.db.sql(f"SELECT status, used_requests FROM subscriptions WHERE user_id = '{custom_auth.BOB}' AND model_id = 'gpt-4o'")
         self.assertEqual(bob, [["suspended", "2"]])  # his quota is one request
 
