@@ -26,7 +26,11 @@ AssignedPartition::Verdict AssignedPartition::Judge(const Record& record) {
 
 void AssignedPartition::OnCommitted(Offset next) {
   committed_ = next;
-  trail_.Forget(next);
+  if (next >= position_) {
+    trail_.Clear();
+  } else {
+    trail_.Forget(next);
+  }
 }
 
 }  // namespace usage_ingest::ingest

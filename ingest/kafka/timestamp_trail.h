@@ -21,6 +21,9 @@ class TimestampTrail {
   void Add(Offset offset, std::int64_t timestamp_ms);
   // Everything below `next` is in PostgreSQL.
   void Forget(Offset next);
+  // Everything that was polled is in PostgreSQL: the next record may come hours later, and the last
+  // sample must not stand for it.
+  void Clear() { samples_.clear(); }
   // Kafka's timestamp of the first record that Forget has not covered, or of one polled shortly
   // before it; 0 when `position`, the next record to poll, is not above `committed`.
   [[nodiscard]] std::int64_t Oldest(Offset committed, Offset position) const;

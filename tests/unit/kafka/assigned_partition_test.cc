@@ -91,5 +91,17 @@ TEST(LaneOfTest, DoesNotPutEveryTopicsFirstPartitionInOneLane) {
   EXPECT_GT(counts[1], 20);
 }
 
+// An alert at night: the first record after an idle hour was an hour late until it was committed.
+TEST_F(AssignedPartitionTest, ARecordAfterAnIdleTimeIsNotAsOldAsTheOneBefore) {
+  StartAt(10, std::nullopt);
+  partition_.Sample(Offset{10}, 1'000);
+  partition_.Advance(Offset{10});
+  partition_.OnCommitted(Offset{11});
+  EXPECT_EQ(partition_.oldest_uncommitted_ms(), 0);
+  partition_.Sample(Offset{11}, 3'601'000);
+  partition_.Advance(Offset{11});
+  EXPECT_EQ(partition_.oldest_uncommitted_ms(), 3'601'000);
+}
+
 }  // namespace
 }  // namespace usage_ingest::ingest
