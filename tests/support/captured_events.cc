@@ -106,7 +106,7 @@ void SeedCaptured(Database& database) {
   for (const User& user : kUsers) {
     database.Execute(
         "INSERT INTO users (id, username, email, oauth_provider, oauth_id) "
-        "VALUES ($1, $2, $2 || '@example.com', 'openshift', $2)",
+        "VALUES ($1::uuid, $2::text, $2::text || '@example.com', 'openshift', $2::text)",
         {user.id, user.name});
   }
   database.Execute("INSERT INTO teams (id, name) VALUES ($1, 'Données')", {kTeamB});
@@ -120,7 +120,8 @@ void SeedCaptured(Database& database) {
     // LiteLLM reports the SHA-256 of a key's text.
     database.Execute(
         "INSERT INTO api_keys (user_id, team_id, name, key_hash, key_prefix) VALUES "
-        "($1, nullif($2, '')::uuid, $3, encode(sha256($3::bytea), 'hex'), left($3, 10))",
+        "($1::uuid, nullif($2, '')::uuid, $3::text, "
+        "encode(sha256(convert_to($3::text, 'UTF8')), 'hex'), left($3::text, 10))",
         {key.user, key.team == nullptr ? "" : key.team, key.secret});
   }
 }

@@ -44,18 +44,27 @@ void GeneratedLoad::Publish(Producer& producer, std::uint64_t count) {
   producer.Flush();
 }
 
+load::EventFacts GeneratedLoad::Send(Producer& producer, std::uint64_t delivery,
+                                     std::string& value) const {
+  const load::EventFacts facts = stream_.At(delivery);
+  renderer_.Render(facts, value);
+  producer.Produce({.topic = topic_,
+                    .key = renderer_.KafkaKey(facts),
+                    .value = value.empty() ? std::nullopt : std::optional<std::string_view>(value),
+                    .timestamp_ms = facts.end_us / 1000});
+  return facts;
+}
+
 void GeneratedLoad::Produce(Producer& producer, std::uint64_t count) {
   std::string value;
   for (const std::uint64_t end = published_ + count; published_ < end; ++published_) {
-    const load::EventFacts facts = stream_.At(published_);
-    renderer_.Render(facts, value);
-    expectation_.Add(facts, value.size());
-    producer.Produce(
-        {.topic = topic_,
-         .key = renderer_.KafkaKey(facts),
-         .value = value.empty() ? std::nullopt : std::optional<std::string_view>(value),
-         .timestamp_ms = facts.end_us / 1000});
+    expectation_.Add(Send(producer, published_, value), value.size());
   }
+}
+
+void GeneratedLoad::Repeat(Producer& producer, std::uint64_t begin, std::uint64_t end) const {
+  std::string value;
+  for (; begin < end; ++begin) Send(producer, begin, value);
   producer.Flush();
 }
 

@@ -38,6 +38,8 @@ class GeneratedLoad {
   void Publish(Producer& producer, std::uint64_t count);
   // … or some time later: when Producer::Flush has returned.
   void Produce(Producer& producer, std::uint64_t count);
+  // Deliveries that were published before, once more: all of them duplicates or set aside again.
+  void Repeat(Producer& producer, std::uint64_t begin, std::uint64_t end) const;
   void PublishAll(Producer& producer) { Publish(producer, options_.events - published_); }
 
   [[nodiscard]] std::uint64_t events() const noexcept { return options_.events; }
@@ -48,6 +50,8 @@ class GeneratedLoad {
   [[nodiscard]] const load::Population& population() const noexcept { return population_; }
 
  private:
+  load::EventFacts Send(Producer& producer, std::uint64_t delivery, std::string& value) const;
+
   LoadOptions options_;
   std::string topic_;
   load::Population population_;
