@@ -3,7 +3,7 @@
 
 # One long-lived session for looks that cost nothing: SELECT only.
 open_session() {
-  coproc looker { exec setsid psql -XqAt -F ' ' -v ON_ERROR_STOP=1 "$conninfo" 2>>"$work/psql.log"; }
+  coproc looker { exec setsid psql -XqAt -F ' ' -v ON_ERROR_STOP=1 "$owner_conninfo" 2>>"$work/psql.log"; }
   session_pid=$looker_PID
 }
 
@@ -84,7 +84,7 @@ wait_for_daemon() {
 balance_books() {
   local balanced=true what expected found verdict line
   psql -XqAt -F $'\t' -v ON_ERROR_STOP=1 -v report="$(<"$work/report.json")" \
-    -f "$root/bench/demo/books.sql" "$conninfo" <"$work/quotas.csv" >"$work/books.tsv" ||
+    -f "$root/bench/demo/books.sql" "$owner_conninfo" <"$work/quotas.csv" >"$work/books.tsv" ||
     fail "the books could not be read"
   printf '\n%-44s %20s %20s\n' '' 'produced' 'in PostgreSQL'
   while IFS=$'\t' read -r what expected found verdict; do

@@ -49,7 +49,20 @@ start_postgres() {
         -c max_wal_size=4GB" start || fail "PostgreSQL did not start"
   postgres_is_up=true
   "$postgres_bin/createdb" -h "$work/postgres" -U postgres litemaas
-  conninfo="host=$work/postgres user=postgres dbname=litemaas"
+  owner_conninfo="host=$work/postgres user=postgres dbname=litemaas"
+  conninfo="host=$work/postgres user=usage_ingest dbname=litemaas"
+}
+
+# What an operator does once: migrate as the owner, then a role for the daemon that may do no more
+# than it must.
+migrate() {
+  local daemon=("$build/daemon/usage-ingestd" --config "$work/config.toml")
+  USAGE_INGEST_POSTGRES_CONNINFO=$owner_conninfo "${daemon[@]}" migrate >"$work/migrate.log" 2>&1 ||
+    { tail -n 20 "$work/migrate.log" >&2; fail "migrate failed"; }
+  psql -Xq -c "CREATE ROLE usage_ingest LOGIN" "$owner_conninfo"
+  USAGE_INGEST_POSTGRES_CONNINFO=$owner_conninfo "${daemon[@]}" migrate --print-grants usage_ingest |
+    psql -Xq -v ON_ERROR_STOP=1 -f - "$owner_conninfo" >"$work/grants.log" ||
+    fail "granting the daemon's privileges failed"
 }
 
 start_broker() {
@@ -88,7 +101,7 @@ start_daemon() {
 
 start_generator() {
   setsid "$build/bench/load/usage-load" produce --brokers "$brokers" --topic "$topic" \
-    --events "$events" --rate "$rate" --odd 0.004 --watch "$conninfo" --room "$room_bytes" \
+    --events "$events" --rate "$rate" --odd 0.004 --watch "$owner_conninfo" --room "$room_bytes" \
     --status-file "$work/sent" --quotas-out "$work/quotas.csv" \
     </dev/null >"$work/report.json" 2>"$work/generator.log" &
   generator_pid=$!

@@ -1,0 +1,77 @@
+// Question: how long does one event take from the bytes of a Kafka record to a UsageEvent, and does
+// it allocate? Unit: ns an event ("per_event"), allocations an event (must be 0).
+// Command: build/release/bench/micro/decode_bench
+//
+// Events of the end-to-end load in its three sizes, 512 of each, so that they do not stay in the
+// first-level cache.
+#include <benchmark/benchmark.h>
+
+#include <string>
+#include <vector>
+
+#include "bench/load/event_renderer.h"
+#include "bench/load/event_stream.h"
+#include "bench/load/population.h"
+#include "bench/micro/allocation_counter.h"
+#include "ingest/event/decoder.h"
+
+namespace usage_ingest::bench {
+namespace {
+
+constexpr std::int64_t kStartUs = 1'790'000'000'000'000;
+constexpr std::size_t kEvents = 512;
+
+class Counts final : public ingest::EventSink {
+ public:
+  void OnEvent(std::uint32_t, const UsageEvent& event) override { tokens += event.total_tokens(); }
+  void OnSkip(std::uint32_t, SkipReason) override { ++others; }
+  void OnReject(std::uint32_t, const ingest::Rejection&) override { ++others; }
+
+  std::int64_t tokens = 0;
+  std::int64_t others = 0;
+};
+
+std::vector<std::string> Render(load::PayloadSize size) {
+  const load::Population population{load::PopulationOptions{}};
+  const load::EventStream stream{population, {.events = kEvents, .start_us = kStartUs}};
+  const load::EventRenderer renderer(population, size);
+  std::vector<std::string> values(kEvents);
+  for (std::size_t i = 0; i < kEvents; ++i) renderer.Render(stream.At(i), values[i]);
+  return values;
+}
+
+void Decode(benchmark::State& state, load::PayloadSize size) {
+  const std::vector<std::string> values = Render(size);
+  std::size_t bytes = 0;
+  for (const std::string& value : values) bytes += value.size();
+
+  ingest::Decoder decoder({ingest::AllMetadataKeys()});
+  const TopicPartition source{"litellm.usage.v1", {0}};
+  Arena arena;
+  Counts counts;
+  const auto decode_all = [&] {
+    for (std::size_t i = 0; i < kEvents; ++i) {
+      decoder.Decode({.source = &source,
+                      .offset = {static_cast<std::int64_t>(i)},
+                      .now = {kStartUs}},
+                     values[i], arena, counts);
+    }
+    arena.Reset();
+  };
+  decode_all();
+  const std::uint64_t allocations = AllocationCount();
+  for (auto _ : state) decode_all();
+  const double events = static_cast<double>(state.iterations()) * kEvents;
+  state.counters["allocations"] = static_cast<double>(AllocationCount() - allocations) / events;
+  state.counters["bytes"] = static_cast<double>(bytes) / kEvents;
+  state.counters["per_event"] = benchmark::Counter(
+      kEvents, benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
+  benchmark::DoNotOptimize(counts.tokens);
+}
+
+BENCHMARK_CAPTURE(Decode, lean, load::PayloadSize::kLean);
+BENCHMARK_CAPTURE(Decode, default, load::PayloadSize::kDefault);
+BENCHMARK_CAPTURE(Decode, full, load::PayloadSize::kFull);
+
+}  // namespace
+}  // namespace usage_ingest::bench
