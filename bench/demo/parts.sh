@@ -101,7 +101,7 @@ start_daemon() {
 
 start_generator() {
   setsid "$build/bench/load/usage-load" produce --brokers "$brokers" --topic "$topic" \
-    --events "$events" --rate "$rate" --odd 0.004 --watch "$owner_conninfo" --room "$room_bytes" \
+    --events "$events" --rate "$rate" --size lean --odd 0.004 --watch "$owner_conninfo" --room "$room_bytes" \
     --status-file "$work/sent" --quotas-out "$work/quotas.csv" \
     </dev/null >"$work/report.json" 2>"$work/generator.log" &
   generator_pid=$!
