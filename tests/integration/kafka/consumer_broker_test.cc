@@ -39,6 +39,27 @@ TEST_F(ConsumerBrokerTest, ReadsOnAfterAStopAndKafkasOffsetsFollow) {
   ReadEverything();
 }
 
+// The story: leaving the group while a fetch was answered ran into an assertion of librdkafka's, on
+// a busy machine every second time.
+TEST_F(ConsumerBrokerTest, StopsAgainAndAgainInTheMiddleOfAFlood) {
+  broker_.CreateTopic("t", 4);
+  Produce("t", 4, 20'000, /*padding=*/2'000);
+  HarnessOptions options = Options();
+  options.kafka.prefetch_bytes = 4 << 20;  // so that fetches never cease
+  for (int round = 0; round < 8; ++round) {
+    const std::size_t before = database_.Count();
+    ConsumerHarness harness(options, database_);
+    harness.Start();
+    ASSERT_TRUE(Eventually([&] { return database_.Count() > before + 1000; }));
+    const auto begin = std::chrono::steady_clock::now();
+    harness.StopConsumer();
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, 4s) << "it left, and was not cut off";
+    EXPECT_TRUE(harness.Stop().has_value());
+    EXPECT_THAT(harness.Violations(), ::testing::IsEmpty());
+  }
+  ReadEverything();
+}
+
 TEST_F(ConsumerBrokerTest, WaitsForATopicThatIsNotThereYet) {
   ConsumerHarness harness(Options(), database_);
   harness.Start();

@@ -26,11 +26,12 @@ class ConsumerFixture : public ::testing::Test {
     return options;
   }
   // `count` values for each of `partitions`, on the broker when it returns.
-  void Produce(const std::string& topic, int partitions, int count) {
+  void Produce(const std::string& topic, int partitions, int count, std::size_t padding = 0) {
     support::Producer producer(brokers());
     for (int i = 0; i < count; ++i) {
       for (int p = 0; p < partitions; ++p) {
-        const std::string value = topic + "/" + std::to_string(p) + "/" + std::to_string(next_++);
+        std::string value = topic + "/" + std::to_string(p) + "/" + std::to_string(next_++);
+        value.append(padding, '.');
         producer.Produce({.topic = topic, .partition = p, .value = value});
       }
     }

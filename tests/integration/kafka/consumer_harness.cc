@@ -234,10 +234,7 @@ void ConsumerHarness::Start() {
 Result<> ConsumerHarness::Stop() {
   if (consumer_ == nullptr) return result_;
   for (auto& lane : lanes_) lane->Stop();
-  if (running_.joinable()) {
-    running_.request_stop();
-    running_.join();
-  }
+  StopConsumer();
   if (answering_.joinable()) {
     answering_.request_stop();
     answering_.join();
@@ -247,18 +244,18 @@ Result<> ConsumerHarness::Stop() {
   return result_;
 }
 
+void ConsumerHarness::StopConsumer() {
+  if (!running_.joinable()) return;
+  running_.request_stop();
+  running_.join();
+}
+
 std::vector<std::string> ConsumerHarness::Violations() const {
   std::vector<std::string> all;
   for (const auto& lane : lanes_) {
     for (auto& violation : lane->Violations()) all.push_back(std::move(violation));
   }
   return all;
-}
-
-std::size_t ConsumerHarness::queued_records() const {
-  std::size_t records = 0;
-  for (const auto& queue : queues_) records += queue->records();
-  return records;
 }
 
 void ConsumerHarness::Answer(const std::stop_token& stop) {

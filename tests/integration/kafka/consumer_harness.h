@@ -83,11 +83,11 @@ class ConsumerHarness {
 
   void Start();
   [[nodiscard]] Result<> Stop();                            // what Run returned
+  void StopConsumer();                                      // and let the lanes go on until Stop
   void HoldLanes(bool hold) { lanes_held_ = hold; }         // PostgreSQL is away
   void HoldAnswers(bool hold) { answers_held_ = hold; }     // and has nothing to say
   [[nodiscard]] int requests() const { return requests_; }  // for positions
   [[nodiscard]] bool has_ended() const { return has_ended_; }
-  [[nodiscard]] std::size_t queued_records() const;  // in all lanes' queues
   // What went against the contract between consumer and lanes; empty when nothing did.
   [[nodiscard]] std::vector<std::string> Violations() const;
 

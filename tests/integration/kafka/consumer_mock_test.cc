@@ -7,8 +7,6 @@
 namespace usage_ingest::ingest {
 namespace {
 
-using support::After;
-using support::WaitUntil;
 class ConsumerMockTest : public ConsumerFixture {
  protected:
   [[nodiscard]] std::string brokers() const override { return cluster_.brokers(); }
@@ -108,22 +106,6 @@ TEST_F(ConsumerMockTest, AFullQueueIsWaitedForAndThenPausedOnce) {
   ExpectEverythingOnce(harness);
   EXPECT_EQ(harness.observer.pauses, 1);
   EXPECT_EQ(harness.observer.resumes, 1);
-}
-
-// The prefetch queue is full of what nobody reads any more; leaving the group has to go past it.
-TEST_F(ConsumerMockTest, StopsInTimeWithMostOfItUnread) {
-  cluster_.CreateTopic("t", 2);
-  Produce("t", 2, 5000);
-  HarnessOptions options = Options();
-  options.queue = {.records_max = 100, .bytes_max = 1 << 20};
-  ConsumerHarness harness(std::move(options), database_);
-  harness.HoldLanes(true);
-  harness.Start();
-  ASSERT_TRUE(Eventually([&] { return harness.requests() == 1; }));
-  ASSERT_TRUE(Eventually([&] { return harness.queued_records() >= 100; }));
-  const auto begin = std::chrono::steady_clock::now();
-  EXPECT_TRUE(harness.Stop().has_value());
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(3));
 }
 
 TEST_F(ConsumerMockTest, ARebalanceWhilePausedLosesNothing) {
