@@ -25,8 +25,7 @@ void CheckKafka(const Config& config, Checks& checks) {
   const auto found = ingest::ProbeKafka(KafkaOptionsFor(config), kKafkaPatience);
   if (!found) {
     const bool is_away = found.error().code == ErrorCode::kUnavailable;
-    checks.push_back({is_away ? Verdict::kUnavailable : Verdict::kFailed,
-                      found.error().context,
+    checks.push_back({is_away ? Verdict::kUnavailable : Verdict::kFailed, found.error().context,
                       "check kafka.brokers and [kafka.properties], and that a broker runs there"});
     return;
   }

@@ -215,6 +215,8 @@ void HttpServer::Stop() {
   for (Session& session : impl_->sessions) Close(session);
 }
 
+std::size_t HttpServer::connections() const { return impl_->sessions.size(); }
+
 std::uint16_t HttpServer::port() const { return impl_->acceptor.local_endpoint().port(); }
 
 }  // namespace usage_ingest::daemon

@@ -40,6 +40,7 @@ class HttpServer {
   // Closes the port and every connection; the io_context's run() does not wait for them.
   void Stop();
   [[nodiscard]] std::uint16_t port() const;
+  [[nodiscard]] std::size_t connections() const;
 
  private:
   struct Impl;

@@ -1,6 +1,7 @@
 #include "daemon/json_log_formatter.h"
 
 #include <spdlog/details/log_msg.h>
+#include <spdlog/formatter.h>
 
 #include <chrono>
 #include <string>
@@ -10,6 +11,16 @@
 #include "daemon/units.h"
 
 namespace usage_ingest::daemon {
+
+namespace {
+
+class JsonLogFormatter final : public spdlog::formatter {
+ public:
+  void format(const spdlog::details::log_msg& message, spdlog::memory_buf_t& out) override;
+  [[nodiscard]] std::unique_ptr<spdlog::formatter> clone() const override {
+    return std::make_unique<JsonLogFormatter>();
+  }
+};
 
 void JsonLogFormatter::format(const spdlog::details::log_msg& message, spdlog::memory_buf_t& out) {
   const auto since_epoch =
@@ -26,7 +37,9 @@ void JsonLogFormatter::format(const spdlog::details::log_msg& message, spdlog::m
   out.append(line.data(), line.data() + line.size());
 }
 
-std::unique_ptr<spdlog::formatter> JsonLogFormatter::clone() const {
+}  // namespace
+
+std::unique_ptr<spdlog::formatter> MakeJsonLogFormatter() {
   return std::make_unique<JsonLogFormatter>();
 }
 

@@ -49,7 +49,7 @@ spdlog::sink_ptr MakeSink(LogTarget target) {
   // Colours only on a terminal: the sink looks.
   auto sink = std::make_shared<spdlog::sinks::ansicolor_stderr_sink_mt>();
   if (target == LogTarget::kJson) {
-    sink->set_formatter(std::make_unique<JsonLogFormatter>());
+    sink->set_formatter(MakeJsonLogFormatter());
   } else {
     sink->set_formatter(std::make_unique<spdlog::pattern_formatter>(
         "%Y-%m-%dT%H:%M:%S.%eZ %^%l%$ %v", spdlog::pattern_time_type::utc));

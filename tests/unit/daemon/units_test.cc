@@ -61,7 +61,8 @@ TEST(UnitsTest, RefusesWhatIsNoTime) {
 }
 
 TEST(UnitsTest, TimesRoundTrip) {
-  for (const auto* text : {"2026-11-22T18:00:00Z", "1999-12-31T23:59:59.250Z", "1999-12-31T23:59:59.000001Z"}) {
+  for (const auto* text :
+       {"2026-11-22T18:00:00Z", "1999-12-31T23:59:59.250Z", "1999-12-31T23:59:59.000001Z"}) {
     const auto time = ParseIsoTime(text);
     ASSERT_TRUE(time.has_value());
     EXPECT_EQ(FormatIsoTime(*time), text);

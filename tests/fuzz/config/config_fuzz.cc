@@ -1,0 +1,31 @@
+// Any bytes as a configuration file, and as the value of a variable: no crash, every problem has a
+// place and a fix, and what is accepted fits into the memory budget.
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "daemon/config_load.h"
+#include "daemon/memory_plan.h"
+#include "schema/check.h"
+
+using usage_ingest::daemon::ConfigText;
+using usage_ingest::daemon::LoadConfig;
+using usage_ingest::daemon::LoadedConfig;
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string text(data, data + size);
+  const LoadedConfig loaded = LoadConfig(ConfigText{text, "fuzz.toml"},
+                                         {{"USAGE_INGEST_BATCH_LINGER", text.substr(0, 20)}});
+  for (const auto& problem : loaded.problems) {
+    USAGE_INGEST_CHECK(!problem.where.empty() && !problem.what.empty() && !problem.fix.empty());
+  }
+  if (!loaded.problems.empty()) return 0;
+  const auto& config = loaded.config;
+  const auto plan =
+      usage_ingest::daemon::PlanMemory({.budget_bytes = config.memory_budget_bytes,
+                                        .writers = config.postgres.writers,
+                                        .batch_bytes_max = config.batch.bytes_max,
+                                        .record_bytes_max = config.events.record_bytes_max});
+  USAGE_INGEST_CHECK(plan.prefetch_bytes + plan.batches_bytes <= config.memory_budget_bytes);
+  return 0;
+}
