@@ -57,6 +57,11 @@ class PgArray {
 
 class QueryParams {
  public:
+  QueryParams() = default;
+  // Not copied: the pointers that libpq gets are into this object's own buffers.
+  QueryParams(QueryParams&&) = default;
+  QueryParams& operator=(QueryParams&&) = default;
+
   QueryParams& Add(std::string_view text);
   QueryParams& Add(std::int64_t value);
   QueryParams& Add(EventTimeUs time);
