@@ -18,6 +18,10 @@ TEMPLATE = "seeded"
 GROUP = "usage-ingestd"
 
 
+def _an_event(seconds: dict[str, float], events: int) -> dict[str, float]:
+    return {name: value / events * 1e6 for name, value in seconds.items()}
+
+
 class Cases:
     """The parts, and the state that one case leaves for another: topics and files of rows."""
 
@@ -69,10 +73,11 @@ class Cases:
         self.results.add(name, rate=ingestion.rate, running_rate=ingestion.running_rate,
                          cpu_us=ingestion.cpu_us, first_commit=ingestion.first_commit,
                          resident_mib=ingestion.resident_bytes / 2**20,
-                         server_cpu_us=server.total / events * 1e6)
+                         server_cpu_us=server.total / events * 1e6,
+                         postgres_errors=ingestion.errors)
         self.results.note(name, mean_bytes=sent["bytes"] / sent["records"],
-                          cpu_threads={thread: seconds / events * 1e6 for thread, seconds
-                                       in ingestion.cpu_threads.items()})
+                          cpu_threads=_an_event(ingestion.cpu_threads, events),
+                          phases=_an_event(ingestion.phases, events))
         self.results.events[name] = events
 
     def _ingest(self, database: str, topic: str, group: str, events: int) -> Ingestion:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+import re
 import time
+import tomllib
+import urllib.request
 
 from .kafka import free_port
 from .postgres import Session
@@ -23,6 +26,8 @@ listen = "127.0.0.1:{port}"
 
 STALLED_SECONDS = 60
 LOOK_SECONDS = 0.02
+SAMPLE = re.compile(r'^(usage_ingest_\w+)(?:\{(.*)\})? (\S+)$')
+PHASE = re.compile(r'phase="(\w+)"')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,6 +41,8 @@ class Ingestion:
     cpu: Cpu  # of the whole process, librdkafka's threads included
     cpu_threads: dict[str, float]
     resident_bytes: int
+    phases: dict[str, float]  # seconds of all lanes, by phase of a batch, as /metrics says
+    errors: float  # of PostgreSQL, all classes
 
     @property
     def rate(self) -> float:
@@ -50,6 +57,20 @@ class Ingestion:
     @property
     def cpu_us(self) -> float:
         return self.cpu.total / self.events * 1e6
+
+
+def _metrics(config: pathlib.Path) -> tuple[dict[str, float], float]:
+    """Seconds by phase, and PostgreSQL's errors, from the daemon's own /metrics."""
+    listen = tomllib.loads(config.read_text())["http"]["listen"]
+    with urllib.request.urlopen(f"http://{listen}/metrics", timeout=10) as answer:
+        lines = answer.read().decode().splitlines()
+    phases, errors = {}, 0.0
+    for name, labels, value in (match.groups() for match in map(SAMPLE.match, lines) if match):
+        if name == "usage_ingest_batch_seconds_sum":
+            phases[PHASE.search(labels).group(1)] = float(value)
+        elif name == "usage_ingest_postgres_errors_total":
+            errors += float(value)
+    return phases, errors
 
 
 class Daemon:
@@ -95,8 +116,10 @@ class Daemon:
                     raise Failure(f"no progress at {done} of {events}\n{process.last_words()}")
                 time.sleep(LOOK_SECONDS)
             last = changed - process.started
-            ingestion = Ingestion(events, first[0], first[1], last, cpu_of(process.pid),
-                                  cpu_by_thread(process.pid), resident_bytes_max(process.pid))
+            cpu, threads = cpu_of(process.pid), cpu_by_thread(process.pid)
+            phases, errors = _metrics(config)
+            ingestion = Ingestion(events, first[0], first[1], last, cpu, threads,
+                                  resident_bytes_max(process.pid), phases, errors)
             if process.stop() != 0:
                 raise Failure(f"usage-ingestd did not end well\n{process.last_words()}")
             return ingestion

@@ -159,9 +159,15 @@ def markdown(results: Results, setting: Setting) -> str:
 
 
 def _threads(results: Results) -> list[str]:
-    threads = results.notes["default"].get("cpu_threads")
-    if not threads:
+    notes = results.notes["default"]
+    if "cpu_threads" not in notes:
         return []
-    parts = ", ".join(f"{name} {spent:.2f}" for name, spent
-                      in sorted(threads.items(), key=lambda item: -item[1]) if spent >= 0.01)
-    return [f"The daemon's CPU by thread, µs an event, last run: {parts}.", ""]
+
+    def listed(figures: dict[str, float]) -> str:
+        return ", ".join(f"{name} {value:.2f}" for name, value
+                         in sorted(figures.items(), key=lambda item: -item[1]) if value >= 0.01)
+    return [f"The daemon's CPU by thread, µs an event, last run: {listed(notes['cpu_threads'])}.",
+            "Time of its two lanes together by phase, µs an event, last run: "
+            f"{listed(notes['phases'])}; {results.median('default', 'postgres_errors'):.0f} "
+            "statements were refused by PostgreSQL (lock timeouts, duplicates) and tried again.",
+            ""]
