@@ -171,20 +171,14 @@ Result<> MigrationRunner::RunBatches(const MigrationStep& step) {
 }
 
 Result<> MigrationRunner::Describe(const MigrationStep& step) {
-  fmt::print(out_, "-- {} ({})\n-- {}\n-- Locks: {}\n-- Time: {}\n", step.migration.name,
-             Name(step.mode), step.purpose, step.locks, step.time);
-  switch (step.mode) {
-    case MigrationMode::kTransaction:
-    case MigrationMode::kBatches:
-      fmt::print(out_, "{}\n", step.migration.text);
-      return {};
-    case MigrationMode::kDeclaration:
-      return {};
-    case MigrationMode::kPartitioning:
-      return DescribePartitioning(connection_, out_);
-    case MigrationMode::kPlan:
-      break;
+  fmt::print(out_, "-- {} ({})\n", step.migration.name, Name(step.mode));
+  if (step.mode == MigrationMode::kTransaction || step.mode == MigrationMode::kBatches) {
+    fmt::print(out_, "{}\n", step.migration.text);  // its header says the locks
+    return {};
   }
+  fmt::print(out_, "-- {}\n-- Locks: {}\n-- Time: {}\n\n", step.purpose, step.locks, step.time);
+  if (step.mode == MigrationMode::kDeclaration) return {};
+  if (step.mode == MigrationMode::kPartitioning) return DescribePartitioning(connection_, out_);
   auto plan = PlanStep(connection_, step);
   if (!plan) return std::unexpected(plan.error());
   for (const PlannedStatement& statement : *plan) {

@@ -73,9 +73,6 @@ Result<> VerifyChunk(SyncConnection& connection, const Chunk& chunk, std::size_t
 
 // Returns how many summaries differ; they are in the temporary table then.
 Result<std::int64_t> CollectRepairs(SyncConnection& connection, const Chunk& chunk) {
-  if (auto done = connection.Execute(sql::kMakeRepairs); !done) {
-    return std::unexpected(done.error());
-  }
   auto inserted = connection.Query(
       std::string(sql::kInsertRepairs) + sql::kCompareSummaries + sql::kSelectRepairs, chunk);
   if (!inserted) return std::unexpected(inserted.error());
@@ -110,12 +107,18 @@ Result<> RepairChunk(SyncConnection& connection, const Chunk& chunk, const Rebui
     if (!done) return done;
     report.rows_repaired += end - begin;
   }
+  if (*repairs == 0) return {};
+  auto emptied = connection.Execute("TRUNCATE pg_temp.usage_ingest_repair");
+  if (!emptied) return std::unexpected(emptied.error());
   return {};
 }
 
 Result<RebuildReport> Rebuild(SyncConnection& connection, const RebuildOptions& options) {
   auto may_delete = connection.Execute(kMayDelete);
   if (!may_delete) return std::unexpected(may_delete.error());
+  if (auto done = connection.Execute(sql::kMakeRepairs); !done) {
+    return std::unexpected(done.error());
+  }
   const auto chunks = FindChunks(connection, options.range);
   if (!chunks) return std::unexpected(chunks.error());
   RebuildReport report;

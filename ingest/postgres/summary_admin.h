@@ -49,9 +49,9 @@ struct SummaryDifference {
 using SummaryProgress = std::function<void(std::int64_t done, std::int64_t total)>;
 
 struct VerifyOptions {
-  SummaryRange range;
+  SummaryRange range = {};
   std::size_t differences_max = 100;  // kept in the report; all are counted
-  SummaryProgress progress;
+  SummaryProgress progress = {};
 };
 struct VerifyReport {
   std::int64_t chunks_done = 0;    // days and months
@@ -65,10 +65,10 @@ struct VerifyReport {
                                                    const VerifyOptions& options);
 
 struct RebuildOptions {
-  SummaryRange range;
+  SummaryRange range = {};
   int rows_per_transaction = 1000;
   std::chrono::seconds patience = std::chrono::minutes(10);
-  SummaryProgress progress;
+  SummaryProgress progress = {};
 };
 struct RebuildReport {
   std::int64_t chunks_done = 0;    // days and months

@@ -65,9 +65,9 @@ WITH index_facts AS (
        AND broken.columns = leaves.columns AND broken.indisunique = leaves.indisunique
     UNION ALL
     SELECT table_name, index_name, 2, CASE WHEN indisunique THEN 'try' ELSE 'concurrently' END,
-           format('CREATE %sINDEX CONCURRENTLY %s ON %s%s',
+           format('CREATE %sINDEX CONCURRENTLY%s ON %s%s',
                   CASE WHEN indisunique THEN 'UNIQUE ' ELSE '' END,
-                  CASE WHEN relkind = 'r' THEN quote_ident(index_name) ELSE '' END,
+                  CASE WHEN relkind = 'r' THEN ' ' || quote_ident(index_name) ELSE '' END,
                   leaf_oid::regclass, definition)
       FROM leaves
      WHERE NOT EXISTS (SELECT FROM index_facts AS there

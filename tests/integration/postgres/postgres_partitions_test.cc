@@ -1,0 +1,221 @@
+// Partitions: made for any month, by anyone who may, beside readers and writers; retired as asked.
+#include <thread>
+
+#include "tests/integration/postgres/postgres_fixture.h"
+#include "tests/support/wait.h"
+
+namespace usage_ingest::ingest {
+namespace {
+
+using namespace std::chrono_literals;
+using Outcome = RetainedPartition::Outcome;
+
+class PartitionsTest : public PostgresTest {
+ protected:
+  void SetUp() override {
+    database_ = std::make_unique<Database>(CreateMigrated("litemaas"));
+    Populate(*database_, 2);
+  }
+
+  std::string Ensure(const std::string& month) {
+    return database_->Value("SELECT usage_ingest.ensure_partition($1::date)", {month});
+  }
+  std::vector<std::string> Bounds(const std::string& like) {
+    return database_->Lines(
+        "SELECT name, from_time, to_time FROM "
+        "usage_ingest.partitions_of_usage_logs() WHERE name LIKE '%" +
+        like + "%'");
+  }
+  void Log(const std::string& time) {
+    database_->Execute(
+        "INSERT INTO usage_logs (subscription_id, model_id, request_tokens, "
+        "response_tokens, created_at) SELECT id, model_id, 1, 1, '" +
+        time + "' FROM subscriptions LIMIT 1");
+  }
+  // Months from two years ago on, of the server's clock.
+  void MakeTwoYears() {
+    database_->Execute(
+        "SELECT usage_ingest.ensure_partition((date_trunc('month', now()) - m * "
+        "interval '1 month')::date) FROM generate_series(0, 24) AS m");
+  }
+  std::vector<RetainedPartition> Retain(const RetainOptions& options) {
+    SyncConnection connection = Open("litemaas");
+    auto retained = RetainPartitions(connection, options, {});
+    EXPECT_TRUE(retained) << retained.error().context;
+    return retained ? *retained : std::vector<RetainedPartition>{};
+  }
+
+  std::unique_ptr<Database> database_;
+};
+
+TEST_F(PartitionsTest, AnyMonthOfTheLastTenYearsIsMadeOnce) {
+  EXPECT_EQ(Ensure("2017-02-28"), "created");
+  EXPECT_EQ(Ensure("2017-02-01"), "exists");
+  EXPECT_EQ(Bounds("2017"),
+            std::vector<std::string>{"public.usage_logs_2017_02\t2017-02-01 00:00:00+00\t"
+                                     "2017-03-01 00:00:00+00\t"});
+  Log("2017-02-28 23:59:59.999999+00");
+  EXPECT_EQ(SqlstateOf(*database_, "SELECT usage_ingest.ensure_partition('infinity')"), "22023");
+  EXPECT_EQ(SqlstateOf(*database_, "SELECT usage_ingest.ensure_partition(NULL)"), "22023");
+}
+
+TEST_F(PartitionsTest, PartitionHasEverythingThatItsParentHas) {
+  Ensure("2017-02-01");
+  const std::string of = " WHERE indrelid = 'public.usage_logs";
+  EXPECT_EQ(database_->Number("SELECT count(*) FROM pg_index" + of + "_2017_02'::regclass"),
+            database_->Number("SELECT count(*) FROM pg_index" + of + "'::regclass"));
+  EXPECT_EQ(
+      database_->Number("SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND conrelid = "
+                        "'usage_logs_2017_02'::regclass AND conparentid <> 0"),
+      3);
+  EXPECT_EQ(database_->Number("SELECT count(*) FROM pg_trigger WHERE tgrelid = "
+                              "'usage_logs_2017_02'::regclass AND tgname = 'update_usage_on_log'"),
+            1);
+}
+
+TEST_F(PartitionsTest, MonthsAreOfUtcWhateverTheSessionSays) {
+  database_->Execute("SET TimeZone = 'America/New_York'; SET DateStyle = 'SQL, DMY'");
+  EXPECT_EQ(Ensure("2017-02-01"), "created");
+  EXPECT_EQ(Ensure("2017-02-01"), "exists");
+  database_->Execute("SET TimeZone = 'UTC'; RESET DateStyle");
+  EXPECT_EQ(Bounds("2017").front(),
+            "public.usage_logs_2017_02\t2017-02-01 00:00:00+00\t2017-03-01 00:00:00+00\t");
+}
+
+TEST_F(PartitionsTest, MonthPartlyCoveredGetsOneForTheRest) {
+  database_->Execute(
+      "SET TimeZone = 'America/New_York'; CREATE TABLE usage_logs_2017_02 PARTITION "
+      "OF usage_logs FOR VALUES FROM ('2017-02-01') TO ('2017-03-01'); SET TimeZone "
+      "= 'UTC'");
+  EXPECT_EQ(Ensure("2017-02-01"), "created");
+  EXPECT_EQ(Ensure("2017-03-01"), "created");
+  EXPECT_EQ(Bounds("2017"),
+            (std::vector<std::string>{
+                "public.usage_logs_2017_02\t2017-02-01 05:00:00+00\t2017-03-01 05:00:00+00\t",
+                "public.usage_logs_2017_02_2\t2017-02-01 00:00:00+00\t2017-02-01 05:00:00+00\t",
+                "public.usage_logs_2017_03\t2017-03-01 05:00:00+00\t2017-04-01 00:00:00+00\t"}));
+  EXPECT_EQ(Ensure("2017-02-01"), "exists");
+}
+
+TEST_F(PartitionsTest, TableThatRetentionKeptDoesNotStandInTheWay) {
+  Ensure("2017-02-01");
+  Log("2017-02-03");
+  database_->Execute("ALTER TABLE usage_logs DETACH PARTITION usage_logs_2017_02");
+  EXPECT_EQ(Ensure("2017-02-01"), "created");
+  Log("2017-02-03");
+  EXPECT_EQ(database_->Number("SELECT count(*) FROM usage_logs_2017_02"), 1);
+  EXPECT_EQ(database_->Number("SELECT count(*) FROM usage_logs"), 1);
+}
+
+TEST_F(PartitionsTest, OrdinaryRoleMakesPartitionsThatBelongToTheOwner) {
+  CreateRole("litemaas");
+  database_->Execute("ALTER TABLE usage_logs OWNER TO litemaas");
+  CreateDaemonRole("ingest", "litemaas", /*fast=*/true);
+  Database ingest(postgres_.conninfo("litemaas", "ingest"));
+  EXPECT_EQ(ingest.Value("SELECT usage_ingest.ensure_partition('2017-02-01')"), "created");
+  EXPECT_EQ(database_->Value("SELECT pg_get_userbyid(relowner) FROM pg_class WHERE relname = "
+                             "'usage_logs_2017_02'"),
+            "litemaas");
+  EXPECT_EQ(SqlstateOf(ingest, "SELECT usage_ingest.attach_partition('2016-01-01', '2016-02-01')"),
+            "42501");
+}
+
+TEST_F(PartitionsTest, ManyMakersAtOnceMakeOneEach) {
+  std::vector<std::string> failures(4);
+  {
+    std::vector<std::jthread> makers;
+    for (std::string& failure : failures) {
+      makers.emplace_back([&failure, this] {
+        SyncConnection connection = Open("litemaas");
+        auto done = EnsurePartitions(connection, {.months_ahead = 11});
+        if (!done) failure = done.error().context;
+      });
+    }
+  }
+  EXPECT_EQ(failures, std::vector<std::string>(4));
+  EXPECT_EQ(database_->Number("SELECT count(*) FROM usage_ingest.partitions_of_usage_logs() WHERE "
+                              "to_time > now()"),
+            12);
+}
+
+TEST_F(PartitionsTest, RunwayEndsAtTheFirstGap) {
+  SyncConnection connection = Open("litemaas");
+  const auto list = ListPartitions(connection);
+  ASSERT_TRUE(list);
+  const auto at = [](std::int64_t seconds) { return EventTimeUs{seconds * 1'000'000}; };
+  const std::vector<PartitionInfo> partitions = {{.name = "a", .from = std::nullopt, .to = at(100)},
+                                                 {.name = "b", .from = at(100), .to = at(200)},
+                                                 {.name = "c", .from = at(300), .to = at(400)}};
+  EXPECT_EQ(PartitionRunway(partitions, at(50)), 150s);
+  EXPECT_EQ(PartitionRunway(partitions, at(250)), 0s);
+  EXPECT_EQ(PartitionRunway(partitions, at(399)), 1s);
+  // The real ones: the current month and three more.
+  const auto now = database_->Number("SELECT (extract(epoch FROM now()) * 1000000)::bigint");
+  EXPECT_GT(PartitionRunway(*list, EventTimeUs{now}), std::chrono::days(3 * 28));
+}
+
+TEST_F(PartitionsTest, RetainDropsWhatIsOlderAndNothingElse) {
+  MakeTwoYears();
+  const auto before = database_->Number(
+      "SELECT count(*) FROM "
+      "usage_ingest.partitions_of_usage_logs()");
+  for (const RetainedPartition& one : Retain({.retention_months = 6, .dry_run = true})) {
+    EXPECT_EQ(one.outcome, Outcome::kWouldGo);
+  }
+  EXPECT_EQ(database_->Number("SELECT count(*) FROM usage_ingest.partitions_of_usage_logs()"),
+            before);
+  EXPECT_TRUE(Retain({.retention_months = 0}).empty());
+  for (const RetainedPartition& one : Retain({.retention_months = 6})) {
+    EXPECT_EQ(one.outcome, Outcome::kDropped);
+  }
+  EXPECT_EQ(database_->Number("SELECT count(*) FROM usage_ingest.partitions_of_usage_logs() WHERE "
+                              "to_time <= now()"),
+            6);
+  EXPECT_EQ(
+      database_->Number("SELECT count(*) FROM pg_class WHERE relname LIKE 'usage\\_logs\\_20%' "
+                        "AND relkind = 'r'"),
+      6 + 4);
+}
+
+TEST_F(PartitionsTest, RetainCanKeepTheTables) {
+  MakeTwoYears();
+  const auto retained = Retain({.retention_months = 23, .keep_tables = true});
+  ASSERT_FALSE(retained.empty());
+  for (const RetainedPartition& one : retained) {
+    EXPECT_EQ(one.outcome, Outcome::kDetached);
+    EXPECT_EQ(database_->Number("SELECT count(*) FROM " + one.name), 0);
+  }
+  EXPECT_TRUE(Retain({.retention_months = 23}).empty());  // kept means kept
+}
+
+// A reader keeps the second half of DETACH CONCURRENTLY waiting: the partition is pending then, and
+// no other can be detached before it is finalized.
+TEST_F(PartitionsTest, PendingDetachIsFinalizedFirst) {
+  MakeTwoYears();
+  Database reader = postgres_.Connect("litemaas");
+  reader.Execute("BEGIN; SELECT count(*) FROM usage_logs");
+  SyncConnection connection = Open("litemaas");
+  const auto blocked = RetainPartitions(connection, {.retention_months = 6, .patience = 0s}, {});
+  ASSERT_FALSE(blocked);
+  EXPECT_EQ(blocked.error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(database_->Number("SELECT count(*) FROM pg_inherits WHERE inhdetachpending"), 1);
+  reader.Execute("ROLLBACK");
+  Retain({.retention_months = 6});
+  EXPECT_EQ(database_->Number("SELECT count(*) FROM pg_inherits WHERE inhdetachpending"), 0);
+  EXPECT_EQ(
+      database_->Number("SELECT count(*) FROM pg_class WHERE relname LIKE 'usage\\_logs\\_20%' "
+                        "AND relkind = 'r'"),
+      6 + 4);
+}
+
+TEST_F(PartitionsTest, RetainDropsWhatAnInterruptedOneDetached) {
+  Ensure("2017-02-01");
+  database_->Execute(
+      "COMMENT ON TABLE usage_logs_2017_02 IS 'usage-ingestd: retired, to be dropped';"
+      "ALTER TABLE usage_logs DETACH PARTITION usage_logs_2017_02");
+  Retain({.retention_months = 6});
+  EXPECT_EQ(database_->Value("SELECT to_regclass('usage_logs_2017_02') IS NULL"), "t");
+}
+
+}  // namespace
+}  // namespace usage_ingest::ingest
