@@ -12,10 +12,10 @@
 namespace usage_ingest::ingest {
 namespace {
 
-// Records that are still in the prefetch while the group is left: the next owner reads them. Without
-// a consume_cb, rd_kafka_queue_poll_callback passes them on to nobody and rd_kafka_q_serve asserts
-// (2.0.2, rdkafka_queue.c:516: the first SIGTERM under load aborted). rd_kafka_consumer_poll returns
-// records all the same: it asks with RD_KAFKA_Q_CB_RETURN.
+// Records that are still in the prefetch while the group is left: the next owner reads them.
+// Without a consume_cb, rd_kafka_queue_poll_callback passes them on to nobody and rd_kafka_q_serve
+// asserts (2.0.2, rdkafka_queue.c:516: the first SIGTERM under load aborted).
+// rd_kafka_consumer_poll returns records all the same: it asks with RD_KAFKA_Q_CB_RETURN.
 void DropLateRecord(rd_kafka_message_t* /*record*/, void* /*self*/) {}
 
 }  // namespace

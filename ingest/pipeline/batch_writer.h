@@ -95,7 +95,7 @@ class BatchWriter {
   bool staged_ = false;           // duplicates are the rule at present
   bool commit_in_doubt_ = false;  // the last COMMIT's reply was lost
   std::atomic<std::uint64_t> attempts_{0};
-  int failures_ = 0;              // in a row, for back-off
+  int failures_ = 0;  // in a row, for back-off
   WriteResult result_;
 };
 

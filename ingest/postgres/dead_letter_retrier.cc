@@ -13,7 +13,8 @@ namespace {
 constexpr std::int64_t kLettersPerBatch = 500;
 
 constexpr const char* kTryLock =
-    "SELECT pg_try_advisory_lock(hashtextextended('usage_ingest.dead_letters retry', 0))::int4::int8, "
+    "SELECT pg_try_advisory_lock(hashtextextended('usage_ingest.dead_letters retry', "
+    "0))::int4::int8, "
     "clock_timestamp()";
 constexpr const char* kUnlock =
     "SELECT pg_advisory_unlock(hashtextextended('usage_ingest.dead_letters retry', 0))";
