@@ -3,18 +3,26 @@
 # shellcheck shell=bash disable=SC2154
 
 postgres_bin=/usr/lib/postgresql/15/bin
-daemon_pid='' generator_pid='' broker_pid='' postgres_is_up=false
+build_pid='' daemon_pid='' generator_pid='' broker_pid='' postgres_is_up=false
 
 say() {
   if [[ -t 1 ]]; then printf '\e[1m==>\e[0m %s\n' "$*"; else printf '==> %s\n' "$*"; fi
 }
 
 build_release() {
-  # Tests are not needed here, nor are the packages that they need.
-  (cd "$root" && cmake --preset release -DBUILD_TESTING=OFF) >"$root/build.log.$$" 2>&1 &&
-    cmake --build "$build" --target usage-ingestd usage-load demo_broker >>"$root/build.log.$$" 2>&1 ||
-    { tail -n 40 "$root/build.log.$$" >&2; rm -f "$root/build.log.$$"; fail "the build failed"; }
-  rm -f "$root/build.log.$$"
+  # Tests are not needed here, nor are the packages that they need. A session of its own, so that
+  # all of it can be ended together.
+  setsid bash -c 'cd "$1" && cmake --preset release -DBUILD_TESTING=OFF &&
+    cmake --build build/release --target usage-ingestd usage-load demo_broker' build "$root" \
+    </dev/null >"$work/build.log" 2>&1 &
+  build_pid=$!
+  if wait "$build_pid"; then
+    build_pid=''
+    return
+  fi
+  $interrupted && exit 130
+  tail -n 40 "$work/build.log" >&2
+  fail "the build failed"
 }
 
 free_port() {
@@ -138,6 +146,7 @@ clean_up() {
     printf -- '--- the last words of usage-ingestd\n' >&2
     tail -n 20 "$work/daemon.log" >&2
   fi
+  [[ -n $build_pid ]] && kill -TERM -- "-$build_pid" 2>/dev/null
   for pid in "$generator_pid" "$daemon_pid" "$broker_pid"; do
     [[ -n $pid ]] && end_child "$pid" 2>/dev/null
   done
