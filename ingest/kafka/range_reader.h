@@ -31,11 +31,11 @@ namespace usage_ingest::ingest {
 // Either end by offset, or by the time of the Kafka record; nothing given: the log's end.
 struct RangeRequest {
   std::string topic;
-  std::vector<PartitionId> partitions;  // empty: all
-  std::optional<Offset> from_offset;
-  std::optional<Offset> to_offset;  // exclusive
-  std::optional<std::int64_t> from_time_ms;
-  std::optional<std::int64_t> to_time_ms;  // exclusive
+  std::vector<PartitionId> partitions = {};  // empty: all
+  std::optional<Offset> from_offset = std::nullopt;
+  std::optional<Offset> to_offset = std::nullopt;  // exclusive
+  std::optional<std::int64_t> from_time_ms = std::nullopt;
+  std::optional<std::int64_t> to_time_ms = std::nullopt;  // exclusive
 };
 
 struct PartitionRange {

@@ -1,7 +1,6 @@
 // KafkaConsumer against a real Apache Kafka: what operators and retention do to its topics.
-#include <array>
-
 #include "tests/integration/kafka/consumer_fixture.h"
+#include "tests/integration/kafka/transactional_producer.h"
 #include "tests/support/kafka_broker.h"
 
 namespace usage_ingest::ingest {
@@ -172,31 +171,11 @@ TEST_F(ConsumerBrokerTest, StartsBeforeTheBrokerDoes) {
 
 TEST_F(ConsumerBrokerTest, SeesNothingOfAbortedTransactionsAndStumblesOverNoMarker) {
   broker_.CreateTopic("t", 1);
-  const support::KafkaHandle producer = support::MakeKafkaHandle(
-      RD_KAFKA_PRODUCER,
-      {{"bootstrap.servers", brokers()}, {"transactional.id", "x"}, {"linger.ms", "0"}});
-  const auto check = [](rd_kafka_error_t* error) {
-    ASSERT_EQ(error, nullptr) << rd_kafka_error_string(error);
-  };
-  check(rd_kafka_init_transactions(producer.get(), 30'000));
-  for (int i = 0; i < 6; ++i) {
-    std::string value = "tx/" + std::to_string(i);
-    check(rd_kafka_begin_transaction(producer.get()));
-    std::array<rd_kafka_vu_t, 3> fields{};
-    fields[0].vtype = RD_KAFKA_VTYPE_TOPIC;
-    fields[0].u.cstr = "t";
-    fields[1].vtype = RD_KAFKA_VTYPE_VALUE;
-    fields[1].u.mem = {value.data(), value.size()};
-    fields[2].vtype = RD_KAFKA_VTYPE_MSGFLAGS;
-    fields[2].u.i = RD_KAFKA_MSG_F_COPY;
-    check(rd_kafka_produceva(producer.get(), fields.data(), fields.size()));
-    if (i % 2 == 0) {
-      check(rd_kafka_commit_transaction(producer.get(), 30'000));
-      ++produced_;
-    } else {
-      support::CheckKafka(rd_kafka_flush(producer.get(), 30'000), "flush");
-      check(rd_kafka_abort_transaction(producer.get(), 30'000));
-    }
+  TransactionalProducer producer(brokers());
+  for (int i = 0; i < 3; ++i) {
+    producer.CommitOne("t", "committed/" + std::to_string(i));
+    producer.AbortOne("t", "aborted/" + std::to_string(i));
+    ++produced_;
   }
   ReadEverything();
   Produce("t", 1, 10);
