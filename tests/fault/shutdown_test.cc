@@ -29,7 +29,7 @@ TEST_F(ShutdownTest, SigtermAtAnyMoment) {
     load_.Publish(*producer_, 2'000);
     const std::int64_t before = RowCount();
     daemon_->Start();
-    ASSERT_TRUE(WaitForRows(before + 137 * round)) << daemon_->log();
+    ASSERT_TRUE(WaitForRows(before + 1 + 137 * round)) << daemon_->log();
     daemon_->Signal(SIGTERM);
     ASSERT_EQ(daemon_->WaitExit(15s), 0) << daemon_->log();
   }

@@ -37,7 +37,7 @@ DaemonOptions PipelineTest::DaemonDefaults() const {
 
 DaemonOptions PipelineTest::SmallBatches() const {
   DaemonOptions options = DaemonDefaults();
-  options.settings["batch"]["rows_max"] = "200";
+  options.settings["batch"]["rows_max"] = "100";
   return options;
 }
 
