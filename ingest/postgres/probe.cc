@@ -106,21 +106,20 @@ Result<bool> ProbeMigrations(SyncConnection& connection, ProbeReport& report) {
                         .where = "usage_ingest.migrations",
                         .what = "the database is not migrated",
                         .fix = "run `usage-ingestd migrate`"};
-  auto there = connection.Execute(
-      "SELECT to_regnamespace('usage_ingest') IS NOT NULL, "
-      "COALESCE(has_schema_privilege(to_regnamespace('usage_ingest'), 'USAGE'), true), "
-      "quote_ident(current_user)");
-  if (!there) return std::unexpected(there.error());
-  if (there->boolean(0, 0) && !there->boolean(0, 1)) {
+  auto closed = connection.Execute(
+      "SELECT nspname, quote_ident(current_user) FROM pg_namespace WHERE nspname IN ('public', "
+      "'usage_ingest') AND NOT has_schema_privilege(oid, 'USAGE')");
+  if (!closed) return std::unexpected(closed.error());
+  for (int i = 0; i < closed->count(); ++i) {
     report.findings.push_back(
         {.severity = Severity::kFatal,
-         .where = "schema usage_ingest",
+         .where = fmt::format("schema {}", closed->text(i, 0)),
          .what = "this role may not look into it",
-         .fix = fmt::format("GRANT USAGE ON SCHEMA usage_ingest TO {} (all that is needed: "
-                            "`usage-ingestd migrate --print-grants {}`)",
-                            there->text(0, 2), there->text(0, 2))});
-    return false;
+         .fix = fmt::format("GRANT USAGE ON SCHEMA {} TO {} (all that is needed: `usage-ingestd "
+                            "migrate --print-grants {}`)",
+                            closed->text(i, 0), closed->text(i, 1), closed->text(i, 1))});
   }
+  if (closed->count() != 0) return false;
   auto ledger = connection.Execute("SELECT to_regclass('usage_ingest.migrations') IS NOT NULL");
   if (!ledger) return std::unexpected(ledger.error());
   if (!ledger->boolean(0, 0)) {

@@ -146,7 +146,9 @@ Result<> ProbeQuotas(SyncConnection& connection, ProbeReport& report) {
     Add(report, Severity::kWarning, fmt::format("{}.{}", narrow->text(i, 0), narrow->text(i, 1)),
         "it is integer and ends at 2,147,483,647 tokens; from then on nothing of that subscription "
         "can be written",
-        fmt::format("ALTER TABLE {} ALTER COLUMN {} TYPE bigint (rewrites the table)",
+        fmt::format("ALTER TABLE {} ALTER COLUMN {} TYPE bigint (rewrites the table; views and the "
+                    "trigger enforce_subscription_quota that use the column are dropped before and "
+                    "made again after it)",
                     narrow->text(i, 0), narrow->text(i, 1)));
   }
   return {};

@@ -38,7 +38,7 @@ SELECT c.relkind = 'p',
                       <@ ARRAY['id', 'created_at']::name[]),
        (SELECT d.partdefid::regclass FROM pg_partitioned_table AS d
          WHERE d.partrelid = c.oid AND d.partdefid <> 0),
-       c.relrowsecurity AND row_security_active(c.oid)
+       c.relrowsecurity AND row_security_active(c.oid), quote_ident(current_user)
   FROM pg_class AS c WHERE c.oid = 'public.usage_logs'::regclass)sql";
 
 // Enabled triggers on usage_logs and its partitions that somebody made (not the copies that
@@ -172,7 +172,7 @@ Result<> ProbeUsageLogs(SyncConnection& connection, ProbeReport& report) {
   if (shape->boolean(0, 4)) {
     Add(report, Severity::kFatal, where,
         "row security applies to this role, and COPY does not work",
-        "ALTER ROLE CURRENT_USER BYPASSRLS (as superuser)");
+        fmt::format("ALTER ROLE {} BYPASSRLS (as superuser)", shape->text(0, 5)));
   }
   return {};
 }

@@ -1,0 +1,151 @@
+// What the start-up probe finds: one line each, with the SQL that mends it, which then does.
+#include "tests/integration/postgres/postgres_fixture.h"
+
+namespace usage_ingest::ingest {
+namespace {
+
+struct Case {
+  const char* name;
+  const char* breaks;  // SQL that makes the finding
+  Severity severity;
+  const char* where;
+  const char* fix;  // part of what is proposed
+  bool fix_is_sql;  // as it stands
+};
+
+class ProbeTest : public PostgresTest, public ::testing::WithParamInterface<Case> {};
+
+TEST_P(ProbeTest, FindsItAndTheFixMendsIt) {
+  Database database = CreateMigrated("litemaas");
+  Populate(database, 2);
+  database.Execute(GetParam().breaks);
+  const ProbeReport report = Probe("litemaas");
+  const Finding* found = nullptr;
+  for (const Finding& finding : report.findings) {
+    if (Holds(finding.where, GetParam().where) && Holds(finding.fix, GetParam().fix)) {
+      found = &finding;
+    }
+  }
+  ASSERT_NE(found, nullptr) << report.findings.size() << " findings, the first: "
+                            << (report.findings.empty() ? "" : report.findings[0].ToLine());
+  EXPECT_EQ(found->severity, GetParam().severity);
+  EXPECT_EQ(report.ok(), GetParam().severity == Severity::kWarning);
+  EXPECT_FALSE(Holds(found->ToLine(), "\n"));
+  if (!GetParam().fix_is_sql) return;
+  database.Execute(found->fix);
+  for (const Finding& finding : Probe("litemaas").findings) {
+    EXPECT_FALSE(finding.where == found->where && finding.what == found->what) << finding.ToLine();
+  }
+}
+
+constexpr const char* kTriggerWithoutGuard =
+    "CREATE OR REPLACE TRIGGER update_usage_on_log AFTER INSERT ON usage_logs FOR EACH ROW EXECUTE "
+    "FUNCTION update_usage_summary()";
+// On a partition, under another name.
+constexpr const char* kSecondTrigger =
+    "CREATE TRIGGER \"Mine\" AFTER INSERT ON usage_logs_2024_01 FOR EACH ROW EXECUTE FUNCTION "
+    "update_usage_summary()";
+constexpr const char* kForeignTrigger =
+    "CREATE FUNCTION noop() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'; CREATE "
+    "TRIGGER theirs AFTER INSERT ON usage_logs FOR EACH ROW EXECUTE FUNCTION noop()";
+
+INSTANTIATE_TEST_SUITE_P(
+    Findings, ProbeTest,
+    ::testing::Values(
+        Case{"CountsTwice", kTriggerWithoutGuard, Severity::kFatal, "trigger update_usage_on_log",
+             "CREATE OR REPLACE TRIGGER update_usage_on_log", true},
+        Case{"CountsTwiceOnAPartition", kSecondTrigger, Severity::kFatal, "trigger Mine",
+             "CREATE OR REPLACE TRIGGER \"Mine\"", true},
+        Case{"ForeignTrigger", kForeignTrigger, Severity::kWarning, "trigger theirs",
+             "DROP TRIGGER theirs", false},
+        Case{"TableGone", "DROP TABLE audit_logs", Severity::kFatal, "public.audit_logs",
+             "usage-ingestd migrate", false},
+        Case{"NotMigrated", "DROP TABLE usage_ingest.migrations", Severity::kFatal,
+             "usage_ingest.migrations", "usage-ingestd migrate", false},
+        Case{"StepMissing", "DELETE FROM usage_ingest.migrations WHERE number > 20",
+             Severity::kFatal, "usage_ingest.migrations", "usage-ingestd migrate", false},
+        Case{"ColumnGone", "ALTER TABLE usage_logs DROP COLUMN latency_ms CASCADE",
+             Severity::kFatal, "public.usage_logs.latency_ms", "ADD COLUMN", true},
+        Case{"SummaryColumnGone", "ALTER TABLE usage_summaries DROP COLUMN latency_count",
+             Severity::kFatal, "public.usage_summaries.latency_count", "ADD COLUMN", true},
+        Case{"SummaryKeyGone",
+             "ALTER TABLE usage_summaries DROP CONSTRAINT "
+             "usage_summaries_subscription_id_model_id_period_type_period_key",
+             Severity::kFatal, "public.usage_summaries", "CREATE UNIQUE INDEX CONCURRENTLY", true},
+        Case{"WrongType", "ALTER TABLE audit_logs ALTER resource_id TYPE bytea USING NULL",
+             Severity::kFatal, "public.audit_logs.resource_id", "TYPE varchar(255)", false},
+        Case{"RequiredColumn",
+             "ALTER TABLE usage_logs ADD COLUMN region TEXT NOT NULL DEFAULT 'x'; ALTER TABLE "
+             "usage_logs ALTER region DROP DEFAULT",
+             Severity::kFatal, "public.usage_logs.region", "DROP NOT NULL", true},
+        Case{"NoKey", "ALTER TABLE usage_logs DROP CONSTRAINT usage_logs_pkey", Severity::kFatal,
+             "public.usage_logs", "ADD PRIMARY KEY (id, created_at)", true},
+        Case{"DefaultPartition", "CREATE TABLE rest PARTITION OF usage_logs DEFAULT",
+             Severity::kWarning, "partition rest", "DETACH PARTITION rest", false},
+        Case{"KeyTriggerDisabled", "ALTER TABLE api_keys DISABLE TRIGGER usage_ingest_remember_key",
+             Severity::kWarning, "trigger usage_ingest_remember_key", "ENABLE TRIGGER", false},
+        Case{"NarrowCounter",
+             "DROP VIEW active_subscriptions; DROP TRIGGER enforce_subscription_quota ON "
+             "subscriptions; ALTER TABLE subscriptions ALTER used_tokens TYPE integer",
+             Severity::kWarning, "subscriptions.used_tokens", "TYPE bigint", false},
+        Case{"StatusWithoutSuspended",
+             "DROP VIEW active_subscriptions; DROP INDEX unique_active_subscription; DROP TRIGGER "
+             "usage_ingest_announce ON subscriptions; ALTER TABLE "
+             "subscriptions ALTER status DROP DEFAULT, ALTER status TYPE text; ALTER TABLE "
+             "subscriptions ADD CONSTRAINT stati CHECK (status IN ('active', 'off'))",
+             Severity::kFatal, "public.subscriptions.status", "DROP CONSTRAINT \"stati\"", false}),
+    [](const auto& test) { return test.param.name; });
+
+class ProbeFactsTest : public PostgresTest {};
+
+TEST_F(ProbeFactsTest, ForeignTriggerMeansTheSlowPathEvenForASuperuser) {
+  Database database = CreateMigrated("litemaas");
+  EXPECT_TRUE(Probe("litemaas").facts.may_skip_constraints);
+  database.Execute(kForeignTrigger);
+  EXPECT_FALSE(Probe("litemaas").facts.may_skip_constraints);
+  database.Execute("ALTER TABLE usage_logs DISABLE TRIGGER theirs");
+  EXPECT_TRUE(Probe("litemaas").facts.may_skip_constraints);
+}
+
+TEST_F(ProbeFactsTest, DisabledTriggerOfTheSeedCannotCountTwice) {
+  Database database = CreateMigrated("litemaas");
+  database.Execute(std::string(kTriggerWithoutGuard) +
+                   "; ALTER TABLE usage_logs DISABLE TRIGGER update_usage_on_log");
+  EXPECT_TRUE(Probe("litemaas").ok());
+}
+
+TEST_F(ProbeFactsTest, ColumnsOfUsageLogsAreThoseOfTheCatalogue) {
+  Database database = CreateMigrated("litemaas");
+  database.Execute("ALTER TABLE usage_logs ADD COLUMN region TEXT DEFAULT 'eu'");
+  const DatabaseFacts facts = Probe("litemaas").facts;
+  ASSERT_EQ(facts.usage_log_columns.size(), 18U);
+  EXPECT_EQ(facts.usage_log_columns[0].name, "id");
+  EXPECT_EQ(facts.usage_log_columns[0].type_oid, 2950U);
+  EXPECT_TRUE(facts.usage_log_columns[0].not_null);
+  EXPECT_TRUE(facts.usage_log_columns[7].generated);
+  EXPECT_EQ(facts.usage_log_columns[17].type, "text");
+  EXPECT_TRUE(facts.usage_log_columns[17].has_default);
+}
+
+// COPY does not work under row security; a superuser does not see it.
+TEST_F(ProbeFactsTest, RowSecurityIsFoundForTheRoleItConcerns) {
+  Database database = CreateMigrated("litemaas");
+  CreateDaemonRole("ingest", "litemaas", /*fast=*/true);
+  database.Execute("ALTER TABLE usage_logs ENABLE ROW LEVEL SECURITY");
+  EXPECT_TRUE(Probe("litemaas").ok());
+  const ProbeReport report = Probe("litemaas", "ingest");
+  ASSERT_EQ(report.findings.size(), 1U);
+  EXPECT_EQ(report.findings[0].severity, Severity::kFatal);
+  EXPECT_TRUE(Holds(report.findings[0].fix, "ALTER ROLE ingest BYPASSRLS"))
+      << report.findings[0].fix;
+}
+
+TEST_F(ProbeFactsTest, DatabaseOfTheSeedIsNotMigrated) {
+  CreateSeed("seed");
+  const ProbeReport report = Probe("seed");
+  ASSERT_EQ(report.findings.size(), 1U);
+  EXPECT_EQ(report.findings[0].fix, "run `usage-ingestd migrate`");
+}
+
+}  // namespace
+}  // namespace usage_ingest::ingest
