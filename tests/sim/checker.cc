@@ -1,0 +1,229 @@
+#include "tests/sim/checker.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace usage_ingest::sim {
+namespace {
+
+// The records of `log` below `end`.
+std::span<const LogRecord* const> RecordsBelow(const FakeLog& log, Offset end,
+                                               std::vector<const LogRecord*>& into) {
+  for (const LogRecord& record : log.records()) {
+    if (record.offset >= end) break;
+    into.push_back(&record);
+  }
+  return into;
+}
+
+bool IsSame(const StoredRow& row, const Truth& truth) {
+  return row.created_at.value == truth.start_ms * 1000 && row.model == truth.model &&
+         row.request_tokens == truth.request_tokens &&
+         row.response_tokens == truth.response_tokens && row.cost.value == truth.cost_micros &&
+         row.latency_ms == truth.latency_ms && row.status_code == (truth.is_failure ? 500 : 200);
+}
+
+bool IsSame(const aggregate::Totals& a, const aggregate::Totals& b) {
+  return a.requests == b.requests && a.errors == b.errors && a.request_tokens == b.request_tokens &&
+         a.response_tokens == b.response_tokens && a.latency_ms_sum == b.latency_ms_sum &&
+         a.latency_count == b.latency_count && a.cost == b.cost;
+}
+
+}  // namespace
+
+void Checker::LearnTruths() {
+  learned_.resize(kafka_.logs.size());
+  for (std::size_t i = 0; i < learned_.size(); ++i) {
+    const auto& records = kafka_.logs[i].records();
+    for (; learned_[i] < records.size(); ++learned_[i]) {
+      for (const Truth& truth : records[learned_[i]].produced.truths) {
+        if (truth.kind == Truth::Kind::kEvent) truths_.emplace(truth.id, truth);
+      }
+    }
+  }
+}
+
+std::string Checker::Check() {
+  LearnTruths();
+  for (const auto& [partition, row] : database_.tables().offsets) {
+    if (auto wrong = CheckAccounts(partition, row); !wrong.empty()) return wrong;
+    if (auto wrong = CheckLost(partition, row); !wrong.empty()) return wrong;
+  }
+  if (auto wrong = CheckRows(); !wrong.empty()) return wrong;
+  if (auto wrong = CheckTotals(); !wrong.empty()) return wrong;
+  if (auto wrong = CheckSums(); !wrong.empty()) return wrong;
+  return CheckKafka();
+}
+
+// INV-1: the partition's own books.
+std::string Checker::CheckAccounts(PartitionId partition, const OffsetsRow& row) const {
+  const auto& outcomes = row.outcomes;
+  if (!outcomes.balances()) {
+    return fmt::format("INV-1: partition {}: {} events are {} + {} + {} + {}", partition.value,
+                       outcomes.events, outcomes.inserted, outcomes.duplicates,
+                       outcomes.dead_lettered, outcomes.skipped);
+  }
+  std::vector<const LogRecord*> below;
+  std::int64_t events = 0;
+  std::int64_t skips = 0;
+  for (const LogRecord* record :
+       RecordsBelow(kafka_.log(partition), row.stored.next_offset, below)) {
+    events += std::ssize(record->produced.truths);
+    skips += std::ranges::count(record->produced.truths, Truth::Kind::kSkip, &Truth::kind);
+  }
+  const auto records = std::ssize(below);
+  const bool has_gap = outcomes.gap_records != 0;
+  const bool is_right =
+      has_gap
+          ? outcomes.records <= records && outcomes.events <= events && outcomes.skipped <= skips &&
+                outcomes.records + outcomes.gap_records >= records
+          : outcomes.records == records && outcomes.events == events && outcomes.skipped == skips;
+  if (is_right) return {};
+  return fmt::format(
+      "INV-1: partition {} below {}: {} records, {} events, {} skips in the log, but {}, {}, {} "
+      "counted ({} in gaps)",
+      partition.value, row.stored.next_offset.value, records, events, skips, outcomes.records,
+      outcomes.events, outcomes.skipped, outcomes.gap_records);
+}
+
+bool Checker::IsAccounted(PartitionId partition, const LogRecord& record) const {
+  const Tables& tables = database_.tables();
+  for (std::uint32_t i = 0; i < record.produced.truths.size(); ++i) {
+    const Truth& truth = record.produced.truths[i];
+    if (truth.kind == Truth::Kind::kSkip) continue;
+    const bool is_stored = truth.kind == Truth::Kind::kEvent &&
+                           (tables.rows.contains(truth.id) || tables.cascaded.contains(truth.id));
+    if (!is_stored && !tables.dead_letters.contains({partition, record.offset, i})) return false;
+  }
+  return true;
+}
+
+// INV-1: nothing below next_offset is lost but what retention took.
+std::string Checker::CheckLost(PartitionId partition, const OffsetsRow& row) const {
+  std::vector<const LogRecord*> below;
+  std::int64_t lost = 0;
+  Offset last;
+  for (const LogRecord* record :
+       RecordsBelow(kafka_.log(partition), row.stored.next_offset, below)) {
+    if (IsAccounted(partition, *record)) continue;
+    ++lost;
+    last = record->offset;
+  }
+  if (lost <= row.outcomes.gap_records) return {};
+  return fmt::format("INV-1: partition {} is at {}, but {} records below are lost, {} the last",
+                     partition.value, row.stored.next_offset.value, lost, last.value);
+}
+
+// INV-4: what the partitions' books say, all together, is what the tables hold.
+std::string Checker::CheckTotals() const {
+  const Tables& tables = database_.tables();
+  ingest::Outcomes all;
+  for (const auto& [partition, row] : tables.offsets) all.Add(row.outcomes);
+  const std::int64_t rows = std::ssize(tables.rows) + tables.cascaded_count - tables.foreign_rows;
+  if (all.inserted != rows) {
+    return fmt::format("INV-4: {} rows were inserted by us, {} are counted", rows, all.inserted);
+  }
+  if (all.dead_lettered != std::ssize(tables.dead_letters)) {
+    return fmt::format("INV-1: {} dead letters, {} are counted", tables.dead_letters.size(),
+                       all.dead_lettered);
+  }
+  return {};
+}
+
+std::string Checker::CheckRows() const {
+  const Tables& tables = database_.tables();
+  std::set<Uuid> keys;
+  for (const auto& [hash, key] : tables.api_keys) keys.insert(key.id);
+  for (const auto& [id, row] : tables.rows) {
+    if (row.copies != 1) return "INV-4: twice in usage_logs: " + id.ToString();
+    const auto truth = truths_.find(id);
+    if (truth == truths_.end() || !IsSame(row, truth->second)) {
+      return "a row is not what was produced: " + id.ToString();
+    }
+    const Attribution& owner = row.owner;
+    if (!tables.subscriptions.contains(owner.subscription_id) ||
+        (!owner.api_key_id.is_nil() && !keys.contains(owner.api_key_id)) ||
+        (!owner.team_id.is_nil() && !tables.teams.contains(owner.team_id))) {
+      return "a row's parent is gone: " + id.ToString();
+    }
+  }
+  return {};
+}
+
+// INV-2 and INV-3.
+std::string Checker::CheckSums() const {
+  const Tables& tables = database_.tables();
+  aggregate::Rollup rollup;
+  for (const auto& [id, row] : tables.rows) rollup.Add({EventOf(row), row.owner});
+  const aggregate::Deltas sums = rollup.Take();
+  if (sums.summaries.size() != tables.summaries.size()) {
+    return fmt::format("INV-2: {} summaries, but the rows make {}", tables.summaries.size(),
+                       sums.summaries.size());
+  }
+  for (const auto& sum : sums.summaries) {
+    const auto found = tables.summaries.find(
+        {sum.subscription_id, std::string(sum.model_id), sum.period_type, sum.period_start});
+    if (found == tables.summaries.end() || !IsSame(found->second, sum.totals)) {
+      return fmt::format("INV-2: the {} of {} is not the sum of its rows", Name(sum.period_type),
+                         sum.subscription_id.ToString());
+    }
+  }
+  std::map<Uuid, aggregate::QuotaDelta> used;
+  for (const auto& quota : sums.quotas) used.emplace(quota.subscription_id, quota);
+  for (const auto& [id, subscription] : tables.subscriptions) {
+    const auto& sum = used[id];
+    if (subscription.used_requests + subscription.reset_requests != sum.requests ||
+        subscription.used_tokens + subscription.reset_tokens != sum.tokens) {
+      return fmt::format("INV-3: {} has used {} + {} requests, but has {} rows", id.ToString(),
+                         subscription.reset_requests, subscription.used_requests, sum.requests);
+    }
+    const int is_suspended = subscription.is_suspended ? 1 : 0;
+    if (subscription.suspensions - subscription.reactivations != is_suspended) {
+      return "a suspension was not told exactly once: " + id.ToString();
+    }
+  }
+  return {};
+}
+
+void Checker::NoteFailOver() {
+  for (const auto& [partition, row] : database_.tables().offsets) {
+    Offset& ahead = was_ahead_[partition];
+    ahead = std::max(ahead, row.stored.next_offset);
+  }
+}
+
+// INV-7.
+std::string Checker::CheckKafka() {
+  const Tables& tables = database_.tables();
+  for (const auto& [partition, committed] : kafka_.group.committed()) {
+    const auto row = tables.offsets.find(partition);
+    const Offset next = row == tables.offsets.end() ? Offset{0} : row->second.stored.next_offset;
+    const auto ahead = was_ahead_.find(partition);
+    if (ahead != was_ahead_.end() && next >= ahead->second) was_ahead_.erase(ahead);
+    const bool is_excused = was_ahead_.contains(partition) && committed <= was_ahead_[partition];
+    if (committed > next && !is_excused) {
+      return fmt::format("INV-7: Kafka's offset of partition {} is {}, PostgreSQL's {}",
+                         partition.value, committed.value, next.value);
+    }
+  }
+  return {};
+}
+
+std::string Checker::WhatIsLeft() const {
+  const Tables& tables = database_.tables();
+  for (std::size_t i = 0; i < kafka_.logs.size(); ++i) {
+    const PartitionId partition{static_cast<std::int32_t>(i)};
+    const Offset end = kafka_.logs[i].watermarks().high;
+    const auto row = tables.offsets.find(partition);
+    const Offset next = row == tables.offsets.end() ? Offset{-1} : row->second.stored.next_offset;
+    if (next != end) return fmt::format("partition {} is at {} of {}", i, next.value, end.value);
+    const auto committed = kafka_.group.committed().find(partition);
+    if (committed == kafka_.group.committed().end() || committed->second != next) {
+      return fmt::format("Kafka has not heard of {} of partition {}", next.value, i);
+    }
+  }
+  return {};
+}
+
+}  // namespace usage_ingest::sim

@@ -1,0 +1,46 @@
+#pragma once
+// Checker: the invariants of ARCHITECTURE.md, judged on what is committed.
+//
+// It knows the truth about every record ever produced, and looks at the tables only, never at the
+// pipeline; so what it says holds whatever the pipeline thinks it did. INV-5 is judged where it can
+// be seen: at COMMIT (fake_database.cc) and when a batch is begun (fake_batch_store.cc).
+//
+// Owner         one simulation.
+#include <map>
+#include <string>
+#include <vector>
+
+#include "tests/sim/fake_database.h"
+#include "tests/sim/fake_kafka.h"
+
+namespace usage_ingest::sim {
+
+class Checker {
+ public:
+  Checker(FakeKafka& kafka, FakeDatabase& database) : kafka_(kafka), database_(database) {}
+
+  // What is wrong now; empty: nothing.
+  [[nodiscard]] std::string Check();
+  // What keeps the run from being over: something is not accounted yet; empty: nothing.
+  [[nodiscard]] std::string WhatIsLeft() const;
+  // The database is about to go back: until it has caught up, Kafka's offsets may be ahead.
+  void NoteFailOver();
+
+ private:
+  void LearnTruths();
+  [[nodiscard]] std::string CheckAccounts(PartitionId partition, const OffsetsRow& row) const;
+  [[nodiscard]] std::string CheckLost(PartitionId partition, const OffsetsRow& row) const;
+  [[nodiscard]] std::string CheckTotals() const;
+  [[nodiscard]] std::string CheckRows() const;
+  [[nodiscard]] std::string CheckSums() const;
+  [[nodiscard]] std::string CheckKafka();
+  [[nodiscard]] bool IsAccounted(PartitionId partition, const LogRecord& record) const;
+
+  FakeKafka& kafka_;
+  FakeDatabase& database_;
+  std::map<Uuid, Truth> truths_;
+  std::vector<std::size_t> learned_;         // records of each log
+  std::map<PartitionId, Offset> was_ahead_;  // before a fail-over
+};
+
+}  // namespace usage_ingest::sim

@@ -1,0 +1,263 @@
+#include "tests/sim/fake_batch_store.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "schema/limits.h"
+
+namespace usage_ingest::sim {
+
+using namespace std::chrono_literals;
+using ingest::AttributionAnswer;
+using ingest::AttributionQuestion;
+using ingest::Parents;
+
+namespace {
+
+constexpr auto kLockPoll = 20ms;
+
+Offset StoredAt(const Tables& tables, const ingest::PartitionMove& move) {
+  const auto row = tables.offsets.find(move.source->partition);
+  return row == tables.offsets.end() ? Offset{-1} : row->second.stored.next_offset;
+}
+
+}  // namespace
+
+// The writer comes with a new batch: it has just looked whether that is stale (Lane::WriteOne), and
+// nothing has run in between.
+void FakeBatchStore::NoteCall() {
+  if (!epoch_of_call_) epoch_of_call_ = links_.current_epoch.load();
+}
+
+Task<> FakeBatchStore::Latency() {
+  if (links_.faults.is_slow && links_.faults.random().PerThousand(400)) {
+    const std::chrono::milliseconds time(links_.faults.random().Between(1, 30));
+    co_await ingest::SleepFor(runtime_, time);
+  } else {
+    co_await ingest::Yield(runtime_);
+  }
+}
+
+Result<> FakeBatchStore::Lose(std::string_view how) {
+  links_.database.Close(session_);
+  session_ = 0;
+  if (is_killed_) return Fail(ErrorCode::kFatal, "this process is gone");
+  return Fail(ErrorCode::kUnavailable, std::string(how));
+}
+
+// An error that the server answers: its transaction is over, the connection is not.
+Result<> FakeBatchStore::Refuse(ErrorCode code, std::string_view why) {
+  links_.database.Rollback(session_);
+  return Fail(code, std::string(why));
+}
+
+Task<Result<>> FakeBatchStore::Arrive() {
+  NoteCall();
+  co_await Latency();
+  if (is_killed_) co_return Lose("killed");
+  if (!links_.database.is_open(session_)) co_return Lose("terminated by administrator command");
+  switch (links_.faults.Draw()) {
+    case Fault::kNone:
+      co_return Result<>{};
+    case Fault::kConnectionLost:
+      co_return Lose("connection reset by peer");
+    case Fault::kConflict:
+      co_return Refuse(ErrorCode::kConflict, "40P01: deadlock detected");
+    case Fault::kHiccup:
+      co_return Refuse(ErrorCode::kUnavailable, "53100: disk full");
+  }
+  co_return Result<>{};
+}
+
+// A statement outside a transaction, or BEGIN.
+Task<Result<>> FakeBatchStore::Enter() {
+  if (has(PlantedBug::kSilentReconnect) && session_ == 0) {
+    const Result<> opened = co_await Open();
+    if (!opened) co_return opened;
+  }
+  co_return co_await Arrive();
+}
+
+Task<Result<>> FakeBatchStore::Return() {
+  co_await Latency();
+  if (is_killed_) co_return Lose("killed");
+  if (!links_.database.is_open(session_)) co_return Lose("terminated by administrator command");
+  if (links_.faults.Draw() == Fault::kConnectionLost) co_return Lose("the reply was lost");
+  co_return Result<>{};
+}
+
+Task<Result<>> FakeBatchStore::Open() {
+  links_.database.Close(session_);
+  session_ = 0;
+  co_await Latency();
+  if (is_killed_) co_return Lose("killed");
+  if (links_.faults.Draw() != Fault::kNone) co_return Lose("could not connect");
+  session_ = links_.database.Open();
+  co_return Result<>{};
+}
+
+Task<Result<>> FakeBatchStore::Connect() {
+  NoteCall();
+  co_return co_await Open();
+}
+
+bool FakeBatchStore::connected() const {
+  return session_ != 0 || (has(PlantedBug::kSilentReconnect) && !is_killed_);
+}
+
+Task<> FakeBatchStore::Reset() {
+  if (links_.database.is_open(session_)) links_.database.Rollback(session_);
+  co_return;
+}
+
+void FakeBatchStore::Kill() {
+  is_killed_ = true;
+  links_.database.Close(session_);
+}
+
+Task<Result<bool>> FakeBatchStore::IsCommitted(const Batch& batch) {
+  if (has(PlantedBug::kLostCommitBelieved)) {
+    epoch_of_call_.reset();
+    co_return true;
+  }
+  if (has(PlantedBug::kLostCommitRetried)) co_return false;
+  const Result<> arrived = co_await Enter();
+  if (!arrived) co_return std::unexpected(arrived.error());
+  std::size_t done = 0;
+  std::size_t untouched = 0;
+  for (const auto& move : batch.partitions) {
+    const Offset stored = StoredAt(tables(), move);
+    done += stored == move.next_offset ? 1U : 0U;
+    untouched += stored == move.expected ? 1U : 0U;
+  }
+  const Result<> returned = co_await Return();
+  if (!returned) co_return std::unexpected(returned.error());
+  if (untouched == batch.partitions.size()) co_return false;
+  epoch_of_call_.reset();
+  if (done == batch.partitions.size()) co_return true;
+  co_return Fail(ErrorCode::kFenced, "the offsets are somebody else's");
+}
+
+Task<Result<std::vector<AttributionAnswer>>> FakeBatchStore::Attribute(
+    std::span<const AttributionQuestion> questions) {
+  const Result<> arrived = co_await Enter();
+  if (!arrived) co_return std::unexpected(arrived.error());
+  std::vector<AttributionAnswer> answers;
+  for (const AttributionQuestion& question : questions) {
+    AttributionAnswer answer;
+    answer.owner = sim::Attribute(tables(), question.key_hash, question.team_id, question.model_id);
+    if (!answer.owner) answer.missing = "no such key, or no subscription";
+    answers.push_back(answer);
+  }
+  const Result<> returned = co_await Return();
+  if (!returned) co_return std::unexpected(returned.error());
+  co_return answers;
+}
+
+Task<Result<>> FakeBatchStore::EnsurePartition(EventTimeUs month_start) {
+  const Result<> arrived = co_await Enter();
+  if (!arrived) co_return arrived;
+  tables().months.insert(month_start);
+  co_return co_await Return();
+}
+
+Task<Result<>> FakeBatchStore::Lock(LockKey key, LockMode mode) {
+  const auto give_up_at = runtime_.clock.Now() + limits::kLockTimeout;
+  while (!links_.database.TryLock(session_, key, mode)) {
+    if (runtime_.clock.Now() >= give_up_at) {
+      if (key.kind == LockKind::kOffsets && !blocked_since_) blocked_since_ = give_up_at;
+      co_return Refuse(ErrorCode::kConflict, "55P03: canceling statement due to lock timeout");
+    }
+    co_await ingest::SleepFor(runtime_, kLockPoll);
+    if (is_killed_ || !links_.database.is_open(session_)) co_return Lose("gone while it waited");
+  }
+  co_return Result<>{};
+}
+
+Task<Result<>> FakeBatchStore::LockParents(const Parents& parents) {
+  if (has(PlantedBug::kParentsNotLocked)) co_return Result<>{};
+  for (const auto* ids : {&parents.subscriptions, &parents.api_keys, &parents.teams}) {
+    for (const Uuid& id : *ids) {
+      const Result<> locked = co_await Lock({LockKind::kParent, id}, LockMode::kKeyShare);
+      if (!locked) co_return locked;
+    }
+  }
+  co_return Result<>{};
+}
+
+Parents FakeBatchStore::GoneOf(const Parents& parents) const {
+  Parents gone;
+  if (has(PlantedBug::kParentsNotLocked)) return gone;
+  const Tables& now = tables();
+  for (const Uuid& id : parents.subscriptions) {
+    if (!now.subscriptions.contains(id)) gone.subscriptions.push_back(id);
+  }
+  for (const Uuid& id : parents.api_keys) {
+    const auto has_id = [&](const auto& key) { return key.second.id == id; };
+    if (std::ranges::none_of(now.api_keys, has_id)) gone.api_keys.push_back(id);
+  }
+  for (const Uuid& id : parents.teams) {
+    if (!now.teams.contains(id)) gone.teams.push_back(id);
+  }
+  return gone;
+}
+
+Result<> FakeBatchStore::Claim(const Batch& batch, Transaction& transaction) {
+  for (const auto& move : batch.partitions) {
+    const Offset stored = StoredAt(tables(), move);
+    bool fits = stored == move.expected || has(PlantedBug::kCasIgnored);
+    fits = fits || (has(PlantedBug::kLostCommitRetried) && is_in_doubt_);
+    if (!fits) {
+      epoch_of_call_.reset();
+      return Refuse(ErrorCode::kFenced,
+                    fmt::format("partition {} is at {}, not at {}", move.source->partition.value,
+                                stored.value, move.expected.value));
+    }
+    const Offset expected = has(PlantedBug::kLostCommitRetried) ? stored : move.expected;
+    transaction.moves.push_back(
+        {move.source->partition, expected, {move.next_offset, move.last_record}});
+  }
+  return {};
+}
+
+Task<Result<Parents>> FakeBatchStore::Begin(const Batch& batch, const Parents& parents) {
+  const Result<> arrived = co_await Enter();
+  if (!arrived) co_return std::unexpected(arrived.error());
+  if (!batch.empty() && batch.partitions.front().epoch.value < *epoch_of_call_) {
+    links_.violated(fmt::format("INV-5: a batch of epoch {} was begun in epoch {}",
+                                batch.partitions.front().epoch.value, *epoch_of_call_));
+  }
+  links_.database.Begin(session_);
+  std::vector<PartitionId> partitions;
+  for (const auto& move : batch.partitions) partitions.push_back(move.source->partition);
+  std::ranges::sort(partitions);
+  for (const PartitionId partition : partitions) {
+    const LockKey key = OffsetsLock(partition);
+    const bool is_stuck =
+        blocked_since_ && runtime_.clock.Now() - *blocked_since_ > limits::kZombieBlocksMax;
+    // Only sessions of our own ever hold it: zombies.
+    if (is_stuck) links_.database.Close(links_.database.HolderOf(key, session_));
+    const Result<> locked = co_await Lock(key, LockMode::kUpdate);
+    if (!locked) co_return std::unexpected(locked.error());
+  }
+  blocked_since_.reset();
+  const Result<> claimed = Claim(batch, *links_.database.transaction(session_));
+  if (!claimed) co_return std::unexpected(claimed.error());
+  const Result<> locked = co_await LockParents(parents);
+  if (!locked) co_return std::unexpected(locked.error());
+  const Parents gone = GoneOf(parents);
+  was_staged_ = false;
+  const Result<> returned = co_await Return();
+  if (!returned) co_return std::unexpected(returned.error());
+  co_return gone;
+}
+
+Task<Result<>> FakeBatchStore::BeginTrial() {
+  const Result<> arrived = co_await Enter();
+  if (!arrived) co_return arrived;
+  links_.database.Begin(session_);
+  co_return co_await Return();
+}
+
+}  // namespace usage_ingest::sim

@@ -1,0 +1,97 @@
+#pragma once
+// FakeBatchStore: BatchStore on a FakeDatabase, failing at every await point as the faults say.
+//
+// Each step first arrives (time passes, others run, the connection may be lost, the statement may
+// be refused), has its effect, and returns (the reply may be lost). It passes the contract suite
+// that PgBatchStore passes (tests/support/batch_store_contract.h).
+//
+// Owner         one lane of a simulated process.
+#include <atomic>
+#include <functional>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "ingest/pipeline/batch_store.h"
+#include "ingest/pipeline/runtime.h"
+#include "tests/sim/fake_database.h"
+#include "tests/sim/faults.h"
+
+namespace usage_ingest::sim {
+
+using ingest::Batch;
+using ingest::Task;
+
+struct StoreLinks {
+  FakeDatabase& database;
+  Faults& faults;
+  PlantedBug bug = PlantedBug::kNone;
+  // The consumer's epoch now, and where to say that a batch of an older one was begun (INV-5).
+  const std::atomic<std::uint64_t>& current_epoch;
+  std::function<void(const std::string&)> violated;
+};
+
+class FakeBatchStore final : public ingest::BatchStore {
+ public:
+  FakeBatchStore(StoreLinks links, ingest::Runtime runtime)
+      : links_(std::move(links)), runtime_(runtime) {}
+
+  Task<Result<>> Connect() override;
+  [[nodiscard]] bool connected() const override;
+  Task<> Reset() override;
+  Task<Result<bool>> IsCommitted(const Batch& batch) override;
+  Task<Result<std::vector<ingest::AttributionAnswer>>> Attribute(
+      std::span<const ingest::AttributionQuestion> questions) override;
+  Task<Result<>> EnsurePartition(EventTimeUs month_start) override;
+  Task<Result<ingest::Parents>> Begin(const Batch& batch, const ingest::Parents& parents) override;
+  Task<Result<>> BeginTrial() override;
+  Task<Result<std::int64_t>> CopyRows(std::span<const UsageRow* const> rows) override;
+  Task<Result<std::vector<Uuid>>> StageRows(std::span<const UsageRow* const> rows) override;
+  [[nodiscard]] ingest::CopyFailure failure() const override { return failure_; }
+  Task<Result<std::int64_t>> Apply(const aggregate::Deltas& deltas, const Batch& batch) override;
+  Task<Result<>> Commit() override;
+
+  // The process is gone: its session ends, and whatever it tries from now on is kFatal.
+  void Kill();
+  [[nodiscard]] SessionId session() const { return session_; }
+
+ private:
+  Task<> Latency();
+  Task<Result<>> Enter();
+  Task<Result<>> Arrive();
+  Task<Result<>> Return();
+  Task<Result<>> Open();
+  Task<Result<>> Lock(LockKey key, LockMode mode);
+  Task<Result<>> LockParents(const ingest::Parents& parents);
+  Result<> Lose(std::string_view how);
+  Result<> Refuse(ErrorCode code, std::string_view why);
+  Result<> Claim(const Batch& batch, Transaction& transaction);
+  [[nodiscard]] ingest::Parents GoneOf(const ingest::Parents& parents) const;
+  enum class OnDuplicate : unsigned char { kFail, kSkip };
+  Task<Result<bool>> InsertRow(const UsageRow& row, OnDuplicate on_duplicate);
+  void NoteCall();
+  std::int64_t AddQuotas(Transaction& transaction, const aggregate::Deltas& deltas);
+  void FinishLater(SessionId session);
+
+  [[nodiscard]] Tables& tables() { return links_.database.tables(); }
+  [[nodiscard]] const Tables& tables() const { return links_.database.tables(); }
+  [[nodiscard]] bool has(PlantedBug bug) const { return links_.bug == bug; }
+
+  StoreLinks links_;
+  ingest::Runtime runtime_;
+  SessionId session_ = 0;
+  bool is_killed_ = false;
+  ingest::CopyFailure failure_;
+  std::optional<ingest::TimePoint> blocked_since_;
+  // The epoch when the writer came with its present batch, right after it had looked itself.
+  std::optional<std::uint64_t> epoch_of_call_;
+
+  // What planted bugs remember.
+  bool is_in_doubt_ = false;
+  bool was_staged_ = false;
+  aggregate::Deltas kept_;
+  std::set<std::string> kept_models_;  // kept_'s views point into it
+};
+
+}  // namespace usage_ingest::sim

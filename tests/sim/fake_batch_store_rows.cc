@@ -1,0 +1,187 @@
+// FakeBatchStore from the rows to COMMIT.
+#include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+
+#include "schema/check.h"
+#include "tests/sim/event_factory.h"
+#include "tests/sim/fake_batch_store.h"
+
+namespace usage_ingest::sim {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+// Longer than the writer's first back-offs: it looks before this COMMIT is through.
+constexpr auto kLateCommit = 400ms;
+
+LetterKey KeyOf(const ingest::DeadLetter& letter) {
+  return {letter.source->partition, letter.record_offset, letter.event_index};
+}
+
+}  // namespace
+
+// True: inserted. In PostgreSQL's order: the partition is found, the row is checked, the index
+// says whether the id is there, waiting for a transaction that has just inserted it.
+Task<Result<bool>> FakeBatchStore::InsertRow(const UsageRow& row, OnDuplicate on_duplicate) {
+  const UsageEvent& event = row.event;
+  const auto month = aggregate::PeriodStart(aggregate::PeriodType::kMonth, event.created_at);
+  if (!tables().months.contains(month)) {
+    const Result<> refused = Refuse(ErrorCode::kMissingPartition, "23514: no partition for row");
+    co_return std::unexpected(refused.error());
+  }
+  if (event.latency_ms == kRefusedLatencyMs) {
+    const Result<> refused = Refuse(ErrorCode::kBadRecord, "23514: somebody's constraint");
+    co_return std::unexpected(refused.error());
+  }
+  const Result<> locked = co_await Lock({LockKind::kRow, event.id}, LockMode::kUpdate);
+  if (!locked) co_return std::unexpected(locked.error());
+  if (tables().rows.contains(event.id) && !has(PlantedBug::kDuplicatesAccepted)) {
+    if (on_duplicate == OnDuplicate::kSkip) co_return false;
+    const Result<> refused = Refuse(ErrorCode::kDuplicateRow, "23505: duplicate key");
+    co_return std::unexpected(refused.error());
+  }
+  if (has(PlantedBug::kRowsOutsideOfCommit)) {
+    tables().rows.emplace(event.id, MakeStoredRow(row));
+    links_.database.NoteChange();
+    co_return true;
+  }
+  links_.database.transaction(session_)->rows.emplace(event.id, MakeStoredRow(row));
+  co_return true;
+}
+
+Task<Result<std::int64_t>> FakeBatchStore::CopyRows(std::span<const UsageRow* const> rows) {
+  failure_ = {};
+  const Result<> arrived = co_await Arrive();
+  if (!arrived) co_return std::unexpected(arrived.error());
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const Result<bool> inserted = co_await InsertRow(*rows[i], OnDuplicate::kFail);
+    if (inserted) continue;
+    // The server does not always say in which line.
+    if (inserted.error().code == ErrorCode::kBadRecord && links_.faults.random().PerThousand(500)) {
+      failure_.row = i;
+    }
+    co_return std::unexpected(inserted.error());
+  }
+  const Result<> returned = co_await Return();
+  if (!returned) co_return std::unexpected(returned.error());
+  co_return static_cast<std::int64_t>(rows.size());
+}
+
+Task<Result<std::vector<Uuid>>> FakeBatchStore::StageRows(std::span<const UsageRow* const> rows) {
+  failure_ = {};
+  was_staged_ = true;
+  const Result<> arrived = co_await Arrive();
+  if (!arrived) co_return std::unexpected(arrived.error());
+  std::vector<const UsageRow*> sorted(rows.begin(), rows.end());
+  std::ranges::sort(sorted, {}, [](const UsageRow* row) { return row->event.id; });
+  std::vector<Uuid> ids;
+  for (const UsageRow* row : sorted) {
+    const Result<bool> inserted = co_await InsertRow(*row, OnDuplicate::kSkip);
+    if (!inserted) co_return std::unexpected(inserted.error());
+    if (*inserted) ids.push_back(row->event.id);
+  }
+  const Result<> returned = co_await Return();
+  if (!returned) co_return std::unexpected(returned.error());
+  co_return ids;
+}
+
+std::int64_t FakeBatchStore::AddQuotas(Transaction& transaction, const aggregate::Deltas& deltas) {
+  if (has(PlantedBug::kQuotasDropped) && was_staged_) return 0;
+  std::int64_t suspended = 0;
+  for (const aggregate::QuotaDelta& delta : deltas.quotas) {
+    const auto found = tables().subscriptions.find(delta.subscription_id);
+    if (found == tables().subscriptions.end()) continue;
+    transaction.quotas.push_back(delta);
+    const Subscription& now = found->second;
+    const bool is_over = now.used_requests + delta.requests >= now.quota_requests;
+    suspended += is_over && !now.is_suspended ? 1 : 0;
+  }
+  return suspended;
+}
+
+Task<Result<std::int64_t>> FakeBatchStore::Apply(const aggregate::Deltas& deltas,
+                                                 const Batch& batch) {
+  const Result<> arrived = co_await Arrive();
+  if (!arrived) co_return std::unexpected(arrived.error());
+  for (const aggregate::QuotaDelta& delta : deltas.quotas) {
+    const LockKey key{LockKind::kSummary, delta.subscription_id};
+    const Result<> locked = co_await Lock(key, LockMode::kNoKeyUpdate);
+    if (!locked) co_return std::unexpected(locked.error());
+  }
+  Transaction& transaction = *links_.database.transaction(session_);
+  const auto add = [&](const aggregate::SummaryDelta& delta) {
+    transaction.summaries.emplace_back(
+        SummaryKey{delta.subscription_id, std::string(delta.model_id), delta.period_type,
+                   delta.period_start},
+        delta.totals);
+  };
+  std::ranges::for_each(deltas.summaries, add);
+  if (has(PlantedBug::kAggregatedTwice)) {
+    std::ranges::for_each(kept_.summaries, add);
+    kept_.summaries = deltas.summaries;
+    for (auto& delta : kept_.summaries) {
+      delta.model_id = *kept_models_.emplace(delta.model_id).first;
+    }
+  }
+  const std::int64_t suspended = AddQuotas(transaction, deltas);
+  if (!has(PlantedBug::kDeadLettersDropped)) {
+    for (const auto& letter : batch.dead_letters) {
+      transaction.dead_letters.emplace_back(KeyOf(letter), letter.reason);
+    }
+  }
+  for (const auto& move : batch.partitions) {
+    transaction.outcomes.emplace_back(move.source->partition, move.outcomes);
+  }
+  const Result<> returned = co_await Return();
+  if (!returned) co_return std::unexpected(returned.error());
+  co_return suspended;
+}
+
+// The server goes on with a COMMIT whose client is gone: a synchronous standby was slow, say.
+void FakeBatchStore::FinishLater(SessionId session) {
+  const auto finish = [](FakeDatabase& database, ingest::Runtime runtime,
+                         SessionId late) -> Task<> {
+    co_await ingest::SleepFor(runtime, kLateCommit);
+    if (database.transaction(late) != nullptr) database.Commit(late);
+    database.Close(late);
+  };
+  boost::asio::co_spawn(runtime_.executor, finish(links_.database, runtime_, session),
+                        boost::asio::detached);
+}
+
+Task<Result<>> FakeBatchStore::Commit() {
+  if (has(PlantedBug::kAckBeforeCommit)) {
+    FinishLater(std::exchange(session_, links_.database.Open()));
+    epoch_of_call_.reset();
+    co_return Result<>{};
+  }
+  const Result<> arrived = co_await Arrive();
+  if (!arrived && connected()) co_return arrived;  // the server said no
+  if (!arrived) {
+    is_in_doubt_ = true;
+    co_return Fail(is_killed_ ? ErrorCode::kFatal : ErrorCode::kIndeterminate,
+                   "no reply to COMMIT");
+  }
+  const CommitFault fault = links_.faults.DrawCommit();
+  if (fault == CommitFault::kDoneLater) {
+    FinishLater(std::exchange(session_, 0));
+  } else if (fault != CommitFault::kNotDone) {
+    links_.database.Commit(session_);
+  }
+  if (fault == CommitFault::kNone) {
+    co_await Latency();
+    if (!is_killed_ && links_.database.is_open(session_)) {
+      kept_ = {};
+      is_in_doubt_ = false;
+      epoch_of_call_.reset();
+      co_return Result<>{};
+    }
+  }
+  is_in_doubt_ = true;
+  static_cast<void>(Lose("no reply to COMMIT"));  // what it says is said better here
+  co_return Fail(is_killed_ ? ErrorCode::kFatal : ErrorCode::kIndeterminate, "no reply to COMMIT");
+}
+
+}  // namespace usage_ingest::sim

@@ -1,0 +1,216 @@
+#include "tests/sim/fake_consumer.h"
+
+#include <utility>
+
+#include "ingest/kafka/lane_of.h"
+#include "ingest/kafka/message_record.h"
+#include "schema/check.h"
+
+namespace usage_ingest::sim {
+
+using ingest::AssignedPartition;
+using ingest::Record;
+
+bool FakeConsumer::Turn(TimePoint now) {
+  bool did_something = ServeInbox();
+  did_something |= ServeGroup();
+  did_something |= ServeBroker();
+  if (stage_ == Stage::kAskPostgres) did_something |= AnswerPositions();
+  auto due = committer_.TakeDue(now);
+  if (!due.empty()) {
+    requests_.push_back({generation_, std::move(due)});
+    did_something = true;
+  }
+  if (PushHeldBack()) did_something |= Poll();
+  return did_something;
+}
+
+AssignedPartition* FakeConsumer::Find(const TopicPartition* source) {
+  for (AssignedPartition& partition : partitions_) {
+    if (partition.source() == source) return &partition;
+  }
+  return nullptr;
+}
+
+bool FakeConsumer::ServeInbox() {
+  bool any = false;
+  ingest::ConsumerMessage message;
+  while (links_.inbox.Take(message)) {
+    any = true;
+    if (const auto* committed = std::get_if<ingest::Committed>(&message)) {
+      if (committed->epoch != epoch()) continue;
+      if (AssignedPartition* partition = Find(committed->source)) {
+        partition->OnCommitted(committed->next_offset);
+        committer_.Report(committed->source, committed->next_offset);
+      }
+    } else if (const auto* lost = std::get_if<ingest::PositionsLost>(&message)) {
+      if (lost->epoch == epoch() && stage_ == Stage::kReading) StartAnew();
+    } else if (const auto* found = std::get_if<ingest::PositionsFound>(&message)) {
+      if (found->epoch != epoch() || stage_ != Stage::kAskPostgres) continue;
+      StartReading(found->positions);
+    }
+  }
+  return any;
+}
+
+bool FakeConsumer::ServeGroup() {
+  const auto event = links_.kafka.group.TakeEvent(links_.member);
+  if (!event) return false;
+  if (event->is_assigned) {
+    OnAssigned(*event);
+  } else {
+    OnRevoked(*event);
+  }
+  return true;
+}
+
+void FakeConsumer::OnAssigned(const GroupEvent& event) {
+  AbandonEpoch();
+  generation_ = event.generation;
+  partitions_.clear();
+  for (const PartitionId id : event.partitions) {
+    const TopicPartition* source = table_.Intern(kTopic, id);
+    partitions_.emplace_back(source, ingest::LaneOf(*source, links_.lanes.size()));
+  }
+  stage_ = partitions_.empty() ? Stage::kIdle : Stage::kAskPostgres;
+}
+
+void FakeConsumer::OnRevoked(const GroupEvent& event) {
+  AbandonEpoch();
+  if (!event.is_lost) {
+    auto due = committer_.TakeAll();
+    if (!due.empty()) requests_.push_back({generation_, std::move(due)});
+  }
+  committer_.Clear();
+  partitions_.clear();
+  stage_ = Stage::kIdle;
+  if (event.is_lost) {
+    links_.kafka.group.Join(links_.member);
+  } else {
+    while (!requests_.empty()) static_cast<void>(ServeBroker());  // sent before it answers
+    links_.kafka.group.OnRevoked(links_.member);
+  }
+}
+
+void FakeConsumer::AbandonEpoch() {
+  epoch_.fetch_add(1);
+  held_back_.reset();
+  positions_.reset();
+}
+
+void FakeConsumer::StartAnew() {
+  AbandonEpoch();
+  stage_ = Stage::kAskPostgres;
+}
+
+// The broker answers the oldest request for a commit, or it gets lost.
+bool FakeConsumer::ServeBroker() {
+  if (requests_.empty()) return false;
+  const CommitRequest request = std::move(requests_.front());
+  requests_.pop_front();
+  bool succeeded = !links_.faults.random().PerThousand(links_.faults.per_thousand);
+  for (const auto& [source, next] : request.offsets) {
+    if (!succeeded) break;
+    succeeded =
+        links_.kafka.group.Commit(links_.member, request.generation, source->partition, next);
+  }
+  committer_.OnAnswer(succeeded);
+  return true;
+}
+
+// Reads the rows in one turn, and hears of it in a later one: meanwhile somebody may go on.
+bool FakeConsumer::AnswerPositions() {
+  if (positions_) {
+    links_.inbox.Push(*std::exchange(positions_, std::nullopt));
+    return true;
+  }
+  if (links_.faults.Draw() != Fault::kNone) return false;
+  positions_.emplace(ingest::PositionsFound{epoch(), {}});
+  for (const AssignedPartition& partition : partitions_) {
+    auto& offsets = links_.database.tables().offsets;
+    const auto [row, is_new] = offsets.try_emplace(partition.source()->partition);
+    if (is_new) links_.database.NoteChange();
+    positions_->positions.push_back(row->second.stored);
+  }
+  return true;
+}
+
+void FakeConsumer::StartReading(const std::vector<StoredOffset>& stored) {
+  USAGE_INGEST_CHECK(stored.size() == partitions_.size());
+  for (std::size_t i = 0; i < stored.size(); ++i) {
+    AssignedPartition& partition = partitions_[i];
+    const auto log = links_.kafka.log(partition.source()->partition).watermarks();
+    const ingest::StartPlan plan = ingest::PlanStart(stored[i], log, false);
+    partition.Start(plan, stored[i].next_offset);
+    PushControl(partition, Record::Kind::kStart, stored[i].next_offset, 0);
+    if (plan.reason != ingest::StartReason::kContinue) {
+      PushControl(partition, Record::Kind::kGap, plan.deliver_from, plan.gap_records);
+    }
+    committer_.Report(partition.source(), stored[i].next_offset);
+  }
+  stage_ = Stage::kReading;
+}
+
+void FakeConsumer::PushControl(const AssignedPartition& partition, Record::Kind kind, Offset offset,
+                               std::int64_t gap_records) {
+  Record record;
+  record.kind = kind;
+  record.source = partition.source();
+  record.epoch = epoch();
+  record.offset = offset;
+  record.gap_records = gap_records;
+  USAGE_INGEST_CHECK(links_.lanes[partition.lane()].TryPush(record));
+}
+
+bool FakeConsumer::PushHeldBack() {
+  if (held_back_ && links_.lanes[held_back_lane_].TryPush(*held_back_)) held_back_.reset();
+  return !held_back_;
+}
+
+bool FakeConsumer::Poll() {
+  if (stage_ != Stage::kReading) return false;
+  AssignedPartition& partition = links_.faults.random().Pick(std::span(partitions_));
+  FakeLog& log = links_.kafka.log(partition.source()->partition);
+  if (partition.position() < log.watermarks().low) {  // retention has overtaken us
+    StartAnew();
+    return true;
+  }
+  // One record early, as a log is compared with what the offsets row remembers of it; sometimes
+  // a record comes twice.
+  const bool again = links_.faults.random().PerThousand(100);
+  const std::int64_t early = partition.position() == partition.committed() || again ? 1 : 0;
+  Offset from{std::max<std::int64_t>(0, partition.position().value - early)};
+  for (std::int64_t left = links_.faults.random().Between(1, 6); left > 0; --left) {
+    const LogRecord* logged = log.Read(from);
+    if (logged == nullptr) return left < 6;
+    if (!Deliver(partition, *logged)) return true;
+    from = Offset{logged->offset.value + 1};
+  }
+  return true;
+}
+
+bool FakeConsumer::Deliver(AssignedPartition& partition, const LogRecord& logged) {
+  Record record;
+  record.source = partition.source();
+  record.epoch = epoch();
+  record.offset = logged.offset;
+  record.timestamp_ms = logged.timestamp_ms;
+  record.value = logged.produced.value;
+  record.is_tombstone = logged.produced.is_tombstone;
+  switch (partition.Judge(record)) {
+    case AssignedPartition::Verdict::kDrop:
+      return true;
+    case AssignedPartition::Verdict::kNewLog:
+      StartAnew();
+      return false;
+    case AssignedPartition::Verdict::kDeliver:
+      break;
+  }
+  partition.Advance(record.offset);
+  if (links_.lanes[partition.lane()].TryPush(record)) return true;
+  held_back_ = std::move(record);
+  held_back_lane_ = partition.lane();
+  return false;
+}
+
+}  // namespace usage_ingest::sim

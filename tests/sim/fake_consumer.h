@@ -1,0 +1,83 @@
+#pragma once
+// FakeConsumer: what ingest/kafka/consumer.h documents, turn by turn, on a FakeKafka.
+//
+// The rules that decide what is read are the real ones (PlanStart, AssignedPartition, LaneOf,
+// OffsetCommitter); librdkafka, the group's protocol and the coordinator that asks PostgreSQL for
+// the positions are replaced.
+//
+// Owner         a simulated process. One call of Turn is one turn of the real loop.
+#include <atomic>
+#include <deque>
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "ingest/kafka/assigned_partition.h"
+#include "ingest/kafka/offset_committer.h"
+#include "ingest/kafka/partition_table.h"
+#include "ingest/pipeline/consumer_inbox.h"
+#include "ingest/pipeline/lane_queue.h"
+#include "ingest/pipeline/runtime.h"
+#include "tests/sim/fake_database.h"
+#include "tests/sim/fake_kafka.h"
+#include "tests/sim/faults.h"
+
+namespace usage_ingest::sim {
+
+struct ConsumerLinks {
+  MemberId member = 0;
+  FakeKafka& kafka;
+  FakeDatabase& database;
+  Faults& faults;
+  ingest::ConsumerInbox& inbox;
+  std::vector<ingest::LaneQueue::Producer> lanes;
+};
+
+class FakeConsumer {
+ public:
+  using TimePoint = ingest::TimePoint;
+
+  explicit FakeConsumer(ConsumerLinks links) : links_(std::move(links)) {}
+
+  // False: there was nothing to do.
+  bool Turn(TimePoint now);
+  [[nodiscard]] const std::atomic<std::uint64_t>& current_epoch() const { return epoch_; }
+
+ private:
+  enum class Stage : unsigned char { kIdle, kAskPostgres, kReading };
+  struct CommitRequest {  // on its way to the broker
+    std::uint64_t generation = 0;
+    ingest::OffsetCommitter::Offsets offsets;
+  };
+
+  bool ServeInbox();
+  bool ServeGroup();
+  bool ServeBroker();
+  void OnAssigned(const GroupEvent& event);
+  void OnRevoked(const GroupEvent& event);
+  void AbandonEpoch();
+  void StartAnew();
+  bool AnswerPositions();
+  void StartReading(const std::vector<StoredOffset>& stored);
+  void PushControl(const ingest::AssignedPartition& partition, ingest::Record::Kind kind,
+                   Offset offset, std::int64_t gap_records);
+  bool Poll();
+  bool Deliver(ingest::AssignedPartition& partition, const LogRecord& logged);
+  bool PushHeldBack();
+  [[nodiscard]] ingest::AssignedPartition* Find(const TopicPartition* source);
+  [[nodiscard]] ingest::Epoch epoch() const { return {epoch_.load()}; }
+
+  ConsumerLinks links_;
+  ingest::PartitionTable table_;
+  std::atomic<std::uint64_t> epoch_{0};
+  Stage stage_ = Stage::kIdle;
+  std::uint64_t generation_ = 0;
+  std::vector<ingest::AssignedPartition> partitions_;
+  std::optional<ingest::Record> held_back_;
+  std::size_t held_back_lane_ = 0;
+  std::optional<ingest::PositionsFound> positions_;  // PostgreSQL's answer, still on its way
+  ingest::OffsetCommitter committer_;
+  std::deque<CommitRequest> requests_;
+};
+
+}  // namespace usage_ingest::sim

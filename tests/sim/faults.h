@@ -1,0 +1,72 @@
+#pragma once
+// Faults: what goes wrong between a lane and PostgreSQL, and the bugs that a simulation plants to
+// see whether it would find them.
+//
+// Owner         one simulation.
+#include <array>
+#include <cstddef>
+#include <string_view>
+
+#include "tests/sim/random.h"
+
+namespace usage_ingest::sim {
+
+// Bugs that a batch store, or what stands around it, could have. The simulation must find each.
+enum class PlantedBug : unsigned char {
+  kNone,
+  kCasIgnored,           // the offsets rows are moved whatever they hold
+  kDuplicatesAccepted,   // the primary key is not looked at
+  kSilentReconnect,      // recent ids outlive the connection that they were committed on
+  kAggregatedTwice,      // sums of an attempt that failed are added again by the next one
+  kLostCommitRetried,    // a lost COMMIT is taken for "not committed", and the CAS made to fit
+  kLostCommitBelieved,   // a lost COMMIT is taken for "committed"
+  kAckBeforeCommit,      // COMMIT is answered before it is done
+  kEpochIgnored,         // lanes write what was given up
+  kRowsOutsideOfCommit,  // rows stay when the transaction is rolled back
+  kParentsNotLocked,     // a parent can vanish under its rows
+  kDeadLettersDropped,   // counted, but not written
+  kQuotasDropped,        // the counters are left alone when the staged path was taken
+};
+inline constexpr std::array<std::string_view, 13> kPlantedBugNames = {"None",
+                                                                      "CasIgnored",
+                                                                      "DuplicatesAccepted",
+                                                                      "SilentReconnect",
+                                                                      "AggregatedTwice",
+                                                                      "LostCommitRetried",
+                                                                      "LostCommitBelieved",
+                                                                      "AckBeforeCommit",
+                                                                      "EpochIgnored",
+                                                                      "RowsOutsideOfCommit",
+                                                                      "ParentsNotLocked",
+                                                                      "DeadLettersDropped",
+                                                                      "QuotasDropped"};
+
+enum class Fault : unsigned char { kNone, kConnectionLost, kConflict, kHiccup };
+enum class CommitFault : unsigned char { kNone, kNotDone, kDone, kDoneLater };
+
+class Faults {
+ public:
+  explicit Faults(Random& random) : random_(random) {}
+
+  std::size_t per_thousand = 0;  // at each await point
+  bool is_server_down = false;
+  bool is_slow = false;  // steps take time, besides letting others run
+
+  [[nodiscard]] Random& random() { return random_; }
+  [[nodiscard]] Fault Draw() {
+    if (is_server_down) return Fault::kConnectionLost;
+    if (!random_.PerThousand(per_thousand)) return Fault::kNone;
+    return static_cast<Fault>(random_.Between(1, 3));
+  }
+  // Of the moment at which COMMIT's reply can be lost.
+  [[nodiscard]] CommitFault DrawCommit() {
+    if (is_server_down) return CommitFault::kNotDone;
+    if (!random_.PerThousand(per_thousand * 2)) return CommitFault::kNone;
+    return static_cast<CommitFault>(random_.Between(1, 3));
+  }
+
+ private:
+  Random& random_;
+};
+
+}  // namespace usage_ingest::sim

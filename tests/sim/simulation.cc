@@ -1,0 +1,124 @@
+#include "tests/sim/simulation.h"
+
+#include <algorithm>
+#include <array>
+
+namespace usage_ingest::sim {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t kPartitions = 4;
+constexpr auto kPollTimeout = 100ms;
+// Settling must not take longer; each is far above what was seen in 100,000 seeds.
+constexpr auto kSettleTimeMax = 600s;
+constexpr int kSettleRoundsMax = 200'000;
+
+}  // namespace
+
+Simulation::Simulation(const SimulationOptions& options)
+    : options_(options),
+      random_(options.seed),
+      faults_(random_),
+      kafka_(kPartitions, random_),
+      database_([this](const std::string& what) { Violate(what); }),
+      checker_(kafka_, database_),
+      world_{.now = now_,
+             .kafka = kafka_,
+             .database = database_,
+             .faults = faults_,
+             .bug = options.bug,
+             .observer = observer_,
+             .violated = [this](const std::string& what) { Violate(what); }},
+      events_(random_) {
+  constexpr std::array<std::size_t, 5> kIntensities = {0, 5, 20, 60, 120};
+  faults_.per_thousand = kIntensities.at(random_.Below(kIntensities.size()));
+  faults_.is_slow = random_.PerThousand(700);
+  Populate();
+  for (std::int64_t i = random_.Between(2, 3); i > 0; --i) StartProcess();
+}
+
+Simulation::~Simulation() = default;
+
+void Simulation::Violate(const std::string& what) {
+  if (result_.violation.empty()) result_.violation = what;
+}
+
+void Simulation::StartProcess() {
+  processes_.push_back(std::make_unique<SimProcess>(next_member_++, world_));
+}
+
+std::vector<SimProcess*> Simulation::Running() const {
+  std::vector<SimProcess*> running;
+  for (const auto& process : processes_) {
+    if (!process->is_crashed && !process->is_frozen) running.push_back(process.get());
+  }
+  return running;
+}
+
+SimulationResult Simulation::Run() {
+  for (int step = 0; step < options_.steps && result_.violation.empty(); ++step) {
+    Happen();
+    RunSome();
+    CheckAll();
+  }
+  if (result_.violation.empty()) Settle();
+  result_.commits = observer_.commits;
+  result_.fenced = observer_.fenced;
+  result_.staged = observer_.staged;
+  processes_.clear();
+  return result_;
+}
+
+// A stretch of running: whoever is ready goes on, one handler at a time, in an order that chance
+// decides; time passes when nobody is.
+void Simulation::RunSome() {
+  for (std::int64_t left = random_.Between(1, 30); left > 0; --left) {
+    if (RunOne()) continue;
+    AdvanceTime();
+  }
+}
+
+bool Simulation::RunOne() {
+  const auto running = Running();
+  if (running.empty()) return false;
+  const std::size_t first = random_.Below(running.size());
+  for (std::size_t i = 0; i < running.size(); ++i) {
+    if (!running[(first + i) % running.size()]->RunOne()) continue;
+    CheckAll();
+    return true;
+  }
+  return false;
+}
+
+void Simulation::AdvanceTime() {
+  TimePoint next = now_ + kPollTimeout;
+  for (const SimProcess* process : Running()) {
+    if (const auto deadline = process->NextDeadline()) next = std::min(next, *deadline);
+  }
+  now_ = std::max(next, now_ + 1us);
+  for (SimProcess* process : Running()) process->FireTimers();
+}
+
+void Simulation::CheckAll() {
+  const std::uint64_t version = database_.version() + kafka_.group.commits();
+  if (checked_version_ == version || !result_.violation.empty()) return;
+  checked_version_ = version;
+  Violate(checker_.Check());
+}
+
+void Simulation::Settle() {
+  HealAll();
+  const TimePoint give_up_at = now_ + kSettleTimeMax;
+  int rounds = 0;
+  while (result_.violation.empty() && !checker_.WhatIsLeft().empty()) {
+    if (++rounds > kSettleRoundsMax || now_ > give_up_at) {
+      return Violate("it does not come to an end: " + checker_.WhatIsLeft());
+    }
+    if (!RunOne()) AdvanceTime();
+  }
+  checked_version_ = 0;
+  CheckAll();
+}
+
+}  // namespace usage_ingest::sim

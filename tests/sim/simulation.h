@@ -1,0 +1,84 @@
+#pragma once
+// Simulation: two or three processes, one Kafka, one PostgreSQL, one thread, one seed.
+//
+// A run is a few hundred steps of a world in which things happen (records come, machines stop,
+// the database falls back, people delete keys), with every invariant checked after each step; then
+// nothing goes wrong any more, and within a bound everything that was produced must be accounted.
+//
+// Owner         a test.
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tests/sim/checker.h"
+#include "tests/sim/counting_observer.h"
+#include "tests/sim/sim_process.h"
+
+namespace usage_ingest::sim {
+
+struct SimulationOptions {
+  std::uint64_t seed = 0;
+  PlantedBug bug = PlantedBug::kNone;
+  int steps = 260;
+};
+
+struct SimulationResult {
+  std::string violation;  // empty: every invariant held
+  std::int64_t records = 0;
+  std::int64_t commits = 0;
+  std::int64_t fenced = 0;
+  std::int64_t staged = 0;
+};
+
+class Simulation {
+ public:
+  explicit Simulation(const SimulationOptions& options);
+  ~Simulation();
+  SimulationResult Run();
+
+ private:
+  // simulation_world.cc: what happens
+  void Populate();
+  void Happen();
+  void Produce();
+  void DisturbProcesses();
+  void DisturbGroup();
+  void DisturbDatabase();
+  void DisturbReferences();
+  void InsertForeign();
+  void CreateSubscription(const Uuid& user, const std::string& model);
+  void DeleteReference();
+  void ResetQuotas();
+  void HealAll();
+
+  void RunSome();
+  bool RunOne();
+  void AdvanceTime();
+  void Settle();
+  void CheckAll();
+  void Violate(const std::string& what);
+  void StartProcess();
+  [[nodiscard]] std::vector<SimProcess*> Running() const;
+
+  SimulationOptions options_;
+  Random random_;
+  TimePoint now_;
+  Faults faults_;
+  FakeKafka kafka_;
+  FakeDatabase database_;
+  CountingObserver observer_;
+  Checker checker_;
+  World world_;
+  EventFactory events_;
+  std::vector<std::unique_ptr<SimProcess>> processes_;  // those that crashed too
+  std::optional<Tables> replica_;
+  std::uint64_t checked_version_ = 0;
+  std::uint8_t next_subscription_ = 0;
+  std::uint8_t next_key_ = 0;
+  MemberId next_member_ = 0;
+  SimulationResult result_;
+};
+
+}  // namespace usage_ingest::sim

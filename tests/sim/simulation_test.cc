@@ -1,0 +1,56 @@
+// Every invariant, under everything that goes wrong, for 10,000 seeds.
+#include "tests/sim/simulation.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/sim/seed_guard.h"
+
+namespace usage_ingest::sim {
+namespace {
+
+constexpr std::uint64_t kSeedsPerCase = 1'000;
+
+class SimulationTest : public ::testing::TestWithParam<std::uint64_t> {};
+
+// Environment variable SIM_SEED runs one seed instead, as found seeds are looked at.
+TEST_P(SimulationTest, HoldsEveryInvariant) {
+  const SeedRange range = SeedsOf(GetParam() * kSeedsPerCase, kSeedsPerCase);
+  SimulationResult all;
+  for (std::uint64_t seed = range.first; seed < range.end; ++seed) {
+    const SeedGuard guard(seed);
+    const SimulationResult result = Simulation({.seed = seed}).Run();
+    ASSERT_EQ(result.violation, "") << "seed=" << seed;
+    all.records += result.records;
+    all.commits += result.commits;
+    all.fenced += result.fenced;
+    all.staged += result.staged;
+  }
+  RecordProperty("records", std::to_string(all.records));
+  RecordProperty("commits", std::to_string(all.commits));
+  RecordProperty("fenced", std::to_string(all.fenced));
+  RecordProperty("staged", std::to_string(all.staged));
+  if (range.end - range.first != kSeedsPerCase) return;
+  // A simulation in which nothing happens proves nothing.
+  EXPECT_GT(all.commits, 10 * std::int64_t{kSeedsPerCase});
+  EXPECT_GT(all.fenced, std::int64_t{kSeedsPerCase} / 4);
+  EXPECT_GT(all.staged, std::int64_t{kSeedsPerCase} / 4);
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, SimulationTest, ::testing::Range<std::uint64_t>(0, 10),
+                         [](const auto& info) {
+                           return "From" + std::to_string(info.param * kSeedsPerCase);
+                         });
+
+// The same seed is the same run, else a found seed would be worth nothing.
+TEST(SimulationRepeatTest, SameSeedIsTheSameRun) {
+  for (std::uint64_t seed = 1; seed < 20; ++seed) {
+    const SimulationResult first = Simulation({.seed = seed}).Run();
+    const SimulationResult second = Simulation({.seed = seed}).Run();
+    EXPECT_EQ(first.commits, second.commits) << "seed=" << seed;
+    EXPECT_EQ(first.records, second.records) << "seed=" << seed;
+    EXPECT_EQ(first.fenced, second.fenced) << "seed=" << seed;
+  }
+}
+
+}  // namespace
+}  // namespace usage_ingest::sim
