@@ -37,8 +37,8 @@ TEST_P(SimulationTest, HoldsEveryInvariant) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, SimulationTest, ::testing::Range<std::uint64_t>(0, 10),
-                         [](const auto& info) {
-                           return "From" + std::to_string(info.param * kSeedsPerCase);
+                         [](const auto& seeds) {
+                           return "From" + std::to_string(seeds.param * kSeedsPerCase);
                          });
 
 // The same seed is the same run, else a found seed would be worth nothing.
