@@ -51,10 +51,9 @@ void Decode(benchmark::State& state, load::PayloadSize size) {
   Counts counts;
   const auto decode_all = [&] {
     for (std::size_t i = 0; i < kEvents; ++i) {
-      decoder.Decode({.source = &source,
-                      .offset = {static_cast<std::int64_t>(i)},
-                      .now = {kStartUs}},
-                     values[i], arena, counts);
+      decoder.Decode(
+          {.source = &source, .offset = {static_cast<std::int64_t>(i)}, .now = {kStartUs}},
+          values[i], arena, counts);
     }
     arena.Reset();
   };

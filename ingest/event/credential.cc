@@ -11,17 +11,23 @@ constexpr std::array<std::string_view, 3> kInternalWords = {"litellm-internal-he
                                                             "litellm_internal_jobs", "litellm-cli"};
 constexpr std::size_t kSecretBytesMin = 8;
 
-constexpr bool IsHexDigit(char c) {
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+// REQUIRES: kKeyHashBytes at `text`. Without branches, which lets the compiler use vectors.
+bool AreHexDigits(const char* text) {
+  unsigned wrong = 0;
+  for (std::size_t i = 0; i < kKeyHashBytes; ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    const bool is_digit = static_cast<unsigned char>(byte - '0') < 10;
+    const bool is_letter = static_cast<unsigned char>((byte | 0x20) - 'a') < 6;
+    wrong |= static_cast<unsigned>(!(is_digit | is_letter));
+  }
+  return wrong == 0;
 }
 
 }  // namespace
 
 CredentialKind ClassifyCredential(std::string_view text) {
   if (text.empty()) return CredentialKind::kAbsent;
-  if (text.size() == kKeyHashBytes && std::ranges::all_of(text, IsHexDigit)) {
-    return CredentialKind::kHash;
-  }
+  if (text.size() == kKeyHashBytes && AreHexDigits(text.data())) return CredentialKind::kHash;
   if (text == kMasterKey) return CredentialKind::kMasterKey;
   if (IsInternalWord(text)) return CredentialKind::kInternal;
   return CredentialKind::kRawKey;

@@ -136,8 +136,8 @@ class RawKeyFinder {
     const std::size_t begin = at_;
     std::size_t backslashes = 0;
     for (; at_ < json_.size(); ++at_) {
-      const bool closes = quote_backslashes == 0 ? backslashes % 2 == 0
-                                                 : backslashes <= quote_backslashes;
+      const bool closes =
+          quote_backslashes == 0 ? backslashes % 2 == 0 : backslashes <= quote_backslashes;
       if (json_[at_] == '"' && closes) break;
       backslashes = json_[at_] == '\\' ? backslashes + 1 : 0;
     }

@@ -31,21 +31,13 @@ class JudgingVisitor final : public RecordSplitter::Visitor {
   };
   explicit JudgingVisitor(const Parts& parts) : parts_(parts) {}
 
-  bool ReadObject(JsonCursor& cursor) override {
+  JsonWalker::Token ReadObject(const JsonWalker& json, JsonWalker::Token at) override {
     parts_.fields.Clear();
-    return parts_.fields.ReadObject(cursor, ObjectKind::kTop);
+    return parts_.fields.ReadObject(json, at, ObjectKind::kTop);
   }
   void OnObject(std::uint32_t number, std::string_view bytes) override {
-    const std::uint32_t index = IndexOf(number);
-    const Verdict verdict = parts_.judge.Judge(
-        {parts_.origin, index, bytes, parts_.index, parts_.fields}, parts_.arena);
-    if (const auto* event = std::get_if<UsageEvent>(&verdict)) {
-      parts_.sink.OnEvent(index, *event);
-    } else if (const auto* skip = std::get_if<SkipReason>(&verdict)) {
-      parts_.sink.OnSkip(index, *skip);
-    } else {
-      parts_.sink.OnReject(index, std::get<Rejection>(verdict));
-    }
+    parts_.judge.Judge({parts_.origin, IndexOf(number), bytes, parts_.index, parts_.fields},
+                       parts_.arena, parts_.sink);
   }
   void OnNull(std::uint32_t number) override {
     parts_.sink.OnSkip(IndexOf(number), SkipReason::kNullElement);
@@ -53,9 +45,8 @@ class JudgingVisitor final : public RecordSplitter::Visitor {
   void OnOther(std::uint32_t number, std::string_view) override {
     Reject(number, DeadLetterReason::kInvalidField, "the element is no object");
   }
-  void OnBroken(std::uint32_t number, std::string_view, std::size_t offset) override {
-    const std::string detail = "not JSON, at about byte " + std::to_string(offset);
-    Reject(number, DeadLetterReason::kInvalidJson, parts_.arena.Copy(detail));
+  void OnBroken(std::uint32_t number, std::string_view) override {
+    Reject(number, DeadLetterReason::kInvalidJson, "not JSON");
   }
 
  private:
@@ -74,7 +65,9 @@ class PayloadVisitor final : public RecordSplitter::Visitor {
  public:
   explicit PayloadVisitor(std::uint32_t wanted) : wanted_(wanted) {}
 
-  bool ReadObject(JsonCursor& cursor) override { return cursor.Skip(); }
+  JsonWalker::Token ReadObject(const JsonWalker& json, JsonWalker::Token at) override {
+    return json.Skip(at);
+  }
   void OnObject(std::uint32_t number, std::string_view bytes) override {
     if (number == wanted_) payload = PayloadOfElement(bytes);
   }
@@ -84,7 +77,7 @@ class PayloadVisitor final : public RecordSplitter::Visitor {
   void OnOther(std::uint32_t number, std::string_view bytes) override {
     if (number == wanted_) payload = PayloadOfElement(bytes);
   }
-  void OnBroken(std::uint32_t number, std::string_view bytes, std::size_t) override {
+  void OnBroken(std::uint32_t number, std::string_view bytes) override {
     if (number == wanted_) payload = PayloadOfBrokenBytes(bytes);
   }
 

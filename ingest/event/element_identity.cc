@@ -10,7 +10,7 @@ namespace usage_ingest::ingest {
 
 std::string_view FallbackIdentity(const ElementPlace& place, Arena& arena) {
   if (place.origin.is_import) {
-    return arena.Copy(Hex(Sha256().Add(PayloadOfElement(place.bytes)).Finish()));
+    return arena.Copy(Hex(Sha256(PayloadOfElement(place.bytes))));
   }
   USAGE_INGEST_CHECK(place.origin.source != nullptr);
   const TopicPartition& source = *place.origin.source;

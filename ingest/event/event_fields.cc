@@ -3,6 +3,9 @@
 #include "ingest/event/key_table.h"
 
 namespace usage_ingest::ingest {
+
+using Token = JsonWalker::Token;
+
 namespace {
 
 constexpr KeyTable kTopKeys(std::to_array<KeyTable::Entry>({
@@ -18,9 +21,9 @@ constexpr KeyTable kTopKeys(std::to_array<KeyTable::Entry>({
     {"endTime", Field::kEndTime},
     {"completionStartTime", Field::kCompletionStartTime},
     {"model", Field::kModel},
-    {"metadata", Field::kMetadata},
+    {"metadata", Field::kMetadata, ObjectKind::kMetadata},
     {"response_cost", Field::kResponseCost},
-    {"cost_breakdown", Field::kCostBreakdown},
+    {"cost_breakdown", Field::kCostBreakdown, ObjectKind::kCostBreakdown},
     {"prompt_tokens", Field::kPromptTokens},
     {"completion_tokens", Field::kCompletionTokens},
     {"request_tags", Field::kTags},
@@ -28,7 +31,7 @@ constexpr KeyTable kTopKeys(std::to_array<KeyTable::Entry>({
     {"model_group", Field::kModelGroup},
     {"model_id", Field::kModelId},
     {"error_str", Field::kErrorStr},
-    {"error_information", Field::kErrorInformation},
+    {"error_information", Field::kErrorInformation, ObjectKind::kErrorInformation},
     {"request_id", Field::kRequestId},
     {"spend", Field::kSpend},
     {"api_key", Field::kApiKey},
@@ -42,17 +45,17 @@ constexpr KeyTable kMetadataKeys(std::to_array<KeyTable::Entry>({
     {"user_api_key_user_id", Field::kKeyUserId},
     {"user_api_key_team_id", Field::kKeyTeamId},
     {"user_api_key_team_alias", Field::kKeyTeamAlias},
-    {"usage_object", Field::kUsageObject},
+    {"usage_object", Field::kUsageObject, ObjectKind::kUsageObject},
 }));
 
 // The columns of a SpendLogs row say who; its metadata says what an SLP says at the top.
 constexpr KeyTable kSpendLogsMetadataKeys(std::to_array<KeyTable::Entry>({
     {"user_api_key_alias", Field::kKeyAlias},
     {"user_api_key_team_alias", Field::kKeyTeamAlias},
-    {"usage_object", Field::kUsageObject},
+    {"usage_object", Field::kUsageObject, ObjectKind::kUsageObject},
     {"status", Field::kStatus},
-    {"error_information", Field::kErrorInformation},
-    {"cost_breakdown", Field::kCostBreakdown},
+    {"error_information", Field::kErrorInformation, ObjectKind::kErrorInformation},
+    {"cost_breakdown", Field::kCostBreakdown, ObjectKind::kCostBreakdown},
 }));
 
 constexpr KeyTable kCostBreakdownKeys(std::to_array<KeyTable::Entry>({
@@ -66,9 +69,9 @@ constexpr KeyTable kErrorInformationKeys(std::to_array<KeyTable::Entry>({
 }));
 
 constexpr KeyTable kUsageObjectKeys(std::to_array<KeyTable::Entry>({
-    {"prompt_tokens_details", Field::kPromptDetails},
+    {"prompt_tokens_details", Field::kPromptDetails, ObjectKind::kPromptDetails},
     {"cache_read_input_tokens", Field::kCacheReadTokens},
-    {"completion_tokens_details", Field::kCompletionDetails},
+    {"completion_tokens_details", Field::kCompletionDetails, ObjectKind::kCompletionDetails},
 }));
 
 constexpr KeyTable kPromptDetailsKeys(std::to_array<KeyTable::Entry>({
@@ -87,41 +90,31 @@ const KeyTable& KeysOf(ObjectKind kind) {
   return *kTables[static_cast<std::size_t>(kind)];
 }
 
-// What kind of object a field is when its members are fields too; kTop for the others.
-constexpr ObjectKind KindOf(Field field) {
-  // A chain instead of a switch: forty enumerators have nothing to say here.
-  if (field == Field::kMetadata) return ObjectKind::kMetadata;
-  if (field == Field::kCostBreakdown) return ObjectKind::kCostBreakdown;
-  if (field == Field::kErrorInformation) return ObjectKind::kErrorInformation;
-  if (field == Field::kUsageObject) return ObjectKind::kUsageObject;
-  if (field == Field::kPromptDetails) return ObjectKind::kPromptDetails;
-  if (field == Field::kCompletionDetails) return ObjectKind::kCompletionDetails;
-  return ObjectKind::kTop;
-}
-
-Field FindEscaped(const KeyTable& keys, std::string_view raw) {
-  // No key of ours is longer than this even when each of its characters is written as \u0000.
+// Whether `raw`, which has no name of ours, is one when its escapes are undone.
+const KeyTable::Entry* FindEscaped(const KeyTable& keys, std::string_view raw) {
+  // No name of ours is longer than this even when each of its characters is written as \u0000.
   std::array<char, 256> plain;
-  if (raw.size() > plain.size()) return Field::kNone;
+  if (raw.size() > plain.size() || raw.find('\\') == std::string_view::npos) return nullptr;
   return keys.Find({plain.data(), Unescape(raw, plain.data())});
 }
 
 }  // namespace
 
-bool EventFields::ReadObject(JsonCursor& cursor, ObjectKind kind) {
+Token EventFields::ReadField(const JsonWalker& json, Token at, const KeyTable::Entry& entry) {
+  JsonValue& value = (*this)[entry.field];
+  if (value.kind != JsonKind::kMissing) return json.Skip(at);
+  if (entry.inner == ObjectKind::kTop || !json.IsObject(at)) return json.Read(at, value);
+  value.kind = JsonKind::kObject;
+  value.size = json.NumberOf(at);
+  return ReadObject(json, at, entry.inner);
+}
+
+Token EventFields::ReadObject(const JsonWalker& json, Token at, ObjectKind kind) {
   const KeyTable& keys = KeysOf(kind);
-  return cursor.ReadObject([&](const JsonValue& key) {
-    const std::string_view name = key.text();
-    const bool is_escaped = key.has_escapes && name.find('\\') != std::string_view::npos;
-    const Field field = is_escaped ? FindEscaped(keys, name) : keys.Find(name);
-    if (field == Field::kNone) return cursor.Skip();
-    JsonValue& value = (*this)[field];
-    if (value.kind != JsonKind::kMissing) return cursor.Skip();
-    const ObjectKind inner = KindOf(field);
-    if (inner == ObjectKind::kTop || !cursor.AtObject()) return cursor.Read(value);
-    value.kind = JsonKind::kObject;
-    value.size = static_cast<std::uint32_t>(cursor.token());
-    return ReadObject(cursor, inner);
+  return json.ReadObject(at, [&](std::string_view key, Token value) {
+    const KeyTable::Entry* entry = keys.Find(key);
+    if (entry == nullptr && json.MayHaveEscapes(key)) entry = FindEscaped(keys, key);
+    return entry == nullptr ? json.Skip(value) : ReadField(json, value, *entry);
   });
 }
 

@@ -4,11 +4,11 @@
 // One walk over the element fills them, whatever the order of its keys; of a key that comes twice
 // the first one counts. Nothing is converted here: most values of most events are never looked at.
 //
-// Shape         views of the record (or of its metadata text); see JsonCursor.
+// Shape         views of the record (or of its metadata text); see JsonWalker.
 #include <array>
 #include <cstddef>
 
-#include "ingest/event/json_cursor.h"
+#include "ingest/event/json_walker.h"
 
 namespace usage_ingest::ingest {
 
@@ -76,19 +76,25 @@ enum class ObjectKind : unsigned char {
   kCompletionDetails,
 };
 
+struct KeyTableEntry;
+
 class EventFields {
  public:
-  void Clear() { values_.fill({}); }
+  void Clear() { values_ = {}; }
   [[nodiscard]] JsonValue& operator[](Field field) {
     return values_[static_cast<std::size_t>(field)];
   }
   [[nodiscard]] const JsonValue& operator[](Field field) const {
     return values_[static_cast<std::size_t>(field)];
   }
-  // Fills what is not set yet from the object at the cursor. False: the text is not JSON.
-  [[nodiscard]] bool ReadObject(JsonCursor& cursor, ObjectKind kind);
+  // Fills what is not set yet from the object at `at`; a step of JsonWalker.
+  [[nodiscard]] JsonWalker::Token ReadObject(const JsonWalker& json, JsonWalker::Token at,
+                                             ObjectKind kind);
 
  private:
+  [[nodiscard]] JsonWalker::Token ReadField(const JsonWalker& json, JsonWalker::Token at,
+                                            const KeyTableEntry& entry);
+
   std::array<JsonValue, static_cast<std::size_t>(Field::kCount)> values_{};
 };
 

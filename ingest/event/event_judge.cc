@@ -1,8 +1,8 @@
 #include "ingest/event/event_judge.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
-#include <cstring>
 #include <optional>
 
 #include "ingest/event/credential.h"
@@ -42,6 +42,8 @@ class Trial {
   void ReadDurations();
   void MakeIds();
   void WriteMetadata(MetadataWriter& writer, JsonIndex& spare);
+  // The record goes away: what the event says of it moves into the arena, in one piece.
+  void KeepTexts();
 
   [[nodiscard]] const FieldReader& reader() const { return reader_; }
   [[nodiscard]] const UsageEvent& event() const { return event_; }
@@ -86,9 +88,8 @@ bool Trial::ReadOwner() {
       break;
     case CredentialKind::kHash: {
       char* const lower = arena_.Allocate(kKeyHashBytes);
-      std::ranges::transform(hash, lower, [](char c) {
-        return c >= 'A' && c <= 'F' ? static_cast<char>(c | 0x20) : c;
-      });
+      // Digits have this bit set, capital letters do not.
+      for (std::size_t i = 0; i < kKeyHashBytes; ++i) lower[i] = static_cast<char>(hash[i] | 0x20);
       event_.key_hash = {lower, kKeyHashBytes};
       break;
     }
@@ -106,8 +107,8 @@ bool Trial::ReadOwner() {
       IsInternalWord(reader_.Text(Field::kKeyTeamAlias))) {
     return false;
   }
-  event_.user_id = arena_.Copy(reader_.Text(Field::kKeyUserId));
-  event_.team_id = arena_.Copy(team_id);
+  event_.user_id = reader_.Text(Field::kKeyUserId);
+  event_.team_id = team_id;
   return true;
 }
 
@@ -119,7 +120,7 @@ bool Trial::ReadModel() {
   }
   for (const Field field : {Field::kModelGroup, Field::kModel}) {
     if (!reader_.IsTextOrAbsent(field)) return Reject(kInvalidField, "the model is no text");
-    event_.model_id = arena_.Copy(reader_.Text(field));
+    event_.model_id = reader_.Text(field);
     if (!event_.model_id.empty()) break;
   }
   return true;
@@ -241,7 +242,7 @@ void Trial::ReadOutcome() {
       StatusCodeOf(outcome_, reader_.Whole(Field::kErrorCode), reader_.Text(Field::kErrorClass));
   std::string_view message = reader_.Text(Field::kErrorStr);
   if (message.empty()) message = reader_.Text(Field::kErrorMessage);
-  event_.error_message = arena_.Copy(CutCharacters(Redact(message), limits::kErrorMessageChars));
+  event_.error_message = CutCharacters(Redact(message), limits::kErrorMessageChars);
 }
 
 void Trial::ReadDurations() {
@@ -254,11 +255,11 @@ void Trial::ReadDurations() {
 
 void Trial::MakeIds() {
   id_ = reader_.Text(Field::kId);
-  event_.litellm_request_id = arena_.Copy(CutCharacters(id_, limits::kVarcharChars));
+  event_.litellm_request_id = CutCharacters(id_, limits::kVarcharChars);
   std::string_view identity = id_;
   if (identity.empty()) identity = reader_.Text(Field::kCallId);
   if (identity.empty()) {
-    identity = FallbackIdentity({element_.origin, element_.number, element_.bytes}, arena_);
+    identity = FallbackIdentity({element_.origin, element_.index, element_.bytes}, arena_);
   }
   event_.id = MakeRowId(identity, event_.created_at, Name(outcome_), event_.key_hash);
 }
@@ -266,7 +267,7 @@ void Trial::MakeIds() {
 void Trial::WriteMetadata(MetadataWriter& writer, JsonIndex& spare) {
   const bool is_cut = event_.litellm_request_id.size() != id_.size();
   event_.metadata_json = writer.Write({.reader = reader_,
-                                       .index = element_.index,
+                                       .index = element_.tokens,
                                        .spare = spare,
                                        .secret = secret_,
                                        .request_id = is_cut ? id_ : std::string_view(),
@@ -274,20 +275,34 @@ void Trial::WriteMetadata(MetadataWriter& writer, JsonIndex& spare) {
                                        .cost = cost_});
 }
 
+void Trial::KeepTexts() {
+  const std::array kept = {&event_.model_id, &event_.error_message, &event_.litellm_request_id,
+                           &event_.user_id, &event_.team_id};
+  std::size_t bytes = 0;
+  for (const std::string_view* text : kept) bytes += text->size();
+  char* at = arena_.Allocate(bytes);
+  for (std::string_view* text : kept) {
+    char* const end = std::ranges::copy(*text, at).out;
+    *text = {at, end};
+    at = end;
+  }
+}
+
 }  // namespace
 
-Verdict EventJudge::Judge(const Element& element, Arena& arena) {
+void EventJudge::Judge(const Element& element, Arena& arena, EventSink& sink) {
   Trial trial(element, arena);
-  ReadInnerTexts({element.index, nested_, trial.reader()});
-  if (!trial.ReadOwner()) return SkipReason::kInternal;
+  ReadInnerTexts({element.tokens, nested_, trial.reader()});
+  if (!trial.ReadOwner()) return sink.OnSkip(element.index, SkipReason::kInternal);
   const bool is_row = trial.ReadModel() && trial.ReadStart() && trial.ReadTokens() &&
                       trial.ReadCost() && trial.CheckStart();
-  if (!is_row) return trial.rejection();
+  if (!is_row) return sink.OnReject(element.index, trial.rejection());
   trial.ReadOutcome();
   trial.ReadDurations();
   trial.MakeIds();
   trial.WriteMetadata(metadata_, nested_);
-  return trial.event();
+  trial.KeepTexts();
+  sink.OnEvent(element.index, trial.event());
 }
 
 }  // namespace usage_ingest::ingest

@@ -8,7 +8,6 @@
 // Shape         what it gives out lives in the arena, but for details, which are literals.
 #include <cstdint>
 #include <string_view>
-#include <variant>
 
 #include "ingest/event/decoder.h"
 #include "ingest/event/event_fields.h"
@@ -17,20 +16,19 @@
 
 namespace usage_ingest::ingest {
 
-using Verdict = std::variant<UsageEvent, SkipReason, Rejection>;
-
 class EventJudge {
  public:
   explicit EventJudge(const DecoderOptions& options) : metadata_(options.metadata_keys) {}
 
   struct Element {
     const RecordOrigin& origin;
-    std::uint32_t number;    // index in the record
-    std::string_view bytes;  // of its JSON object
-    const JsonIndex& index;  // of the text that it is in
+    std::uint32_t index;      // as the sink shall see it
+    std::string_view bytes;   // of its JSON object
+    const JsonIndex& tokens;  // of the text that it is in
     EventFields& fields;
   };
-  [[nodiscard]] Verdict Judge(const Element& element, Arena& arena);
+  // Tells the sink exactly one thing.
+  void Judge(const Element& element, Arena& arena, EventSink& sink);
 
  private:
   MetadataWriter metadata_;

@@ -7,20 +7,12 @@ namespace usage_ingest::ingest {
 
 using State = NumberField::State;
 
-CleanText FieldReader::Clean(const JsonValue& value) const {
-  if (value.kind != JsonKind::kString) return {};
-  const std::string_view raw = value.text();
-  if (!value.has_escapes || raw.find('\\') == std::string_view::npos) return {raw, false};
+CleanText FieldReader::Unescaped(std::string_view raw) const {
+  if (raw.find('\\') == std::string_view::npos) return {raw, false};
   char* const plain = arena_.Allocate(raw.size());
   const std::size_t size = Unescape(raw, plain);
   arena_.Shrink(plain, raw.size(), size);
   return {{plain, size}, true};
-}
-
-CleanText FieldReader::Clean(Field field) const {
-  const CleanText clean = Clean(fields_[field]);
-  if (clean.text == "None") return {};
-  return clean;
 }
 
 bool FieldReader::IsTrue(Field field) const {
@@ -36,8 +28,9 @@ bool FieldReader::IsTextOrAbsent(Field field) const {
 }
 
 NumberField FieldReader::Number(Field field) const {
-  std::string_view text;
-  switch (fields_[field].kind) {
+  const JsonValue& value = fields_[field];
+  std::optional<Decimal> number;
+  switch (value.kind) {
     case JsonKind::kMissing:
     case JsonKind::kNull:
       return {State::kAbsent, {}};
@@ -49,17 +42,18 @@ NumberField FieldReader::Number(Field field) const {
     case JsonKind::kArray:
       return {State::kOtherType, {}};
     case JsonKind::kNumber:
-      text = fields_[field].text();
+      number = value.dot == PlainNumber::kNone ? Decimal::Parse(value.text())
+                                               : Decimal::FromPlain(value.text(), value.dot);
       break;
-    case JsonKind::kString:
-      text = Text(field);
+    case JsonKind::kString: {
+      const std::string_view text = Text(field);
       if (text.empty()) return {State::kAbsent, {}};
-      text = TrimJsonBlanks(text);
+      number = Decimal::Parse(TrimJsonBlanks(text));
       break;
+    }
   }
-  const std::optional<Decimal> value = Decimal::Parse(text);
-  if (!value) return {State::kNotANumber, {}};
-  return {State::kNumber, *value};
+  if (!number) return {State::kNotANumber, {}};
+  return {State::kNumber, *number};
 }
 
 std::optional<std::int64_t> FieldReader::Whole(Field field) const {

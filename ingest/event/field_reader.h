@@ -36,7 +36,11 @@ class FieldReader {
   FieldReader(EventFields& fields, Arena& arena) : fields_(fields), arena_(arena) {}
 
   // "" when absent or of another type.
-  [[nodiscard]] CleanText Clean(Field field) const;
+  [[nodiscard]] CleanText Clean(Field field) const {
+    const CleanText clean = Clean(fields_[field]);
+    if (clean.text == "None") return {};
+    return clean;
+  }
   [[nodiscard]] std::string_view Text(Field field) const { return Clean(field).text; }
   [[nodiscard]] bool IsTrue(Field field) const;
   // Absent, or a text (which Text() may find to be absent too).
@@ -51,12 +55,18 @@ class FieldReader {
   };
   [[nodiscard]] TimeField Time(Field field) const;
   // Of any string value, "None" included.
-  [[nodiscard]] CleanText Clean(const JsonValue& value) const;
+  [[nodiscard]] CleanText Clean(const JsonValue& value) const {
+    if (value.kind != JsonKind::kString) return {};
+    if (!value.has_escapes) return {value.text(), false};
+    return Unescaped(value.text());
+  }
 
   [[nodiscard]] EventFields& fields() const { return fields_; }
   [[nodiscard]] Arena& arena() const { return arena_; }
 
  private:
+  [[nodiscard]] CleanText Unescaped(std::string_view raw) const;
+
   EventFields& fields_;
   Arena& arena_;
 };

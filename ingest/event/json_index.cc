@@ -5,9 +5,6 @@
 #include <algorithm>
 #include <bit>
 
-#include "ingest/event/json_text.h"
-#include "schema/check.h"
-
 namespace usage_ingest::ingest {
 namespace {
 
@@ -47,17 +44,8 @@ JsonIndex::Status JsonIndex::Build(std::string_view text) {
   if (error == simdjson::UTF8_ERROR) return Status::kBadUtf8;
   if (error != simdjson::SUCCESS) return Status::kInvalid;
   positions_ = {impl_->parser->structural_indexes.get(), impl_->parser->n_structural_indexes};
-  switch (CheckEscapes(text)) {
-    case Escapes::kNone:
-      has_escapes_ = false;
-      return Status::kOk;
-    case Escapes::kValid:
-      has_escapes_ = true;
-      return Status::kOk;
-    case Escapes::kInvalid:
-      return Status::kInvalid;
-  }
-  USAGE_INGEST_CHECK(false);
+  escapes_ = FindEscapes(text);
+  return escapes_.valid ? Status::kOk : Status::kInvalid;
 }
 
 }  // namespace usage_ingest::ingest

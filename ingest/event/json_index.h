@@ -2,7 +2,7 @@
 // JsonIndex: where every token of a JSON text begins.
 //
 // simdjson's stage 1 finds the tokens, checks UTF-8 and refuses raw control characters in strings,
-// at 3-10 GB/s with the best instructions of the machine it runs on. JsonCursor then walks the
+// at 3-10 GB/s with the best instructions of the machine it runs on. JsonWalker then walks the
 // positions by itself instead of through simdjson::ondemand, for three reasons: on-demand does not
 // check what it skips (`{"messages": [1 2]}` would be valid, and a record that is not JSON must be
 // a dead letter whatever part of it we read), it cannot read NaN, and it wants the text copied into
@@ -20,6 +20,8 @@
 #include <span>
 #include <string_view>
 
+#include "ingest/event/json_text.h"
+
 namespace usage_ingest::ingest {
 
 class JsonIndex {
@@ -32,13 +34,12 @@ class JsonIndex {
   ~JsonIndex();
   JsonIndex(JsonIndex&&) noexcept;
 
-  // Escape sequences are checked too; the grammar is left to JsonCursor.
+  // Escape sequences are checked too; the grammar is left to JsonWalker.
   [[nodiscard]] Status Build(std::string_view text);
 
   [[nodiscard]] std::string_view text() const noexcept { return text_; }
   [[nodiscard]] std::span<const std::uint32_t> positions() const noexcept { return positions_; }
-  // False: no string of the text has an escape sequence.
-  [[nodiscard]] bool has_escapes() const noexcept { return has_escapes_; }
+  [[nodiscard]] const EscapeRange& escapes() const noexcept { return escapes_; }
 
  private:
   void Reserve(std::size_t bytes);
@@ -47,7 +48,7 @@ class JsonIndex {
   std::unique_ptr<Impl> impl_;
   std::string_view text_;
   std::span<const std::uint32_t> positions_;
-  bool has_escapes_ = false;
+  EscapeRange escapes_;
 };
 
 }  // namespace usage_ingest::ingest

@@ -128,19 +128,21 @@ Utf8Sequence ReadSequence(std::string_view bytes, std::size_t at) {
 
 }  // namespace
 
-Escapes CheckEscapes(std::string_view json) {
+EscapeRange FindEscapes(std::string_view json) {
   std::size_t at = json.find('\\');
-  if (at == std::string_view::npos) return Escapes::kNone;
+  if (at == std::string_view::npos) return {};
+  EscapeRange range{.begin = json.data() + at};
   while (at != std::string_view::npos) {
     // Escapes come in runs (text that is not ASCII): no search from one to the next.
     while (at < json.size() && json[at] == '\\') {
       const std::size_t length = EscapeLength(json, at);
-      if (length == 0) return Escapes::kInvalid;
+      if (length == 0) return {.valid = false};
       at += length;
     }
+    range.end = json.data() + at;
     at = json.find('\\', at);
   }
-  return Escapes::kValid;
+  return range;
 }
 
 std::size_t Unescape(std::string_view raw, char* out) {
@@ -175,25 +177,28 @@ std::string ReplaceBadUtf8(std::string_view bytes) {
   return text;
 }
 
-void AppendEscaped(std::string_view text, std::string& out) {
+char* WriteEscaped(std::string_view text, char* out) {
   constexpr std::string_view kHex = "0123456789abcdef";
+  constexpr std::string_view kShort = "\b\f\n\r\t";
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      out.push_back('\\');
-      out.push_back(c);
+    if (byte >= 0x20 && c != '"' && c != '\\') {
+      *out++ = c;
+      continue;
+    }
+    *out++ = '\\';
+    if (const std::size_t at = kShort.find(c); at != std::string_view::npos) {
+      *out++ = "bfnrt"[at];
     } else if (byte >= 0x20) {
-      out.push_back(c);
-    } else if (const std::size_t at = std::string_view("\b\f\n\r\t").find(c);
-               at != std::string_view::npos) {
-      out.push_back('\\');
-      out.push_back("bfnrt"[at]);
+      *out++ = c;
     } else {
-      out.append("\\u00");
-      out.push_back(kHex[byte >> 4]);
-      out.push_back(kHex[byte & 15]);
+      std::memcpy(out, "u00", 3);
+      out[3] = kHex[byte >> 4];
+      out[4] = kHex[byte & 15];
+      out += 5;
     }
   }
+  return out;
 }
 
 std::string_view CutCharacters(std::string_view text, std::size_t characters) {

@@ -9,22 +9,27 @@
 
 namespace usage_ingest::ingest {
 
-enum class Escapes : unsigned char { kNone, kValid, kInvalid };
-// Of a whole JSON text: every backslash must begin an escape of RFC 8259. (One outside a string
-// makes the text invalid anyway, which the walk over its tokens finds.)
-[[nodiscard]] Escapes CheckEscapes(std::string_view json);
+// The escapes of a JSON text: [begin, end) holds all of them, and is empty when there is none.
+struct EscapeRange {
+  const char* begin = nullptr;
+  const char* end = nullptr;
+  bool valid = true;  // every backslash begins an escape of RFC 8259
+};
+// A backslash outside a string makes the text invalid anyway, which the walk over its tokens finds.
+[[nodiscard]] EscapeRange FindEscapes(std::string_view json);
 
 // Undoes the escapes of `raw`, the inside of a JSON string, into `out`, which has raw.size() bytes.
 // A lone surrogate becomes U+FFFD, NUL disappears. Returns how many bytes were written.
-// REQUIRES: CheckEscapes found none invalid.
+// REQUIRES: its escapes are valid.
 std::size_t Unescape(std::string_view raw, char* out);
 
 // `bytes` as UTF-8 with one U+FFFD for each maximal subpart of an ill-formed sequence (Unicode 15,
 // section 3.9, U+FFFD substitution of maximal subparts), as Python's errors="replace" does.
 [[nodiscard]] std::string ReplaceBadUtf8(std::string_view bytes);
 
-// Appends `text` as the inside of a JSON string.
-void AppendEscaped(std::string_view text, std::string& out);
+// Writes `text` as the inside of a JSON string; returns the end.
+inline constexpr std::size_t kEscapedBytesMax = 6;  // of one byte
+char* WriteEscaped(std::string_view text, char* out);
 
 // At most `characters` code points of valid UTF-8.
 [[nodiscard]] std::string_view CutCharacters(std::string_view text, std::size_t characters);

@@ -5,28 +5,34 @@
 // most keys of an event are none of ours, and they cost one comparison of lengths.
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 
 #include "ingest/event/event_fields.h"
 
 namespace usage_ingest::ingest {
 
+struct KeyTableEntry {
+  std::string_view name;
+  Field field = Field::kNone;
+  // What the members of the value are, when they are fields too; else kTop.
+  ObjectKind inner = ObjectKind::kTop;
+};
+
 class KeyTable {
  public:
-  struct Entry {
-    std::string_view name;
-    Field field = Field::kNone;
-  };
+  using Entry = KeyTableEntry;
 
   template <std::size_t kSize>
   consteval explicit KeyTable(const std::array<Entry, kSize>& entries) {
     while (!TryFill(entries)) multiplier_ += kStep;
   }
 
-  [[nodiscard]] Field Find(std::string_view key) const {
-    if (key.empty()) return Field::kNone;
+  // nullptr: none of ours.
+  [[nodiscard]] const Entry* Find(std::string_view key) const {
+    if (key.empty()) return nullptr;
     const Entry& slot = slots_[Slot(key)];
-    return slot.name == key ? slot.field : Field::kNone;
+    return slot.name.size() == key.size() && IsEqual(slot.name.data(), key) ? &slot : nullptr;
   }
 
  private:
@@ -42,6 +48,23 @@ class KeyTable {
     const std::uint32_t mixed = static_cast<std::uint32_t>(key.size()) << 24 | byte(0) << 16 |
                                 byte(key.size() * 3 / 4) << 8 | byte(key.size() - 1);
     return (mixed * multiplier_) >> 25;  // 7 bits
+  }
+
+  // As memcmp, without the call: names are short.
+  [[nodiscard]] static bool IsEqual(const char* name, std::string_view key) {
+    const auto load = [](const char* at) {
+      std::uint64_t word;
+      std::memcpy(&word, at, sizeof word);
+      return word;
+    };
+    constexpr std::size_t kWord = sizeof(std::uint64_t);
+    if (key.size() < kWord) return std::string_view(name, key.size()) == key;
+    std::size_t i = 0;
+    for (; i + kWord <= key.size(); i += kWord) {
+      if (load(name + i) != load(key.data() + i)) return false;
+    }
+    const std::size_t last = key.size() - kWord;
+    return load(name + last) == load(key.data() + last);
   }
 
   template <std::size_t kSize>

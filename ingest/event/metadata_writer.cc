@@ -6,10 +6,14 @@
 
 #include "ingest/event/credential.h"
 #include "ingest/event/decoder.h"
-#include "ingest/event/json_text.h"
 #include "schema/check.h"
 
 namespace usage_ingest::ingest {
+namespace {
+
+constexpr std::int64_t kTokensMax = 2'147'483'647;
+
+}  // namespace
 
 // In the order of AllMetadataKeys().
 enum class MetadataWriter::Key : unsigned char {
@@ -39,39 +43,28 @@ const std::vector<std::string>& AllMetadataKeys() {
   return keys;
 }
 
-namespace {
-
-constexpr std::int64_t kTokensMax = 2'147'483'647;
-
-}  // namespace
-
 MetadataWriter::MetadataWriter(const std::vector<std::string>& keys) {
   const std::vector<std::string>& all = AllMetadataKeys();
   for (const std::string& key : keys) {
     const auto found = std::ranges::find(all, key);
     USAGE_INGEST_CHECK(found != all.end());
-    keys_.push_back(static_cast<Key>(found - all.begin()));
+    members_.push_back({static_cast<Key>(found - all.begin()), JsonBuffer::Name(key)});
   }
 }
 
 std::string_view MetadataWriter::Write(const Source& source) {
-  if (out_.capacity() > JsonIndex::kKeepBytes) out_ = {};
-  out_.assign(1, '{');
-  for (const Key key : keys_) WriteKey(key, source);
-  if (out_.back() == ',') out_.pop_back();
-  out_.push_back('}');
-  return source.reader.arena().Copy(out_);
+  out_.Clear();
+  out_.Append('{');
+  for (const Member& member : members_) WriteMember(member, source);
+  out_.Close('}');
+  return source.reader.arena().Copy(out_.view());
 }
 
-void MetadataWriter::WriteKey(Key key, const Source& source) {
+void MetadataWriter::WriteMember(const Member& member, const Source& source) {
   const FieldReader& reader = source.reader;
-  const auto text = [&](Field field) { WriteText(key, reader.Clean(field), source.secret); };
-  const auto flag = [&](Field field) {
-    if (!reader.IsTrue(field)) return;
-    WriteName(key);
-    out_.append("true,");
-  };
-  switch (key) {
+  const JsonBuffer::Name& name = member.name;
+  const auto text = [&](Field field) { WriteText(name, reader.Clean(field), source.secret); };
+  switch (member.key) {
     case Key::kCallType:
       return text(Field::kCallType);
     case Key::kProvider:
@@ -81,11 +74,11 @@ void MetadataWriter::WriteKey(Key key, const Source& source) {
     case Key::kModelId:
       return text(Field::kModelId);
     case Key::kStream:
-      return flag(Field::kStream);
+      return WriteFlag(name, reader.IsTrue(Field::kStream));
     case Key::kCacheHit:
-      return flag(Field::kCacheHit);
+      return WriteFlag(name, reader.IsTrue(Field::kCacheHit));
     case Key::kTtftMs:
-      return WriteWhole(key, source.ttft_ms);
+      return WriteCount(name, source.ttft_ms);
     case Key::kTraceId:
       return text(Field::kTraceId);
     case Key::kCallId:
@@ -93,105 +86,98 @@ void MetadataWriter::WriteKey(Key key, const Source& source) {
     case Key::kEndUser:
       return text(Field::kEndUser);
     case Key::kTags:
-      return WriteTags(source);
+      return WriteTags(name, source);
     case Key::kCost:
-      return WriteCost(source.cost);
-    case Key::kCachedTokens:
+      return WriteCost(name, source.cost);
+    case Key::kCachedTokens: {
       // OpenAI's name, else Anthropic's.
-      if (const auto cached = reader.Whole(Field::kCachedTokens)) return WriteTokens(key, cached);
-      return WriteTokens(key, reader.Whole(Field::kCacheReadTokens));
+      const std::optional<std::int64_t> cached = reader.Whole(Field::kCachedTokens);
+      return WriteCount(name, cached ? cached : reader.Whole(Field::kCacheReadTokens));
+    }
     case Key::kReasoningTokens:
-      return WriteTokens(key, reader.Whole(Field::kReasoningTokens));
+      return WriteCount(name, reader.Whole(Field::kReasoningTokens));
     case Key::kErrorClass:
       return text(Field::kErrorClass);
     case Key::kRequestId:
-      return WriteText(key, {source.request_id, true}, source.secret);
+      return WriteText(name, {source.request_id, true}, source.secret);
   }
-}
-
-void MetadataWriter::WriteName(Key key) {
-  out_.push_back('"');
-  out_.append(AllMetadataKeys()[static_cast<std::size_t>(key)]);
-  out_.append("\":");
 }
 
 void MetadataWriter::WriteQuoted(const CleanText& value, std::string_view secret) {
-  out_.push_back('"');
+  out_.Append('"');
   if (Reveals(value.text, secret)) {
-    out_.append(kRedacted);
+    out_.Append(kRedacted);
   } else if (value.needs_escapes) {
-    AppendEscaped(value.text, out_);
+    out_.AppendEscaped(value.text);
   } else {
-    out_.append(value.text);
+    out_.Append(value.text);
   }
-  out_.push_back('"');
+  out_.Append("\",");
 }
 
-void MetadataWriter::WriteText(Key key, const CleanText& value, std::string_view secret) {
+void MetadataWriter::WriteText(const JsonBuffer::Name& name, const CleanText& value,
+                               std::string_view secret) {
   if (value.text.empty()) return;
-  WriteName(key);
+  out_.Append(name);
   WriteQuoted(value, secret);
-  out_.push_back(',');
 }
 
-void MetadataWriter::WriteWhole(Key key, std::optional<std::int64_t> value) {
+void MetadataWriter::WriteFlag(const JsonBuffer::Name& name, bool value) {
   if (!value) return;
-  WriteName(key);
+  out_.Append(name);
+  out_.Append("true,");
+}
+
+void MetadataWriter::WriteCount(const JsonBuffer::Name& name, std::optional<std::int64_t> value) {
+  if (!value || *value < 0 || *value > kTokensMax) return;
   std::array<char, 20> digits;
-  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), *value).ptr;
-  out_.append(digits.data(), end);
-  out_.push_back(',');
+  const char* const end = std::to_chars(digits.data(), digits.data() + 20, *value).ptr;
+  out_.Append(name);
+  out_.Append({digits.data(), end});
+  out_.Append(',');
 }
 
-void MetadataWriter::WriteTokens(Key key, std::optional<std::int64_t> value) {
-  if (value && *value >= 0 && *value <= kTokensMax) WriteWhole(key, value);
-}
-
-void MetadataWriter::WriteCost(const Decimal& cost) {
+void MetadataWriter::WriteCost(const JsonBuffer::Name& name, const Decimal& cost) {
   std::array<char, Decimal::kPlainBytesMax> digits;
   const std::size_t size = cost.WritePlain(digits.data());
   if (size == 0) return;
-  WriteName(Key::kCost);
-  out_.append(digits.data(), size);
-  out_.push_back(',');
+  out_.Append(name);
+  out_.Append({digits.data(), size});
+  out_.Append(',');
 }
 
-void MetadataWriter::WriteTags(const Source& source) {
+void MetadataWriter::WriteTags(const JsonBuffer::Name& name, const Source& source) {
   const JsonValue& tags = source.reader.fields()[Field::kTags];
   if (tags.kind == JsonKind::kArray) {
-    JsonCursor cursor(source.index, tags.size);
-    return WriteTagsAt(cursor, source);
+    const JsonWalker json(source.index);
+    return WriteTagsAt(json, json.At(tags), name, source);
   }
   // LiteLLM writes the tags of a SpendLogs row as JSON text.
   const std::string_view text = source.reader.Text(Field::kTags);
   if (text.empty() || source.spare.Build(text) != JsonIndex::Status::kOk) return;
-  JsonCursor check(source.spare);
-  if (!check.StartsContainer() || !check.AtArray() || !check.Skip() || !check.AtEnd()) return;
-  JsonCursor cursor(source.spare);
-  WriteTagsAt(cursor, source);
+  const JsonWalker json(source.spare);
+  const JsonWalker::Token at = json.Container();
+  if (at == nullptr || !json.IsArray(at) || json.Skip(at) != json.end()) return;
+  WriteTagsAt(json, at, name, source);
 }
 
-void MetadataWriter::WriteTagsAt(JsonCursor& cursor, const Source& source) {
+void MetadataWriter::WriteTagsAt(const JsonWalker& json, JsonWalker::Token at,
+                                 const JsonBuffer::Name& name, const Source& source) {
   const std::size_t before = out_.size();
-  WriteName(Key::kTags);
-  out_.push_back('[');
+  out_.Append(name);
+  out_.Append('[');
   const std::size_t first = out_.size();
-  const bool valid = cursor.ReadArray([&] {
+  const JsonWalker::Token end = json.ReadArray(at, [&](JsonWalker::Token element) {
     JsonValue tag;
-    if (!cursor.Read(tag)) return false;
+    const JsonWalker::Token next = json.Read(element, tag);
     const CleanText clean = source.reader.Clean(tag);
-    if (clean.text.empty()) return true;
-    WriteQuoted(clean, source.secret);
-    out_.push_back(',');
-    return true;
+    if (!clean.text.empty()) WriteQuoted(clean, source.secret);
+    return next;
   });
-  USAGE_INGEST_CHECK(valid);  // it was walked before
-  if (out_.size() == first) {
-    out_.resize(before);
-    return;
-  }
-  out_.back() = ']';
-  out_.push_back(',');
+  USAGE_INGEST_CHECK(end != nullptr);
+  if (out_.size() == first) return out_.Truncate(before);
+  out_.Close(']');
+  out_.Append(',');
 }
 
 }  // namespace usage_ingest::ingest

@@ -10,8 +10,9 @@
 #include <vector>
 
 #include "ingest/event/field_reader.h"
-#include "ingest/event/json_cursor.h"
+#include "ingest/event/json_buffer.h"
 #include "ingest/event/json_index.h"
+#include "ingest/event/json_walker.h"
 
 namespace usage_ingest::ingest {
 
@@ -34,19 +35,25 @@ class MetadataWriter {
 
  private:
   enum class Key : unsigned char;
+  struct Member {
+    Key key;
+    JsonBuffer::Name name;
+  };
 
-  void WriteKey(Key key, const Source& source);
-  void WriteName(Key key);
+  // Each ends what it writes with a comma.
+  void WriteMember(const Member& member, const Source& source);
+  void WriteText(const JsonBuffer::Name& name, const CleanText& value, std::string_view secret);
   void WriteQuoted(const CleanText& value, std::string_view secret);
-  void WriteText(Key key, const CleanText& value, std::string_view secret);
-  void WriteWhole(Key key, std::optional<std::int64_t> value);
-  void WriteTokens(Key key, std::optional<std::int64_t> value);
-  void WriteCost(const Decimal& cost);
-  void WriteTags(const Source& source);
-  void WriteTagsAt(JsonCursor& cursor, const Source& source);
+  void WriteFlag(const JsonBuffer::Name& name, bool value);
+  void WriteCount(const JsonBuffer::Name& name, std::optional<std::int64_t> value);
+  void WriteCost(const JsonBuffer::Name& name, const Decimal& cost);
+  void WriteTags(const JsonBuffer::Name& name, const Source& source);
+  // REQUIRES: `at` is an array that was walked over before.
+  void WriteTagsAt(const JsonWalker& json, JsonWalker::Token at, const JsonBuffer::Name& name,
+                   const Source& source);
 
-  std::vector<Key> keys_;
-  std::string out_;  // kept from event to event for its memory
+  std::vector<Member> members_;
+  JsonBuffer out_;
 };
 
 }  // namespace usage_ingest::ingest

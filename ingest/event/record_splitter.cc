@@ -1,6 +1,7 @@
 #include "ingest/event/record_splitter.h"
 
 #include "ingest/event/json_text.h"
+#include "schema/check.h"
 
 namespace usage_ingest::ingest {
 namespace {
@@ -17,15 +18,9 @@ void ForEachLine(std::string_view text, OnLine&& on_line) {
   }
 }
 
-constexpr bool IsLiteral(JsonKind kind) {
-  return kind == JsonKind::kNull || kind == JsonKind::kNotANumber || kind == JsonKind::kFalse ||
-         kind == JsonKind::kTrue || kind == JsonKind::kNumber;
-}
-
 }  // namespace
 
 RecordSplitter::Shape RecordSplitter::Read(std::string_view text, Visitor& visitor) {
-  broken_at_ = 0;
   JsonIndex::Status status = index_.Build(text);
   if (status == JsonIndex::Status::kBadUtf8) {
     clean_ = ReplaceBadUtf8(text);
@@ -34,21 +29,22 @@ RecordSplitter::Shape RecordSplitter::Read(std::string_view text, Visitor& visit
     clean_ = {};
   }
   if (status != JsonIndex::Status::kOk || index_.positions().empty()) return Shape::kBroken;
-  JsonCursor cursor(index_);
-  if (!cursor.StartsContainer()) return ReadLoneScalar();
-  const bool is_object = cursor.AtObject();
-  if ((is_object ? visitor.ReadObject(cursor) : cursor.Skip()) && cursor.AtEnd()) {
-    return is_object ? Shape::kObject : Shape::kArray;
-  }
-  broken_at_ = cursor.offset();
-  return Shape::kBroken;
+  const JsonWalker json(index_);
+  const JsonWalker::Token at = json.Container();
+  if (at == nullptr) return ReadLoneScalar();
+  const bool is_object = json.IsObject(at);
+  const JsonWalker::Token behind = is_object ? visitor.ReadObject(json, at) : json.Skip(at);
+  if (behind != json.end()) return Shape::kBroken;
+  return is_object ? Shape::kObject : Shape::kArray;
 }
 
 RecordSplitter::Shape RecordSplitter::ReadLoneScalar() const {
   if (index_.positions().size() != 1) return Shape::kBroken;
-  const std::string_view token = TrimJsonBlanks(index_.text());
-  if (token.front() == '"') return token.back() == '"' ? Shape::kOther : Shape::kBroken;
-  switch (ClassifyScalar(token)) {
+  // A scalar is ended by what follows it: a comma will do.
+  const std::string token = std::string(TrimJsonBlanks(index_.text())) + ',';
+  const char* const end = token.data() + token.size() - 1;
+  if (token.front() == '"') return end[-1] == '"' ? Shape::kOther : Shape::kBroken;
+  switch (ClassifyScalar(token.data(), end).kind) {
     case JsonKind::kMissing:
       return Shape::kBroken;
     case JsonKind::kNull:
@@ -66,18 +62,13 @@ RecordSplitter::Shape RecordSplitter::ReadLoneScalar() const {
 }
 
 void RecordSplitter::VisitArray(Visitor& visitor) {
-  JsonCursor cursor(index_);
+  const JsonWalker json(index_);
   std::uint32_t number = 0;
-  // ignored because the array was walked before: it is JSON
-  static_cast<void>(cursor.ReadArray([&] {
-    const std::size_t begin = cursor.offset();
-    const bool is_object = cursor.AtObject();
+  const JsonWalker::Token end = json.ReadArray(json.Container(), [&](JsonWalker::Token at) {
+    const bool is_object = json.IsObject(at);
     JsonValue value;
-    if (!(is_object ? visitor.ReadObject(cursor) : cursor.Read(value))) return false;
-    std::size_t end = cursor.previous_offset() + 1;  // behind a bracket
-    if (value.kind == JsonKind::kString) end = begin + value.size + 2;
-    if (IsLiteral(value.kind)) end = begin + value.size;
-    const std::string_view bytes = index_.text().substr(begin, end - begin);
+    const JsonWalker::Token next = is_object ? visitor.ReadObject(json, at) : json.Read(at, value);
+    const std::string_view bytes = json.TextBetween(at, next);
     if (is_object) {
       visitor.OnObject(number, bytes);
     } else if (value.kind == JsonKind::kNull || value.kind == JsonKind::kNotANumber) {
@@ -86,8 +77,9 @@ void RecordSplitter::VisitArray(Visitor& visitor) {
       visitor.OnOther(number, bytes);
     }
     ++number;
-    return true;
-  }));
+    return next;
+  });
+  USAGE_INGEST_CHECK(end == json.end());  // it was walked before
 }
 
 bool RecordSplitter::IsLines(std::string_view text, Visitor& visitor) {
@@ -116,7 +108,7 @@ void RecordSplitter::VisitLine(std::string_view line, std::uint32_t number, Visi
     case Shape::kOther:
       return visitor.OnOther(number, line);
     case Shape::kBroken:
-      return visitor.OnBroken(number, line, broken_at_);
+      return visitor.OnBroken(number, line);
   }
 }
 
@@ -133,8 +125,7 @@ void RecordSplitter::Split(std::string_view text, Visitor& visitor) {
     case Shape::kBroken:
       break;
   }
-  const std::size_t broken_at = broken_at_;
-  if (!IsLines(text, visitor)) return visitor.OnBroken(0, text, broken_at);
+  if (!IsLines(text, visitor)) return visitor.OnBroken(0, text);
   std::uint32_t number = 0;
   ForEachLine(text, [&](std::string_view line) {
     VisitLine(line, number++, visitor);

@@ -12,8 +12,8 @@
 #include <string>
 #include <string_view>
 
-#include "ingest/event/json_cursor.h"
 #include "ingest/event/json_index.h"
+#include "ingest/event/json_walker.h"
 
 namespace usage_ingest::ingest {
 
@@ -22,16 +22,15 @@ class RecordSplitter {
   class Visitor {
    public:
     virtual ~Visitor() = default;
-    // Walks the object at the cursor; false: it is not JSON. It is not known yet whether the text
-    // is JSON as a whole, so nothing may come of it before OnObject.
-    virtual bool ReadObject(JsonCursor& cursor) = 0;
+    // Walks over the object at `at`, a step of JsonWalker. It is not known yet whether the text is
+    // JSON as a whole, so nothing may come of it before OnObject.
+    virtual JsonWalker::Token ReadObject(const JsonWalker& json, JsonWalker::Token at) = 0;
     // The object last read is element `number`; `bytes` is its text.
     virtual void OnObject(std::uint32_t number, std::string_view bytes) = 0;
     virtual void OnNull(std::uint32_t number) = 0;
     // JSON, but no object.
     virtual void OnOther(std::uint32_t number, std::string_view bytes) = 0;
-    // Not JSON, from about `offset` on.
-    virtual void OnBroken(std::uint32_t number, std::string_view bytes, std::size_t offset) = 0;
+    virtual void OnBroken(std::uint32_t number, std::string_view bytes) = 0;
   };
 
   // REQUIRES: text is not blank.
@@ -50,8 +49,7 @@ class RecordSplitter {
   void VisitLine(std::string_view line, std::uint32_t number, Visitor& visitor);
 
   JsonIndex index_;
-  std::string clean_;          // the text at hand when its UTF-8 had to be repaired
-  std::size_t broken_at_ = 0;  // of the last Read that found kBroken
+  std::string clean_;  // the text at hand when its UTF-8 had to be repaired
 };
 
 }  // namespace usage_ingest::ingest

@@ -30,16 +30,14 @@ std::int64_t MillisOf(EventTimeUs time) {
 Uuid MakeRowId(std::string_view id, EventTimeUs start, std::string_view status,
                std::string_view key_hash) {
   constexpr std::size_t kKeepBytes = 4096;
-  // One Add of one text: each costs as much as hashing twenty bytes. Kept for their memory.
-  thread_local Sha256 sha;
-  thread_local std::string message;
+  thread_local std::string message;  // kept for its memory
   if (message.capacity() > kKeepBytes) message = std::string();
   const std::array<char, 8> start_bytes = BigEndian(start.value);
   message.assign(start_bytes.data(), start_bytes.size());
   message.append(status).push_back('\0');
   message.append(key_hash).push_back('\0');
   message.append(id);
-  const Sha256::Digest digest = sha.Add(message).Finish();
+  const Sha256Digest digest = Sha256(message);
 
   Uuid row_id;
   const std::array<char, 8> millis = BigEndian(MillisOf(start));

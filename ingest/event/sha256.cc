@@ -1,43 +1,22 @@
 #include "ingest/event/sha256.h"
 
-#include <openssl/evp.h>
-
-#include <new>
+#define OPENSSL_SUPPRESS_DEPRECATED  // see sha256.h
+#include <openssl/sha.h>
 
 #include "schema/check.h"
 
 namespace usage_ingest::ingest {
 
-struct Sha256::Context {
-  struct Free {
-    void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
-    void operator()(EVP_MD* algorithm) const { EVP_MD_free(algorithm); }
-  };
-  std::unique_ptr<EVP_MD, Free> algorithm{EVP_MD_fetch(nullptr, "SHA256", nullptr)};
-  std::unique_ptr<EVP_MD_CTX, Free> evp{EVP_MD_CTX_new()};
-};
-
-Sha256::Sha256() : context_(std::make_unique<Context>()) {
-  if (!context_->algorithm || !context_->evp) throw std::bad_alloc();
-  USAGE_INGEST_CHECK(EVP_DigestInit_ex2(context_->evp.get(), context_->algorithm.get(), nullptr) ==
-                     1);
-}
-
-Sha256::~Sha256() = default;
-
-Sha256& Sha256::Add(std::string_view bytes) {
-  USAGE_INGEST_CHECK(EVP_DigestUpdate(context_->evp.get(), bytes.data(), bytes.size()) == 1);
-  return *this;
-}
-
-Sha256::Digest Sha256::Finish() {
-  Digest digest;
-  USAGE_INGEST_CHECK(EVP_DigestFinal_ex(context_->evp.get(), digest.data(), nullptr) == 1);
-  USAGE_INGEST_CHECK(EVP_DigestInit_ex2(context_->evp.get(), nullptr, nullptr) == 1);
+Sha256Digest Sha256(std::string_view bytes) {
+  Sha256Digest digest;
+  SHA256_CTX context;
+  USAGE_INGEST_CHECK(SHA256_Init(&context) == 1);
+  USAGE_INGEST_CHECK(SHA256_Update(&context, bytes.data(), bytes.size()) == 1);
+  USAGE_INGEST_CHECK(SHA256_Final(digest.data(), &context) == 1);
   return digest;
 }
 
-std::string Hex(const Sha256::Digest& digest) {
+std::string Hex(const Sha256Digest& digest) {
   constexpr std::string_view kDigits = "0123456789abcdef";
   std::string text;
   text.reserve(2 * digest.size());

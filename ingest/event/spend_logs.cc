@@ -3,7 +3,7 @@
 #include <array>
 #include <utility>
 
-#include "ingest/event/json_cursor.h"
+#include "ingest/event/json_walker.h"
 
 namespace usage_ingest::ingest {
 namespace {
@@ -24,11 +24,12 @@ constexpr std::array kInMetadata = {Field::kErrorInformation, Field::kErrorCode,
 void ReadText(const InnerTexts& source, ObjectKind kind) {
   const std::string_view text = source.reader.Text(Field::kMetadata);
   if (text.empty() || source.nested.Build(text) != JsonIndex::Status::kOk) return;
-  JsonCursor cursor(source.nested);
-  if (!cursor.StartsContainer() || !cursor.AtObject()) return;
+  const JsonWalker json(source.nested);
+  const JsonWalker::Token at = json.Container();
+  if (at == nullptr || !json.IsObject(at)) return;
   EventFields& fields = source.reader.fields();
   const EventFields before = fields;
-  if (!fields.ReadObject(cursor, kind) || !cursor.AtEnd()) fields = before;
+  if (fields.ReadObject(json, at, kind) != json.end()) fields = before;
 }
 
 void ReadMetadata(const InnerTexts& source, ObjectKind kind) {
@@ -36,9 +37,9 @@ void ReadMetadata(const InnerTexts& source, ObjectKind kind) {
   if (metadata.kind == JsonKind::kString) {
     ReadText(source, kind);
   } else if (metadata.kind == JsonKind::kObject && kind == ObjectKind::kSpendLogsMetadata) {
-    JsonCursor cursor(source.index, metadata.size);
+    const JsonWalker json(source.index);
     // ignored because the same object was walked before: it is JSON
-    static_cast<void>(source.reader.fields().ReadObject(cursor, kind));
+    static_cast<void>(source.reader.fields().ReadObject(json, json.At(metadata), kind));
   }
 }
 

@@ -41,11 +41,9 @@ int Run(std::int64_t now_us) {
   std::string record;
   for (std::int64_t offset = 0; ReadRecord(std::cin, record); ++offset) {
     CollectingSink sink;
-    decoder.Decode({.source = &source,
-                    .offset = {offset},
-                    .now = {now_us},
-                    .is_import = offset % 2 != 0},
-                   record, arena, sink);
+    decoder.Decode(
+        {.source = &source, .offset = {offset}, .now = {now_us}, .is_import = offset % 2 != 0},
+        record, arena, sink);
     for (const std::string& line : sink.lines) std::cout << line << '\n';
     for (const auto& [index, rejection] : sink.rejections) {
       std::cout << index << "\tpayload\t" << Hex(decoder.DeadLetterPayload(record, index)) << '\n';
