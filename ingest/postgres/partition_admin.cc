@@ -36,7 +36,9 @@ SELECT c.oid::regclass::text, false, false, true
    AND obj_description(c.oid, 'pg_class') = $2
  ORDER BY 2 DESC, 1)sql";
 
-constexpr const char* kLockTimeout = "SET lock_timeout = '200ms'";
+// A statement here waits for up to three busy tables in turn, and everybody behind it for all
+// three.
+constexpr const char* kLockTimeout = "SET lock_timeout = '80ms'";
 constexpr const char* kNoLockTimeout = "RESET lock_timeout";
 
 std::optional<EventTimeUs> Bound(const SyncRows& rows, int row, int column) {
@@ -69,9 +71,17 @@ Result<> Detach(SyncConnection& connection, const std::string& name, bool pendin
 }
 
 Result<> Drop(SyncConnection& connection, const std::string& name, std::chrono::seconds patience) {
-  // Locks subscriptions, api_keys and teams for its foreign keys.
-  return WithPatience("drop " + name, patience,
-                      [&] { return Run(connection, "DROP TABLE " + name); });
+  // What DROP locks for the foreign keys, the busiest table last (as ensure_partition does).
+  constexpr const char* kLockParents =
+      "LOCK TABLE public.teams, public.api_keys, public.subscriptions IN ACCESS EXCLUSIVE MODE";
+  return WithPatience("drop " + name, patience, [&]() -> Result<> {
+    auto transaction = SyncTransaction::Begin(connection);
+    if (!transaction) return std::unexpected(transaction.error());
+    for (const std::string& sql : {std::string(kLockParents), "DROP TABLE " + name}) {
+      if (auto done = Run(connection, sql); !done) return done;
+    }
+    return transaction->Commit();
+  });
 }
 
 struct Retirable {

@@ -9,7 +9,7 @@
 
 namespace usage_ingest::ingest {
 
-PostgresTest::PostgresTest() : postgres_({.fsync = false}) {}
+PostgresTest::PostgresTest(const support::PostgresOptions& options) : postgres_(options) {}
 
 Database PostgresTest::Create(const std::string& name) {
   postgres_.CreateDatabase(name);

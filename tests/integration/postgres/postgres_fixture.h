@@ -27,7 +27,7 @@ struct MigrateOutcome {
 
 class PostgresTest : public ::testing::Test {
  protected:
-  PostgresTest();
+  explicit PostgresTest(const support::PostgresOptions& options = {.fsync = false});
 
   Database Create(const std::string& name);
   // Databases as they are found: made from the seed document, filled by a release of LiteMaaS.

@@ -1,0 +1,88 @@
+// docs/database.md says what is so: its picture is the catalogue's, its way back leads back.
+#include <filesystem>
+
+#include "tests/integration/postgres/daemon_like_writer.h"
+#include "tests/support/child_process.h"
+#include "tests/support/wait.h"
+
+namespace usage_ingest::ingest {
+namespace {
+
+using namespace std::chrono_literals;
+
+const std::filesystem::path kSource = USAGE_INGEST_SOURCE_DIR;
+
+std::string Between(const std::string& text, const std::string& begin, const std::string& end) {
+  const std::size_t from = text.find(begin) + begin.size();
+  return text.substr(from, text.find(end, from) - from);
+}
+
+class DocsTest : public PostgresTest {
+ protected:
+  static std::string Document() { return support::ReadFile(kSource / "docs" / "database.md"); }
+};
+
+TEST_F(DocsTest, PictureIsTheCatalogues) {
+  CreateMigrated("litemaas");
+  const auto drawn = support::RunCommand(
+      {.command = {(kSource / "tools" / "er-diagram").string(), postgres_.conninfo("litemaas")}},
+      support::After(30s));
+  ASSERT_EQ(drawn.exit_code, 0) << drawn.errors;
+  EXPECT_TRUE(Holds(drawn.output, "subscriptions ||--o{ usage_logs"));
+  EXPECT_EQ(Between(Document(), "<!-- begin of tools/er-diagram -->\n",
+                    "<!-- end of tools/er-diagram -->"),
+            drawn.output)
+      << "draw it again: tools/er-diagram CONNINFO docs/database.md";
+}
+
+TEST_F(DocsTest, TriggerConditionIsTheOneThatIsThere) {
+  Database database = CreateMigrated("litemaas");
+  EXPECT_TRUE(Holds(Document(),
+                    "current_setting('usage_ingest.aggregating', true) IS DISTINCT FROM "
+                    "'on'"));
+  EXPECT_TRUE(Holds(database.Value("SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE tgrelid = "
+                                   "'usage_logs'::regclass AND tgname = 'update_usage_on_log'"),
+                    "current_setting('usage_ingest.aggregating'::text, true) IS DISTINCT FROM "
+                    "'on'::text"));
+}
+
+// As the document prints it; then the trigger counts as the seed's did, and migrate comes back.
+TEST_F(DocsTest, WayBackLeadsBackAndForthAgain) {
+  Database database = CreateMigrated("litemaas");
+  Populate(database, 2);
+  DaemonLikeWriter daemon(postgres_.Connect("litemaas"), /*fast_path=*/true, 1);
+  database.Execute("SELECT usage_ingest.ensure_partition((now() - interval '4 days')::date)");
+  ASSERT_TRUE(daemon.WriteBatch(50));
+
+  const std::string seed = ReadTestData("seed/schema.sql");
+  const std::string function =
+      "CREATE OR REPLACE FUNCTION update_usage_summary()" +
+      Between(seed, "CREATE OR REPLACE FUNCTION update_usage_summary()", "CREATE TRIGGER");
+  const std::string way_back = Between(Document(), "### The way back", "Step 4 brings");
+  std::string sql = Between(way_back, "```sql\n", "```");
+  const std::size_t last = sql.find("ALTER TABLE usage_summaries DROP COLUMN");
+  sql.insert(last, function);
+  database.Execute(sql);
+  EXPECT_EQ(database.Value("SELECT to_regnamespace('usage_ingest') IS NULL"), "t");
+  EXPECT_EQ(database.Number("SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'usage_ingest%'"),
+            0);
+  const std::string log_one =
+      "INSERT INTO usage_logs (subscription_id, model_id, request_tokens, response_tokens, "
+      "latency_ms) SELECT id, model_id, 1, 1, 10 FROM subscriptions";
+  database.Execute(log_one);
+  EXPECT_EQ(database.Number("SELECT sum(used_requests) FROM subscriptions"), 54);
+
+  MustMigrate("litemaas");
+  database.Execute(log_one);
+  ASSERT_TRUE(daemon.WriteBatch(50));
+  SyncConnection connection = Open("litemaas");
+  ASSERT_TRUE(RebuildSummaries(connection, {}));
+  const auto verified = VerifySummaries(connection, {});
+  ASSERT_TRUE(verified);
+  EXPECT_EQ(verified->rows_different, 0);
+  EXPECT_EQ(database.Number("SELECT sum(used_requests) FROM subscriptions"), 108);
+  EXPECT_TRUE(Probe("litemaas").findings.empty());
+}
+
+}  // namespace
+}  // namespace usage_ingest::ingest
