@@ -31,8 +31,8 @@ INSTANTIATE_TEST_SUITE_P(
                       PlantedBug::kAckBeforeCommit, PlantedBug::kEpochIgnored,
                       PlantedBug::kRowsOutsideOfCommit, PlantedBug::kParentsNotLocked,
                       PlantedBug::kDeadLettersDropped, PlantedBug::kQuotasDropped),
-    [](const auto& info) {
-      return std::string(kPlantedBugNames.at(static_cast<std::size_t>(info.param)));
+    [](const auto& chosen) {
+      return std::string(kPlantedBugNames.at(static_cast<std::size_t>(chosen.param)));
     });
 
 }  // namespace
