@@ -55,6 +55,14 @@ BEGIN
     -- One maker at a time, on every daemon; the number is arbitrary and ours.
     PERFORM pg_advisory_xact_lock(7305801562440212769);
 
+    -- One whose detaching was interrupted takes no rows, and keeps another one from its place.
+    FOR part IN
+        SELECT p.name FROM usage_ingest.partitions_of_usage_logs() AS p
+         WHERE p.detach_pending AND p.from_time < month_end AND p.to_time > month_start
+    LOOP
+        EXECUTE format('ALTER TABLE public.usage_logs DETACH PARTITION %s FINALIZE', part.name);
+    END LOOP;
+
     -- Usually one gap, the whole month; less where a partition has other bounds.
     position := month_start;
     FOR part IN

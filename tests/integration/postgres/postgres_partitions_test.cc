@@ -208,6 +208,28 @@ TEST_F(PartitionsTest, PendingDetachIsFinalizedFirst) {
       6 + 4);
 }
 
+// A late event of a month whose detaching was interrupted: its rows must go somewhere.
+TEST_F(PartitionsTest, MonthOfAPendingDetachIsMadeAgain) {
+  Ensure("2017-02-01");
+  Log("2017-02-03");
+  Database reader = postgres_.Connect("litemaas");
+  reader.Execute("BEGIN; SELECT count(*) FROM usage_logs");
+  database_->Execute("SET lock_timeout = '50ms'");
+  EXPECT_EQ(SqlstateOf(*database_,
+                       "ALTER TABLE usage_logs DETACH PARTITION usage_logs_2017_02 CONCURRENTLY"),
+            "55P03");
+  reader.Execute("ROLLBACK");
+  EXPECT_EQ(SqlstateOf(*database_,
+                       "INSERT INTO usage_logs (subscription_id, model_id, "
+                       "request_tokens, response_tokens, created_at) SELECT id, "
+                       "model_id, 1, 1, '2017-02-04' FROM subscriptions"),
+            "23514");
+  EXPECT_EQ(Ensure("2017-02-01"), "created");
+  Log("2017-02-04");
+  EXPECT_EQ(database_->Number("SELECT count(*) FROM usage_logs"), 1);
+  EXPECT_EQ(database_->Number("SELECT count(*) FROM usage_logs_2017_02"), 1);
+}
+
 TEST_F(PartitionsTest, RetainDropsWhatAnInterruptedOneDetached) {
   Ensure("2017-02-01");
   database_->Execute(
