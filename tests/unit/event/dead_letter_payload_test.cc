@@ -1,0 +1,120 @@
+#include "ingest/event/dead_letter_payload.h"
+
+#include "schema/limits.h"
+#include "tests/unit/event/decode_fixture.h"
+
+namespace usage_ingest::ingest {
+namespace {
+
+TEST(PayloadTest, LeavesOutPromptsAnswersAndPrices) {
+  EXPECT_EQ(
+      PayloadOfElement(R"({"id": "x", "messages" : [{"content": "}\"],{"}] ,"n":1, "response":{},)"
+                       R"( "model_map_information": {"a":[1,{}]},"proxy_server_request":"p"})"),
+      R"({"id":"x","n":1})");
+  EXPECT_EQ(PayloadOfElement(R"({"messages":null})"), "{}");
+  EXPECT_EQ(PayloadOfElement("{}"), "{}");
+  EXPECT_EQ(PayloadOfElement(R"({"m":{"messages":1},"k":"messages"})"),
+            R"({"m":{"messages":1},"k":"messages"})")
+      << "of the outermost object only";
+  EXPECT_EQ(PayloadOfElement(R"([{"messages":1,"a":2},{"response":3}])"), R"([{"a":2},{}])");
+}
+
+TEST(PayloadTest, TwiceIsOnce) {
+  for (const char* json : {R"({"id": "x", "messages": 1, "b" : [ 1 , 2 ] })", "5", R"("text")",
+                           "[]", R"({"user_api_key_hash": "cap-plain-key-9999"})"}) {
+    const std::string once = PayloadOfElement(json);
+    EXPECT_EQ(PayloadOfElement(once), once) << json;
+  }
+}
+
+TEST(PayloadTest, BlanksRawKeys) {
+  EXPECT_EQ(PayloadOfElement(R"({"metadata":{"user_api_key_hash": "sh\"ort"},"x":1})"),
+            R"({"metadata":{"user_api_key_hash": ""},"x":1})");
+  EXPECT_EQ(PayloadOfElement(R"({"api_key":"cap-plain-key-9999","e":"cap-plain-key-9999?"})"),
+            R"({"api_key":"","e":"[redacted]?"})");
+  EXPECT_EQ(PayloadOfElement(R"({"api_key":123456789})"), R"({"api_key":0})");
+  EXPECT_EQ(PayloadOfElement(R"({"metadata":"{\"user_api_key\": \"raw-key\", \"a\":1}"})"),
+            R"({"metadata":"{\"user_api_key\": \"\", \"a\":1}"})")
+      << "in a text of JSON too";
+  const std::string fine = R"({"api_key":")" + std::string(kHash) +
+                           R"(","user_api_key_hash":"litellm_proxy_master_key","b_api_key":null})";
+  EXPECT_EQ(PayloadOfElement(fine), fine);
+}
+
+TEST(PayloadTest, OfBytesThatDoNotParse) {
+  EXPECT_EQ(PayloadOfBrokenBytes(R"({"messages": "kept", torn)"), R"({"messages": "kept", torn)");
+  EXPECT_EQ(PayloadOfBrokenBytes(R"({"user_api_key_hash":"cap-plain-key-9999","x)"),
+            R"({"user_api_key_hash":"","x)");
+  EXPECT_EQ(PayloadOfBrokenBytes(R"({"user_api_key_hash":"cap-plain)"),
+            R"({"user_api_key_hash":")");
+  EXPECT_EQ(PayloadOfBrokenBytes(std::string(2 << 20, 'x')).size(),
+            limits::kDeadLetterPayloadBytesMax);
+}
+
+using DeadLetterPayloadTest = DecodeFixture;
+
+TEST_F(DeadLetterPayloadTest, IsOfTheElementAskedFor) {
+  const std::string array = R"([{"id":"a"},null, 5 ,"t\"x",{"id":"b","messages":1}])";
+  EXPECT_EQ(decoder_.DeadLetterPayload(array, 0), R"({"id":"a"})");
+  EXPECT_EQ(decoder_.DeadLetterPayload(array, 1), "null");
+  EXPECT_EQ(decoder_.DeadLetterPayload(array, 2), "5");
+  EXPECT_EQ(decoder_.DeadLetterPayload(array, 3), R"("t\"x")");
+  EXPECT_EQ(decoder_.DeadLetterPayload(array, 4), R"({"id":"b"})");
+  const std::string lines = "{\"id\":\"a\"}\n\n{torn\n{\"id\":\"b\"}\n";
+  EXPECT_EQ(decoder_.DeadLetterPayload(lines, 0), R"({"id":"a"})");
+  EXPECT_EQ(decoder_.DeadLetterPayload(lines, 1), "{torn");
+  EXPECT_EQ(decoder_.DeadLetterPayload(lines, 2), R"({"id":"b"})");
+  EXPECT_EQ(decoder_.DeadLetterPayload("[{\"id\":1},", 0), "[{\"id\":1},") << "not JSON: all of it";
+  EXPECT_EQ(decoder_.DeadLetterPayload("\xEF\xBB\xBF{\"id\":1}", 0), "{\"id\":1}");
+}
+
+TEST_F(DeadLetterPayloadTest, ARetryDecidesAsBefore) {
+  EventJson event;
+  event.top["messages"] = R"(["the prompt"])";
+  const UsageEvent row = Row(event.Text());
+  EXPECT_EQ(Row(decoder_.DeadLetterPayload(event.Text(), 0)).id, row.id);
+}
+
+// The prompt is what made it too large; without it the event can be booked after all.
+TEST_F(DeadLetterPayloadTest, ATooLargeRecordIsStripped) {
+  EventJson event;
+  event.top["messages"] = '"' + std::string(10 << 20, 'x') + '"';
+  const std::string value = event.Text();
+  EXPECT_EQ(Outcomes(value), "record_too_large");
+  const std::string payload = decoder_.DeadLetterPayload(value, 0);
+  EXPECT_LT(payload.size(), 2000U);
+  EXPECT_EQ(Outcomes(payload), "row");
+  const std::string garbage(10 << 20, '{');
+  EXPECT_LE(decoder_.DeadLetterPayload(garbage, 0).size(), limits::kDeadLetterPayloadBytesMax);
+}
+
+// The lane asks while the decoder is in the middle of the record.
+TEST_F(DeadLetterPayloadTest, CanBeAskedForWithinOnReject) {
+  class AskingSink final : public EventSink {
+   public:
+    AskingSink(Decoder& decoder, std::string_view value) : decoder_(decoder), value_(value) {}
+    void OnEvent(std::uint32_t, const UsageEvent& event) override {
+      ids.push_back(std::string(event.litellm_request_id));
+    }
+    void OnSkip(std::uint32_t, SkipReason) override {}
+    void OnReject(std::uint32_t index, const Rejection&) override {
+      payloads.push_back(decoder_.DeadLetterPayload(value_, index));
+    }
+    std::vector<std::string> ids;
+    std::vector<std::string> payloads;
+
+   private:
+    Decoder& decoder_;
+    std::string_view value_;
+  };
+  const std::string value = '[' + EventJson::With("id", R"("a")") + R"(,{"id":"bad"},)" +
+                            EventJson::With("id", R"("b")") + ",7," +
+                            EventJson::With("id", R"("c")") + ']';
+  AskingSink sink(decoder_, value);
+  decoder_.Decode(origin_, value, arena_, sink);
+  EXPECT_EQ(sink.ids, (std::vector<std::string>{"a", "b", "c"}));
+  EXPECT_EQ(sink.payloads, (std::vector<std::string>{R"({"id":"bad"})", "7"}));
+}
+
+}  // namespace
+}  // namespace usage_ingest::ingest
