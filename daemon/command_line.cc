@@ -92,8 +92,9 @@ CommandLineEnd Grammar::UsageError(std::string_view what, std::string_view fix) 
 }
 
 CommandLineEnd Grammar::UnknownVerb(const std::vector<std::string>& arguments) const {
-  std::vector<std::string> verbs;
   const ArgumentShape shape = Shape();
+  std::vector<std::string> verbs;
+  verbs.reserve(shape.verbs.size());
   for (const auto& [verb, inner] : shape.verbs) verbs.push_back(verb);
   const std::string* word = nullptr;
   for (std::size_t i = 0; i < arguments.size() && word == nullptr; ++i) {
@@ -127,14 +128,15 @@ std::optional<CommandLineEnd> Grammar::CheckReplay() const {
   const ReplayOptions& replay = targets_.replay;
   const bool by_offset = replay.from_offset || replay.to_offset;
   const bool by_time = replay.from_time || replay.to_time;
-  const bool is_pair =
-      by_offset ? replay.from_offset && replay.to_offset : replay.from_time && replay.to_time;
-  if (by_offset == by_time || !is_pair) {
+  bool is_empty = false;
+  if (!by_time && replay.from_offset && replay.to_offset) {
+    is_empty = *replay.from_offset >= *replay.to_offset;
+  } else if (!by_offset && replay.from_time && replay.to_time) {
+    is_empty = *replay.from_time >= *replay.to_time;
+  } else {
     return UsageError("a range is needed",
                       "give --from-offset with --to-offset, or --from-time with --to-time");
   }
-  const bool is_empty = by_offset ? *replay.from_offset >= *replay.to_offset
-                                  : replay.from_time->value >= replay.to_time->value;
   if (is_empty) return UsageError("the range is empty", "--to-* is exclusive, and after --from-*");
   return std::nullopt;
 }

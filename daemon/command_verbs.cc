@@ -26,20 +26,18 @@ std::optional<EventTimeUs> ParseMoment(const std::string& text) {
 // Texts to values after CLI11 has taken them; its own conversions know neither type.
 using Moment = std::optional<EventTimeUs>;
 void AddTime(CLI::App& app, const std::string& name, Moment& target, const std::string& help) {
-  app.add_option_function<std::string>(
-         name,
-         [&target, name](const std::string& text) {
-           target = ParseMoment(text);
-           if (!target) {
-             throw CLI::ValidationError(
-                 name,
-                 "not a time: use 2026-11-22T18:00:00Z (UTC when no zone is given), or 7d for 7 "
-                 "days ago");
-           }
-         },
-         help)
-      ->type_name("TIME");
+  const auto read = [&target, name](const CLI::results_t& texts) {
+    target = ParseMoment(texts.front());
+    if (target) return true;
+    throw CLI::ValidationError(
+        name,
+        "not a time: use 2026-11-22T18:00:00Z (UTC when no zone is given), or 7d for 7 days ago");
+  };
+  app.add_option(name, read, help)->type_name("TIME");
 }
+
+// The options of the verb that was chosen, taken when they are complete.
+using Choose = std::function<VerbOptions(VerbTargets&)>;
 
 class VerbGrammar {
  public:
@@ -54,7 +52,7 @@ class VerbGrammar {
 
  private:
   CLI::App* AddVerb(CLI::App& parent, const std::string& name, const std::string& help,
-                    std::function<void()> chosen);
+                    Choose choose);
   static void AddJson(CLI::App& verb, bool& target);
   void AddDeadLetterAction(CLI::App& parent, DeadLetterAction action, const std::string& name,
                            const std::string& help);
@@ -64,12 +62,14 @@ class VerbGrammar {
 };
 
 CLI::App* VerbGrammar::AddVerb(CLI::App& parent, const std::string& name, const std::string& help,
-                               std::function<void()> chosen) {
+                               Choose choose) {
   CLI::App* verb = parent.add_subcommand(name, help);
   verb->add_option("-c,--config", t_.config_path, "configuration file")
       ->type_name("FILE")
       ->capture_default_str();
-  if (chosen) verb->final_callback(std::move(chosen));
+  // Refers to the caller's targets: this object is gone when CLI11 calls it.
+  verb->final_callback(
+      [&targets = t_, choose = std::move(choose)] { targets.chosen = choose(targets); });
   return verb;
 }
 
@@ -78,19 +78,19 @@ void VerbGrammar::AddJson(CLI::App& verb, bool& target) {
 }
 
 void VerbGrammar::AddServiceVerbs() {
-  AddVerb(app_, "run", "the daemon, in the foreground", [&t_ = t_] {
-    t_.chosen = RunOptions{};
+  AddVerb(app_, "run", "the daemon, in the foreground", [](const VerbTargets&) {
+    return RunOptions{};
   })->footer("\nExample:\n  usage-ingestd run --config ./usage-ingestd.toml");
 
   CLI::App* check = AddVerb(app_, "check-config", "validates the configuration, every key of it",
-                            [&t_ = t_] { t_.chosen = t_.check_config; });
+                            [](const VerbTargets& targets) { return targets.check_config; });
   check->add_flag("--connect", t_.check_config.connect,
                   "also asks broker, topics, database, privileges, trigger and partitions");
   AddJson(*check, t_.check_config.json);
   check->footer("\nExample:\n  usage-ingestd check-config --connect");
 
   CLI::App* migrate = AddVerb(app_, "migrate", "creates what is missing in the database",
-                              [&t_ = t_] { t_.chosen = t_.migrate; });
+                              [](const VerbTargets& targets) { return targets.migrate; });
   auto* dry_run =
       migrate->add_flag("--dry-run", t_.migrate.dry_run, "prints the plan, changes nothing");
   migrate
@@ -103,19 +103,19 @@ void VerbGrammar::AddServiceVerbs() {
       "  usage-ingestd migrate --print-grants usage_ingest | psql litemaas");
 
   CLI::App* status = AddVerb(app_, "status", "what a running daemon does, by partition",
-                             [&t_ = t_] { t_.chosen = t_.status; });
+                             [](const VerbTargets& targets) { return targets.status; });
   AddJson(*status, t_.status.json);
   status->footer("\nExample:\n  usage-ingestd status");
 
   CLI::App* version = AddVerb(app_, "version", "version, commit, libraries",
-                              [&t_ = t_] { t_.chosen = t_.version; });
+                              [](const VerbTargets& targets) { return targets.version; });
   AddJson(*version, t_.version.json);
 }
 
 void VerbGrammar::AddReplay() {
   CLI::App* verb =
       AddVerb(app_, "replay", "reads a range of a topic again, beside a running daemon",
-              [&t_ = t_] { t_.chosen = t_.replay; });
+              [](const VerbTargets& targets) { return targets.replay; });
   verb->add_option("--topic", t_.replay.topic, "the topic")->required();
   verb->add_option("--partition", t_.replay.partitions, "a partition; repeatable, default all")
       ->check(CLI::NonNegativeNumber)
@@ -140,7 +140,7 @@ void VerbGrammar::AddReplay() {
 
 void VerbGrammar::AddImport() {
   CLI::App* verb = AddVerb(app_, "import", "reads events from files, through the same pipeline",
-                           [&t_ = t_] { t_.chosen = t_.import; });
+                           [](const VerbTargets& targets) { return targets.import; });
   verb->add_option("files", t_.import.files,
                    "NDJSON or JSON arrays, also .gz and .zst; - is standard input")
       ->type_name("FILE")
@@ -156,9 +156,9 @@ void VerbGrammar::AddImport() {
 
 void VerbGrammar::AddDeadLetterAction(CLI::App& parent, DeadLetterAction action,
                                       const std::string& name, const std::string& help) {
-  CLI::App* verb = AddVerb(parent, name, help, [&t_ = t_, action] {
-    t_.dead_letters.action = action;
-    t_.chosen = t_.dead_letters;
+  CLI::App* verb = AddVerb(parent, name, help, [action](VerbTargets& targets) {
+    targets.dead_letters.action = action;
+    return targets.dead_letters;
   });
   const std::set<std::string> reasons(kDeadLetterReasonNames.begin(), kDeadLetterReasonNames.end());
   verb->add_option("--reason", t_.dead_letters.reason, "only those of this reason")
@@ -192,9 +192,9 @@ void VerbGrammar::AddSummaries() {
   CLI::App* verb = app_.add_subcommand("summaries", "usage_summaries against usage_logs");
   verb->require_subcommand(1);
   const auto add = [&](SummariesAction action, const std::string& name, const std::string& help) {
-    CLI::App* each = AddVerb(*verb, name, help, [&t_ = t_, action] {
-      t_.summaries.action = action;
-      t_.chosen = t_.summaries;
+    CLI::App* each = AddVerb(*verb, name, help, [action](VerbTargets& targets) {
+      targets.summaries.action = action;
+      return targets.summaries;
     });
     AddTime(*each, "--from", t_.summaries.from, "first period; default: the first that has logs");
     AddTime(*each, "--to", t_.summaries.to, "the time behind the last one; default: now");
@@ -211,9 +211,9 @@ void VerbGrammar::AddPartitions() {
   CLI::App* verb = app_.add_subcommand("partitions", "the months of usage_logs");
   verb->require_subcommand(1);
   const auto add = [&](PartitionsAction action, const std::string& name, const std::string& help) {
-    CLI::App* each = AddVerb(*verb, name, help, [&t_ = t_, action] {
-      t_.partitions.action = action;
-      t_.chosen = t_.partitions;
+    CLI::App* each = AddVerb(*verb, name, help, [action](VerbTargets& targets) {
+      targets.partitions.action = action;
+      return targets.partitions;
     });
     if (action == PartitionsAction::kRetain) {
       each->add_flag("--dry-run", t_.partitions.dry_run, "says what would go, changes nothing");

@@ -26,7 +26,7 @@ namespace usage_ingest::daemon {
 
 // `get` is a generic lambda from (const) Config& to the member.
 template <class Get, class Set>
-ConfigKey Bind(std::string section, std::string name, Get get, Set set) {
+ConfigKey Bind(std::string section, std::string name, Get get, const Set& set) {
   return {std::move(section), std::move(name),
           [get, set](Config& config, const ConfigValue& value) { return set(get(config), value); },
           [get](const Config& a, const Config& b) { return get(a) == get(b); },

@@ -17,6 +17,7 @@ constexpr std::size_t kMiB = 1024 * kKiB;
 constexpr std::size_t kGiB = 1024 * kMiB;
 
 // USAGE_INGEST_MEMBER: a lambda that works for a Config and a const Config.
+// NOLINTNEXTLINE(bugprone-macro-parentheses): a member cannot be in parentheses
 #define USAGE_INGEST_MEMBER(path) [](auto& config) -> auto& { return config.path; }
 
 ConfigKey Reloadable(ConfigKey key) {
@@ -95,7 +96,7 @@ void AddServiceKeys(std::vector<ConfigKey>& keys) {
 EventsConfig::EventsConfig() : metadata(ingest::AllMetadataKeys()) {}
 
 const std::vector<ConfigKey>& ConfigKeys() {
-  static const std::vector<ConfigKey> kKeys = [] {
+  static const std::vector<ConfigKey> all = [] {
     std::vector<ConfigKey> keys;
     AddSourceKeys(keys);
     AddDatabaseKeys(keys);
@@ -103,7 +104,7 @@ const std::vector<ConfigKey>& ConfigKeys() {
     AddServiceKeys(keys);
     return keys;
   }();
-  return kKeys;
+  return all;
 }
 
 std::optional<Complaint> SetKafkaProperty(Config& config, const std::string& name,

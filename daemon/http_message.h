@@ -16,7 +16,7 @@
 
 namespace usage_ingest::daemon {
 
-inline constexpr std::size_t kHeaderBytesMax = 8 * 1024;
+inline constexpr std::size_t kHeaderBytesMax = std::size_t{8} * 1024;
 
 using RequestParser = boost::beast::http::request_parser<boost::beast::http::empty_body>;
 using Response = boost::beast::http::response<boost::beast::http::string_body>;

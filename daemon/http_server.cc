@@ -36,7 +36,7 @@ constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 // After accept() failed (no descriptors left): the next try.
 constexpr auto kAcceptRetry = std::chrono::milliseconds(100);
 constexpr auto kLinger = std::chrono::seconds(1);
-constexpr std::size_t kLingerBytesMax = 64 * 1024;
+constexpr std::size_t kLingerBytesMax = std::size_t{64} * 1024;
 
 // A burst of a second is let through at once.
 TokenBucket::Rate WithBurst(double per_second) { return {per_second, per_second}; }
@@ -89,8 +89,8 @@ struct HttpServer::Impl : std::enable_shared_from_this<Impl> {
 void HttpServer::Impl::Bind(const ListenAddress& address) {
   try {
     tcp::resolver resolver(io);
-    const auto found = resolver.resolve(address.host, std::to_string(address.port),
-                                        tcp::resolver::passive | tcp::resolver::numeric_service);
+    const auto found =
+        resolver.resolve(address.host, std::to_string(address.port), tcp::resolver::passive);
     const tcp::endpoint endpoint = found.begin()->endpoint();
     acceptor.open(endpoint.protocol());
     acceptor.set_option(tcp::acceptor::reuse_address(true));

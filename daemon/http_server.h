@@ -16,7 +16,7 @@
 #include "daemon/http_reply.h"
 
 namespace boost::asio {
-class io_context;
+class io_context;  // NOLINT(readability-identifier-naming): theirs
 }
 
 namespace usage_ingest::daemon {

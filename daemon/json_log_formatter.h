@@ -6,7 +6,7 @@
 #include <memory>
 
 namespace spdlog {
-class formatter;
+class formatter;  // NOLINT(readability-identifier-naming): theirs
 }
 
 namespace usage_ingest::daemon {

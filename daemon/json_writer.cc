@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <iterator>
 
@@ -10,26 +12,41 @@ namespace {
 
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
 
-// Bytes of the well-formed UTF-8 sequence at the front of `text`, 0 when there is none.
-// Source: Unicode 15, table 3-7.
+struct Range {
+  unsigned first;
+  unsigned last;
+};
+// How a sequence of `length` bytes begins; what follows the second byte is in [80, BF].
+struct Shape {
+  Range lead;
+  Range second;
+  std::size_t length;
+};
+// Source: Unicode 15, table 3-7, "Well-Formed UTF-8 Byte Sequences".
+constexpr auto kShapes = std::to_array<Shape>({{{0xC2, 0xDF}, {0x80, 0xBF}, 2},
+                                               {{0xE0, 0xE0}, {0xA0, 0xBF}, 3},
+                                               {{0xE1, 0xEC}, {0x80, 0xBF}, 3},
+                                               {{0xED, 0xED}, {0x80, 0x9F}, 3},
+                                               {{0xEE, 0xEF}, {0x80, 0xBF}, 3},
+                                               {{0xF0, 0xF0}, {0x90, 0xBF}, 4},
+                                               {{0xF1, 0xF3}, {0x80, 0xBF}, 4},
+                                               {{0xF4, 0xF4}, {0x80, 0x8F}, 4}});
+
+bool IsIn(Range range, char c) {
+  const unsigned byte = static_cast<unsigned char>(c);
+  return byte >= range.first && byte <= range.last;
+}
+
+// Bytes of the well-formed sequence at the front of `text`, 0 when there is none.
+// REQUIRES: text is not empty.
 std::size_t SequenceLength(std::string_view text) {
-  const auto byte = [text](std::size_t i) {
-    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U;
-  };
-  const auto is_tail = [](unsigned b) { return (b & 0xC0U) == 0x80U; };
-  const unsigned lead = byte(0);
-  const unsigned second = byte(1);
-  if (lead < 0x80) return 1;
-  if (lead >= 0xC2 && lead <= 0xDF) return is_tail(second) ? 2 : 0;
-  if (lead >= 0xE0 && lead <= 0xEF) {
-    const bool second_ok =
-        is_tail(second) && (lead != 0xE0 || second >= 0xA0) && (lead != 0xED || second <= 0x9F);
-    return second_ok && is_tail(byte(2)) ? 3 : 0;
-  }
-  if (lead >= 0xF0 && lead <= 0xF4) {
-    const bool second_ok =
-        is_tail(second) && (lead != 0xF0 || second >= 0x90) && (lead != 0xF4 || second <= 0x8F);
-    return second_ok && is_tail(byte(2)) && is_tail(byte(3)) ? 4 : 0;
+  if (IsIn({0x00, 0x7F}, text[0])) return 1;
+  for (const Shape& shape : kShapes) {
+    if (!IsIn(shape.lead, text[0])) continue;
+    if (text.size() < shape.length || !IsIn(shape.second, text[1])) return 0;
+    const std::string_view tail = text.substr(2, shape.length - 2);
+    const bool tail_ok = std::ranges::all_of(tail, [](char c) { return IsIn({0x80, 0xBF}, c); });
+    return tail_ok ? shape.length : 0;
   }
   return 0;
 }

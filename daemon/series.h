@@ -18,6 +18,7 @@ class Series {
   // Oldest first.
   [[nodiscard]] std::vector<float> Values() const {
     std::vector<float> values;
+    values.reserve(size_);
     for (std::size_t i = 0; i < size_; ++i) {
       values.push_back(values_[(next_ + kSamples - size_ + i) % kSamples]);
     }
