@@ -27,6 +27,8 @@ JsonIndex::JsonIndex() : impl_(std::make_unique<Impl>()) {
 JsonIndex::~JsonIndex() = default;
 JsonIndex::JsonIndex(JsonIndex&&) noexcept = default;
 
+std::size_t JsonIndex::capacity() const noexcept { return impl_->parser->capacity(); }
+
 void JsonIndex::Reserve(std::size_t bytes) {
   const std::size_t capacity = impl_->parser->capacity();
   const std::size_t wanted = std::bit_ceil(std::max(bytes, kMinBytes));

@@ -39,6 +39,8 @@ class JsonIndex {
 
   [[nodiscard]] std::string_view text() const noexcept { return text_; }
   [[nodiscard]] std::span<const std::uint32_t> positions() const noexcept { return positions_; }
+  // Bytes of text that it has memory for.
+  [[nodiscard]] std::size_t capacity() const noexcept;
   [[nodiscard]] const EscapeRange& escapes() const noexcept { return escapes_; }
 
  private:
