@@ -121,9 +121,10 @@ TEST_F(ConsumerMockTest, ARebalanceWhilePausedLosesNothing) {
   guest.Start();
   ASSERT_TRUE(
       Eventually([&] { return paused.observer.assigned == 1 && guest.observer.assigned == 1; }));
-  EXPECT_EQ(paused.observer.resumes, 1) << "what was paused belongs to an epoch that is over";
+  EXPECT_GE(paused.observer.resumes, 1) << "what was paused belongs to an epoch that is over";
   paused.HoldLanes(false);
   ExpectEverythingOnce(paused);
+  EXPECT_TRUE(Eventually([&] { return paused.observer.resumes == paused.observer.pauses; }));
 }
 
 TEST_F(ConsumerMockTest, ARecordThatIsNotTheOneBeforeMeansANewLog) {
