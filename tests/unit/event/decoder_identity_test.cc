@@ -27,7 +27,7 @@ TEST_F(DecoderIdentityTest, DependsOnNothingElse) {
   EXPECT_EQ(id, Id(EventJson::With("startTime", R"("2026-11-22T16:34:47.721971Z")")));
   EXPECT_EQ(id, Id(EventJson::With("litellm_call_id", R"("call-2")")));
   EXPECT_EQ(id, Id(EventJson::With("prompt_tokens", "15")));
-  EXPECT_EQ(id, Id("[null," + EventJson().Text() + "]").is_nil() ? id : sink_.events[0].second.id);
+  EXPECT_EQ(id, Id('[' + EventJson().Text() + ']'));
   origin_.offset = {43};
   EXPECT_EQ(id, Id(EventJson().Text())) << "read again, from anywhere";
 }

@@ -9,7 +9,7 @@ class DecoderMetadataTest : public DecodeFixture {
   // The whole column of an event with one more member.
   std::string Metadata(const std::string& key, const std::string& value) {
     EventJson event;
-    event.top = {{"id", R"("x")"}, {"startTime", "1795365287.5"}};
+    event.top = {{"id", R"("x")"}, {"startTime", "1795365287.5"}, {"model_group", R"("m")"}};
     event.top[key] = value;
     return std::string(Row(event.Text()).metadata_json);
   }
