@@ -70,6 +70,7 @@ Result<std::vector<ColumnProblem>> CheckColumns(SyncConnection& connection) {
   auto rows = connection.Execute(kCheckColumns);
   if (!rows) return std::unexpected(rows.error());
   std::vector<ColumnProblem> problems;
+  problems.reserve(static_cast<std::size_t>(rows->count()));
   for (int i = 0; i < rows->count(); ++i) {
     problems.push_back({.table = std::string(rows->text(i, 0)),
                         .column = std::string(rows->text(i, 1)),

@@ -43,6 +43,7 @@ Result<std::vector<PlannedStatement>> PlanStep(SyncConnection& connection,
   auto rows = connection.Execute(std::string(step.migration.text));
   if (!rows) return std::unexpected(rows.error());
   std::vector<PlannedStatement> plan;
+  plan.reserve(static_cast<std::size_t>(rows->count()));
   for (int i = 0; i < rows->count(); ++i) {
     plan.push_back({.kind = ParseKind(rows->text(i, 0)),
                     .sql = std::string(rows->text(i, 1)),

@@ -39,6 +39,9 @@ SELECT c.oid::regclass::text, false, false, true
 // A statement here waits for up to three busy tables in turn, and everybody behind it for all
 // three.
 constexpr const char* kLockTimeout = "SET lock_timeout = '80ms'";
+// What DROP locks for the foreign keys, the busiest table last (as ensure_partition does).
+constexpr const char* kLockParents =
+    "LOCK TABLE public.teams, public.api_keys, public.subscriptions IN ACCESS EXCLUSIVE MODE";
 constexpr const char* kNoLockTimeout = "RESET lock_timeout";
 
 std::optional<EventTimeUs> Bound(const SyncRows& rows, int row, int column) {
@@ -71,9 +74,6 @@ Result<> Detach(SyncConnection& connection, const std::string& name, bool pendin
 }
 
 Result<> Drop(SyncConnection& connection, const std::string& name, std::chrono::seconds patience) {
-  // What DROP locks for the foreign keys, the busiest table last (as ensure_partition does).
-  constexpr const char* kLockParents =
-      "LOCK TABLE public.teams, public.api_keys, public.subscriptions IN ACCESS EXCLUSIVE MODE";
   return WithPatience("drop " + name, patience, [&]() -> Result<> {
     auto transaction = SyncTransaction::Begin(connection);
     if (!transaction) return std::unexpected(transaction.error());
@@ -96,6 +96,7 @@ Result<std::vector<Retirable>> FindRetirable(SyncConnection& connection, int ret
   auto rows = connection.Query(kRetirable, params);
   if (!rows) return std::unexpected(rows.error());
   std::vector<Retirable> found;
+  found.reserve(static_cast<std::size_t>(rows->count()));
   for (int i = 0; i < rows->count(); ++i) {
     found.push_back({.name = std::string(rows->text(i, 0)),
                      .detach_pending = rows->boolean(i, 1),
@@ -133,6 +134,7 @@ Result<std::vector<PartitionInfo>> ListPartitions(SyncConnection& connection) {
   auto rows = connection.Execute(kListPartitions);
   if (!rows) return std::unexpected(rows.error());
   std::vector<PartitionInfo> partitions;
+  partitions.reserve(static_cast<std::size_t>(rows->count()));
   for (int i = 0; i < rows->count(); ++i) {
     partitions.push_back({.name = std::string(rows->text(i, 0)),
                           .from = Bound(*rows, i, 3),

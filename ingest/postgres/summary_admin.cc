@@ -26,6 +26,7 @@ Result<std::vector<Chunk>> FindChunks(SyncConnection& connection, const SummaryR
   auto rows = connection.Query(sql::kChunks, params);
   if (!rows) return std::unexpected(rows.error());
   std::vector<Chunk> chunks;
+  chunks.reserve(static_cast<std::size_t>(rows->count()));
   for (int i = 0; i < rows->count(); ++i) {
     chunks.push_back({std::string(rows->text(i, 1)), std::string(rows->text(i, 2)),
                       std::string(rows->text(i, 0))});
@@ -159,7 +160,7 @@ Result<RebuildReport> RebuildSummaries(SyncConnection& connection, const Rebuild
   }
   auto report = Rebuild(connection, options);
   // ignored because the lock ends with the session at the latest
-  static_cast<void>(connection.Execute(kUnlockRebuild));
+  [[maybe_unused]] const auto ignored = connection.Execute(kUnlockRebuild);
   return report;
 }
 

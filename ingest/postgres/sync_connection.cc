@@ -143,8 +143,9 @@ Result<SyncTransaction> SyncTransaction::Begin(SyncConnection& connection,
 }
 
 SyncTransaction::~SyncTransaction() {
+  if (connection_ == nullptr) return;
   // ignored because a ROLLBACK that fails means that the session, and its transaction, are gone
-  if (connection_ != nullptr) static_cast<void>(connection_->Execute("ROLLBACK"));
+  [[maybe_unused]] const auto ignored = connection_->Execute("ROLLBACK");
 }
 
 Result<> SyncTransaction::Commit() {
