@@ -9,6 +9,8 @@ the record in a file.
 from __future__ import annotations
 
 import argparse
+import functools
+import multiprocessing
 import struct
 import subprocess
 import sys
@@ -87,6 +89,13 @@ def run(tool: str, records: list[bytes]) -> bytes:
         return subprocess.run([tool, str(NOW_US)], stdin=file, stdout=subprocess.PIPE, check=True).stdout
 
 
+def check(arguments: argparse.Namespace, chunk: int) -> str | None:
+    count = min(CHUNK, arguments.events - chunk * CHUNK)
+    records = records_of(arguments.seed * 1000 + chunk, count, arguments.fixtures)
+    trouble = compare(records, run(arguments.decode_rows, records))
+    return f"seed={arguments.seed} chunk={chunk}\n{trouble}" if trouble else None
+
+
 def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("decode_rows")
@@ -94,14 +103,12 @@ def main() -> int:
     parser.add_argument("--events", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=20_261_122)
     arguments = parser.parse_args()
-    for chunk, start in enumerate(range(0, arguments.events, CHUNK)):
-        seed = arguments.seed * 1000 + chunk
-        count = min(CHUNK, arguments.events - start)
-        records = records_of(seed, count, arguments.fixtures)
-        trouble = compare(records, run(arguments.decode_rows, records))
-        if trouble:
-            print(f"seed={arguments.seed} chunk={chunk}\n{trouble}")
-            return 1
+    chunks = range((arguments.events + CHUNK - 1) // CHUNK)
+    with multiprocessing.Pool(2) as pool:
+        for trouble in pool.imap_unordered(functools.partial(check, arguments), chunks):
+            if trouble:
+                print(trouble)
+                return 1
     print(f"seed={arguments.seed}: {arguments.events} records, no difference")
     return 0
 

@@ -1,0 +1,59 @@
+"""What a dead letter keeps of an element; see docs/events.md, "Keys and secrets"."""
+
+from __future__ import annotations
+
+import json
+import re
+
+INTERNAL = {"litellm-internal-health-check", "litellm_internal_jobs", "litellm-cli"}
+MASTER_KEY = "litellm_proxy_master_key"
+BULKY = ("messages", "response", "model_map_information", "proxy_server_request")
+
+
+def payload_text(element: str) -> str:
+    """The element's text without its bulky members and raw keys: only for identities here."""
+    scanner = json.scanner.make_scanner(json.JSONDecoder(parse_constant=lambda _: None))
+    members: list[tuple[str, str]] = []
+    at = element.index("{") + 1
+    blanks = re.compile(r"[ \t\n\r,]*")
+    while element[at := blanks.match(element, at).end()] != "}":
+        key_end = scanner(element, at)[1]
+        value_at = re.compile(r"[ \t\n\r]*:[ \t\n\r]*").match(element, key_end).end()
+        value_end = scanner(element, value_at)[1]
+        members.append((element[at:key_end], element[value_at:value_end]))
+        at = value_end
+    kept = [f"{key}:{value}" for key, value in members if key not in [f'"{b}"' for b in BULKY]]
+    return without_raw_keys("{" + ",".join(kept) + "}")
+
+
+RAW_KEY = re.compile(
+    r"""(api_key(?:_hash)?\\*"[ \t\n\r]*:[ \t\n\r]*)
+    (?:
+      (") ((?:[^"\\]|\\.)*) (?="|\\?\Z)                         # a text of JSON
+    | (\\") ((?:[^"\\]|\\+[^"\\]|\\\\+")*) (?=\\?"|\\?\Z)  # in a text of JSON
+    | ([0-9]+)
+    )""",
+    re.VERBOSE | re.DOTALL,
+)
+
+
+def without_raw_keys(text: str) -> str:
+    secrets: list[str] = []
+
+    def blank(match: re.Match[str]) -> str:
+        head, quote, value, inner_quote, inner_value, digits = match.groups()
+        quote, value = quote or inner_quote, value or inner_value or ""
+        if digits:
+            secrets.append(digits)
+            return head + "0"
+        fine = re.fullmatch("[0-9a-fA-F]{64}", value) or value in INTERNAL | {MASTER_KEY, "", "None"}
+        if fine:
+            return match.group()
+        secrets.append(value)
+        return head + quote
+
+    text = RAW_KEY.sub(blank, text)
+    for secret in secrets:
+        if len(secret.encode("utf-8", "surrogateescape")) >= 8:
+            text = text.replace(secret, "[redacted]")
+    return text
