@@ -78,7 +78,7 @@ def elements(text: str, raw: str) -> list[tuple[Any, str]]:
 @dataclass
 class Answer:
     line: str
-    payload: bytes  # what a dead letter would keep
+    payload: bytes  # what a dead letter keeps, of a rejection
 
 
 def decode(value: bytes, origin: Origin) -> list[Answer]:
@@ -93,6 +93,8 @@ def decode(value: bytes, origin: Origin) -> list[Answer]:
         else:
             judged = judge_element(index, element, element_text, origin)
         is_object = isinstance(element, dict)
-        payload = payload_text(element_text) if is_object else without_raw_keys(element_text)
+        payload = ""
+        if "\treject\t" in judged:
+            payload = payload_text(element_text) if is_object else without_raw_keys(element_text)
         answers.append(Answer(judged, payload.encode("utf-8", "surrogateescape")))
     return answers

@@ -10,15 +10,18 @@ MASTER_KEY = "litellm_proxy_master_key"
 BULKY = ("messages", "response", "model_map_information", "proxy_server_request")
 
 
+BLANKS = re.compile(r"[ \t\n\r,]*")
+COLON = re.compile(r"[ \t\n\r]*:[ \t\n\r]*")
+
+
 def payload_text(element: str) -> str:
     """The element's text without its bulky members and raw keys: only for identities here."""
     scanner = json.scanner.make_scanner(json.JSONDecoder(parse_constant=lambda _: None))
     members: list[tuple[str, str]] = []
     at = element.index("{") + 1
-    blanks = re.compile(r"[ \t\n\r,]*")
-    while element[at := blanks.match(element, at).end()] != "}":
+    while element[at := BLANKS.match(element, at).end()] != "}":
         key_end = scanner(element, at)[1]
-        value_at = re.compile(r"[ \t\n\r]*:[ \t\n\r]*").match(element, key_end).end()
+        value_at = COLON.match(element, key_end).end()
         value_end = scanner(element, value_at)[1]
         members.append((element[at:key_end], element[value_at:value_end]))
         at = value_end

@@ -25,6 +25,8 @@ NAN = NotANumber()
 
 
 def clean(text: str) -> str:
+    if text.isascii() and "\0" not in text:
+        return text
     return re.sub("[\ud800-\udfff]", "\ufffd", text).replace("\0", "")
 
 
