@@ -1,0 +1,118 @@
+// Any bytes as the value of a Kafka record: no crash, every element has exactly one outcome, what
+// becomes a row can be stored by PostgreSQL, and the same bytes always say the same.
+//
+// The first byte chooses between a record of Kafka and a line of an imported file.
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ingest/event/dead_letter_payload.h"
+#include "ingest/event/decoder.h"
+#include "ingest/event/json_index.h"
+#include "ingest/event/json_text.h"
+#include "ingest/event/json_walker.h"
+#include "schema/check.h"
+#include "schema/limits.h"
+
+namespace usage_ingest::ingest {
+namespace {
+
+constexpr std::int64_t kNowUs = 1'795'400'000'000'000;
+
+void CheckText(std::string_view text) {
+  USAGE_INGEST_CHECK(text.find('\0') == std::string_view::npos);
+  USAGE_INGEST_CHECK(ReplaceBadUtf8(text) == text);
+}
+
+void CheckMetadata(std::string_view metadata) {
+  CheckText(metadata);
+  JsonIndex index;
+  USAGE_INGEST_CHECK(index.Build(metadata) == JsonIndex::Status::kOk);
+  const JsonWalker json(index);
+  USAGE_INGEST_CHECK(json.Container() != nullptr && json.IsObject(json.Container()));
+  USAGE_INGEST_CHECK(json.Skip(json.Container()) == json.end());
+  USAGE_INGEST_CHECK(metadata.find("\\u0000") == std::string_view::npos ||
+                     metadata.find("\\\\u0000") != std::string_view::npos);
+}
+
+void CheckKeyHash(std::string_view hash) {
+  USAGE_INGEST_CHECK(hash.empty() || hash.size() == 64);
+  USAGE_INGEST_CHECK(hash.find_first_not_of("0123456789abcdef") == std::string_view::npos);
+}
+
+class CheckingSink final : public EventSink {
+ public:
+  void OnEvent(std::uint32_t index, const UsageEvent& event) override {
+    Next(index);
+    for (const std::string_view text : {event.model_id, event.error_message, event.user_id,
+                                        event.team_id, event.litellm_request_id}) {
+      CheckText(text);
+    }
+    CheckMetadata(event.metadata_json);
+    CheckKeyHash(event.key_hash);
+    USAGE_INGEST_CHECK(!event.id.is_nil() && event.id.bytes[6] >> 4 == 8);
+    USAGE_INGEST_CHECK(event.request_tokens >= 0 && event.response_tokens >= 0);
+    USAGE_INGEST_CHECK(event.total_tokens() <= 2'147'483'647);
+    const std::int64_t cost = event.input_cost.value + event.output_cost.value;
+    USAGE_INGEST_CHECK(event.input_cost.value >= 0 && event.output_cost.value >= 0);
+    USAGE_INGEST_CHECK(cost < limits::kCostMicrosEnd);
+    USAGE_INGEST_CHECK(!event.latency_ms || *event.latency_ms >= 0);
+    USAGE_INGEST_CHECK(event.status_code >= 100 && event.status_code <= 599);
+    USAGE_INGEST_CHECK(CutCharacters(event.litellm_request_id, limits::kVarcharChars) ==
+                       event.litellm_request_id);
+    USAGE_INGEST_CHECK(CutCharacters(event.error_message, limits::kErrorMessageChars) ==
+                       event.error_message);
+    ids.push_back(event.id);
+  }
+  void OnSkip(std::uint32_t index, SkipReason) override { Next(index); }
+  void OnReject(std::uint32_t index, const Rejection& rejection) override {
+    Next(index);
+    CheckText(rejection.event_id);
+    CheckText(rejection.detail);
+    CheckKeyHash(rejection.key_hash);
+    USAGE_INGEST_CHECK(rejection.event_time.value >= 0);
+    rejected.push_back(index);
+  }
+
+  std::vector<Uuid> ids;
+  std::vector<std::uint32_t> rejected;
+  std::uint32_t elements = 0;
+
+ private:
+  void Next(std::uint32_t index) { USAGE_INGEST_CHECK(index == elements++); }
+};
+
+void Run(const RecordOrigin& origin, std::string_view value) {
+  // Kept from input to input, as a lane does: leftovers would make the answers differ.
+  static Decoder used({AllMetadataKeys(), 64 * 1024});
+  Decoder fresh({AllMetadataKeys(), 64 * 1024});
+  Arena arena;
+  CheckingSink first;
+  used.Decode(origin, value, arena, first);
+  CheckingSink second;
+  fresh.Decode(origin, value, arena, second);
+  USAGE_INGEST_CHECK(first.ids == second.ids && first.rejected == second.rejected);
+  for (const std::uint32_t index : first.rejected) {
+    const std::string payload = used.DeadLetterPayload(value, index);
+    USAGE_INGEST_CHECK(payload.size() <= 2 * value.size() + 64);
+    const std::string stripped = PayloadOfElement(payload);
+    USAGE_INGEST_CHECK(PayloadOfElement(stripped) == stripped);
+  }
+}
+
+}  // namespace
+}  // namespace usage_ingest::ingest
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace usage_ingest;
+  if (size == 0) return 0;
+  // A copy of its own, so that a read behind the end is a read behind the allocation.
+  const std::vector<char> value(data + 1, data + size);
+  const TopicPartition source{"t", {0}};
+  const ingest::RecordOrigin origin{
+      .source = &source, .offset = {7}, .now = {ingest::kNowUs}, .is_import = data[0] % 2 != 0};
+  ingest::Run(origin, {value.data(), value.size()});
+  return 0;
+}
