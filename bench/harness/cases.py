@@ -9,7 +9,7 @@ from . import rows
 from .daemon import Daemon, Ingestion
 from .kafka import Broker
 from .load import START, Load
-from .peer import GoPeer
+from .peer import GoPeer, PythonPeer
 from .postgres import Cluster
 from .process import Failure, children_cpu
 from .results import Results
@@ -26,12 +26,13 @@ class Cases:
     """The parts, and the state that one case leaves for another: topics and files of rows."""
 
     def __init__(self, *, cluster: Cluster, broker: Broker, daemon: Daemon, load: Load,
-                 peer: GoPeer, work: pathlib.Path, results: Results, sql: pathlib.Path) -> None:
+                 go: GoPeer, python: PythonPeer, work: pathlib.Path, results: Results, sql: pathlib.Path) -> None:
         self.cluster = cluster
         self.broker = broker
         self.daemon = daemon
         self.load = load
-        self.peer = peer
+        self._go = go
+        self._python = python
         self.results = results
         self._sql = sql
         self._files = rows.Files(work / "rows")
@@ -182,15 +183,24 @@ class Cases:
                     lambda database: rows.timed_copies(self.cluster, database,
                                                        rows.interleave(files, lanes)))
 
+    def status_quo(self, sample: int) -> None:
+        """bench/peers/python on the topic of `default`: INSERT a row, the seed's trigger."""
+        self._consumer("status-quo", "seed_trigger.sql", lambda conninfo: self._python.run(
+            self.broker.brokers, "default", conninfo, sample))
+
     def go_peer(self, name: str, trigger: str, sample: int, *options: str) -> None:
-        """bench/peers/go on the topic of `default`; it removes no duplicates."""
-        self.peer.build()
+        """bench/peers/go on the topic of `default`."""
+        self._go.build()
+        self._consumer(name, trigger, lambda conninfo: self._go.run(
+            self.broker.brokers, "default", conninfo, sample, *options))
+
+    def _consumer(self, name: str, trigger: str, consume) -> None:
+        """A rival that reads Kafka; none of them removes duplicates."""
         self.broker.start()
         self.cluster.create("run_rival", TEMPLATE)
         self.cluster.execute_file("run_rival", self._sql / trigger)
         before, own = self.cluster.cpu(), children_cpu()
-        report = self.peer.run(self.broker.brokers, "default",
-                               self.cluster.conninfo("run_rival"), sample, *options)
+        report = consume(self.cluster.conninfo("run_rival"))
         server, own = self.cluster.cpu() - before, children_cpu() - own
         records = report["records"]
         self._expect("run_rival", records)

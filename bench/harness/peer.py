@@ -1,4 +1,4 @@
-"""The Go rival, bench/peers/go."""
+"""The rivals that read Kafka too: bench/peers."""
 
 from __future__ import annotations
 
@@ -22,3 +22,14 @@ class GoPeer:
     def run(self, brokers: str, topic: str, conninfo: str, events: int, *options: str) -> dict:
         return json.loads(run([str(self._binary), "-brokers", brokers, "-topic", topic,
                                "-conninfo", conninfo, "-events", str(events), *options]))
+
+
+class PythonPeer:
+    """The status quo; on Debian's interpreter, whose packages tools/setup installs."""
+
+    def __init__(self, source: pathlib.Path) -> None:
+        self._script = source / "status_quo.py"
+
+    def run(self, brokers: str, topic: str, conninfo: str, events: int) -> dict:
+        return json.loads(run(["/usr/bin/python3", str(self._script), "--brokers", brokers,
+                               "--topic", topic, "--conninfo", conninfo, "--events", str(events)]))

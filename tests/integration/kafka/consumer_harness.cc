@@ -92,6 +92,22 @@ bool RecordingObserver::HasError(std::string_view part) const {
       errors_, [part](const std::string& error) { return error.find(part) != std::string::npos; });
 }
 
+std::uint64_t Bell::rings() const {
+  const std::scoped_lock lock(mutex_);
+  return rings_;
+}
+
+void Bell::Ring() {
+  const std::scoped_lock lock(mutex_);
+  ++rings_;
+  rung_.notify_all();
+}
+
+void Bell::WaitForMoreThan(std::uint64_t rings, const std::stop_token& stop) {
+  std::unique_lock lock(mutex_);
+  rung_.wait(lock, stop, [&] { return rings_ > rings; });
+}
+
 // Pops, commits each chunk at once, reports: a Lane without decoding.
 class ConsumerHarness::TestLane {
  public:
@@ -124,13 +140,17 @@ class ConsumerHarness::TestLane {
   void Run(const std::stop_token& stop) {
     std::array<Record, 64> chunk;
     while (!stop.stop_requested()) {
-      const std::size_t count = harness_.lanes_held_ ? 0 : queue_.Pop(chunk);
+      const std::uint64_t rings = harness_.bell_.rings();
+      const bool is_held = harness_.lanes_held_;
+      const std::size_t count = is_held ? 0 : queue_.Pop(chunk);
       for (std::size_t i = 0; i < count; ++i) {
         Add(chunk[i]);
         chunk[i] = Record{};
       }
       CommitAll();
-      if (count == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      if (is_held || (count == 0 && queue_.PrepareSleep())) {
+        harness_.bell_.WaitForMoreThan(rings, stop);
+      }
     }
   }
 
@@ -202,12 +222,15 @@ ConsumerHarness::ConsumerHarness(HarnessOptions options, FakeDatabase& database)
                              .request_positions =
                                  [this](PositionsRequest request) {
                                    ++requests_;
-                                   const std::scoped_lock lock(requests_mutex_);
-                                   asked_.push_back(std::move(request));
+                                   {
+                                     const std::scoped_lock lock(requests_mutex_);
+                                     asked_.push_back(std::move(request));
+                                   }
+                                   bell_.Ring();
                                  },
                              .observer = observer};
   for (std::size_t i = 0; i < options_.lanes; ++i) {
-    queues_.push_back(std::make_unique<LaneQueue>(options_.queue, [] {}));
+    queues_.push_back(std::make_unique<LaneQueue>(options_.queue, [this] { bell_.Ring(); }));
     links.lanes.push_back(queues_.back()->MakeProducer());
   }
   auto made = KafkaConsumer::Make(options_.kafka, std::move(links));
@@ -244,6 +267,16 @@ Result<> ConsumerHarness::Stop() {
   return result_;
 }
 
+void ConsumerHarness::HoldLanes(bool hold) {
+  lanes_held_ = hold;
+  bell_.Ring();
+}
+
+void ConsumerHarness::HoldAnswers(bool hold) {
+  answers_held_ = hold;
+  bell_.Ring();
+}
+
 void ConsumerHarness::StopConsumer() {
   if (!running_.joinable()) return;
   running_.request_stop();
@@ -260,6 +293,7 @@ std::vector<std::string> ConsumerHarness::Violations() const {
 
 void ConsumerHarness::Answer(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
+    const std::uint64_t rings = bell_.rings();
     std::vector<PositionsRequest> asked;
     if (!answers_held_) {
       const std::scoped_lock lock(requests_mutex_);
@@ -268,7 +302,7 @@ void ConsumerHarness::Answer(const std::stop_token& stop) {
     for (const PositionsRequest& request : asked) {
       inbox_.Push(PositionsFound{request.epoch, database_.Find(request)});
     }
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    bell_.WaitForMoreThan(rings, stop);
   }
 }
 

@@ -7,10 +7,12 @@
 // Owner         the test.
 // Thread-safety the consumer and each lane run on threads of their own; what a test asks is locked.
 #include <atomic>
+#include <condition_variable>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <vector>
@@ -68,6 +70,20 @@ class RecordingObserver : public PipelineObserver {
   std::vector<std::string> errors_;
 };
 
+// Bell: a thread with nothing to do waits until somebody rings, or until it is told to stop.
+// Who looks for work first asks for `rings`, so that what is rung for meanwhile is not missed.
+class Bell {
+ public:
+  [[nodiscard]] std::uint64_t rings() const;
+  void Ring();
+  void WaitForMoreThan(std::uint64_t rings, const std::stop_token& stop);
+
+ private:
+  mutable std::mutex mutex_;
+  std::condition_variable_any rung_;
+  std::uint64_t rings_ = 0;
+};
+
 struct HarnessOptions {
   KafkaOptions kafka;
   std::size_t lanes = 2;
@@ -84,8 +100,8 @@ class ConsumerHarness {
   void Start();
   [[nodiscard]] Result<> Stop();                            // what Run returned
   void StopConsumer();                                      // and let the lanes go on until Stop
-  void HoldLanes(bool hold) { lanes_held_ = hold; }         // PostgreSQL is away
-  void HoldAnswers(bool hold) { answers_held_ = hold; }     // and has nothing to say
+  void HoldLanes(bool hold);                                // PostgreSQL is away
+  void HoldAnswers(bool hold);                              // and has nothing to say
   [[nodiscard]] int requests() const { return requests_; }  // for positions
   [[nodiscard]] bool has_ended() const { return has_ended_; }
   // What went against the contract between consumer and lanes; empty when nothing did.
@@ -100,6 +116,7 @@ class ConsumerHarness {
   FakeDatabase& database_;
   HarnessOptions options_;
   ConsumerInbox inbox_;
+  Bell bell_;  // for lanes and answers: there may be something to do
   std::mutex requests_mutex_;
   std::vector<PositionsRequest> asked_;
   std::atomic<int> requests_{0};

@@ -19,7 +19,7 @@ constexpr const char* kPgBouncer = "/usr/sbin/pgbouncer";
 class PoolingTest : public PostgresTest {
  protected:
   void SetUp() override {
-    if (!std::filesystem::exists(kPgBouncer)) GTEST_SKIP() << "apt-get install pgbouncer";
+    ASSERT_TRUE(std::filesystem::exists(kPgBouncer)) << "tools/setup test installs pgbouncer";
     CreateMigrated("litemaas");
   }
 
