@@ -24,9 +24,10 @@ std::size_t BudgetNeeded(const MemoryShape& shape) {
 
 MemoryPlan PlanMemory(const MemoryShape& shape) {
   USAGE_INGEST_CHECK(shape.budget_bytes >= BudgetNeeded(shape));
-  const std::size_t batches = BatchesBytes(shape);
-  const std::size_t flow = shape.budget_bytes - kFixedBytes - batches;
-  return {.batches_bytes = batches,
+  const std::size_t left = shape.budget_bytes - kFixedBytes;
+  const std::size_t flow =
+      std::min(left - BatchesBytes(shape), std::max(kFlowBytesEnough, FlowBytesNeeded(shape)));
+  return {.transaction_bytes = (left - flow) / 2 / shape.writers,
           .lane_queue_bytes = flow / 2 / shape.writers,
           .prefetch_bytes = flow / 2};
 }

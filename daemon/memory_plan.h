@@ -13,10 +13,14 @@ namespace usage_ingest::daemon {
 
 // Code, allocator, attribution cache, recent ids, metrics: what does not grow with the load.
 inline constexpr std::size_t kFixedBytes = std::size_t{64} << 20;
-// A lane holds the batch that PostgreSQL works on, the one being decoded, and their encoded form.
+// At least so many batch.bytes_max a lane: the transaction that PostgreSQL works on and the one
+// being decoded, each of which may grow to half as much again.
 inline constexpr std::size_t kBatchCopies = 3;
 // Less than this for queues and prefetch, and the lanes starve.
 inline constexpr std::size_t kFlowBytesMin = std::size_t{32} << 20;
+// More than this, and the lanes are no faster; larger transactions are, since they update each
+// summary less often (bench/README.md).
+inline constexpr std::size_t kFlowBytesEnough = std::size_t{128} << 20;
 
 struct MemoryShape {
   std::size_t budget_bytes;
@@ -26,9 +30,9 @@ struct MemoryShape {
 };
 
 struct MemoryPlan {
-  std::size_t batches_bytes = 0;     // all lanes together
-  std::size_t lane_queue_bytes = 0;  // of one lane
-  std::size_t prefetch_bytes = 0;    // librdkafka, decompressed
+  std::size_t transaction_bytes = 0;  // of one; each lane has two, one written, one being decoded
+  std::size_t lane_queue_bytes = 0;   // of one lane
+  std::size_t prefetch_bytes = 0;     // librdkafka, decompressed
 };
 
 // The smallest budget that such a shape fits into.

@@ -10,11 +10,8 @@ constexpr std::size_t kBytesPerQueuedRecord = 1024;
 constexpr std::size_t kRecentIdsPerLane = 1 << 17;
 constexpr std::size_t kAttributionsPerLane = 1 << 16;
 
-// A transaction grows while PostgreSQL is busy with the one before, to at most so much of
-// bytes_max: two batches of this size are the kBatchCopies of the memory plan.
-constexpr std::size_t TransactionBytes(std::size_t bytes_max) {
-  return bytes_max * kBatchCopies / 2;
-}
+// A transaction grows while PostgreSQL is busy with the one before, to at most so many rows_max; in
+// bytes, to what the memory plan has for it.
 constexpr std::size_t kTransactionRowsFactor = 4;
 
 ingest::ForeignKeys ForeignKeysOf(ForeignKeys choice) {
@@ -62,7 +59,7 @@ ingest::LaneOptions LaneOptionsFor(const Config& config, std::size_t lane) {
   options.rows_max = config.batch.rows_max;
   options.bytes_max = config.batch.bytes_max;
   options.transaction_rows_max = config.batch.rows_max * kTransactionRowsFactor;
-  options.transaction_bytes_max = TransactionBytes(config.batch.bytes_max);
+  options.transaction_bytes_max = MemoryPlanFor(config).transaction_bytes;
   options.linger = config.batch.linger;
   options.attribution_entries_max = kAttributionsPerLane;
   options.writer.lane = lane;

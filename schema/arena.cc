@@ -48,4 +48,10 @@ std::size_t Arena::bytes_reserved() const noexcept {
   return bytes;
 }
 
+std::size_t Arena::bytes_used() const noexcept {
+  std::size_t bytes = next_block_ * kBlockBytes;
+  for (const Block& block : oversize_) bytes += block.size;
+  return bytes;
+}
+
 }  // namespace usage_ingest

@@ -25,6 +25,7 @@ class Arena {
   [[nodiscard]] std::string_view Copy(std::string_view text);
   void Reset() noexcept;
   [[nodiscard]] std::size_t bytes_reserved() const noexcept;
+  [[nodiscard]] std::size_t bytes_used() const noexcept;  // since Reset(), with the rest of a block
 
  private:
   struct Block {

@@ -37,6 +37,9 @@ inline constexpr auto kBackoffMin = 50ms;
 inline constexpr auto kBackoffMax = 5s;
 
 // -- consumer ---------------------------------------------------------------------------------
+// What a record in memory costs beside its value: rd_kafka_op_t of a message in librdkafka 2.0.2
+// with malloc's rounding, and its part of the fetch buffer's headers.
+inline constexpr std::size_t kRecordOverheadBytes = 512;
 inline constexpr auto kPollTimeout = 100ms;
 // At a full queue the consumer does not poll for this long before it pauses (architecture, INV-6).
 inline constexpr auto kFullQueueWaitMax = 1s;

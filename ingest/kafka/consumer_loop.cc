@@ -21,7 +21,8 @@ constexpr int kPollsPerTurn = 512;
 constexpr auto kShortPoll = std::chrono::milliseconds(5);
 constexpr auto kNap = std::chrono::milliseconds(1);
 constexpr auto kLagInterval = std::chrono::seconds(1);
-// A fetcher that found the prefetch queue full looks again after this at the latest.
+// A fetcher that found the prefetch queue full, or a group that is not joined, looks again after
+// this at the latest.
 constexpr auto kWakeInterval = std::chrono::milliseconds(20);
 constexpr auto kCloseTimeout = std::chrono::seconds(5);
 
@@ -53,6 +54,7 @@ void KafkaConsumer::Impl::Turn(TimePoint now) {
   Advance(now);
   CommitDue(now);
   ReportLag(now);
+  WakeGroup(now);
   if (PushHeldBack(now)) PollSome();
 }
 
@@ -103,6 +105,12 @@ void KafkaConsumer::Impl::PollSome() {
   if (now - last_wake_ < kWakeInterval) return;
   last_wake_ = now;
   client_->WakeFetchers();
+}
+
+void KafkaConsumer::Impl::WakeGroup(TimePoint now) {
+  if (stage_ != Stage::kIdle || now - last_wake_ < kWakeInterval) return;
+  last_wake_ = now;
+  client_->WakeGroup();
 }
 
 void KafkaConsumer::Impl::OnMessage(MessageHandle message) {

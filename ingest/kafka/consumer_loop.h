@@ -51,6 +51,7 @@ class KafkaConsumer::Impl {
   void ServeInbox(TimePoint now);
   void CommitDue(TimePoint now);
   void ReportLag(TimePoint now);
+  void WakeGroup(TimePoint now);
   void Report(const Error& error) { client_->events().Report(error, error.context); }
 
   // consumer_start.cc: how reading begins

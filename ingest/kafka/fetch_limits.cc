@@ -2,11 +2,11 @@
 
 #include <algorithm>
 
+#include "schema/limits.h"
+
 namespace usage_ingest::ingest {
 namespace {
 
-// rd_kafka_op_t of a message in 2.0.2 with malloc's rounding, and its part of the buffer's headers.
-constexpr std::size_t kBytesPerQueuedRecord = 512;
 // LiteLLM's JSON shrinks to a tenth by lz4; two brokers may answer at the same time.
 constexpr std::size_t kInflation = 16 * 2;
 // Larger ones are no faster on a local network (bench/README.md), and each is a step in memory.
@@ -20,7 +20,7 @@ FetchLimits FetchLimitsFor(std::size_t prefetch_bytes) {
   const std::size_t share = std::max(prefetch_bytes, kPrefetchBytesMin);
   const std::size_t fetch = std::min(kFetchBytesMax, share / 4 / kInflation);
   return {.queued_kbytes = share / 2 / 1024,
-          .queued_records = share / 4 / kBytesPerQueuedRecord,
+          .queued_records = share / 4 / limits::kRecordOverheadBytes,
           .fetch_bytes = fetch,
           .partition_bytes = fetch,
           .message_bytes = std::max(kMessageBytesMin, std::min<std::size_t>(fetch, 1'000'000))};

@@ -90,6 +90,18 @@ std::optional<Watermarks> GroupClient::CachedWatermarks(const TopicPartition& so
   return Watermarks{.low = Offset{low}, .high = Offset{high}};
 }
 
+// The group's state machine is looked at after each request to librdkafka's main thread and else
+// once a second (rd_kafka_thread_main in rdkafka.c): finding the coordinator and connecting to it
+// took a look each. Asking for the subscription is such a request, and changes nothing. Measured
+// with one broker: 1.05 s from the start of the client to the assignment without this, 0.56 s with
+// it (bench/run).
+void GroupClient::WakeGroup() {
+  rd_kafka_topic_partition_list_t* subscription = nullptr;
+  // ignored because only the asking matters
+  static_cast<void>(rd_kafka_subscription(handle(), &subscription));
+  const PartitionList freed(subscription);
+}
+
 // A fetcher of 2.0.2 that finds the prefetch queue full sleeps for up to a second
 // (rd_kafka_max_block_ms in rdkafka_broker.c; fetch.queue.backoff.ms came later), during which
 // lanes run dry unless the queues hold a second's worth. Measured with lanes that take 60,000

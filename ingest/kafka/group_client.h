@@ -53,6 +53,8 @@ class GroupClient {
 
   // The log's ends as of the last fetch, without asking the broker; nullopt before there was one.
   [[nodiscard]] std::optional<Watermarks> CachedWatermarks(const TopicPartition& source) const;
+  // Lets the group go on with joining at once, where it would look again after up to a second.
+  void WakeGroup();
   // Lets a fetcher look at once whether there is room in the prefetch queue again.
   void WakeFetchers();
   // Leaves the group, at `deadline` without saying goodbye. Nothing but the destructor may follow.

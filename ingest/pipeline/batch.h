@@ -71,6 +71,10 @@ class Batch {
   std::array<std::int64_t, kDeadLetterReasonNames.size()> dead_letter_counts{};
   std::array<std::int64_t, kSkipReasonNames.size()> skip_counts{};
   std::size_t bytes = 0;  // of the records held
+  // All that grows with the batch: the records, and what was decoded from them.
+  [[nodiscard]] std::size_t memory_bytes() const {
+    return bytes + events.size() * sizeof(BatchEvent) + arena.bytes_used();
+  }
   std::chrono::nanoseconds decode_time{};
 
   [[nodiscard]] bool empty() const { return partitions.empty(); }

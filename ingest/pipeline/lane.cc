@@ -111,7 +111,7 @@ bool Lane::IsDue() const {
 
 bool Lane::IsFull() const {
   return building_->events.size() >= options_.transaction_rows_max ||
-         building_->bytes >= options_.transaction_bytes_max;
+         building_->memory_bytes() >= options_.transaction_bytes_max;
 }
 
 TimePoint Lane::NextDeadline() const {

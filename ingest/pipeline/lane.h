@@ -8,7 +8,7 @@
 //
 // Owner         its thread, which runs the executor given. Any thread: Wake, Stop, Finish,
 //               ExpireAttribution (they post).
-// Limit         two batches of at most transaction_bytes_max each.
+// Limit         two batches of at most transaction_bytes_max each, decoded events and records.
 // Errors        Run returns kFatal when nothing but a person can mend it, else ends by Stop/Finish.
 #include <atomic>
 #include <chrono>

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "schema/kafka_position.h"
+#include "schema/limits.h"
 
 namespace usage_ingest::ingest {
 
@@ -56,7 +57,9 @@ class Record {
     handle_ = handle;
     release_ = release;
   }
-  [[nodiscard]] std::size_t bytes() const noexcept { return value.size() + sizeof(Record); }
+  [[nodiscard]] std::size_t bytes() const noexcept {
+    return value.size() + sizeof(Record) + limits::kRecordOverheadBytes;
+  }
 
   const TopicPartition* source = nullptr;
   Epoch epoch;

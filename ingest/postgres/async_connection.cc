@@ -26,7 +26,8 @@ constexpr const char* kSessionSetUp =
     "SET default_transaction_isolation = 'read committed'; "
     "SET default_transaction_read_only = off; SET search_path = public, pg_temp; "
     "SET lock_timeout = '250ms'; SET statement_timeout = '60s'; "
-    "SET idle_in_transaction_session_timeout = '10s'; SET client_min_messages = 'warning'";
+    "SET idle_in_transaction_session_timeout = '10s'; SET jit = off; SET client_min_messages = "
+    "'warning'";
 static_assert(limits::kLockTimeout == milliseconds(250));
 static_assert(limits::kStatementTimeout == std::chrono::seconds(60));
 static_assert(limits::kIdleInTransactionTimeout == std::chrono::seconds(10));

@@ -17,14 +17,28 @@ TEST(MemoryPlanTest, SharesNeverPassTheBudget) {
       for (const std::size_t extra : {std::size_t{0}, kMiB, 999 * kMiB + 7}) {
         shape.budget_bytes = BudgetNeeded(shape) + extra;
         const MemoryPlan plan = PlanMemory(shape);
-        EXPECT_LE(kFixedBytes + plan.batches_bytes + plan.lane_queue_bytes * writers +
-                      plan.prefetch_bytes,
+        EXPECT_LE(kFixedBytes + 2 * writers * plan.transaction_bytes +
+                      plan.lane_queue_bytes * writers + plan.prefetch_bytes,
                   shape.budget_bytes);
+        EXPECT_GE(plan.transaction_bytes, shape.batch_bytes_max);
         EXPECT_GE(plan.lane_queue_bytes, shape.record_bytes_max);
         EXPECT_GE(plan.prefetch_bytes, shape.record_bytes_max);
       }
     }
   }
+}
+
+// What the flow has no use for makes transactions larger.
+TEST(MemoryPlanTest, ALargerBudgetIsForTransactions) {
+  MemoryShape shape{.budget_bytes = 512 * kMiB,
+                    .writers = 2,
+                    .batch_bytes_max = 32 * kMiB,
+                    .record_bytes_max = 8 * kMiB};
+  const MemoryPlan plan = PlanMemory(shape);
+  EXPECT_EQ(plan.transaction_bytes, 80 * kMiB);
+  shape.budget_bytes *= 2;
+  EXPECT_EQ(PlanMemory(shape).lane_queue_bytes, plan.lane_queue_bytes);
+  EXPECT_EQ(PlanMemory(shape).transaction_bytes, plan.transaction_bytes + 128 * kMiB);
 }
 
 TEST(MemoryPlanTest, ASmallerBudgetThanNeededIsABug) {
