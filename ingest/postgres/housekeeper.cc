@@ -21,24 +21,25 @@ constexpr std::int64_t kLettersPerPass = 5'000;
 
 constexpr const char* kListen = "LISTEN usage_ingest_references";
 
-// The horizon is the end of the last month without a hole, counted from this month.
+// The horizon is the end of the last partition without a hole, counted from now. The first one may
+// be open at its start: a usage_logs that was not partitioned became one that begins at MINVALUE.
 constexpr const char* kMeasure = R"sql(
-WITH RECURSIVE bounds AS (
-  SELECT (regexp_match(pg_get_expr(c.relpartbound, c.oid), 'FROM \(''([^'']+)'''))[1]::timestamptz AS low,
-         (regexp_match(pg_get_expr(c.relpartbound, c.oid), 'TO \(''([^'']+)'''))[1]::timestamptz AS high
-  FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-  WHERE i.inhparent = 'public.usage_logs'::regclass
+WITH RECURSIVE parts AS (
+  SELECT from_time, to_time FROM usage_ingest.partitions_of_usage_logs() WHERE NOT detach_pending
 ), covered AS (
-  SELECT high FROM bounds WHERE low <= now() AND high > now()
-  UNION SELECT b.high FROM bounds b JOIN covered c ON b.low = c.high
+  SELECT now() AS until
+  UNION SELECT p.to_time FROM parts AS p
+          JOIN covered AS c ON p.from_time <= c.until AND p.to_time > c.until
 )
 SELECT (SELECT count(*) FROM usage_ingest.dead_letters WHERE state = 'pending')::int8,
-       coalesce((SELECT extract(epoch FROM max(high) - now()) FROM covered), 0)::int8)sql";
+       (SELECT extract(epoch FROM least(max(until), now() + interval '100 years') - now())
+          FROM covered)::int8)sql";
 
-constexpr const char* kEnsureAhead = R"sql(
+// One month a statement, and so a transaction: its locks are held while one partition is made.
+constexpr const char* kEnsureMonth = R"sql(
 SELECT usage_ingest.ensure_partition(
-  (date_trunc('month', now() AT TIME ZONE 'UTC') + make_interval(months => m))::date)
-FROM generate_series(0, $1::int8::int4) AS m)sql";
+  (date_trunc('month', now() AT TIME ZONE 'UTC')
+     + make_interval(months => $1::int8::int4))::date))sql";
 
 // Bounded, so that years of letters do not go in one transaction.
 constexpr const char* kRemoveFinished = R"sql(
@@ -121,14 +122,17 @@ TimePoint Housekeeper::NextDeadline() const {
 }
 
 Task<Result<>> Housekeeper::EnsurePartitions(AsyncConnection& connection) {
-  Statement statement{kEnsureAhead, {}};
-  statement.params.Add(std::int64_t{options_.months_ahead});
-  const Result<PgResult> ensured = co_await connection.Execute(statement);
-  if (ensured) co_return Result<>{};
-  if (!connection.connected()) co_return std::unexpected(ensured.error());
-  // A lock that did not come: soon again, the months ahead are not needed today.
-  observer_.PostgresError(PostgresErrorClass::kTransient, ensured.error().context);
-  next_hourly_ = runtime_.clock.Now() + seconds(5);
+  for (int month = 0; month <= options_.months_ahead; ++month) {
+    Statement statement{kEnsureMonth, {}};
+    statement.params.Add(std::int64_t{month});
+    const Result<PgResult> ensured = co_await connection.Execute(statement);
+    if (ensured) continue;
+    if (!connection.connected()) co_return std::unexpected(ensured.error());
+    // A lock that did not come: soon again, the months ahead are not needed today.
+    observer_.PostgresError(PostgresErrorClass::kTransient, ensured.error().context);
+    next_hourly_ = runtime_.clock.Now() + seconds(5);
+    break;
+  }
   co_return Result<>{};
 }
 
