@@ -6,6 +6,7 @@
 #include "ingest/event/event_fields.h"
 #include "ingest/event/event_judge.h"
 #include "ingest/event/json_text.h"
+#include "ingest/event/payload_maker.h"
 #include "ingest/event/record_splitter.h"
 
 namespace usage_ingest::ingest {
@@ -60,33 +61,6 @@ class JudgingVisitor final : public RecordSplitter::Visitor {
   Parts parts_;
 };
 
-// Finds one element again and makes its payload.
-class PayloadVisitor final : public RecordSplitter::Visitor {
- public:
-  explicit PayloadVisitor(std::uint32_t wanted) : wanted_(wanted) {}
-
-  JsonWalker::Token ReadObject(const JsonWalker& json, JsonWalker::Token at) override {
-    return json.Skip(at);
-  }
-  void OnObject(std::uint32_t number, std::string_view bytes) override {
-    if (number == wanted_) payload = PayloadOfElement(bytes);
-  }
-  void OnNull(std::uint32_t number) override {
-    if (number == wanted_) payload = "null";
-  }
-  void OnOther(std::uint32_t number, std::string_view bytes) override {
-    if (number == wanted_) payload = PayloadOfElement(bytes);
-  }
-  void OnBroken(std::uint32_t number, std::string_view bytes) override {
-    if (number == wanted_) payload = PayloadOfBrokenBytes(bytes);
-  }
-
-  std::string payload;
-
- private:
-  std::uint32_t wanted_;
-};
-
 }  // namespace
 
 struct Decoder::Impl {
@@ -97,6 +71,7 @@ struct Decoder::Impl {
   RecordSplitter splitter;
   EventFields fields;
   EventJudge judge;
+  PayloadMaker payloads;
 };
 
 Decoder::Decoder(DecoderOptions options) : impl_(std::make_unique<Impl>(options)) {}
@@ -105,6 +80,7 @@ Decoder::Decoder(Decoder&&) noexcept = default;
 
 void Decoder::Decode(const RecordOrigin& origin, std::string_view value, Arena& arena,
                      EventSink& sink) {
+  impl_->payloads.Forget();
   if (value.size() > impl_->record_bytes_max) {
     const std::string detail = std::to_string(value.size()) +
                                " bytes; events.record_bytes_max is " +
@@ -125,10 +101,7 @@ std::string Decoder::DeadLetterPayload(std::string_view value, std::uint32_t ind
     return PayloadOfElement(text).substr(0, limits::kDeadLetterPayloadBytesMax);
   }
   if (TrimJsonBlanks(text).empty()) return {};
-  PayloadVisitor visitor(index);
-  RecordSplitter splitter;
-  splitter.Split(text, visitor);
-  return std::move(visitor.payload);
+  return impl_->payloads.Make(text, index);
 }
 
 }  // namespace usage_ingest::ingest
