@@ -49,6 +49,7 @@ struct DeadLetter {
   const TopicPartition* source = nullptr;
   Offset record_offset;
   std::uint32_t event_index = 0;
+  std::uint32_t record = 0;  // index into Batch::records
   DeadLetterReason reason{};
   std::string_view detail;
   std::string_view key_hash;
