@@ -216,4 +216,12 @@ std::string PayloadOfBrokenBytes(std::string_view bytes) {
   return WithoutRawKeys(bytes.substr(0, limits::kDeadLetterPayloadBytesMax));
 }
 
+std::string PayloadOfLargeRecord(std::string_view record) {
+  std::string payload = PayloadOfElement(record);
+  if (payload.size() > limits::kDeadLetterPayloadBytesMax) {
+    payload.resize(limits::kDeadLetterPayloadBytesMax);
+  }
+  return payload;
+}
+
 }  // namespace usage_ingest::ingest

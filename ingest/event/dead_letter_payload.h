@@ -14,4 +14,8 @@ namespace usage_ingest::ingest {
 // Bytes that do not parse: as they came but for raw keys, cut at kDeadLetterPayloadBytesMax.
 [[nodiscard]] std::string PayloadOfBrokenBytes(std::string_view bytes);
 
+// A record of more bytes or elements than are read: stripped, which can make it small enough for a
+// retry, and cut at kDeadLetterPayloadBytesMax.
+[[nodiscard]] std::string PayloadOfLargeRecord(std::string_view record);
+
 }  // namespace usage_ingest::ingest

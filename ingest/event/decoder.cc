@@ -49,6 +49,10 @@ class JudgingVisitor final : public RecordSplitter::Visitor {
   void OnBroken(std::uint32_t number, std::string_view) override {
     Reject(number, DeadLetterReason::kInvalidJson, "not JSON");
   }
+  void OnTooMany(std::string_view) override {
+    static_assert(limits::kRecordElementsMax == 100'000);
+    Reject(0, DeadLetterReason::kRecordTooLarge, "more than 100000 elements");
+  }
 
  private:
   [[nodiscard]] std::uint32_t IndexOf(std::uint32_t number) const {
@@ -98,7 +102,7 @@ void Decoder::Decode(const RecordOrigin& origin, std::string_view value, Arena& 
 std::string Decoder::DeadLetterPayload(std::string_view value, std::uint32_t index) {
   const std::string_view text = WithoutByteOrderMark(value);
   if (value.size() > impl_->record_bytes_max) {
-    return PayloadOfElement(text).substr(0, limits::kDeadLetterPayloadBytesMax);
+    return PayloadOfLargeRecord(text);
   }
   if (TrimJsonBlanks(text).empty()) return {};
   return impl_->payloads.Make(text, index);

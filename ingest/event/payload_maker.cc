@@ -24,10 +24,11 @@ class PayloadMaker::Finder final : public RecordSplitter::Visitor {
   JsonWalker::Token ReadObject(const JsonWalker& json, JsonWalker::Token at) override {
     return json.Skip(at);
   }
-  void OnObject(std::uint32_t, std::string_view bytes) override { Add(Kept(bytes), true); }
-  void OnNull(std::uint32_t) override { Add("null", true); }
-  void OnOther(std::uint32_t, std::string_view bytes) override { Add(Kept(bytes), true); }
-  void OnBroken(std::uint32_t, std::string_view bytes) override { Add(Kept(bytes), false); }
+  void OnObject(std::uint32_t, std::string_view bytes) override { Add(Kept(bytes), Kind::kJson); }
+  void OnNull(std::uint32_t) override { Add("null", Kind::kJson); }
+  void OnOther(std::uint32_t, std::string_view bytes) override { Add(Kept(bytes), Kind::kJson); }
+  void OnBroken(std::uint32_t, std::string_view bytes) override { Add(Kept(bytes), Kind::kBroken); }
+  void OnTooMany(std::string_view text) override { Add(text, Kind::kLarge); }
 
  private:
   // The splitter's own memory is gone when it reads on.
@@ -35,8 +36,8 @@ class PayloadMaker::Finder final : public RecordSplitter::Visitor {
     if (IsWithin(bytes, maker_.text_)) return bytes;
     return maker_.repaired_.emplace_back(bytes);
   }
-  void Add(std::string_view bytes, bool is_json) {
-    maker_.elements_.push_back({bytes.data(), static_cast<std::uint32_t>(bytes.size()), is_json});
+  void Add(std::string_view bytes, Kind kind) {
+    maker_.elements_.push_back({bytes.data(), static_cast<std::uint32_t>(bytes.size()), kind});
   }
 
   PayloadMaker& maker_;
@@ -60,7 +61,15 @@ std::string PayloadMaker::Make(std::string_view text, std::uint32_t index) {
   if (index >= elements_.size()) return {};
   const Element& element = elements_[index];
   const std::string_view bytes(element.begin, element.size);
-  return element.is_json ? PayloadOfElement(bytes) : PayloadOfBrokenBytes(bytes);
+  switch (element.kind) {
+    case Kind::kJson:
+      return PayloadOfElement(bytes);
+    case Kind::kBroken:
+      return PayloadOfBrokenBytes(bytes);
+    case Kind::kLarge:
+      return PayloadOfLargeRecord(bytes);
+  }
+  return {};
 }
 
 }  // namespace usage_ingest::ingest

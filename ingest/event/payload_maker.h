@@ -24,10 +24,11 @@ class PayloadMaker {
 
  private:
   class Finder;
+  enum class Kind : unsigned char { kJson, kBroken, kLarge };
   struct Element {
     const char* begin = nullptr;
     std::uint32_t size = 0;
-    bool is_json = false;
+    Kind kind = Kind::kJson;
   };
 
   std::string_view text_;

@@ -75,6 +75,8 @@ class Batch {
   std::chrono::nanoseconds decode_time{};
 
   [[nodiscard]] bool empty() const { return partitions.empty(); }
+  // What bounds a transaction: a flood of refused elements has no events.
+  [[nodiscard]] std::size_t elements() const { return events.size() + dead_letters.size(); }
   // Counts a dead letter for its partition and reason.
   void AddDeadLetter(std::uint32_t partition, const DeadLetter& letter);
   void CountSkip(std::uint32_t partition, SkipReason reason);
