@@ -1,6 +1,7 @@
 // The retry of dead letters on a real PostgreSQL: which ones, in which order, how many, and what
 // they become.
 #include "ingest/postgres/dead_letter_retrier.h"
+#include "ingest/postgres/statements.h"
 #include "tests/integration/postgres/postgres_fixture.h"
 #include "tests/integration/postgres/run_task.h"
 
@@ -175,6 +176,22 @@ TEST_F(DeadLettersTest, OnlyWhatIsSelected) {
   MustRetry({.ids = {database_->Number(
                  "SELECT id FROM usage_ingest.dead_letters WHERE record_offset = 2")}});
   EXPECT_EQ(Tried(), "0 2");
+}
+
+// A million letters may wait: the next five hundred must not cost a look at all of them.
+TEST_F(DeadLettersTest, TheNextOnesAreFoundWithoutSorting) {
+  database_->Execute(
+      "INSERT INTO usage_ingest.dead_letters (group_id, topic, partition, record_offset, reason, "
+      "payload) SELECT 'g', 't', 0, i, 'unattributed', 'x' FROM generate_series(1, 20000) AS i;"
+      "ANALYZE usage_ingest.dead_letters");
+  std::string plan;
+  for (const support::Row& line :
+       database_->Query(std::string("EXPLAIN ") + sql::kNextDeadLetters,
+                        {"unattributed", "1", "{}", "2000-01-01", "2100-01-01", "500"})) {
+    plan += *line[0] + '\n';
+  }
+  EXPECT_TRUE(Holds(plan, "Index Scan using dead_letters_pending")) << plan;
+  EXPECT_FALSE(Holds(plan, "Sort")) << plan;
 }
 
 // What is wrong now is what the letter says from then on.
