@@ -12,7 +12,7 @@ bool Holds(const std::string& text, const std::string& part) {
 
 class DeadLettersTest : public PipelineTest {
  protected:
-  // Three that wait for a user, one that is not JSON.
+  // Three that wait for a user, one that is not JSON; of a topic that nobody reads any more.
   void SetUp() override {
     PipelineTest::SetUp();
     const std::string now = database_.Value("SELECT extract(epoch FROM now())");
@@ -30,7 +30,7 @@ class DeadLettersTest : public PipelineTest {
         "INSERT INTO usage_ingest.dead_letters (group_id, topic, partition, record_offset, reason, "
         "detail, payload) VALUES ('g', $1, 0, (SELECT count(*) FROM usage_ingest.dead_letters), "
         "$2, 'why', convert_to($3, 'UTF8'))",
-        {kTopic, reason, payload});
+        {"elsewhere", reason, payload});
   }
   void AddUser() {
     database_.Execute(
@@ -115,6 +115,65 @@ TEST_F(DeadLettersTest, TheDaemonHealsThemAndItsMetricsShowIt) {
     return program_->Metric("usage_ingest_dead_letters_pending") == 1;
   }));
   EXPECT_EQ(program_->Terminate(), 0);
+}
+
+// NOTIFY is a hint: without it the timers come to the same, a little later.
+TEST_F(DeadLettersTest, TheTimersDoWithoutNotifications) {
+  for (const char* table : {"users", "models", "subscriptions"}) {
+    database_.Execute(std::string("ALTER TABLE ") + table +
+                      " DISABLE TRIGGER usage_ingest_announce");
+  }
+  DaemonOptions options = DaemonDefaults();
+  options.settings["attribution"] = {{"refresh", "\"1s\""}, {"retry_dead_letters", "\"1s\""}};
+  program_ = std::make_unique<DaemonProcess>(options);
+  program_->StartAndWait();
+  const std::string event = database_.Value(
+      "SELECT convert_from(payload, 'UTF8') FROM usage_ingest.dead_letters "
+      "WHERE record_offset = 0");
+  Producer producer(kafka_.brokers());
+  int sent = 0;
+  const auto publish = [&] {
+    std::string value = event;
+    value.replace(value.find("first"), 5, "live" + std::to_string(++sent));
+    producer.Produce({.topic = kTopic, .value = value});
+    producer.Flush();
+  };
+  publish();
+  ASSERT_TRUE(WaitUntil(After(std::chrono::seconds(60)), [&] {
+    return database_.Number(
+               "SELECT count(*) FROM usage_ingest.dead_letters "
+               "WHERE event_id = 'live1'") == 1;
+  })) << program_->log();
+  AddUser();
+  // The lane has just heard that there is nobody; it asks again within a second.
+  EXPECT_TRUE(WaitUntil(After(std::chrono::seconds(30)), [&] {
+    publish();
+    return database_.Number("SELECT count(*) FROM usage_logs WHERE litellm_request_id = 'live" +
+                            std::to_string(sent - 1) + "'") == 1;
+  })) << program_->log();
+  // And a letter that nobody has tried yet is tried by the timer.
+  Add("unattributed", event);
+  EXPECT_TRUE(WaitUntil(After(std::chrono::seconds(30)), [&] {
+    return database_.Number("SELECT count(*) FROM usage_logs WHERE litellm_request_id = 'first'") ==
+           1;
+  })) << program_->log();
+}
+
+TEST_F(DeadLettersTest, FinishedOnesAreRemovedAfterTheirTimePendingOnesNever) {
+  database_.Execute(
+      "UPDATE usage_ingest.dead_letters SET first_seen_at = now() - interval '91 days', "
+      "last_attempt_at = now() - interval '91 days'");
+  Output({"discard", "--id", IdOf(0)});  // a moment ago
+  database_.Execute(
+      "UPDATE usage_ingest.dead_letters SET state = 'resolved' WHERE record_offset IN (1, 2)");
+  database_.Execute(
+      "UPDATE usage_ingest.dead_letters SET last_attempt_at = now() - interval '89 days' "
+      "WHERE record_offset = 2");
+  program_->StartAndWait();
+  EXPECT_TRUE(WaitUntil(After(std::chrono::seconds(30)), [&] {
+    return database_.Number("SELECT count(*) FROM usage_ingest.dead_letters") == 3;
+  })) << program_->log();
+  EXPECT_EQ(States(), "discarded resolved pending");
 }
 
 }  // namespace
