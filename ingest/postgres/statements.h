@@ -194,8 +194,8 @@ FROM unnest($1::int8[], $2::text[], $3::text[], $4::text[]) AS d(id, state, reas
 WHERE l.id = d.id)sql";
 
 // The next pending letters, least lately tried first, so that each gets its turn however many there
-// are. One without a payload (PayloadOfElement kept nothing) is for a person. $1 reason ('' any), $2 only those due, $3 ids ('{}' any), $4 first seen since, $5 not tried
-// after, $6 how many.
+// are. One without a payload (PayloadOfElement kept nothing) is for a person. $1 reason ('' any),
+// $2 only those due, $3 ids ('{}' any), $4 first seen since, $5 not tried after, $6 how many.
 inline constexpr const char* kNextDeadLetters = R"sql(
 SELECT id, topic, partition::int8, record_offset, event_index::int8, payload
 FROM usage_ingest.dead_letters
