@@ -24,14 +24,15 @@ int RetryDeadLetters(const Config& config, const DeadLetterOptions& options) {
   selection.ids = options.ids;
   if (options.since) selection.first_seen_since = *options.since;
 
-  std::optional<Result<ingest::Outcomes>> retried;
+  std::optional<Result<ingest::RetryReport>> retried;
   boost::asio::co_spawn(io, retrier.Retry(selection),
-                        [&](const std::exception_ptr& bug, Result<ingest::Outcomes> result) {
+                        [&](const std::exception_ptr& bug, Result<ingest::RetryReport> result) {
                           if (bug) std::rethrow_exception(bug);
                           retried = std::move(result);
                         });
   io.run();
-  PrintReplayReport({ValueOrThrow(std::move(*retried), "PostgreSQL"), false}, options.json);
+  PrintReplayReport({ValueOrThrow(std::move(*retried), "PostgreSQL").outcomes, false},
+                    options.json);
   return ToInt(ExitCode::kOk);
 }
 

@@ -16,6 +16,10 @@ inline constexpr long long kCostMicrosEnd = 10'000'000'000;  // DECIMAL(10,6) ho
 // -- events -----------------------------------------------------------------------------------
 inline constexpr std::size_t kRecordBytesMax = 8 << 20;  // default of events.record_bytes_max
 inline constexpr std::size_t kDeadLetterPayloadBytesMax = 1 << 20;
+// Elements or lines of one record. A record is one transaction: four million bad elements, which is
+// what 8 MiB of `5,5,5` are, would need gigabytes and never commit. Of LiteLLM's events, 2 KB each,
+// kRecordBytesMax holds a twentieth of this.
+inline constexpr std::size_t kRecordElementsMax = 100'000;
 inline constexpr auto kEventAgeMax = std::chrono::years(10);
 inline constexpr auto kEventAheadMax = std::chrono::days(1);
 

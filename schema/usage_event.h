@@ -47,9 +47,9 @@ struct UsageEvent {
 
 // Whose usage it was. A nil api_key_id or team_id is NULL in the database.
 struct Attribution {
-  Uuid subscription_id;
-  Uuid api_key_id;
-  Uuid team_id;
+  Uuid subscription_id = {};
+  Uuid api_key_id = {};
+  Uuid team_id = {};
   friend bool operator==(const Attribution&, const Attribution&) = default;
 };
 

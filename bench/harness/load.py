@@ -26,8 +26,8 @@ class Load:
             raise Failure(f"{binary} is not built: ninja -C build/release usage-load")
         self._binary = str(binary)
 
-    def seed(self, conninfo: str) -> None:
-        run([self._binary, "seed", "--conninfo", conninfo])
+    def seed(self, conninfo: str, *population: str) -> None:
+        run([self._binary, "seed", "--conninfo", conninfo, *population])
 
     def produce(self, brokers: str, topic: str, events: int, *options: str) -> dict:
         """Publishes; the report of what was sent."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from . import micro
 from .results import Results
 
 
@@ -121,6 +122,10 @@ GOALS = [
          _at_most("default", "first_commit", 2, "s"), "≤ 2 s"),
     Goal("resident memory at full backlog, at most", ("default",),
          _at_most("default", "resident_mib", 512 + 64, "MiB"), "≤ budget 512 + 64 MiB"),
+    Goal("start to first commit with a million keys and two million subscriptions", ("scale",),
+         _at_most("scale", "first_commit", 5, "s"), "≤ 5 s"),
+    Goal("what they cost in memory, beside a thousand keys", ("scale-cost",),
+         _at_most("scale-cost", "resident_mib", 150, "MiB"), "≤ 150 MiB"),
     Goal("event to visible at 1,000 a second", ("latency-1000",), _latency("latency-1000"),
          "p50 ≤ 0.3 s, p99 ≤ 1 s"),
     Goal("event to visible at 20,000 a second", ("latency-20000",), _latency("latency-20000"),
@@ -158,8 +163,18 @@ def markdown(results: Results, setting: Setting) -> str:
         measured, met = goal.measured(results)
         verdict = "–" if goal.goal == "–" else ("yes" if met else "**no**")
         lines.append(f"| {goal.title} | {measured} | {goal.goal} | {verdict} |")
-    lines += ["", *_threads(results), HOW]
+    lines += ["", *micro.section(results), *_threads(results), *_scale(results), HOW]
     return "\n".join(lines)
+
+
+def _scale(results: Results) -> list[str]:
+    if not results.has("scale"):
+        return []
+    notes = results.notes["scale"]
+    return [f"The large installation has {notes['keys']:,} keys and {notes['subscriptions']:,} "
+            f"subscriptions; {results.events['scale']:,} events used {notes['used']:,} pairs of key "
+            f"and model, {results.median('scale'):,.0f} a second. The small one has the population "
+            "of the other cases.", ""]
 
 
 def _threads(results: Results) -> list[str]:

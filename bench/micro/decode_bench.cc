@@ -3,7 +3,7 @@
 // Command: build/release/bench/micro/decode_bench
 //
 // Events of the end-to-end load in its three sizes, 512 of each, so that they do not stay in the
-// first-level cache.
+// first-level cache; and what is large or all wrong, in two sizes, which must cost alike a byte.
 #include <benchmark/benchmark.h>
 
 #include <string>
@@ -68,9 +68,83 @@ void Decode(benchmark::State& state, load::PayloadSize size) {
   benchmark::DoNotOptimize(counts.tokens);
 }
 
+// One event with a large part that is walked over, again and again: time must grow with its bytes
+// and nothing else, and the steady state still allocates nothing.
+void DecodeOne(benchmark::State& state, const std::string& value) {
+  ingest::Decoder decoder({ingest::AllMetadataKeys()});
+  const TopicPartition source{"litellm.usage.v1", {0}};
+  Arena arena;
+  Counts counts;
+  const auto decode = [&] {
+    decoder.Decode({.source = &source, .offset = {0}, .now = {kStartUs}}, value, arena, counts);
+    arena.Reset();
+  };
+  decode();
+  const std::uint64_t allocations = AllocationCount();
+  for (auto _ : state) decode();
+  state.counters["allocations"] = static_cast<double>(AllocationCount() - allocations) /
+                                  static_cast<double>(state.iterations());
+  state.counters["bytes"] = static_cast<double>(value.size());
+  state.counters["per_event"] = benchmark::Counter(
+      1, benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
+  if (counts.tokens == 0) state.SkipWithError("it was refused");
+}
+
+std::string WithMessages(const std::string& messages) {
+  std::string value = Render(load::PayloadSize::kLean).front();
+  return value.replace(0, 1, R"({"messages":)" + messages + ',');
+}
+
+void DecodePrompt(benchmark::State& state) {
+  DecodeOne(state,
+            WithMessages('"' + std::string(static_cast<std::size_t>(state.range(0)), 'x') + '"'));
+}
+
+void DecodeBrackets(benchmark::State& state) {
+  const auto depth = static_cast<std::size_t>(state.range(0));
+  DecodeOne(state, WithMessages(std::string(depth, '[') + std::string(depth, ']')));
+}
+
+// The worst array: every element is refused, and its payload asked for at once.
+class Refusals final : public ingest::EventSink {
+ public:
+  Refusals(ingest::Decoder& decoder, std::string_view value) : decoder_(decoder), value_(value) {}
+  void OnEvent(std::uint32_t, const UsageEvent&) override {}
+  void OnSkip(std::uint32_t, SkipReason) override {}
+  void OnReject(std::uint32_t index, const ingest::Rejection&) override {
+    bytes += decoder_.DeadLetterPayload(value_, index).size();
+  }
+  std::size_t bytes = 0;
+
+ private:
+  ingest::Decoder& decoder_;
+  std::string_view value_;
+};
+
+void RefuseElements(benchmark::State& state) {
+  std::string value = "[5";
+  for (std::int64_t i = 1; i < state.range(0); ++i) value += ",5";
+  value += ']';
+  ingest::Decoder decoder({ingest::AllMetadataKeys()});
+  const TopicPartition source{"litellm.usage.v1", {0}};
+  Arena arena;
+  Refusals refusals(decoder, value);
+  for (auto _ : state) {
+    decoder.Decode({.source = &source, .offset = {0}, .now = {kStartUs}}, value, arena, refusals);
+  }
+  benchmark::DoNotOptimize(refusals.bytes);
+  state.counters["bytes"] = static_cast<double>(value.size());
+  state.counters["per_element"] = benchmark::Counter(
+      static_cast<double>(state.range(0)),
+      benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
+}
+
 BENCHMARK_CAPTURE(Decode, lean, load::PayloadSize::kLean);
 BENCHMARK_CAPTURE(Decode, default, load::PayloadSize::kDefault);
 BENCHMARK_CAPTURE(Decode, full, load::PayloadSize::kFull);
+BENCHMARK(DecodePrompt)->Arg(1 << 16)->Arg(1 << 20);
+BENCHMARK(DecodeBrackets)->Arg(10'000)->Arg(100'000);
+BENCHMARK(RefuseElements)->Arg(10'000)->Arg(100'000);
 
 }  // namespace
 }  // namespace usage_ingest::bench

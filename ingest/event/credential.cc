@@ -43,4 +43,14 @@ bool Reveals(std::string_view text, std::string_view secret) {
   return secret.size() >= kSecretBytesMin && text.find(secret) != std::string_view::npos;
 }
 
+std::string Redacted(std::string_view text, std::string_view secret) {
+  std::string clean;
+  clean.reserve(text.size());
+  for (std::size_t found; (found = text.find(secret)) != std::string_view::npos;) {
+    clean.append(text.substr(0, found)).append(kRedacted);
+    text.remove_prefix(found + secret.size());
+  }
+  return clean.append(text);
+}
+
 }  // namespace usage_ingest::ingest

@@ -5,6 +5,7 @@
 // LiteLLM's own words or, for a key that does not begin with "sk-", the key itself
 // (tests/data/litellm/FACTS.md, section 1). Such a key must never be stored, logged or shown.
 #include <cstddef>
+#include <string>
 #include <string_view>
 
 namespace usage_ingest::ingest {
@@ -23,5 +24,7 @@ inline constexpr std::string_view kRedacted = "[redacted]";
 // Whether `text` tells the raw key `secret`. Very short ones are no secrets, and would be found
 // everywhere.
 [[nodiscard]] bool Reveals(std::string_view text, std::string_view secret);
+// `text` with kRedacted for each `secret` in it. In linear time: clients choose both.
+[[nodiscard]] std::string Redacted(std::string_view text, std::string_view secret);
 
 }  // namespace usage_ingest::ingest

@@ -153,29 +153,59 @@ class RawKeyFinder {
   std::size_t at_ = 0;
 };
 
-void ReplaceAll(std::string& text, std::string_view what, std::string_view with) {
-  for (std::size_t at = 0; (at = text.find(what, at)) != std::string::npos; at += with.size()) {
-    text.replace(at, what.size(), with);
-  }
-}
+// An event has one key. Bytes that tell more than these are not kept: looking for each of them
+// everywhere would cost more than their size.
+constexpr std::size_t kSecretsMax = 64;
 
-std::string WithoutRawKeys(std::string_view json) {
-  std::vector<std::string_view> secrets;
+// `json` without the raw keys in members for keys. Adds each to `secrets` once, as long as they are
+// not too many.
+std::string BlankRawKeys(std::string_view json, std::vector<std::string_view>& secrets) {
   std::string clean;
   const char* copied = json.data();
   RawKeyFinder finder(json);
   while (const auto secret = finder.Next()) {
-    secrets.push_back(*secret);
+    const bool is_new = std::ranges::find(secrets, *secret) == secrets.end();
+    if (is_new && secrets.size() <= kSecretsMax) secrets.push_back(*secret);
     clean.append(copied, secret->data());
     const bool is_text = secret->data()[-1] == '"';
     if (!is_text) clean += '0';  // a number, to stay JSON
     copied = secret->data() + secret->size();
   }
-  clean.append(copied, json.data() + json.size());
-  for (const std::string_view secret : secrets) {
-    if (Reveals(clean, secret)) ReplaceAll(clean, secret, kRedacted);
+  return clean.append(copied, json.data() + json.size());
+}
+
+// Redacted() for JSON: what begins in the middle of an escape ("\nkey", and the secret is "nkey")
+// is another text, and would not be JSON without its head.
+std::string RedactedJson(std::string_view json, std::string_view secret) {
+  std::string clean;
+  clean.reserve(json.size());
+  std::size_t copied = 0;
+  std::size_t from = 0;
+  for (std::size_t found; (found = json.find(secret, from)) != std::string_view::npos;) {
+    const std::size_t plain = json.substr(copied, found - copied).find_last_not_of('\\');
+    const std::size_t backslashes =
+        found - copied - (plain == std::string_view::npos ? 0 : plain + 1);
+    from = found + 1;
+    if (backslashes % 2 != 0) continue;
+    clean.append(json.substr(copied, found - copied)).append(kRedacted);
+    from = copied = found + secret.size();
   }
-  return clean;
+  return clean.append(json.substr(copied));
+}
+
+std::string WithoutRawKeys(std::string_view json) {
+  std::vector<std::string_view> secrets;
+  std::string clean = BlankRawKeys(json, secrets);
+  if (secrets.size() > kSecretsMax) return {};
+  bool is_redacted = false;
+  for (const std::string_view secret : secrets) {
+    if (!Reveals(clean, secret)) continue;
+    clean = RedactedJson(clean, secret);
+    is_redacted = true;
+  }
+  // A hash that held a secret is none any more: the second time must find nothing to do.
+  std::vector<std::string_view> spoilt;
+  return is_redacted ? BlankRawKeys(clean, spoilt) : clean;
 }
 
 }  // namespace
@@ -184,6 +214,14 @@ std::string PayloadOfElement(std::string_view json) { return WithoutRawKeys(Stri
 
 std::string PayloadOfBrokenBytes(std::string_view bytes) {
   return WithoutRawKeys(bytes.substr(0, limits::kDeadLetterPayloadBytesMax));
+}
+
+std::string PayloadOfLargeRecord(std::string_view record) {
+  std::string payload = PayloadOfElement(record);
+  if (payload.size() > limits::kDeadLetterPayloadBytesMax) {
+    payload.resize(limits::kDeadLetterPayloadBytesMax);
+  }
+  return payload;
 }
 
 }  // namespace usage_ingest::ingest

@@ -6,6 +6,7 @@
 #include "ingest/event/event_fields.h"
 #include "ingest/event/event_judge.h"
 #include "ingest/event/json_text.h"
+#include "ingest/event/payload_maker.h"
 #include "ingest/event/record_splitter.h"
 
 namespace usage_ingest::ingest {
@@ -48,6 +49,10 @@ class JudgingVisitor final : public RecordSplitter::Visitor {
   void OnBroken(std::uint32_t number, std::string_view) override {
     Reject(number, DeadLetterReason::kInvalidJson, "not JSON");
   }
+  void OnTooMany(std::string_view) override {
+    static_assert(limits::kRecordElementsMax == 100'000);
+    Reject(0, DeadLetterReason::kRecordTooLarge, "more than 100000 elements");
+  }
 
  private:
   [[nodiscard]] std::uint32_t IndexOf(std::uint32_t number) const {
@@ -60,33 +65,6 @@ class JudgingVisitor final : public RecordSplitter::Visitor {
   Parts parts_;
 };
 
-// Finds one element again and makes its payload.
-class PayloadVisitor final : public RecordSplitter::Visitor {
- public:
-  explicit PayloadVisitor(std::uint32_t wanted) : wanted_(wanted) {}
-
-  JsonWalker::Token ReadObject(const JsonWalker& json, JsonWalker::Token at) override {
-    return json.Skip(at);
-  }
-  void OnObject(std::uint32_t number, std::string_view bytes) override {
-    if (number == wanted_) payload = PayloadOfElement(bytes);
-  }
-  void OnNull(std::uint32_t number) override {
-    if (number == wanted_) payload = "null";
-  }
-  void OnOther(std::uint32_t number, std::string_view bytes) override {
-    if (number == wanted_) payload = PayloadOfElement(bytes);
-  }
-  void OnBroken(std::uint32_t number, std::string_view bytes) override {
-    if (number == wanted_) payload = PayloadOfBrokenBytes(bytes);
-  }
-
-  std::string payload;
-
- private:
-  std::uint32_t wanted_;
-};
-
 }  // namespace
 
 struct Decoder::Impl {
@@ -97,6 +75,7 @@ struct Decoder::Impl {
   RecordSplitter splitter;
   EventFields fields;
   EventJudge judge;
+  PayloadMaker payloads;
 };
 
 Decoder::Decoder(DecoderOptions options) : impl_(std::make_unique<Impl>(options)) {}
@@ -105,6 +84,7 @@ Decoder::Decoder(Decoder&&) noexcept = default;
 
 void Decoder::Decode(const RecordOrigin& origin, std::string_view value, Arena& arena,
                      EventSink& sink) {
+  impl_->payloads.Forget();
   if (value.size() > impl_->record_bytes_max) {
     const std::string detail = std::to_string(value.size()) +
                                " bytes; events.record_bytes_max is " +
@@ -122,13 +102,10 @@ void Decoder::Decode(const RecordOrigin& origin, std::string_view value, Arena& 
 std::string Decoder::DeadLetterPayload(std::string_view value, std::uint32_t index) {
   const std::string_view text = WithoutByteOrderMark(value);
   if (value.size() > impl_->record_bytes_max) {
-    return PayloadOfElement(text).substr(0, limits::kDeadLetterPayloadBytesMax);
+    return PayloadOfLargeRecord(text);
   }
   if (TrimJsonBlanks(text).empty()) return {};
-  PayloadVisitor visitor(index);
-  RecordSplitter splitter;
-  splitter.Split(text, visitor);
-  return std::move(visitor.payload);
+  return impl_->payloads.Make(text, index);
 }
 
 }  // namespace usage_ingest::ingest

@@ -76,7 +76,8 @@ class Decoder {
   // What a dead letter keeps of element `index`: the event without messages, response and
   // model_map_information and with a raw credential blanked out; bytes that do not parse as they
   // came, cut at kDeadLetterPayloadBytesMax. A record that is too large is stripped likewise, which
-  // can make it small enough for a retry. Slow path; allocates; may be called inside OnReject.
+  // can make it small enough for a retry. Slow path; allocates; may be called inside OnReject. All
+  // elements of a record together cost what the record does, as long as nothing else is decoded.
   // REQUIRES: `index` as Decode gave it when first_index is 0.
   [[nodiscard]] std::string DeadLetterPayload(std::string_view value, std::uint32_t index);
 

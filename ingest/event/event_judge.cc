@@ -227,13 +227,7 @@ bool Trial::IsFailure() const {
 }
 
 std::string_view Trial::Redact(std::string_view text) {
-  if (!Reveals(text, secret_)) return text;
-  std::string clean(text);
-  for (std::size_t at = 0; (at = clean.find(secret_, at)) != std::string::npos;
-       at += kRedacted.size()) {
-    clean.replace(at, secret_.size(), kRedacted);
-  }
-  return arena_.Copy(clean);
+  return Reveals(text, secret_) ? arena_.Copy(Redacted(text, secret_)) : text;
 }
 
 void Trial::ReadOutcome() {

@@ -77,10 +77,11 @@ JsonWalker::Token JsonWalker::SkipPlainMembers(Token at) const {
     if (text[at[0]] != '"' || text[at[1]] != ':') return at;
     const char* const value = text + at[2];
     const char* const next = text + at[3];
-    if (*next != ',') return at;
     const bool is_plain = *value == '"' || IsNull(value, next) ||
                           PlainNumber::FindDot(value, next, text_end_) != PlainNumber::kNone;
-    if (!is_plain) return at;
+    // Looked at last: behind a value there is a token, behind a bracket where one should be
+    // ({"a":}) the text may be over.
+    if (!is_plain || *next != ',') return at;
     at += 4;
   }
 }

@@ -2,6 +2,7 @@
 
 #include "ingest/event/json_text.h"
 #include "schema/check.h"
+#include "schema/limits.h"
 
 namespace usage_ingest::ingest {
 namespace {
@@ -33,7 +34,13 @@ RecordSplitter::Shape RecordSplitter::Read(std::string_view text, Visitor& visit
   const JsonWalker::Token at = json.Container();
   if (at == nullptr) return ReadLoneScalar();
   const bool is_object = json.IsObject(at);
-  const JsonWalker::Token behind = is_object ? visitor.ReadObject(json, at) : json.Skip(at);
+  array_elements_ = 0;
+  const auto skip = [&](JsonWalker::Token element) {
+    ++array_elements_;
+    return json.Skip(element);
+  };
+  const JsonWalker::Token behind =
+      is_object ? visitor.ReadObject(json, at) : json.ReadArray(at, skip);
   if (behind != json.end()) return Shape::kBroken;
   return is_object ? Shape::kObject : Shape::kArray;
 }
@@ -112,11 +119,23 @@ void RecordSplitter::VisitLine(std::string_view line, std::uint32_t number, Visi
   }
 }
 
+void RecordSplitter::VisitLines(std::string_view text, Visitor& visitor) {
+  std::size_t lines = 0;
+  ForEachLine(text, [&](std::string_view) { return ++lines <= limits::kRecordElementsMax; });
+  if (lines > limits::kRecordElementsMax) return visitor.OnTooMany(text);
+  std::uint32_t number = 0;
+  ForEachLine(text, [&](std::string_view line) {
+    VisitLine(line, number++, visitor);
+    return true;
+  });
+}
+
 void RecordSplitter::Split(std::string_view text, Visitor& visitor) {
   switch (Read(text, visitor)) {
     case Shape::kObject:
       return visitor.OnObject(0, TrimJsonBlanks(index_.text()));
     case Shape::kArray:
+      if (array_elements_ > limits::kRecordElementsMax) return visitor.OnTooMany(text);
       return VisitArray(visitor);
     case Shape::kNull:
       return visitor.OnNull(0);
@@ -126,11 +145,7 @@ void RecordSplitter::Split(std::string_view text, Visitor& visitor) {
       break;
   }
   if (!IsLines(text, visitor)) return visitor.OnBroken(0, text);
-  std::uint32_t number = 0;
-  ForEachLine(text, [&](std::string_view line) {
-    VisitLine(line, number++, visitor);
-    return true;
-  });
+  VisitLines(text, visitor);
 }
 
 }  // namespace usage_ingest::ingest

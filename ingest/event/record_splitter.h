@@ -31,6 +31,8 @@ class RecordSplitter {
     // JSON, but no object.
     virtual void OnOther(std::uint32_t number, std::string_view bytes) = 0;
     virtual void OnBroken(std::uint32_t number, std::string_view bytes) = 0;
+    // More than limits::kRecordElementsMax elements; nothing else comes of this text.
+    virtual void OnTooMany(std::string_view text) = 0;
   };
 
   // REQUIRES: text is not blank.
@@ -46,10 +48,12 @@ class RecordSplitter {
   [[nodiscard]] Shape ReadLoneScalar() const;
   void VisitArray(Visitor& visitor);
   [[nodiscard]] bool IsLines(std::string_view text, Visitor& visitor);
+  void VisitLines(std::string_view text, Visitor& visitor);
   void VisitLine(std::string_view line, std::uint32_t number, Visitor& visitor);
 
   JsonIndex index_;
-  std::string clean_;  // the text at hand when its UTF-8 had to be repaired
+  std::size_t array_elements_ = 0;  // of the array that was read last
+  std::string clean_;               // the text at hand when its UTF-8 had to be repaired
 };
 
 }  // namespace usage_ingest::ingest

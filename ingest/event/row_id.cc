@@ -1,4 +1,4 @@
-// MakeRowId: docs/events.md has the layout; tests/golden/row_ids.tsv freezes it.
+// MakeRowId: docs/events.md has the layout; tests/golden/row_id_test.cc freezes it.
 //
 // SHA-256 rather than a faster hash: a client chooses the id of a call that fails, so nobody must
 // be able to make two requests that count as one; and PostgreSQL, Python and every other tool have

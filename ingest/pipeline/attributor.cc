@@ -14,15 +14,20 @@ AttributionQuestion QuestionOf(const UsageEvent& event) {
   return {event.key_hash, event.user_id, event.team_id, event.model_id};
 }
 
+// It is a hash already.
+struct LowHalf {
+  std::size_t operator()(const QuestionHash& hash) const noexcept { return hash.low; }
+};
+
 // The distinct questions of a batch that the cache cannot answer, and who asks them.
 struct Misses {
   std::vector<AttributionQuestion> questions;
   std::vector<QuestionHash> hashes;
-  std::unordered_map<std::uint64_t, std::size_t> index_of;  // by QuestionHash::low
+  std::unordered_map<QuestionHash, std::size_t, LowHalf> index_of;
   std::vector<std::pair<std::size_t, std::size_t>> askers;  // (event, question)
 
   void Ask(std::size_t event, const AttributionQuestion& question, const QuestionHash& hash) {
-    const auto [place, is_new] = index_of.try_emplace(hash.low ^ hash.high, questions.size());
+    const auto [place, is_new] = index_of.try_emplace(hash, questions.size());
     if (is_new) {
       questions.push_back(question);
       hashes.push_back(hash);
@@ -87,6 +92,7 @@ void Attributor::Reject(Batch& batch, BatchEvent& event, DeadLetterReason reason
   letter.source = batch.partitions[event.partition].source;
   letter.record_offset = record.offset;
   letter.event_index = event.event_index;
+  letter.record = event.record;
   letter.reason = reason;
   letter.detail = batch.arena.Copy(detail);
   letter.key_hash = usage.key_hash;

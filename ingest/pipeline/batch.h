@@ -49,6 +49,7 @@ struct DeadLetter {
   const TopicPartition* source = nullptr;
   Offset record_offset;
   std::uint32_t event_index = 0;
+  std::uint32_t record = 0;  // index into Batch::records
   DeadLetterReason reason{};
   std::string_view detail;
   std::string_view key_hash;
@@ -78,6 +79,8 @@ class Batch {
   std::chrono::nanoseconds decode_time{};
 
   [[nodiscard]] bool empty() const { return partitions.empty(); }
+  // What bounds a transaction: a flood of refused elements has no events.
+  [[nodiscard]] std::size_t elements() const { return events.size() + dead_letters.size(); }
   // Counts a dead letter for its partition and reason.
   void AddDeadLetter(std::uint32_t partition, const DeadLetter& letter);
   void CountSkip(std::uint32_t partition, SkipReason reason);

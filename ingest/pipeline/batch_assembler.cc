@@ -124,6 +124,7 @@ void BatchAssembler::OnReject(std::uint32_t index, const Rejection& rejection) {
   letter.source = record.source;
   letter.record_offset = record.offset;
   letter.event_index = index;
+  letter.record = static_cast<std::uint32_t>(batch_->records.size() - 1);
   letter.reason = rejection.reason;
   letter.detail = rejection.detail;
   letter.key_hash = rejection.key_hash;

@@ -25,10 +25,10 @@ namespace usage_ingest::ingest {
 
 // Whose usage is it? Texts as the event has them; empty means absent.
 struct AttributionQuestion {
-  std::string_view key_hash;
-  std::string_view user_id;
-  std::string_view team_id;
-  std::string_view model_id;
+  std::string_view key_hash = {};
+  std::string_view user_id = {};
+  std::string_view team_id = {};
+  std::string_view model_id = {};
 };
 struct AttributionAnswer {
   std::optional<Attribution> owner;  // nullopt: no subscription

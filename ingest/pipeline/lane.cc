@@ -105,12 +105,12 @@ void Lane::DecodeSome() {
 
 bool Lane::IsDue() const {
   if (building_->empty()) return false;
-  return building_->events.size() >= options_.rows_max || building_->bytes >= options_.bytes_max ||
+  return building_->elements() >= options_.rows_max || building_->bytes >= options_.bytes_max ||
          drained_ || runtime_.clock.Now() >= building_since_ + options_.linger;
 }
 
 bool Lane::IsFull() const {
-  return building_->events.size() >= options_.transaction_rows_max ||
+  return building_->elements() >= options_.transaction_rows_max ||
          building_->memory_bytes() >= options_.transaction_bytes_max;
 }
 

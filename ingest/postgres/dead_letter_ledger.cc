@@ -14,16 +14,15 @@ struct Settlement {
   std::string_view detail;
 };
 
-Settlement SettlementOf(const BatchEvent& event) {
-  if (event.state == BatchEvent::State::kRow) {
-    return {event.is_duplicate ? "duplicate" : "resolved", {}, {}};
+// A letter is one element, but for a record that was too large and is an array or lines: stripped
+// of its prompts it comes back as several.
+void Note(const BatchEvent& event, Settlement& settlement) {
+  if (event.state != BatchEvent::State::kRow) return;
+  if (!event.is_duplicate) {
+    settlement.state = "resolved";
+  } else if (settlement.state != "resolved") {
+    settlement.state = "duplicate";
   }
-  return {};
-}
-
-bool IsLetterOf(const DeadLetter& letter, const Record& record) {
-  return letter.source == record.source && letter.record_offset == record.offset &&
-         letter.event_index == record.first_index;
 }
 
 }  // namespace
@@ -44,13 +43,11 @@ std::size_t DeadLetterLedger::ClaimedRows(const Batch& batch) const {
 void DeadLetterLedger::Settle(const Batch& batch, std::vector<Statement>& statements) const {
   std::vector<Settlement> settlements(ids_.size());
   for (const BatchEvent& event : batch.events) {
-    settlements[event.record] = SettlementOf(event);
+    Note(event, settlements[event.record]);
   }
+  // Pending as long as one of its elements is refused; the others are duplicates the next time.
   for (const DeadLetter& letter : batch.dead_letters) {
-    for (std::size_t i = 0; i < batch.records.size(); ++i) {
-      if (!IsLetterOf(letter, batch.records[i])) continue;
-      settlements[i] = {"pending", Name(letter.reason), letter.detail};
-    }
+    settlements[letter.record] = {"pending", Name(letter.reason), letter.detail};
   }
   PgArray ids(PgType::kInt8);
   PgArray states(PgType::kText);

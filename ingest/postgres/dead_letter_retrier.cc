@@ -43,28 +43,43 @@ DeadLetterRetrier::DeadLetterRetrier(PgBatchStoreOptions options, DecoderOptions
       writer_(BatchWriterOptions{.lane = kRetrySession, .recent_ids_max = kLettersPerBatch}, store_,
               attributor_, observer, runtime) {}
 
-Task<Result<Outcomes>> DeadLetterRetrier::Retry(const DeadLetterSelection& selection) {
-  Outcomes total;
+Task<Result<RetryReport>> DeadLetterRetrier::Retry(const DeadLetterSelection& selection) {
   const Result<EventTimeUs> begun = co_await Lock();
   if (!begun) co_return std::unexpected(begun.error());
   attributor_.Expire();
+  Result<RetryReport> report =
+      co_await RetrySelected(selection, selection.tried_before.value_or(*begun));
+  co_await Unlock();
+  co_return report;
+}
+
+Task<Result<RetryReport>> DeadLetterRetrier::RetrySelected(const DeadLetterSelection& selection,
+                                                           EventTimeUs begun) {
+  RetryReport report{.outcomes = {}, .begun = begun};
   for (std::int64_t tried = 0; tried < selection.letters_max;) {
     Result<std::vector<Letter>> letters =
-        co_await Next(selection, *begun, std::min(kLettersPerBatch, selection.letters_max - tried));
+        co_await Next(selection, begun, std::min(kLettersPerBatch, selection.letters_max - tried));
     if (!letters) co_return std::unexpected(letters.error());
-    if (letters->empty()) break;
+    report.is_complete = letters->empty();
+    if (report.is_complete) break;
     tried += static_cast<std::int64_t>(letters->size());
     const Result<Outcomes> outcomes = co_await RetryBatch(std::move(*letters));
     // Fenced: somebody discarded one of them just now; the next selection knows.
-    if (!outcomes && outcomes.error().code != ErrorCode::kFenced) co_return outcomes;
-    if (outcomes) total.Add(*outcomes);
+    if (!outcomes && outcomes.error().code != ErrorCode::kFenced) {
+      co_return std::unexpected(outcomes.error());
+    }
+    if (!outcomes) continue;
+    report.outcomes.Add(*outcomes);
+    const std::int64_t healed = outcomes->inserted + outcomes->duplicates;
+    if (healed != 0) observer_.DeadLettersHealed(healed);
   }
+  co_return report;
+}
+
+// Whatever happened: a lock that stayed with a living session would keep everybody else out.
+Task<> DeadLetterRetrier::Unlock() {
   const Result<> unlocked = co_await store_.connection().ExecuteScript(kUnlock);
   if (!unlocked) store_.connection().Close();  // the lock goes with the session
-  if (total.inserted + total.duplicates != 0) {
-    observer_.DeadLettersHealed(total.inserted + total.duplicates);
-  }
-  co_return total;
 }
 
 // The server's clock, which stamps the attempts: a letter that failed since is not tried twice.

@@ -11,6 +11,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,11 +25,19 @@
 namespace usage_ingest::ingest {
 
 struct DeadLetterSelection {
-  std::string reason;             // empty: any
-  std::vector<std::int64_t> ids;  // empty: any
-  EventTimeUs first_seen_since;
+  std::string reason = {};             // empty: any
+  std::vector<std::int64_t> ids = {};  // empty: any
+  EventTimeUs first_seen_since = {};
   bool only_due = false;  // back off: a minute, doubling to an hour
   std::int64_t letters_max = 1'000'000'000;
+  // By the server's clock; nothing: those that were not tried since the call began.
+  std::optional<EventTimeUs> tried_before = {};
+};
+
+struct RetryReport {
+  Outcomes outcomes;         // events = inserted + duplicates + dead_lettered + skipped
+  EventTimeUs begun;         // to go on with: DeadLetterSelection::tried_before
+  bool is_complete = false;  // all of the selection were tried
 };
 
 class DeadLetterRetrier {
@@ -36,13 +45,14 @@ class DeadLetterRetrier {
   DeadLetterRetrier(PgBatchStoreOptions options, DecoderOptions decoder, PipelineObserver& observer,
                     Runtime runtime);
 
-  // What became of the letters tried: events = inserted + duplicates + dead_lettered + skipped.
-  Task<Result<Outcomes>> Retry(const DeadLetterSelection& selection);
+  Task<Result<RetryReport>> Retry(const DeadLetterSelection& selection);
   void Stop() { writer_.Stop(); }
 
  private:
   struct Letter;
   Task<Result<EventTimeUs>> Lock();
+  Task<> Unlock();
+  Task<Result<RetryReport>> RetrySelected(const DeadLetterSelection& selection, EventTimeUs begun);
   Task<Result<std::vector<Letter>>> Next(const DeadLetterSelection& selection, EventTimeUs begun,
                                          std::int64_t letters_max);
   Task<Result<Outcomes>> RetryBatch(std::vector<Letter> letters);

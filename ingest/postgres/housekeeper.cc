@@ -14,7 +14,7 @@ constexpr auto kHour = std::chrono::hours(1);
 constexpr auto kReconnectAfter = seconds(1);
 // References change in bursts (LiteMaaS creates a user, a key, a subscription): one look for all.
 constexpr auto kReferencesSettle = std::chrono::milliseconds(200);
-constexpr auto kRetryAtMostEvery = seconds(2);
+constexpr auto kPassAtMostEvery = seconds(2);
 // A stop is noticed within this: the session's wait cannot be interrupted.
 constexpr auto kWaitMax = std::chrono::milliseconds(250);
 constexpr std::int64_t kLettersPerPass = 5'000;
@@ -87,7 +87,7 @@ Task<> Housekeeper::Run() {
 Task<Result<>> Housekeeper::Session(AsyncConnection& connection) {
   const Result<> listening = co_await connection.ExecuteScript(kListen);
   if (!listening) co_return listening;
-  references_changed_ = true;  // whatever was said while nobody listened
+  NoteChange();  // whatever was said while nobody listened
   while (!stopping_) {
     const TimePoint now = runtime_.clock.Now();
     Result<> done;
@@ -101,7 +101,7 @@ Task<Result<>> Housekeeper::Session(AsyncConnection& connection) {
       done = co_await Measure(connection);
     }
     if (!done) co_return done;
-    if (references_changed_ || now >= next_refresh_) {
+    if (now >= next_refresh_) {
       next_refresh_ = now + options_.attribution_refresh;
       reports_.expire_attribution();
     }
@@ -110,15 +110,22 @@ Task<Result<>> Housekeeper::Session(AsyncConnection& connection) {
         co_await connection.WaitForNotifications(std::min(NextDeadline(), now + kWaitMax));
     if (!channels) co_return std::unexpected(channels.error());
     if (!channels->empty()) {
-      references_changed_ = true;
+      NoteChange();
       co_await stop_.WaitUntil(runtime_.clock.Now() + kReferencesSettle);
     }
   }
   co_return Result<>{};
 }
 
+void Housekeeper::NoteChange() {
+  references_changed_ = true;
+  next_refresh_ = {};
+}
+
 TimePoint Housekeeper::NextDeadline() const {
-  return std::min({next_refresh_, next_retry_, next_hourly_, next_measure_});
+  const bool is_sweeping = sweep_ || references_changed_;
+  const TimePoint next_pass = is_sweeping ? next_pass_ : std::max(next_retry_, next_pass_);
+  return std::min({next_refresh_, next_pass, next_hourly_, next_measure_});
 }
 
 Task<Result<>> Housekeeper::EnsurePartitions(AsyncConnection& connection) {
@@ -154,26 +161,36 @@ Task<Result<>> Housekeeper::RemoveFinished(AsyncConnection& connection) {
   co_return Result<>{};
 }
 
-// When references changed every letter is worth a look; by the timer only those whose back-off is
-// over. Another instance that is at it does the same work: leave it to it.
-Task<> Housekeeper::RetryDeadLetters() {
-  const TimePoint now = runtime_.clock.Now();
-  const bool is_due = now >= next_retry_;
-  if (!is_due && !references_changed_) co_return;
-  if (!is_due && now < last_retry_ + kRetryAtMostEvery) co_return;
-  DeadLetterSelection selection;
-  selection.reason = Name(DeadLetterReason::kUnattributed);
-  selection.only_due = !references_changed_;
-  selection.letters_max = kLettersPerPass;
-  selection.first_seen_since = EventTimeUs{
+DeadLetterSelection Housekeeper::NewSweep() const {
+  DeadLetterSelection sweep;
+  sweep.reason = Name(DeadLetterReason::kUnattributed);
+  sweep.only_due = !references_changed_;
+  sweep.letters_max = kLettersPerPass;
+  sweep.first_seen_since = EventTimeUs{
       runtime_.clock.WallNow().value -
       std::chrono::duration_cast<std::chrono::microseconds>(options_.retry_for).count()};
-  references_changed_ = false;
-  last_retry_ = now;
-  next_retry_ = now + options_.retry_dead_letters;
-  const Result<Outcomes> retried = co_await retrier_.Retry(selection);
-  if (!retried && retried.error().code == ErrorCode::kUnavailable) {
-    observer_.PostgresError(PostgresErrorClass::kTransient, retried.error().context);
+  return sweep;
+}
+
+// When references changed every letter is worth a look; by the timer only those whose back-off is
+// over. A look at many is several passes, so that the rest of the house is kept meanwhile.
+Task<> Housekeeper::RetryDeadLetters() {
+  const TimePoint now = runtime_.clock.Now();
+  if (now < next_pass_) co_return;
+  if (references_changed_ || (!sweep_ && now >= next_retry_)) {
+    sweep_ = NewSweep();
+    references_changed_ = false;
+    next_retry_ = now + options_.retry_dead_letters;
+  }
+  if (!sweep_) co_return;
+  next_pass_ = now + kPassAtMostEvery;
+  const Result<RetryReport> report = co_await retrier_.Retry(*sweep_);
+  if (report && !report->is_complete) {
+    sweep_->tried_before = report->begun;
+  } else if (report || report.error().code != ErrorCode::kUnavailable) {
+    sweep_.reset();  // another instance that is at it does the same work: leave it to it
+  } else {
+    observer_.PostgresError(PostgresErrorClass::kTransient, report.error().context);
   }
 }
 

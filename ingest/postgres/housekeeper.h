@@ -8,6 +8,7 @@
 // Owner         main's executor; its own session, made anew when it breaks.
 #include <chrono>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "ingest/pipeline/observer.h"
@@ -47,6 +48,8 @@ class Housekeeper {
   Task<Result<>> Measure(AsyncConnection& connection);
   Task<Result<>> RemoveFinished(AsyncConnection& connection);
   Task<> RetryDeadLetters();
+  void NoteChange();
+  [[nodiscard]] DeadLetterSelection NewSweep() const;
   [[nodiscard]] TimePoint NextDeadline() const;
 
   HousekeeperOptions options_;
@@ -61,7 +64,8 @@ class Housekeeper {
   TimePoint next_retry_;
   TimePoint next_hourly_;
   TimePoint next_measure_;
-  TimePoint last_retry_;
+  TimePoint next_pass_;
+  std::optional<DeadLetterSelection> sweep_;  // what is being retried, a pass at a time
 };
 
 }  // namespace usage_ingest::ingest

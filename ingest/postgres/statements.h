@@ -194,12 +194,12 @@ FROM unnest($1::int8[], $2::text[], $3::text[], $4::text[]) AS d(id, state, reas
 WHERE l.id = d.id)sql";
 
 // The next pending letters, least lately tried first, so that each gets its turn however many there
-// are. $1 reason ('' any), $2 only those due, $3 ids ('{}' any), $4 first seen since, $5 not tried
-// after, $6 how many.
+// are. One without a payload (PayloadOfElement kept nothing) is for a person. $1 reason ('' any),
+// $2 only those due, $3 ids ('{}' any), $4 first seen since, $5 not tried after, $6 how many.
 inline constexpr const char* kNextDeadLetters = R"sql(
 SELECT id, topic, partition::int8, record_offset, event_index::int8, payload
 FROM usage_ingest.dead_letters
-WHERE state = 'pending' AND ($1 = '' OR reason = $1)
+WHERE state = 'pending' AND ($1 = '' OR reason = $1) AND octet_length(payload) > 0
   AND (cardinality($3::int8[]) = 0 OR id = ANY ($3::int8[]))
   AND first_seen_at >= $4::timestamptz
   AND (last_attempt_at IS NULL OR last_attempt_at < $5::timestamptz)

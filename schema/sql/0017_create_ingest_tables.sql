@@ -48,9 +48,9 @@ CREATE TABLE IF NOT EXISTS usage_ingest.dead_letters (
     last_attempt_at TIMESTAMP WITH TIME ZONE,
     UNIQUE (topic, partition, record_offset, event_index)
 );
--- what is retried, and what is removed once finished
+-- what is retried, least lately tried first, and what is removed once finished
 CREATE INDEX IF NOT EXISTS dead_letters_pending ON usage_ingest.dead_letters
-    (reason, first_seen_at) WHERE state = 'pending';
+    (reason, last_attempt_at NULLS FIRST, id) WHERE state = 'pending';
 CREATE INDEX IF NOT EXISTS dead_letters_finished ON usage_ingest.dead_letters
     (last_attempt_at) WHERE state <> 'pending';
 

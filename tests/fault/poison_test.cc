@@ -101,6 +101,63 @@ TEST_F(PoisonTest, ARawCredentialIsStoredNowhere) {
   EXPECT_EQ(daemon_->Get("/status").body.find(secret), std::string::npos);
 }
 
+// Prompts, answers and keys must be in no log, whatever the level and whatever goes wrong with the
+// event that holds them: not in its parse error, not in PostgreSQL's, not in a metric's label.
+TEST_F(PoisonTest, NothingOfAPromptAnAnswerOrAKeyIsLogged) {
+  // A row that PostgreSQL refuses: its message quotes what it refuses.
+  database_.Execute(
+      "ALTER TABLE usage_logs ADD CONSTRAINT no_4242 CHECK (request_tokens <> 4242 AND "
+      "coalesce(error_message, '') <> 'PROMPT-in-error')");
+  const std::string owner =
+      database_.Value("SELECT user_id || ' ' || model_id FROM subscriptions LIMIT 1");
+  const std::string user = owner.substr(0, owner.find(' '));
+  const std::string model = owner.substr(owner.find(' ') + 1);
+  const auto event = [&](const std::string& tokens, const std::string& user_id) {
+    return R"({"id":"x)" + tokens + R"(","startTime":1795365287.5,"prompt_tokens":)" + tokens +
+           R"(,"messages":[{"role":"user","content":"PROMPT-text"}],)"
+           R"("response":{"choices":["ANSWER-text"]},"error_str":"PROMPT-in-error",)"
+           R"("model_group":")" +
+           model + R"(","metadata":{"user_api_key_hash":"RAWKEY-9f8e7d","user_api_key_user_id":")" +
+           user_id + R"("}})";
+  };
+  const std::string torn = event("7", user).substr(0, 200);
+  const std::vector<std::string> values = {
+      event("4242", user),              // rejected_by_database
+      event("5", "nobody"),             // unattributed
+      event("-1", user),                // value_out_of_range
+      event(R"("PROMPT-text")", user),  // invalid_number
+      torn,                             // invalid_json
+      "PROMPT-text",
+      '[' + event("6", user) + ",\"ANSWER-text\"]",  // one is refused by PostgreSQL, one no object
+      event("9", user) + "\nPROMPT-text RAWKEY-9f8e7d",
+      std::string(9'000'000, ' ') + event("8", user)};  // record_too_large
+  for (const std::string& value : values) {
+    producer_->Produce({.topic = kTopic, .partition = 0, .key = "RAWKEY-9f8e7d", .value = value});
+  }
+  load_.PublishAll(*producer_);
+  daemon_ = std::make_unique<DaemonProcess>(SmallBatches());
+  daemon_->StartAndWait();
+  ExpectBooksBalance({.records = producer_->delivered(),
+                      .events = static_cast<std::int64_t>(Events() + values.size() + 2),
+                      .inserted = static_cast<std::int64_t>(Events()),
+                      .dead_lettered = static_cast<std::int64_t>(values.size() + 2)});
+  EXPECT_GT(database_.Number("SELECT count(*) FROM usage_ingest.dead_letters "
+                             "WHERE reason = 'rejected_by_database'"),
+            0);
+  const CommandResult listed = daemon_->Run({"dead-letters", "list"});
+  const std::string status = daemon_->Get("/status").body;
+  const std::string metrics = daemon_->Get("/metrics").body;
+  EXPECT_EQ(daemon_->Terminate(), 0);
+  const std::string log = daemon_->log();
+  ASSERT_NE(log.find("debug"), std::string::npos) << "the level that says most";
+  for (const char* secret : {"PROMPT", "ANSWER", "RAWKEY"}) {
+    for (const std::string* text : {&log, &listed.output, &status, &metrics}) {
+      const std::size_t at = text->find(secret);
+      EXPECT_EQ(at, std::string::npos) << text->substr(at < 300 ? 0 : at - 300, 600);
+    }
+  }
+}
+
 // Ten thousand elements in one record: events, nulls and a bad one, all accounted for.
 TEST_F(PoisonTest, AnArrayOfTenThousandIsOneRecordAndAsManyEvents) {
   const load::EventRenderer renderer(load_.population(), load::PayloadSize::kLean);

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <set>
 #include <sstream>
 
 #include "tests/support/captured_events.h"
@@ -52,6 +53,34 @@ TEST_F(EndToEndTest, CapturedEventsBecomeWhatTheOracleSays) {
   daemon.StartAndWait();
   ExpectBooksBalance({.records = producer.delivered()});
   EXPECT_EQ(daemon.Terminate(), 0) << daemon.log();
+}
+
+// INV-1 and INV-4 hold whenever somebody looks, not only at the end: one SELECT, at any moment.
+TEST_F(EndToEndTest, TheBooksBalanceAtEveryLook) {
+  GeneratedLoad load({.events = 20'000, .odd_share = 0.1}, kTopic);
+  Install(load);
+  Producer producer(kafka_.brokers());
+  load.PublishAll(producer);
+  DaemonProcess daemon(SmallBatches());
+  daemon.Start();
+  std::set<std::string> looks;
+  const auto is_done = [&] {
+    const Row look = database_.Query(
+        "SELECT count(*) FILTER (WHERE events <> inserted + duplicates + dead_lettered + skipped), "
+        "coalesce(sum(inserted), 0), (SELECT count(*) FROM usage_logs), "
+        "(SELECT coalesce(sum(request_count), 0) FROM usage_summaries WHERE period_type = 'hour'), "
+        "(SELECT sum(used_requests) FROM subscriptions), "
+        "coalesce(sum(dead_lettered), 0), (SELECT count(*) FROM usage_ingest.dead_letters), "
+        "coalesce(sum(events), 0) FROM usage_ingest.kafka_offsets")[0];
+    EXPECT_EQ(*look[0], "0") << "INV-1";
+    for (int i = 2; i <= 4; ++i) EXPECT_EQ(*look[1], *look[static_cast<std::size_t>(i)]) << i;
+    EXPECT_EQ(*look[5], *look[6]);
+    looks.insert(*look[7]);
+    return std::stoll(*look[7]) == 20'000 || HasFailure();
+  };
+  EXPECT_TRUE(WaitUntil(After(std::chrono::seconds(120)), is_done)) << daemon.log();
+  EXPECT_GT(looks.size(), 5U) << "looked at too rarely to mean anything";
+  ExpectBooksBalance(load.Expected(producer));
 }
 
 TEST_F(EndToEndTest, GeneratedEventsBalanceToTheLastToken) {

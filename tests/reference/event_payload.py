@@ -40,23 +40,45 @@ RAW_KEY = re.compile(
 )
 
 
-def without_raw_keys(text: str) -> str:
-    secrets: list[str] = []
+SECRETS_MAX = 64
+
+
+def blank_raw_keys(text: str) -> tuple[str, list[str]]:
+    secrets: dict[str, None] = {}  # in order, each once
 
     def blank(match: re.Match[str]) -> str:
         head, quote, value, inner_quote, inner_value, digits = match.groups()
         quote, value = quote or inner_quote, value or inner_value or ""
         if digits:
-            secrets.append(digits)
+            secrets[digits] = None
             return head + "0"
         fine = re.fullmatch("[0-9a-fA-F]{64}", value) or value in INTERNAL | {MASTER_KEY, "", "None"}
         if fine:
             return match.group()
-        secrets.append(value)
+        secrets[value] = None
         return head + quote
 
-    text = RAW_KEY.sub(blank, text)
+    return RAW_KEY.sub(blank, text), list(secrets)
+
+
+def redacted(text: str, secret: str) -> str:
+    """What begins in the middle of an escape is another text."""
+    parts, copied, start = [], 0, 0
+    while (found := text.find(secret, start)) >= 0:
+        head = text[copied:found]
+        start = found + 1
+        if (len(head) - len(head.rstrip("\\"))) % 2 == 0:
+            parts.append(head + "[redacted]")
+            start = copied = found + len(secret)
+    return "".join(parts) + text[copied:]
+
+
+def without_raw_keys(text: str) -> str:
+    text, secrets = blank_raw_keys(text)
+    if len(secrets) > SECRETS_MAX:
+        return ""
+    before = text
     for secret in secrets:
         if len(secret.encode("utf-8", "surrogateescape")) >= 8:
-            text = text.replace(secret, "[redacted]")
-    return text
+            text = redacted(text, secret)
+    return text if text == before else blank_raw_keys(text)[0]

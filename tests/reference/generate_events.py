@@ -250,20 +250,29 @@ class Generator:
         else:
             place[key] = self.small_json()
 
+    def tell_secret(self, event: dict[str, Any]) -> None:
+        """A raw key where the hash belongs, and elsewhere too."""
+        secret = self.pick(["cap-plain-key-9999", "short", "new-line-key", HASH[5:25]])
+        if isinstance(event.get("metadata"), dict):
+            event["metadata"]["user_api_key_hash"] = secret
+        if "api_key" in event:
+            event["api_key"] = secret
+        event["error_str"] = self.pick([f"bad key {secret}!", f"\n{secret[1:]}, \\{secret} {secret}"])
+        event["end_user"] = self.pick([HASH, secret])
+        event["other_api_key"] = self.pick([HASH, "another-raw-key"])
+
     def event_text(self) -> str:
         event = self.spend_logs() if self.chance(0.2) else self.payload()
         for _ in range(self.pick([0, 1, 1, 2, 4])):
             self.spoil(event)
+        if self.chance(0.03):
+            self.tell_secret(event)
         pairs = Pairs(event.items())
         if self.chance(0.1):
             self.random.shuffle(pairs)
         if self.chance(0.05):
             key, _ = self.pick(pairs)
             pairs.insert(self.random.randrange(len(pairs)), (key, self.text()))
-        if self.chance(0.02):  # a raw key, told elsewhere too
-            secret = self.pick(["cap-plain-key-9999", "short"])
-            pairs = Pairs((k, v) for k, v in pairs if k != "error_str")
-            pairs.append(("error_str", f"bad key {secret}!"))
         return dumps(pairs, self.pick(["", " ", " ", "\n\t"]))
 
     # --- records ------------------------------------------------------------

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "ingest/event/dead_letter_payload.h"
@@ -77,16 +78,29 @@ class CheckingSink final : public EventSink {
     CheckText(rejection.detail);
     CheckKeyHash(rejection.key_hash);
     USAGE_INGEST_CHECK(rejection.event_time.value >= 0);
-    rejected.push_back(index);
+    rejected.emplace_back(index, rejection.reason);
   }
 
   std::vector<Uuid> ids;
-  std::vector<std::uint32_t> rejected;
+  std::vector<std::pair<std::uint32_t, DeadLetterReason>> rejected;
   std::uint32_t elements = 0;
 
  private:
   void Next(std::uint32_t index) { USAGE_INGEST_CHECK(index == elements++); }
 };
+
+// What is JSON stays JSON, and one element, whatever is taken out of it.
+void CheckRetry(std::string_view payload) {
+  if (payload.empty()) return;  // it held too many raw keys
+  Decoder decoder({AllMetadataKeys()});
+  Arena arena;
+  CheckingSink sink;
+  const TopicPartition source{"t", {0}};
+  decoder.Decode({.source = &source, .offset = {0}, .now = {kNowUs}}, payload, arena, sink);
+  USAGE_INGEST_CHECK(sink.elements == 1);
+  USAGE_INGEST_CHECK(sink.rejected.empty() ||
+                     sink.rejected[0].second != DeadLetterReason::kInvalidJson);
+}
 
 void Run(const RecordOrigin& origin, std::string_view value) {
   // Kept from input to input, as a lane does: leftovers would make the answers differ.
@@ -98,11 +112,15 @@ void Run(const RecordOrigin& origin, std::string_view value) {
   CheckingSink second;
   fresh.Decode(origin, value, arena, second);
   USAGE_INGEST_CHECK(first.ids == second.ids && first.rejected == second.rejected);
-  for (const std::uint32_t index : first.rejected) {
+  for (const auto& [index, reason] : first.rejected) {
     const std::string payload = used.DeadLetterPayload(value, index);
     // A bad byte becomes three.
     USAGE_INGEST_CHECK(payload.size() <= 3 * value.size() + kRedactedBytes);
-    if (IsContainer(payload)) USAGE_INGEST_CHECK(PayloadOfElement(payload) == payload);
+    USAGE_INGEST_CHECK(payload == fresh.DeadLetterPayload(value, index));
+    if (reason == DeadLetterReason::kRecordTooLarge) continue;
+    if (reason == DeadLetterReason::kInvalidJson) continue;  // and may be made JSON by that
+    USAGE_INGEST_CHECK(PayloadOfElement(payload) == payload);
+    CheckRetry(payload);
   }
 }
 

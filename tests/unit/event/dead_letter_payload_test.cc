@@ -41,6 +41,44 @@ TEST(PayloadTest, BlanksRawKeys) {
   EXPECT_EQ(PayloadOfElement(fine), fine);
 }
 
+TEST(PayloadTest, BlanksRawKeysWhereverTheyAreTold) {
+  EXPECT_EQ(PayloadOfElement(R"({"api_key":"nbcdefgh","e":"\nbcdefgh \\nbcdefgh nbcdefgh"})"),
+            R"({"api_key":"","e":"\nbcdefgh \\[redacted] [redacted]"})")
+      << "a line break and another word is not the key";
+  const std::string hash(kHash);
+  EXPECT_EQ(PayloadOfElement(R"({"api_key":")" + hash.substr(4, 20) + R"(","user_api_key_hash":")" +
+                             hash + "\"}"),
+            R"({"api_key":"","user_api_key_hash":""})")
+      << "a hash that holds a key is none any more";
+}
+
+// 64 raw keys in one event are an attack; what is kept must be free of all of them.
+TEST(PayloadTest, OfTooManyRawKeysIsNothing) {
+  const auto with_keys = [](int count) {
+    std::string json = "{";
+    for (int i = 0; i < count; ++i) {
+      json += R"("api_key":"raw-key-)" + std::to_string(1000 + i) + R"(",)";
+    }
+    return json + R"("e":"raw-key-1063"})";
+  };
+  const std::string payload = PayloadOfElement(with_keys(64));
+  EXPECT_NE(payload, "");
+  EXPECT_EQ(payload.find("raw-key-"), std::string::npos);
+  EXPECT_EQ(PayloadOfElement(with_keys(65)), "");
+}
+
+// Anything that is not linear would be noticed by ctest's limit of ten minutes.
+TEST(PayloadTest, CostsWhatItsSizeCosts) {
+  std::string keys = R"({"x":[)";
+  for (int i = 0; i < 200'000; ++i) {
+    keys += R"({"api_key":"raw-key-)" + std::to_string(1'000'000 + i) + R"("},)";
+  }
+  EXPECT_EQ(PayloadOfElement(keys + "0]}"), "");
+  std::string told = R"({"api_key":"rawkey12","e":")";
+  for (int i = 0; i < 800'000; ++i) told += "rawkey12";
+  EXPECT_EQ(PayloadOfElement(told + "\"}").size(), 21U + 800'000 * 10);
+}
+
 TEST(PayloadTest, OfBytesThatDoNotParse) {
   EXPECT_EQ(PayloadOfBrokenBytes(R"({"messages": "kept", torn)"), R"({"messages": "kept", torn)");
   EXPECT_EQ(PayloadOfBrokenBytes(R"({"user_api_key_hash":"cap-plain-key-9999","x)"),
@@ -88,25 +126,26 @@ TEST_F(DeadLetterPayloadTest, ATooLargeRecordIsStripped) {
   EXPECT_LE(decoder_.DeadLetterPayload(garbage, 0).size(), limits::kDeadLetterPayloadBytesMax);
 }
 
-// The lane asks while the decoder is in the middle of the record.
-TEST_F(DeadLetterPayloadTest, CanBeAskedForWithinOnReject) {
-  class AskingSink final : public EventSink {
-   public:
-    AskingSink(Decoder& decoder, std::string_view value) : decoder_(decoder), value_(value) {}
-    void OnEvent(std::uint32_t, const UsageEvent& event) override {
-      ids.push_back(std::string(event.litellm_request_id));
-    }
-    void OnSkip(std::uint32_t, SkipReason) override {}
-    void OnReject(std::uint32_t index, const Rejection&) override {
-      payloads.push_back(decoder_.DeadLetterPayload(value_, index));
-    }
-    std::vector<std::string> ids;
-    std::vector<std::string> payloads;
+// Asks for the payload of each rejected element at once, as the lane does.
+class AskingSink final : public EventSink {
+ public:
+  AskingSink(Decoder& decoder, std::string_view value) : decoder_(decoder), value_(value) {}
+  void OnEvent(std::uint32_t, const UsageEvent& event) override {
+    ids.push_back(std::string(event.litellm_request_id));
+  }
+  void OnSkip(std::uint32_t, SkipReason) override {}
+  void OnReject(std::uint32_t index, const Rejection&) override {
+    payloads.push_back(decoder_.DeadLetterPayload(value_, index));
+  }
+  std::vector<std::string> ids;
+  std::vector<std::string> payloads;
 
-   private:
-    Decoder& decoder_;
-    std::string_view value_;
-  };
+ private:
+  Decoder& decoder_;
+  std::string_view value_;
+};
+
+TEST_F(DeadLetterPayloadTest, CanBeAskedForWithinOnReject) {
   const std::string value = '[' + EventJson::With("id", R"("a")") + R"(,{"id":"bad"},)" +
                             EventJson::With("id", R"("b")") + ",7," +
                             EventJson::With("id", R"("c")") + ']';
@@ -114,6 +153,39 @@ TEST_F(DeadLetterPayloadTest, CanBeAskedForWithinOnReject) {
   decoder_.Decode(origin_, value, arena_, sink);
   EXPECT_EQ(sink.ids, (std::vector<std::string>{"a", "b", "c"}));
   EXPECT_EQ(sink.payloads, (std::vector<std::string>{R"({"id":"bad"})", "7"}));
+}
+
+// As many bad elements as a record may have, each long: each was looked for from the record's
+// beginning, which would have taken hours and held up the lane. ctest's limit of ten minutes is the
+// judge.
+TEST_F(DeadLetterPayloadTest, OfAllElementsCostsOneWalkMore) {
+  const std::string word = '"' + std::string(70, 'x') + '"';
+  std::string array = "[";
+  std::string lines = EventJson().Text() + '\n';
+  for (std::size_t i = 1; i < limits::kRecordElementsMax; ++i) {
+    array += word + ',';
+    lines += std::string(70, 'x') + '\n';
+  }
+  for (const std::string& value : {array + "{}]", lines + "{}"}) {
+    AskingSink sink(decoder_, value);
+    decoder_.Decode(origin_, value, arena_, sink);
+    ASSERT_GE(sink.payloads.size(), limits::kRecordElementsMax - 1) << value.substr(0, 1);
+    EXPECT_EQ(sink.payloads.back(), "{}");
+  }
+}
+
+// The next record may lie where the last one was.
+TEST_F(DeadLetterPayloadTest, IsOfTheRecordAtHand) {
+  std::string value = R"([{"id":1},{"id":2}])";
+  Decode(value);
+  EXPECT_EQ(decoder_.DeadLetterPayload(value, 1), R"({"id":2})");
+  value = R"([{"id":3},{"id":4}])";
+  Decode(value);
+  EXPECT_EQ(decoder_.DeadLetterPayload(value, 1), R"({"id":4})");
+  const std::string bad_utf8 = "[{\"id\":\"\xFF\"},7]\n";
+  Decode(bad_utf8);
+  EXPECT_EQ(decoder_.DeadLetterPayload(bad_utf8, 0), "{\"id\":\"\ufffd\"}");
+  EXPECT_EQ(decoder_.DeadLetterPayload(bad_utf8, 1), "7");
 }
 
 }  // namespace

@@ -100,6 +100,16 @@ TEST_F(DecoderOwnerTest, ARawKeyIsNowhereInTheRow) {
   EXPECT_NE(sink_.lines[0].find(R"("tags":["x","[redacted]"])"), std::string::npos);
 }
 
+// Anything that is not linear would be noticed by ctest's limit of ten minutes.
+TEST_F(DecoderOwnerTest, ARawKeyToldAMillionTimesCostsWhatItsSizeCosts) {
+  std::string told;
+  for (int i = 0; i < 1'000'000; ++i) told += "rawkey12";
+  EventJson event;
+  event.metadata["user_api_key_hash"] = R"("rawkey12")";
+  event.top["error_str"] = '"' + told + '"';
+  EXPECT_EQ(Row(event.Text()).error_message.substr(0, 20), "[redacted][redacted]");
+}
+
 TEST_F(DecoderOwnerTest, ARawKeyIsInNoRejection) {
   EventJson event;
   event.metadata["user_api_key_hash"] = '"' + std::string(kRaw) + '"';

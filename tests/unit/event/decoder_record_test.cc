@@ -1,4 +1,5 @@
 // What a record's value is made of: docs/events.md, "A record's value".
+#include "schema/limits.h"
 #include "tests/unit/event/decode_fixture.h"
 
 namespace usage_ingest::ingest {
@@ -98,6 +99,25 @@ TEST_F(DecoderRecordTest, TooLargeIsOneDeadLetterAndNotParsed) {
   small.Decode(origin_, event_ + ' ', arena_, sink);
   ASSERT_EQ(sink.rejections.size(), 1U);
   EXPECT_EQ(sink.rejections[0].second.reason, DeadLetterReason::kRecordTooLarge);
+}
+
+// A record is one transaction. Four million elements, which 8 MiB can be, would never commit.
+TEST_F(DecoderRecordTest, TooManyElementsAreOneDeadLetter) {
+  std::string array = "[5";
+  std::string lines = "{}";
+  for (std::size_t i = 1; i < limits::kRecordElementsMax; ++i) {
+    array += ",5";
+    lines += "\n\nx";
+  }
+  Decode(array + ']');
+  EXPECT_EQ(sink_.rejections.size(), limits::kRecordElementsMax);
+  EXPECT_EQ(Outcomes(array + ",5]"), "record_too_large");
+  EXPECT_EQ(decoder_.DeadLetterPayload(array + ",5]", 0), array + ",5]");
+  Decode(lines);
+  EXPECT_EQ(sink_.rejections.size(), limits::kRecordElementsMax);
+  EXPECT_EQ(Outcomes(lines + "\nx"), "record_too_large");
+  std::string inner = array + ",5]";
+  EXPECT_EQ(Outcomes(EventJson::With("messages", inner)), "row") << "only elements count";
 }
 
 TEST_F(DecoderRecordTest, CountsFromTheFirstIndexItIsGiven) {

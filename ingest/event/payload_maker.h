@@ -1,0 +1,39 @@
+#pragma once
+// PayloadMaker: what a dead letter keeps of one element of a record.
+//
+// Remembers where the elements of the record last asked about are: an array of a million bad ones
+// is walked over once, and not once for each of them.
+//
+// Owner         a Decoder.
+// Shape         what it remembers are views of the record.
+// Limit         16 bytes an element, and a copy of elements with bad UTF-8, until Forget().
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace usage_ingest::ingest {
+
+class PayloadMaker {
+ public:
+  // To be called for each new record: it may lie where the last one was.
+  void Forget();
+  // REQUIRES: text is not blank and without its byte order mark.
+  [[nodiscard]] std::string Make(std::string_view text, std::uint32_t index);
+
+ private:
+  class Finder;
+  enum class Kind : unsigned char { kJson, kBroken, kLarge };
+  struct Element {
+    const char* begin = nullptr;
+    std::uint32_t size = 0;
+    Kind kind = Kind::kJson;
+  };
+
+  std::string_view text_;
+  std::vector<Element> elements_;
+  std::deque<std::string> repaired_;  // elements that are not in the record as they were read
+};
+
+}  // namespace usage_ingest::ingest

@@ -1,0 +1,180 @@
+// `usage-ingestd dead-letters list|show|retry|discard`, as an operator types it.
+#include <gtest/gtest.h>
+
+#include "tests/support/pipeline_fixture.h"
+
+namespace usage_ingest::support {
+namespace {
+
+bool Holds(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+class DeadLettersTest : public PipelineTest {
+ protected:
+  // Three that wait for a user, one that is not JSON; of a topic that nobody reads any more.
+  void SetUp() override {
+    PipelineTest::SetUp();
+    const std::string now = database_.Value("SELECT extract(epoch FROM now())");
+    for (const char* id : {"first", "second", "third"}) {
+      Add("unattributed",
+          R"({"id":")" + std::string(id) + R"(","startTime":)" + now +
+              R"(,"model_group":"gpt","prompt_tokens":3,"metadata":)" +
+              R"({"user_api_key_user_id":"00000000-0000-4000-8000-000000000001"}})");
+    }
+    Add("invalid_json", "torn \x1b[31m");
+    program_ = std::make_unique<DaemonProcess>(DaemonDefaults());
+  }
+  void Add(const std::string& reason, const std::string& payload) {
+    database_.Execute(
+        "INSERT INTO usage_ingest.dead_letters (group_id, topic, partition, record_offset, reason, "
+        "detail, payload) VALUES ('g', $1, 0, (SELECT count(*) FROM usage_ingest.dead_letters), "
+        "$2, 'why', convert_to($3, 'UTF8'))",
+        {"elsewhere", reason, payload});
+  }
+  void AddUser() {
+    database_.Execute(
+        "INSERT INTO users (id, username, email, oauth_provider, oauth_id) VALUES "
+        "('00000000-0000-4000-8000-000000000001', 'u', 'u', 'o', 'u');"
+        "INSERT INTO models (id, name, provider) VALUES ('gpt', 'g', 'x');"
+        "INSERT INTO subscriptions (user_id, model_id, status) VALUES "
+        "('00000000-0000-4000-8000-000000000001', 'gpt', 'active')");
+  }
+  // What it prints; fails the test unless it ends with 0.
+  std::string Output(std::vector<std::string> words) {
+    words.insert(words.begin(), "dead-letters");
+    const CommandResult result = program_->Run(words);
+    EXPECT_EQ(result.exit_code, 0) << result.errors;
+    return result.output;
+  }
+  std::string IdOf(int offset) {
+    return database_.Value(
+        "SELECT id FROM usage_ingest.dead_letters WHERE record_offset = $1::bigint",
+        {std::to_string(offset)});
+  }
+  std::string States() {
+    return database_.Value(
+        "SELECT string_agg(state, ' ' ORDER BY record_offset) FROM usage_ingest.dead_letters");
+  }
+
+  std::unique_ptr<DaemonProcess> program_;
+};
+
+TEST_F(DeadLettersTest, ListShowsWhatIsPending) {
+  const std::string all = Output({"list"});
+  EXPECT_TRUE(Holds(all, "4 dead letters")) << all;
+  EXPECT_TRUE(Holds(Output({"list", "--reason", "invalid_json"}), "1 dead letter\n"));
+  EXPECT_TRUE(Holds(Output({"list", "--since", "1h", "--json"}), R"("matching":4)"));
+  database_.Execute("UPDATE usage_ingest.dead_letters SET first_seen_at = now() - interval '2 h'");
+  EXPECT_TRUE(Holds(Output({"list", "--since", "1h", "--json"}), R"("matching":0)"));
+}
+
+TEST_F(DeadLettersTest, ShowPrintsThePayloadAndNoTerminalCommands) {
+  const std::string one = Output({"show", "--id", IdOf(1)});
+  EXPECT_TRUE(Holds(one, R"({"id":"second")")) << one;
+  EXPECT_FALSE(Holds(one, R"("third")"));
+  const std::string torn = Output({"show", "--id", IdOf(3)});
+  EXPECT_TRUE(Holds(torn, "torn ?[31m")) << torn;
+  EXPECT_NE(program_->Run({"dead-letters", "show", "--id", "999999"}).exit_code, 0);
+}
+
+TEST_F(DeadLettersTest, DiscardFinishesOnlyThoseNamed) {
+  EXPECT_EQ(Output({"discard", "--id", IdOf(0), "--id", IdOf(2)}), "2 dead letters discarded\n");
+  EXPECT_EQ(States(), "discarded pending discarded pending");
+  EXPECT_EQ(Output({"discard", "--id", IdOf(0)}), "0 dead letters discarded\n");
+  EXPECT_TRUE(Holds(Output({"list", "--id", IdOf(0)}), "discarded")) << "by its id it can be seen";
+}
+
+TEST_F(DeadLettersTest, RetryGoesThroughThePipeline) {
+  EXPECT_TRUE(Holds(Output({"retry", "--json"}), R"("dead_lettered":4)"));
+  EXPECT_EQ(States(), "pending pending pending pending");
+  AddUser();
+  EXPECT_TRUE(Holds(Output({"retry", "--id", IdOf(1), "--json"}), R"("inserted":1)"));
+  EXPECT_EQ(States(), "pending resolved pending pending");
+  EXPECT_TRUE(Holds(Output({"retry", "--reason", "unattributed", "--json"}), R"("inserted":2)"));
+  EXPECT_EQ(States(), "resolved resolved resolved pending");
+  EXPECT_EQ(RowCount(), 3);
+  EXPECT_EQ(database_.Number("SELECT sum(used_tokens) FROM subscriptions"), 9);
+}
+
+// The daemon beside it sees what LiteMaaS has learnt, by itself, and says so.
+TEST_F(DeadLettersTest, TheDaemonHealsThemAndItsMetricsShowIt) {
+  program_->StartAndWait();
+  ASSERT_TRUE(WaitUntil(After(std::chrono::seconds(30)), [&] {
+    return database_.Number("SELECT count(*) FROM usage_ingest.dead_letters WHERE attempts > 0") ==
+           3;
+  })) << program_->log();
+  EXPECT_EQ(program_->Metric("usage_ingest_dead_letters_healed_total"), 0);
+  AddUser();
+  EXPECT_TRUE(WaitUntil(After(std::chrono::seconds(30)), [&] {
+    return program_->Metric("usage_ingest_dead_letters_healed_total") == 3;
+  })) << program_->log();
+  EXPECT_EQ(RowCount(), 3);
+  EXPECT_EQ(States(), "resolved resolved resolved pending") << "of this reason only";
+  EXPECT_TRUE(WaitUntil(After(std::chrono::seconds(30)), [&] {
+    return program_->Metric("usage_ingest_dead_letters_pending") == 1;
+  }));
+  EXPECT_EQ(program_->Terminate(), 0);
+}
+
+// NOTIFY is a hint: without it the timers come to the same, a little later.
+TEST_F(DeadLettersTest, TheTimersDoWithoutNotifications) {
+  for (const char* table : {"users", "models", "subscriptions"}) {
+    database_.Execute(std::string("ALTER TABLE ") + table +
+                      " DISABLE TRIGGER usage_ingest_announce");
+  }
+  DaemonOptions options = DaemonDefaults();
+  options.settings["attribution"] = {{"refresh", "\"1s\""}, {"retry_dead_letters", "\"1s\""}};
+  program_ = std::make_unique<DaemonProcess>(options);
+  program_->StartAndWait();
+  const std::string event = database_.Value(
+      "SELECT convert_from(payload, 'UTF8') FROM usage_ingest.dead_letters "
+      "WHERE record_offset = 0");
+  Producer producer(kafka_.brokers());
+  int sent = 0;
+  const auto publish = [&] {
+    std::string value = event;
+    value.replace(value.find("first"), 5, "live" + std::to_string(++sent));
+    producer.Produce({.topic = kTopic, .value = value});
+    producer.Flush();
+  };
+  publish();
+  ASSERT_TRUE(WaitUntil(After(std::chrono::seconds(60)), [&] {
+    return database_.Number(
+               "SELECT count(*) FROM usage_ingest.dead_letters "
+               "WHERE event_id = 'live1'") == 1;
+  })) << program_->log();
+  AddUser();
+  // The lane has just heard that there is nobody; it asks again within a second.
+  EXPECT_TRUE(WaitUntil(After(std::chrono::seconds(30)), [&] {
+    publish();
+    return database_.Number("SELECT count(*) FROM usage_logs WHERE litellm_request_id = 'live" +
+                            std::to_string(sent - 1) + "'") == 1;
+  })) << program_->log();
+  // And a letter that nobody has tried yet is tried by the timer.
+  Add("unattributed", event);
+  EXPECT_TRUE(WaitUntil(After(std::chrono::seconds(30)), [&] {
+    return database_.Number("SELECT count(*) FROM usage_logs WHERE litellm_request_id = 'first'") ==
+           1;
+  })) << program_->log();
+}
+
+TEST_F(DeadLettersTest, FinishedOnesAreRemovedAfterTheirTimePendingOnesNever) {
+  database_.Execute(
+      "UPDATE usage_ingest.dead_letters SET first_seen_at = now() - interval '91 days', "
+      "last_attempt_at = now() - interval '91 days'");
+  Output({"discard", "--id", IdOf(0)});  // a moment ago
+  database_.Execute(
+      "UPDATE usage_ingest.dead_letters SET state = 'resolved' WHERE record_offset IN (1, 2)");
+  database_.Execute(
+      "UPDATE usage_ingest.dead_letters SET last_attempt_at = now() - interval '89 days' "
+      "WHERE record_offset = 2");
+  program_->StartAndWait();
+  EXPECT_TRUE(WaitUntil(After(std::chrono::seconds(30)), [&] {
+    return database_.Number("SELECT count(*) FROM usage_ingest.dead_letters") == 3;
+  })) << program_->log();
+  EXPECT_EQ(States(), "discarded resolved pending");
+}
+
+}  // namespace
+}  // namespace usage_ingest::support
