@@ -41,6 +41,12 @@ std::string Field(const PGresult* result, int field) {
   return OneLine(PQresultErrorField(result, field));
 }
 
+// Somebody's code ran within our statement: the context names the innermost first (52.8), and a
+// language or a statement of its own stands before our COPY.
+bool IsRaisedByATrigger(std::string_view context) {
+  return context.starts_with("PL/") || context.starts_with("SQL ");
+}
+
 }  // namespace
 
 ErrorCode Classify(std::string_view sqlstate, std::string_view constraint, SqlStep step) {
@@ -64,9 +70,9 @@ Error ErrorOf(const PGresult* result, SqlStep step) {
   const std::string constraint = Field(result, PG_DIAG_CONSTRAINT_NAME);
   std::string context = sqlstate.empty() ? OneLine(PQresultErrorMessage(result))
                                          : sqlstate + ": " + Field(result, PG_DIAG_MESSAGE_PRIMARY);
-  if (const std::string where = Field(result, PG_DIAG_CONTEXT); !where.empty()) {
-    context += " (" + where + ")";
-  }
+  const std::string where = Field(result, PG_DIAG_CONTEXT);
+  if (!where.empty()) context += " (" + where + ")";
+  if (IsRaisedByATrigger(where)) step = SqlStep::kOther;
   return {Classify(sqlstate, constraint, step), std::move(context)};
 }
 

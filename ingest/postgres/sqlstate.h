@@ -13,8 +13,10 @@ namespace usage_ingest::ingest {
 // Where the statement stood in the transaction: the same 23505 is a duplicate row from COPY, and
 // somebody's broken trigger from the summaries.
 enum class SqlStep : unsigned char {
-  kRows,   // COPY into usage_logs, or the staged insert
-  kOther,  // everything else: the rows are good, so data errors are held and retried
+  kRows,  // COPY into usage_logs, or the staged insert
+  // Everything else, and somebody's trigger on usage_logs: the rows are good, so data errors are
+  // held and retried.
+  kOther,
 };
 
 // `constraint` is the error's constraint name, empty when it has none.

@@ -11,7 +11,8 @@ using namespace std::chrono_literals;
 
 class ContentionTest : public FaultTest {
  protected:
-  ContentionTest() : FaultTest({.partitions = 8}, {.events = 30'000}) {}
+  explicit ContentionTest(const PostgresOptions& postgres = {.fsync = false})
+      : FaultTest({.postgres = postgres, .partitions = 8}, {.events = 30'000}) {}
 
   // The daemon meets the lock, gives up and tries again, at least so many times.
   void ExpectTriesAgain(int times) {
@@ -19,6 +20,8 @@ class ContentionTest : public FaultTest {
       return daemon_->Metric("usage_ingest_postgres_errors_total", {"class=\"transient\""});
     };
     const double before = errors();
+    // What was published before the lock was there may all be in by now.
+    load_.Publish(*producer_, 1'000);
     EXPECT_TRUE(WaitUntil(After(60s), [&] { return errors() >= before + times; }))
         << daemon_->log();
   }
@@ -80,7 +83,8 @@ TEST_F(ContentionTest, LiteMaasResetsAllQuotasWhileWeIngest) {
       load_.expectation().total().request_tokens + load_.expectation().total().response_tokens);
 }
 
-TEST_F(ContentionTest, ALongTransactionOfSomebodyElseDelaysNothingButItsOwnRows) {
+// Its lane waits, and holds nothing while it waits between two tries.
+TEST_F(ContentionTest, ALongTransactionOfSomebodyElseIsWaitedFor) {
   StartInTheMiddle();
   Database litemaas = ConnectAsOwner();
   litemaas.Execute("BEGIN");
@@ -89,6 +93,11 @@ TEST_F(ContentionTest, ALongTransactionOfSomebodyElseDelaysNothingButItsOwnRows)
       "(SELECT subscription_id FROM usage_logs GROUP BY 1 ORDER BY count(*) DESC LIMIT 1)");
   ExpectTriesAgain(3);
   EXPECT_EQ(daemon_->Get("/healthz").status, 200);
+  EXPECT_TRUE(WaitUntil(After(20s), [&] {
+    return database_.Number(
+               "SELECT count(*) FROM pg_stat_activity WHERE xact_start IS NOT NULL AND "
+               "application_name LIKE 'usage-ingestd/%'") == 0;
+  })) << daemon_->log();
   litemaas.Execute("COMMIT");
   ExpectRecovers();
 }
@@ -103,6 +112,42 @@ TEST_F(ContentionTest, AnOffsetsRowLockedBySomebodyElseIsWaitedFor) {
   // Not ours (another role): it must not have been ended.
   EXPECT_EQ(other.Number("SELECT 1"), 1);
   other.Execute("ROLLBACK");
+  ExpectRecovers();
+}
+
+// Who waits looks for a cycle once, after deadlock_timeout: here before our lock_timeout ends it.
+class DeadlockTest : public ContentionTest {
+ protected:
+  DeadlockTest() : ContentionTest({.fsync = false, .settings = {{"deadlock_timeout", "200ms"}}}) {}
+
+  [[nodiscard]] bool DaemonWaits() {
+    return database_.Number(
+               "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND "
+               "application_name LIKE 'usage-ingestd/%'") > 0;
+  }
+};
+
+// 40P01
+TEST_F(DeadlockTest, AsTheVictimWeTryAgain) {
+  StartInTheMiddle();
+  const std::string middle = database_.Value(
+      "SELECT id FROM subscriptions ORDER BY id OFFSET (SELECT count(*) / 2 FROM subscriptions) "
+      "LIMIT 1");
+  Database other = postgres_.Connect(kDatabase);
+  other.Execute("SET deadlock_timeout = '1h'");
+  const auto was_victim = [&] {
+    return postgres_.log().find("deadlock detected") != std::string::npos;
+  };
+  for (int round = 0; round < 10 && !was_victim(); ++round) {
+    // The other way round than we lock, with us in between.
+    other.Execute("BEGIN");
+    other.Execute("SELECT id FROM subscriptions WHERE id > $1 FOR UPDATE", {middle});
+    load_.Publish(*producer_, 200);
+    ASSERT_TRUE(WaitUntil(After(30s), [&] { return DaemonWaits(); })) << daemon_->log();
+    other.Execute("SELECT id FROM subscriptions WHERE id <= $1 FOR UPDATE", {middle});
+    other.Execute("COMMIT");
+  }
+  EXPECT_TRUE(was_victim()) << daemon_->log();
   ExpectRecovers();
 }
 

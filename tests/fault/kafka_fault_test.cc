@@ -36,6 +36,9 @@ TEST_F(KafkaFaultTest, TheBrokerIsKilledAndComesBack) {
 TEST_F(KafkaFaultTest, TheBrokerIsRestartedInOrderAndReadyzSaysSo) {
   StartInTheMiddle();
   kafka_.Stop();
+  // After session.timeout.ms, six seconds, a member that hears nothing knows that it is none.
+  EXPECT_TRUE(WaitUntil(After(20s), [&] { return daemon_->Get("/readyz").status == 503; }))
+      << daemon_->log();
   EXPECT_EQ(daemon_->Get("/healthz").status, 200);
   kafka_.Start();
   ExpectRecovers();

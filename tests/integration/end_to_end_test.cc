@@ -127,6 +127,32 @@ TEST_F(EndToEndTest, TwoDaemonsShareTheTopic) {
   EXPECT_EQ(second.Terminate(), 0) << second.log();
 }
 
+// Each partition of each topic has its own place.
+TEST_F(EndToEndTest, SeveralTopicsAreOneStream) {
+  constexpr char kOther[] = "litellm.usage.other";
+  kafka_.CreateTopic(kOther, 3);
+  GeneratedLoad load({.events = 3'000}, kTopic);
+  // The same people, other requests: they begin some time later.
+  GeneratedLoad other({.events = 2'000}, kOther);
+  Install(load);
+  Producer producer(kafka_.brokers());
+  DaemonOptions options = SmallBatches();
+  options.topics = {kTopic, kOther};
+  DaemonProcess daemon(options);
+  daemon.StartAndWait();
+  load.PublishAll(producer);
+  other.PublishAll(producer);
+  BooksExpectation expected = load.Expected(producer);
+  const BooksExpectation more = other.Expected(producer);
+  expected.inserted = *expected.inserted + *more.inserted;
+  expected.duplicates = *expected.duplicates + *more.duplicates;
+  expected.dead_lettered = *expected.dead_lettered + *more.dead_lettered;
+  expected.skipped = *expected.skipped + *more.skipped;
+  ExpectBooksBalance(expected);
+  EXPECT_EQ(database_.Number("SELECT count(*) FROM usage_ingest.kafka_offsets"), partitions_ + 3);
+  EXPECT_EQ(daemon.Terminate(), 0) << daemon.log();
+}
+
 // `start` is only for a topic that the group has never seen.
 TEST_F(EndToEndTest, LatestLeavesWhatWasThereAndTakesWhatComes) {
   GeneratedLoad load({.events = 3'000, .duplicate_share = 0, .odd_share = 0}, kTopic);

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Every test in the tree is built and known to ctest, every file is compiled with all warnings, and
-the documents name only tests that there are. Usage: built_tests.py ROOT BUILD"""
+"""Every test in the tree is built and known to ctest, every file is compiled with all warnings, the
+documents name only tests that there are, and ARCHITECTURE.md names one for each invariant and for
+each row of its failure table. Usage: built_tests.py ROOT BUILD"""
 import json
 import pathlib
 import re
@@ -13,7 +14,11 @@ FLAGS = ("-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wold-style-cast", "-W
 # Suite.Case of GoogleTest, with or without the label's folder before it.
 CASE = re.compile(r"`(?:(?:unit|sim|fault|integration|golden|fuzz|support|chaos)/)?"
                   r"([A-Z]\w*Test\.[A-Z]\w*)`")
+# The same as ctest lists it: "unit/Some/ProbeTest.Finds/Name" and "unit/StoreTest/0.Keeps" are what
+# documents call ProbeTest.Finds and StoreTest.Keeps.
+LISTED_CASE = re.compile(r"([A-Z]\w*Test)(?:[/<][^.]*)?\.([A-Z]\w*)")
 TEST_FILE = re.compile(r"`(tests/[\w/.-]+)`")
+FAILURES = "| what breaks | what we do | test |"
 INVARIANT = re.compile(r"\bINV-(\d+)\b")
 
 
@@ -52,8 +57,26 @@ def check_flags(root, build):
             yield f"{path.relative_to(root)}: compiled without {' '.join(missing)}"
 
 
+def plain_names(cases):
+    found = (LISTED_CASE.search(case["name"]) for case in cases)
+    return {".".join(match.groups()) for match in found if match}
+
+
+def check_failure_table(root):
+    document = pathlib.Path("ARCHITECTURE.md")
+    lines = tree.lines(root, document) if (root / document).is_file() else []
+    if FAILURES not in lines:
+        yield f"{document}: has no failure table, {FAILURES}"
+        return
+    for number, line in enumerate(lines[lines.index(FAILURES) + 2:], lines.index(FAILURES) + 3):
+        if not line.startswith("|"):
+            return
+        if not CASE.search(line.rsplit("|", 2)[1]):
+            yield f"{document}:{number}: a failure without a test"
+
+
 def check_documents(root, cases):
-    names = {case["name"].split("/", 1)[-1] for case in cases}
+    names = plain_names(cases)
     named = set()
     for document in [pathlib.Path("ARCHITECTURE.md"), *sorted(pathlib.Path("docs").glob("*.md"))]:
         if not (root / document).is_file():
@@ -76,7 +99,8 @@ def main():
     root, build = (pathlib.Path(argument).resolve() for argument in sys.argv[1:3])
     cases = ctest_cases(build)
     findings = [*check_every_test_runs(root, cases), *check_every_case_was_discovered(cases),
-                *check_flags(root, build), *check_documents(root, cases)]
+                *check_flags(root, build), *check_documents(root, cases),
+                *check_failure_table(root)]
     print("\n".join(findings))
     sys.exit(1 if findings else 0)
 

@@ -82,6 +82,24 @@ class PlantedTest(unittest.TestCase):
         self.assertIn("no line names INV-3", found)
         self.assertNotIn("INV-2", found)
 
+    def test_case_with_a_parameter_or_a_type_has_a_plain_name(self):
+        self.plant("ARCHITECTURE.md", "`OneTest.IsHere` `TwoTest.IsHere` `ThreeTest.IsHere`\n")
+        cases = [{"name": "unit/Some/OneTest.IsHere/First"}, {"name": "unit/TwoTest/0.IsHere"},
+                 {"name": "unit/Many/TwoTest/1.IsElsewhere"}]
+        found = self.found(built_tests.check_documents, cases)
+        self.assertNotIn("names the test OneTest", found)
+        self.assertNotIn("names the test TwoTest", found)
+        self.assertIn("names the test ThreeTest.IsHere", found)
+
+    def test_failure_without_a_test(self):
+        self.plant("ARCHITECTURE.md", "text\n")
+        self.assertIn("has no failure table", self.found(built_tests.check_failure_table))
+        self.plant("ARCHITECTURE.md", built_tests.FAILURES + "\n|---|---|---|\n"
+                   "| a `GoneTest.IsNoProof` | b | `HereTest.IsHere` |\n| c `HereTest.IsHere` | d | |\n"
+                   "\n| another | table | |\n")
+        self.assertEqual(self.found(built_tests.check_failure_table),
+                         "ARCHITECTURE.md:4: a failure without a test")
+
 
 if __name__ == "__main__":
     unittest.main()

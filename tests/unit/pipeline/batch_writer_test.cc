@@ -1,0 +1,389 @@
+// What the writer does about each error, at each step of the transaction: the failure rules of
+// ARCHITECTURE.md ("The transaction of a batch") one by one, without a database and without time.
+#include "ingest/pipeline/batch_writer.h"
+
+#include <gtest/gtest.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <optional>
+
+#include "schema/limits.h"
+#include "tests/unit/pipeline/scripted_store.h"
+
+namespace usage_ingest::ingest {
+namespace {
+
+using std::chrono::milliseconds;
+
+// Every wait is over at once, and remembered.
+class JumpingClock final : public Clock {
+ public:
+  [[nodiscard]] TimePoint Now() const override { return now_; }
+  [[nodiscard]] EventTimeUs WallNow() const override { return EventTimeUs{1}; }
+  void Arm(boost::asio::steady_timer& timer, TimePoint deadline) override {
+    waits.push_back(std::chrono::duration_cast<milliseconds>(deadline - now_));
+    now_ = deadline;
+    timer.expires_at(TimePoint::min());
+  }
+  void Disarm(boost::asio::steady_timer&) override {}
+
+  std::vector<milliseconds> waits;
+
+ private:
+  TimePoint now_{};
+};
+
+class CountingObserver final : public PipelineObserver {
+ public:
+  void BatchCommitted(std::size_t, const BatchReport&) override {}
+  void DeadLettersHealed(std::int64_t) override {}
+  void PostgresError(PostgresErrorClass error_class, std::string_view) override {
+    ++errors[error_class];
+  }
+  void PostgresUp(std::size_t, bool is_up) override { up = is_up; }
+  void Fenced(std::string_view) override {}
+  void KafkaError(KafkaErrorClass, std::string_view) override {}
+  void Rebalanced(std::span<const TopicPartition* const>) override {}
+  void OffsetGap(const TopicPartition&, std::int64_t) override {}
+  void Paused(PauseReason, bool) override {}
+  void Lag(const TopicPartition&, const PartitionLag&) override {}
+
+  std::map<PostgresErrorClass, int> errors;
+  std::optional<bool> up;
+};
+
+Uuid Id(std::uint8_t number) {
+  Uuid id;
+  id.bytes[15] = number;
+  return id;
+}
+
+class BatchWriterTest : public ::testing::Test {
+ protected:
+  BatchWriterTest() { store_.owner = {Id(200), Id(201), Id(202)}; }
+
+  // Events `begin` to `end` - 1, each in a record of its own.
+  void Fill(std::uint8_t begin, std::uint8_t end) {
+    batch_.Clear();
+    batch_.partitions.emplace_back().source = &source_;
+    for (std::uint8_t i = begin; i < end; ++i) {
+      batch_.records.emplace_back();
+      BatchEvent& event = batch_.events.emplace_back();
+      event.row.event.id = Id(i);
+      event.row.event.request_tokens = 1;
+      event.row.event.key_hash = "k";
+      event.record = static_cast<std::uint32_t>(batch_.records.size() - 1);
+    }
+    Outcomes& outcomes = batch_.partitions[0].outcomes;
+    outcomes.records = outcomes.events = end - begin;
+  }
+  Result<WriteResult> Write() {
+    std::optional<Result<WriteResult>> result;
+    boost::asio::co_spawn(context_, writer_.Write(batch_),
+                          [&](const std::exception_ptr& bug, Result<WriteResult> written) {
+                            if (bug) std::rethrow_exception(bug);
+                            result.emplace(std::move(written));
+                          });
+    context_.restart();
+    context_.run();
+    return std::move(result).value();
+  }
+  // All of `begin` to `end` - 1 are in, each once.
+  void ExpectCommittedOnce(std::uint8_t begin, std::uint8_t end) const {
+    for (std::uint8_t i = begin; i < end; ++i) {
+      const auto found = store_.committed.find(Id(i));
+      EXPECT_EQ(found == store_.committed.end() ? 0 : found->second, 1) << "row " << int{i};
+    }
+  }
+
+  boost::asio::io_context context_;
+  JumpingClock clock_;
+  CountingObserver observer_;
+  ScriptedStore store_;
+  const TopicPartition source_{"t", PartitionId{0}};
+  Attributor attributor_{16, [](std::string_view, std::uint32_t) { return std::string("{}"); }};
+  BatchWriter writer_{{}, store_, attributor_, observer_, {context_.get_executor(), clock_}};
+  Batch batch_;
+};
+
+// -- transient errors
+// ------------------------------------------------------------------------------
+
+struct Transient {
+  Step step;
+  ErrorCode code;
+  bool is_broken;
+  const char* name;
+};
+class TransientTest : public BatchWriterTest, public ::testing::WithParamInterface<Transient> {};
+
+TEST_P(TransientTest, IsRetriedUntilItIsOverAndCostsNothing) {
+  constexpr int kTimes = 30;
+  store_.FailNext(GetParam().step, GetParam().code, kTimes, GetParam().is_broken);
+  Fill(0, 10);
+  const auto written = Write();
+  ASSERT_TRUE(written) << written.error().context;
+  EXPECT_EQ(written->outcomes.inserted, 10);
+  EXPECT_TRUE(batch_.dead_letters.empty());
+  ExpectCommittedOnce(0, 10);
+  EXPECT_EQ(clock_.waits.size(), static_cast<std::size_t>(kTimes));
+  EXPECT_EQ(observer_.errors[PostgresErrorClass::kTransient], kTimes);
+  EXPECT_EQ(observer_.up, true);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Steps, TransientTest,
+    ::testing::Values(
+        Transient{Step::kConnect, ErrorCode::kUnavailable, true, "NoServer"},
+        Transient{Step::kAttribute, ErrorCode::kUnavailable, false, "TimeOutOfAttribution"},
+        Transient{Step::kAttribute, ErrorCode::kUnavailable, true, "CutInAttribution"},
+        Transient{Step::kEnsure, ErrorCode::kConflict, false, "LockOfTheNewMonth"},
+        Transient{Step::kBegin, ErrorCode::kConflict, false, "LockOfTheOffsets"},
+        Transient{Step::kBegin, ErrorCode::kUnavailable, true, "CutInBegin"},
+        Transient{Step::kCopy, ErrorCode::kUnavailable, false, "DiskFull"},
+        Transient{Step::kCopy, ErrorCode::kUnavailable, true, "CutInCopy"},
+        Transient{Step::kCopy, ErrorCode::kConflict, false, "ParentGoneUnderneath"},
+        Transient{Step::kCopy, ErrorCode::kMissingPartition, false, "MonthIsMissing"},
+        Transient{Step::kApply, ErrorCode::kConflict, false, "DeadlockInQuotas"},
+        Transient{Step::kApply, ErrorCode::kUnavailable, false, "DataErrorOfATrigger"},
+        Transient{Step::kApply, ErrorCode::kUnavailable, true, "CutInSummaries"},
+        Transient{Step::kCommit, ErrorCode::kConflict, false, "CommitRefused"}),
+    [](const auto& each) { return each.param.name; });
+
+TEST_F(BatchWriterTest, BacksOffLongerEachTimeUpToABoundAndNeverInStep) {
+  store_.FailNext(Step::kBegin, ErrorCode::kUnavailable, 12);
+  Fill(0, 1);
+  ASSERT_TRUE(Write());
+  ASSERT_EQ(clock_.waits.size(), 12U);
+  auto longest = limits::kBackoffMin;
+  bool has_jitter = false;
+  for (const milliseconds wait : clock_.waits) {
+    EXPECT_GE(wait, longest / 2);
+    EXPECT_LE(wait, longest);
+    has_jitter = has_jitter || (wait != longest && wait != longest / 2);
+    longest = std::min<milliseconds>(2 * longest, limits::kBackoffMax);
+  }
+  EXPECT_EQ(longest, limits::kBackoffMax);
+  EXPECT_TRUE(has_jitter);
+}
+
+TEST_F(BatchWriterTest, ANewSessionTrustsNothingOfTheOldOne) {
+  Fill(0, 5);
+  ASSERT_TRUE(Write());
+  store_.committed.clear();  // the server that answers next never heard of them
+  store_.FailNext(Step::kBegin, ErrorCode::kUnavailable, 1, /*is_broken=*/true);
+  Fill(0, 5);
+  const auto written = Write();
+  ASSERT_TRUE(written);
+  EXPECT_EQ(written->outcomes.inserted, 5) << "ids remembered from the other server";
+  EXPECT_EQ(store_.calls(Step::kConnect), 2);
+  EXPECT_EQ(store_.calls(Step::kEnsure), 2) << "a month remembered from the other server";
+}
+
+TEST_F(BatchWriterTest, AMonthThatWentAwayIsMadeAgain) {
+  store_.FailNext(Step::kCopy, ErrorCode::kMissingPartition);
+  Fill(0, 2);
+  ASSERT_TRUE(Write());
+  EXPECT_EQ(store_.calls(Step::kEnsure), 2);
+}
+
+TEST_F(BatchWriterTest, AStopEndsTheWaitForPostgres) {
+  store_.FailNext(Step::kConnect, ErrorCode::kUnavailable, 1'000);
+  writer_.Stop();
+  Fill(0, 1);
+  const auto written = Write();
+  ASSERT_FALSE(written);
+  EXPECT_EQ(written.error().code, ErrorCode::kShuttingDown);
+  EXPECT_EQ(store_.calls(Step::kConnect), 1);
+}
+
+// -- what ends a batch
+// -----------------------------------------------------------------------------
+
+TEST_F(BatchWriterTest, AFenceEndsTheBatchAtOnce) {
+  store_.FailNext(Step::kBegin, ErrorCode::kFenced);
+  Fill(0, 3);
+  const auto written = Write();
+  ASSERT_FALSE(written);
+  EXPECT_EQ(written.error().code, ErrorCode::kFenced);
+  EXPECT_EQ(store_.calls(Step::kBegin), 1);
+  EXPECT_TRUE(store_.committed.empty());
+  EXPECT_EQ(store_.resets, 1) << "the transaction was left open";
+}
+
+TEST_F(BatchWriterTest, WhatOnlyAPersonCanMendEndsTheLane) {
+  for (const Step step : {Step::kConnect, Step::kAttribute, Step::kBegin, Step::kApply}) {
+    store_.FailNext(step, ErrorCode::kFatal);
+    Fill(0, 3);
+    const auto written = Write();
+    ASSERT_FALSE(written);
+    EXPECT_EQ(written.error().code, ErrorCode::kFatal);
+  }
+  EXPECT_EQ(observer_.errors[PostgresErrorClass::kFatal], 4);
+}
+
+// -- the reply to COMMIT is lost
+// -------------------------------------------------------------------
+
+TEST_F(BatchWriterTest, ALostReplyToACommitThatIsInIsNotRepeated) {
+  store_.FailNext(Step::kCommit, ErrorCode::kIndeterminate, 1, /*is_broken=*/true);
+  // The server may be away, or fail, when it is asked.
+  store_.FailNext(Step::kConnect, ErrorCode::kUnavailable, 0);
+  store_.FailNext(Step::kAsk, ErrorCode::kUnavailable, 2, /*is_broken=*/true);
+  store_.is_committed = true;
+  Fill(0, 4);
+  const auto written = Write();
+  ASSERT_TRUE(written);
+  EXPECT_EQ(written->outcomes.inserted, 4);
+  EXPECT_EQ(store_.calls(Step::kBegin), 1);
+  EXPECT_EQ(store_.calls(Step::kAsk), 3);
+}
+
+TEST_F(BatchWriterTest, ALostReplyToACommitThatIsNotInIsRepeated) {
+  store_.FailNext(Step::kCommit, ErrorCode::kIndeterminate, 1, /*is_broken=*/true);
+  store_.is_committed = false;
+  Fill(0, 4);
+  ASSERT_TRUE(Write());
+  EXPECT_EQ(store_.calls(Step::kBegin), 2);
+  ExpectCommittedOnce(0, 4);
+}
+
+TEST_F(BatchWriterTest, ALostReplyAndOffsetsOfSomebodyElseAreAFence) {
+  store_.FailNext(Step::kCommit, ErrorCode::kIndeterminate, 1, /*is_broken=*/true);
+  store_.FailNext(Step::kAsk, ErrorCode::kFenced);
+  Fill(0, 4);
+  const auto written = Write();
+  ASSERT_FALSE(written);
+  EXPECT_EQ(written.error().code, ErrorCode::kFenced);
+}
+
+// -- duplicates
+// ------------------------------------------------------------------------------------
+
+TEST_F(BatchWriterTest, ADuplicateSendsTheBatchThroughTheTableOnTheSide) {
+  store_.committed[Id(3)] = 1;
+  Fill(0, 10);
+  const auto written = Write();
+  ASSERT_TRUE(written);
+  EXPECT_TRUE(written->staged);
+  EXPECT_EQ(written->outcomes.inserted, 9);
+  EXPECT_EQ(written->outcomes.duplicates, 1);
+  EXPECT_EQ(store_.quotas.at(0).requests, 9) << "only rows really inserted count";
+  EXPECT_TRUE(clock_.waits.empty()) << "a duplicate is no reason to wait";
+  ExpectCommittedOnce(0, 10);
+}
+
+TEST_F(BatchWriterTest, StaysOnTheSideWhileDuplicatesAreTheRule) {
+  for (std::uint8_t i = 0; i < 20; ++i) store_.committed[Id(i)] = 1;
+  Fill(0, 10);
+  ASSERT_TRUE(Write());
+  Fill(10, 20);
+  ASSERT_TRUE(Write());
+  EXPECT_EQ(store_.calls(Step::kCopy), 1) << "the second batch met the error again";
+  Fill(20, 60);  // none: it goes back
+  ASSERT_TRUE(Write());
+  Fill(60, 70);
+  ASSERT_TRUE(Write());
+  EXPECT_EQ(store_.calls(Step::kStage), 3);
+  EXPECT_EQ(store_.calls(Step::kCopy), 2);
+  ExpectCommittedOnce(0, 70);
+}
+
+TEST_F(BatchWriterTest, WhatItCommittedItselfIsNotSentAgain) {
+  Fill(0, 10);
+  ASSERT_TRUE(Write());
+  Fill(5, 15);
+  const auto written = Write();
+  ASSERT_TRUE(written);
+  EXPECT_EQ(written->outcomes.inserted, 5);
+  EXPECT_EQ(written->outcomes.duplicates, 5);
+  EXPECT_FALSE(written->staged);
+  ExpectCommittedOnce(0, 15);
+}
+
+TEST_F(BatchWriterTest, TwoCopiesInOneBatchAreARowAndADuplicate) {
+  Fill(0, 4);
+  batch_.events[2].row.event.id = batch_.events[1].row.event.id;
+  const auto written = Write();
+  ASSERT_TRUE(written);
+  EXPECT_EQ(written->outcomes.inserted, 3);
+  EXPECT_EQ(written->outcomes.duplicates, 1);
+}
+
+// -- rows that the database refuses
+// ----------------------------------------------------------------
+
+class BadRowTest : public BatchWriterTest, public ::testing::WithParamInterface<bool> {};
+
+TEST_P(BadRowTest, EachIsTakenOutAndItsNeighboursLive) {
+  store_.names_refused_row = GetParam();
+  store_.refused = {Id(0), Id(7), Id(19)};
+  Fill(0, 20);
+  const auto written = Write();
+  ASSERT_TRUE(written);
+  EXPECT_EQ(written->outcomes.inserted, 17);
+  EXPECT_EQ(written->outcomes.dead_lettered, 3);
+  ASSERT_EQ(batch_.dead_letters.size(), 3U);
+  for (const DeadLetter& letter : batch_.dead_letters) {
+    EXPECT_EQ(letter.reason, DeadLetterReason::kRejectedByDatabase);
+  }
+  for (const Uuid& id : store_.refused) EXPECT_FALSE(store_.committed.contains(id));
+  EXPECT_EQ(store_.committed.size(), 17U);
+  EXPECT_EQ(observer_.errors[PostgresErrorClass::kData], 3);
+}
+
+// Among the rows that are halved there may be duplicates too.
+TEST_P(BadRowTest, IsFoundAmongDuplicates) {
+  store_.names_refused_row = GetParam();
+  store_.refused = {Id(13)};
+  for (std::uint8_t i = 0; i < 10; ++i) store_.committed[Id(i)] = 1;
+  Fill(0, 20);
+  const auto written = Write();
+  ASSERT_TRUE(written);
+  EXPECT_EQ(written->outcomes.inserted, 9);
+  EXPECT_EQ(written->outcomes.duplicates, 10);
+  EXPECT_EQ(written->outcomes.dead_lettered, 1);
+}
+
+INSTANTIATE_TEST_SUITE_P(Lines, BadRowTest, ::testing::Bool(), [](const auto& each) {
+  return each.param ? "NamedByItsLine" : "FoundByHalves";
+});
+
+// A session that breaks while the row is looked for says nothing about the row.
+TEST_F(BatchWriterTest, ACutWhileTheBadRowIsLookedForTakesNobodyOut) {
+  store_.names_refused_row = false;
+  store_.refused = {Id(2)};
+  store_.FailNext(Step::kStage, ErrorCode::kUnavailable, 1, /*is_broken=*/true);
+  Fill(0, 8);
+  const auto written = Write();
+  ASSERT_TRUE(written);
+  EXPECT_EQ(written->outcomes.inserted, 7);
+  EXPECT_EQ(written->outcomes.dead_lettered, 1);
+  EXPECT_EQ(batch_.events[2].state, BatchEvent::State::kDeadLetter);
+}
+
+// -- parents that went away
+// ------------------------------------------------------------------------
+
+TEST_F(BatchWriterTest, AKeyAndATeamThatAreGoneBecomeNull) {
+  store_.gone = {.subscriptions = {}, .api_keys = {Id(201)}, .teams = {Id(202)}};
+  Fill(0, 2);
+  ASSERT_TRUE(Write());
+  EXPECT_TRUE(batch_.events[0].row.owner.api_key_id.is_nil());
+  EXPECT_TRUE(batch_.events[0].row.owner.team_id.is_nil());
+  EXPECT_EQ(store_.calls(Step::kBegin), 1);
+}
+
+TEST_F(BatchWriterTest, EventsOfASubscriptionThatIsGoneAreAttributedAgain) {
+  store_.gone = {.subscriptions = {Id(200)}, .api_keys = {}, .teams = {}};
+  Fill(0, 2);
+  const auto written = Write();
+  ASSERT_TRUE(written);
+  EXPECT_EQ(written->outcomes.inserted, 2);
+  EXPECT_EQ(store_.calls(Step::kAttribute), 2);
+  ExpectCommittedOnce(0, 2);
+}
+
+}  // namespace
+}  // namespace usage_ingest::ingest

@@ -1,0 +1,148 @@
+#pragma once
+// ScriptedStore: a BatchStore that fails where the test says and keeps what was committed.
+//
+// Each step fails with the errors that were queued for it, one a call, then works. What it commits
+// are the ids of the rows, so that a test sees how often each one got in.
+//
+// Owner         the test; single-threaded.
+#include <algorithm>
+#include <deque>
+#include <map>
+#include <set>
+#include <utility>
+
+#include "ingest/pipeline/batch_store.h"
+
+namespace usage_ingest::ingest {
+
+enum class Step { kConnect, kAttribute, kEnsure, kBegin, kCopy, kStage, kApply, kCommit, kAsk };
+
+class ScriptedStore final : public BatchStore {
+ public:
+  // The next `times` calls of `step` fail; with `is_broken` the session is gone as well.
+  void FailNext(Step step, ErrorCode code, int times = 1, bool is_broken = false) {
+    for (int i = 0; i < times; ++i) script_[step].push_back({code, is_broken});
+  }
+  [[nodiscard]] int calls(Step step) const {
+    const auto found = calls_.find(step);
+    return found == calls_.end() ? 0 : found->second;
+  }
+  // How often each row was committed.
+  std::map<Uuid, int> committed;
+  // COPY and the staged insert refuse these rows.
+  std::set<Uuid> refused;
+  bool names_refused_row = true;  // as COPY does, and the staged insert does not
+  Parents gone;                   // answered by the next Begin
+  bool is_committed = false;      // what the offsets row says when asked
+  std::vector<Parents> locked;
+  std::vector<aggregate::QuotaDelta> quotas;
+  int resets = 0;
+
+  Task<Result<>> Connect() override {
+    auto result = Next(Step::kConnect);
+    connected_ = result.has_value();
+    co_return result;
+  }
+  [[nodiscard]] bool connected() const override { return connected_; }
+  Task<> Reset() override {
+    ++resets;
+    open_.clear();
+    co_return;
+  }
+  Task<Result<bool>> IsCommitted(const Batch&) override {
+    auto result = Next(Step::kAsk);
+    if (!result) co_return std::unexpected(result.error());
+    co_return is_committed;
+  }
+  Task<Result<std::vector<AttributionAnswer>>> Attribute(
+      std::span<const AttributionQuestion> questions) override {
+    auto result = Next(Step::kAttribute);
+    if (!result) co_return std::unexpected(result.error());
+    std::vector<AttributionAnswer> answers(questions.size());
+    for (AttributionAnswer& answer : answers) answer.owner = owner;
+    co_return answers;
+  }
+  Task<Result<>> EnsurePartition(EventTimeUs) override { co_return Next(Step::kEnsure); }
+  Task<Result<Parents>> Begin(const Batch&, const Parents& parents) override {
+    auto result = Next(Step::kBegin);
+    if (!result) co_return std::unexpected(result.error());
+    open_.clear();
+    locked.push_back(parents);
+    co_return std::exchange(gone, {});
+  }
+  Task<Result<>> BeginTrial() override { co_return Result<>{}; }
+  Task<Result<std::int64_t>> CopyRows(std::span<const UsageRow* const> rows) override {
+    auto result = Next(Step::kCopy);
+    if (!result) co_return std::unexpected(result.error());
+    if (auto accepted = Accept(rows, names_refused_row); !accepted) {
+      co_return std::unexpected(accepted.error());
+    }
+    for (const UsageRow* row : rows) {
+      if (committed.contains(row->event.id)) {
+        co_return Fail(ErrorCode::kDuplicateRow, "23505");
+      }
+    }
+    for (const UsageRow* row : rows) open_.push_back(row->event.id);
+    co_return static_cast<std::int64_t>(rows.size());
+  }
+  Task<Result<std::vector<Uuid>>> StageRows(std::span<const UsageRow* const> rows) override {
+    auto result = Next(Step::kStage);
+    if (!result) co_return std::unexpected(result.error());
+    if (auto accepted = Accept(rows, false); !accepted) {
+      co_return std::unexpected(accepted.error());
+    }
+    std::vector<Uuid> inserted;
+    for (const UsageRow* row : rows) {
+      if (!committed.contains(row->event.id)) inserted.push_back(row->event.id);
+    }
+    open_ = inserted;
+    co_return inserted;
+  }
+  [[nodiscard]] CopyFailure failure() const override { return failure_; }
+  Task<Result<std::int64_t>> Apply(const aggregate::Deltas& deltas, const Batch&) override {
+    auto result = Next(Step::kApply);
+    if (!result) co_return std::unexpected(result.error());
+    quotas = deltas.quotas;
+    co_return 0;
+  }
+  Task<Result<>> Commit() override {
+    auto result = Next(Step::kCommit);
+    if (!result) co_return result;
+    for (const Uuid& id : open_) ++committed[id];
+    co_return result;
+  }
+
+  Attribution owner;
+
+ private:
+  struct Failure {
+    ErrorCode code;
+    bool is_broken;
+  };
+
+  Result<> Next(Step step) {
+    ++calls_[step];
+    auto& failures = script_[step];
+    if (failures.empty()) return {};
+    const Failure failure = failures.front();
+    failures.pop_front();
+    if (failure.is_broken) connected_ = false;
+    return Fail(failure.code, "scripted");
+  }
+  Result<> Accept(std::span<const UsageRow* const> rows, bool names_row) {
+    failure_ = {};
+    const auto bad = std::ranges::find_if(
+        rows, [&](const UsageRow* row) { return refused.contains(row->event.id); });
+    if (bad == rows.end()) return {};
+    if (names_row) failure_.row = static_cast<std::size_t>(bad - rows.begin());
+    return Fail(ErrorCode::kBadRecord, "23514: refused");
+  }
+
+  std::map<Step, std::deque<Failure>> script_;
+  std::map<Step, int> calls_;
+  std::vector<Uuid> open_;
+  CopyFailure failure_;
+  bool connected_ = false;
+};
+
+}  // namespace usage_ingest::ingest
