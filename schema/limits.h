@@ -48,5 +48,7 @@ inline constexpr auto kPollTimeout = 100ms;
 // At a full queue the consumer does not poll for this long before it pauses (architecture, INV-6).
 inline constexpr auto kFullQueueWaitMax = 1s;
 inline constexpr auto kKafkaCommitInterval = 1s;
+// Between two looks at whether PostgreSQL went back; each costs a session and a statement.
+inline constexpr auto kPositionCheckInterval = 30s;
 
 }  // namespace usage_ingest::limits

@@ -32,7 +32,8 @@ KafkaConsumer::Impl::Impl(KafkaOptions options, Links links, std::unique_ptr<Gro
     : options_(std::move(options)),
       links_(std::move(links)),
       client_(std::move(client)),
-      assignment_(links_.lanes.size()) {
+      assignment_(links_.lanes.size()),
+      position_check_(options_.position_check_interval) {
   USAGE_INGEST_CHECK(!links_.lanes.empty());
 }
 
@@ -53,6 +54,7 @@ void KafkaConsumer::Impl::Turn(TimePoint now) {
   if (const auto answer = client_->events().TakeCommitAnswer()) committer_.OnAnswer(*answer);
   Advance(now);
   CommitDue(now);
+  CheckPositions(now);
   ReportLag(now);
   WakeGroup(now);
   if (PushHeldBack(now)) PollSome();
@@ -205,12 +207,24 @@ void KafkaConsumer::Impl::ServeInbox(TimePoint now) {
     } else if (const auto* lost = std::get_if<PositionsLost>(&message)) {
       if (lost->epoch == epoch() && stage_ == Stage::kReading) StartAnew(lost->why, now);
     } else if (auto* found = std::get_if<PositionsFound>(&message)) {
-      if (found->epoch != epoch() || stage_ != Stage::kAskPostgres) continue;
-      USAGE_INGEST_CHECK(found->positions.size() == assignment_.sources().size());
-      stored_ = std::move(found->positions);
-      stage_ = Stage::kCompare;
+      if (found->epoch == epoch()) OnPositions(std::move(*found), now);
     }
   }
+}
+
+void KafkaConsumer::Impl::OnPositions(PositionsFound found, TimePoint now) {
+  USAGE_INGEST_CHECK(found.positions.size() == assignment_.sources().size());
+  if (stage_ == Stage::kAskPostgres) {
+    stored_ = std::move(found.positions);
+    stage_ = Stage::kCompare;
+  } else if (position_check_.HasGoneBack(found.positions)) {
+    StartAnew("PostgreSQL went back: it holds less than was committed", now);
+  }
+}
+
+void KafkaConsumer::Impl::CheckPositions(TimePoint now) {
+  if (stage_ != Stage::kReading) return;
+  if (position_check_.IsDue(now, assignment_.partitions())) links_.request_positions(request_);
 }
 
 void KafkaConsumer::Impl::CommitDue(TimePoint now) {

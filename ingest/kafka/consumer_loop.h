@@ -6,7 +6,8 @@
 //   kAskKafka       nothing            Kafka's answer: where the topics begin
 //   kAskPostgres    nothing            PositionsFound of this epoch
 //   kCompare        nothing            Kafka's answer: where the logs begin and end now
-//   kReading        everything         a rebalance, or StartAnew (to kAskKafka)
+//   kReading        everything         a rebalance, or StartAnew (to kAskKafka), also when a
+//                                      PositionCheck finds that PostgreSQL went back
 //
 // Owner         the thread of Run.
 #include <chrono>
@@ -18,6 +19,7 @@
 #include "ingest/kafka/consumer.h"
 #include "ingest/kafka/group_client.h"
 #include "ingest/kafka/offset_committer.h"
+#include "ingest/kafka/position_check.h"
 #include "ingest/kafka/restart_delay.h"
 
 namespace usage_ingest::ingest {
@@ -49,6 +51,8 @@ class KafkaConsumer::Impl {
 
   // consumer_loop.cc: what is said
   void ServeInbox(TimePoint now);
+  void OnPositions(PositionsFound found, TimePoint now);
+  void CheckPositions(TimePoint now);
   void CommitDue(TimePoint now);
   void ReportLag(TimePoint now);
   void WakeGroup(TimePoint now);
@@ -77,6 +81,7 @@ class KafkaConsumer::Impl {
   std::atomic<std::uint64_t> epoch_{0};
   Stage stage_ = Stage::kIdle;
   Assignment assignment_;
+  PositionsRequest request_;          // of this epoch
   std::vector<StoredOffset> stored_;  // kCompare: PostgreSQL's answer
   // Of these the record before `second` was read, and is another one than PostgreSQL remembers.
   std::map<const TopicPartition*, Offset> new_logs_;
@@ -91,6 +96,7 @@ class KafkaConsumer::Impl {
   std::vector<const TopicPartition*> paused_;
 
   OffsetCommitter committer_;
+  PositionCheck position_check_;
   std::uint64_t turn_ = 0;
   TimePoint last_lag_;
   TimePoint last_wake_;

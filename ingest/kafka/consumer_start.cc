@@ -122,14 +122,12 @@ void KafkaConsumer::Impl::AskKafka(TimePoint now) {
     not_before_ = now + restart_delay_.Next(now);
     return;
   }
-  PositionsRequest request;
-  request.epoch = epoch();
-  request.partitions.assign(assignment_.sources().begin(), assignment_.sources().end());
+  request_ = {epoch(), {assignment_.sources().begin(), assignment_.sources().end()}, {}};
   for (std::size_t i = 0; i < all.size(); ++i) {
-    request.first_offsets[all[i]->topic][all[i]->partition] = (*offsets)[i];
+    request_.first_offsets[all[i]->topic][all[i]->partition] = (*offsets)[i];
   }
   stage_ = Stage::kAskPostgres;
-  links_.request_positions(std::move(request));
+  links_.request_positions(request_);
 }
 
 void KafkaConsumer::Impl::Compare(TimePoint now) {
@@ -155,6 +153,7 @@ void KafkaConsumer::Impl::Compare(TimePoint now) {
   }
   new_logs_.clear();
   stored_.clear();
+  position_check_.Restart(now);
   stage_ = Stage::kReading;
 }
 

@@ -1,9 +1,12 @@
 #pragma once
 // KafkaOptions: what a client of ours is told. A value without a librdkafka type in it.
+#include <chrono>
 #include <cstddef>
 #include <map>
 #include <string>
 #include <vector>
+
+#include "schema/limits.h"
 
 namespace usage_ingest::ingest {
 
@@ -19,6 +22,7 @@ struct KafkaOptions {
   // membership is `group.instance.id` here.
   std::map<std::string, std::string> properties;
   std::size_t prefetch_bytes = std::size_t{64} << 20;  // librdkafka's share of memory.budget
+  std::chrono::milliseconds position_check_interval = limits::kPositionCheckInterval;
 };
 
 }  // namespace usage_ingest::ingest

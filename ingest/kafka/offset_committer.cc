@@ -3,7 +3,10 @@
 namespace usage_ingest::ingest {
 
 OffsetCommitter::Offsets OffsetCommitter::TakeDue(TimePoint now) {
-  if (is_under_way_ && now - last_sent_ < kAnswerTimeout) return {};
+  if (is_under_way_) {
+    if (now - last_sent_ < kAnswerTimeout) return {};
+    OnAnswer(false);  // nobody knows what became of it
+  }
   if (now - last_sent_ < limits::kKafkaCommitInterval) return {};
   Offsets due = TakeAll();
   if (!due.empty()) last_sent_ = now;

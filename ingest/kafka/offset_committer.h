@@ -33,7 +33,8 @@ class OffsetCommitter {
   void Clear();
 
  private:
-  // A request whose answer got lost (the coordinator's connection went down) is not waited for.
+  // A request whose answer got lost (the coordinator's connection went down) is not waited for, and
+  // counts as failed: it may be the last one for a long time, and lag tools would be wrong so long.
   static constexpr auto kAnswerTimeout = std::chrono::seconds(15);
 
   std::map<const TopicPartition*, Offset> stored_;

@@ -201,6 +201,23 @@ TEST_F(ConsumerMockTest, AnotherOwnersCommitMakesItReadTheOffsetsAgain) {
   EXPECT_EQ(harness.requests(), 2);
 }
 
+// The story: PostgreSQL failed over to a replica without the last commits while a partition was
+// quiet, and what was lost was not read again before something new came.
+TEST_F(ConsumerMockTest, ADatabaseThatWentBackIsNoticedThoughNothingNewComes) {
+  cluster_.CreateTopic("t", 2);
+  Produce("t", 2, 100);
+  HarnessOptions options = Options();
+  options.kafka.position_check_interval = std::chrono::milliseconds(50);
+  ConsumerHarness harness(std::move(options), database_);
+  harness.Start();
+  ExpectEverythingOnce(harness);
+  const TopicPartition quiet{"t", PartitionId{0}};
+  database_.Set(quiet, {.next_offset = Offset{60}, .last_record = {}});
+  EXPECT_TRUE(Eventually([&] { return database_.At(quiet).next_offset == Offset{100}; }));
+  EXPECT_EQ(database_.At({"t", PartitionId{1}}).next_offset, Offset{100});
+  EXPECT_THAT(harness.Violations(), ::testing::IsEmpty());
+}
+
 TEST_F(ConsumerMockTest, AFailedKafkaCommitIsTriedAgain) {
   cluster_.CreateTopic("t", 1);
   Produce("t", 1, 100);

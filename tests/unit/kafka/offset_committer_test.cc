@@ -61,6 +61,16 @@ TEST(OffsetCommitterTest, SendsAgainWhatFailed) {
   EXPECT_THAT(committer.TakeDue(kStart + kInterval), ElementsAre(Pair(&kFirst, Offset{5})));
 }
 
+// The story: nothing new was reported after a commit whose answer never came, so it was not sent
+// again, and lag tools went on counting records that were long stored.
+TEST(OffsetCommitterTest, SendsAgainWhatWasNeverAnswered) {
+  OffsetCommitter committer;
+  committer.Report(&kFirst, Offset{5});
+  EXPECT_THAT(committer.TakeDue(kStart), ElementsAre(Pair(&kFirst, Offset{5})));
+  EXPECT_THAT(committer.TakeDue(kStart + 14s), IsEmpty());
+  EXPECT_THAT(committer.TakeDue(kStart + 15s), ElementsAre(Pair(&kFirst, Offset{5})));
+}
+
 TEST(OffsetCommitterTest, GivesEverythingBeforeThePartitionsGo) {
   OffsetCommitter committer;
   committer.Report(&kFirst, Offset{5});
