@@ -100,8 +100,10 @@ class RawKeyFinder {
       if (at_ == std::string_view::npos) return std::nullopt;
       at_ += kName.size();
       if (json_.substr(at_).starts_with(kHash)) at_ += kHash.size();
-      if (!TakeQuote() || !TakeColon()) continue;
+      const auto name_quote = TakeQuote();
+      if (!name_quote || !TakeColon()) continue;
       if (const auto quote = TakeQuote()) {
+        if (*quote != *name_quote) continue;  // of another text: no member
         const std::string_view value = TakeText(*quote);
         if (ClassifyCredential(value) == CredentialKind::kRawKey && value != "None") return value;
       } else {

@@ -15,6 +15,12 @@ struct Poison {
   const char* reason;  // of the dead letter
 };
 
+std::string Repeated(const std::string& text, int times) {
+  std::string all;
+  for (int i = 0; i < times; ++i) all += text;
+  return all;
+}
+
 std::vector<Poison> Poisons() {
   const std::string id = R"("id":"p","status":"success",)";
   const std::string times = R"("startTime":1795365287.5,"endTime":1795365288.5,)";
@@ -41,6 +47,7 @@ std::vector<Poison> Poisons() {
       {"nobody's usage", "{" + id + times + R"("prompt_tokens":1,"completion_tokens":1,)" + tail,
        "unattributed"},
       {"brackets to a megabyte", std::string(1'000'000, '['), "invalid_json"},
+      {"three million elements", '[' + Repeated("5,", 3'000'000) + "5]", "record_too_large"},
       {"9 MB", "{" + id + times + R"("x":")" + std::string(9'000'000, 'x') + "\"," + tail,
        "record_too_large"},
   };

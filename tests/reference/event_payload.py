@@ -30,12 +30,11 @@ def payload_text(element: str) -> str:
 
 
 RAW_KEY = re.compile(
-    r"""(api_key(?:_hash)?\\*"[ \t\n\r]*:[ \t\n\r]*)
-    (?:
-      (") ((?:[^"\\]|\\.)*) (?="|\\?\Z)                         # a text of JSON
-    | (\\") ((?:[^"\\]|\\+[^"\\]|\\\\+")*) (?=\\?"|\\?\Z)  # in a text of JSON
-    | ([0-9]+)
-    )""",
+    r"""
+      (api_key(?:_hash)?"[ \t\n\r]*:[ \t\n\r]*") ((?:[^"\\]|\\.)*) (?="|\\?\Z)
+    | (api_key(?:_hash)?\\"[ \t\n\r]*:[ \t\n\r]*\\") ((?:[^"\\]|\\+[^"\\]|\\\\+")*) (?=\\?"|\\?\Z)
+    | (api_key(?:_hash)?\\*"[ \t\n\r]*:[ \t\n\r]*) ([0-9]+)
+    """,  # a text of JSON; in a text of JSON; a number
     re.VERBOSE | re.DOTALL,
 )
 
@@ -47,16 +46,16 @@ def blank_raw_keys(text: str) -> tuple[str, list[str]]:
     secrets: dict[str, None] = {}  # in order, each once
 
     def blank(match: re.Match[str]) -> str:
-        head, quote, value, inner_quote, inner_value, digits = match.groups()
-        quote, value = quote or inner_quote, value or inner_value or ""
+        head, value, inner_head, inner_value, number_head, digits = match.groups()
         if digits:
             secrets[digits] = None
-            return head + "0"
+            return number_head + "0"
+        head, value = head or inner_head, value or inner_value or ""
         fine = re.fullmatch("[0-9a-fA-F]{64}", value) or value in INTERNAL | {MASTER_KEY, "", "None"}
         if fine:
             return match.group()
         secrets[value] = None
-        return head + quote
+        return head
 
     return RAW_KEY.sub(blank, text), list(secrets)
 

@@ -36,6 +36,8 @@ TEST(PayloadTest, BlanksRawKeys) {
   EXPECT_EQ(PayloadOfElement(R"({"metadata":"{\"user_api_key\": \"raw-key\", \"a\":1}"})"),
             R"({"metadata":"{\"user_api_key\": \"\", \"a\":1}"})")
       << "in a text of JSON too";
+  EXPECT_EQ(PayloadOfElement(R"({"api_key\":":"x"})"), R"({"api_key\":":"x"})")
+      << "a quote within the name and one around it are two levels";
   const std::string fine = R"({"api_key":")" + std::string(kHash) +
                            R"(","user_api_key_hash":"litellm_proxy_master_key","b_api_key":null})";
   EXPECT_EQ(PayloadOfElement(fine), fine);
