@@ -10,6 +10,14 @@ function(usage_ingest_module name)
     PRIVATE usage_ingest_warnings ${ARG_PRIVATE})
 endfunction()
 
+# Target tests_<label> builds the programs of a label and nothing else (tools/test).
+function(usage_ingest_count_in label target)
+  if(NOT TARGET tests_${label})
+    add_custom_target(tests_${label})
+  endif()
+  add_dependencies(tests_${label} ${target})
+endfunction()
+
 # usage_ingest_test(<label> <source> [libs...]): one GoogleTest executable for one *_test.cc; its
 # cases become ctest cases with the label, which is the folder: unit, sim, integration, fault, ...
 function(usage_ingest_test label source)
@@ -19,6 +27,7 @@ function(usage_ingest_test label source)
   target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR})
   target_link_libraries(${target} PRIVATE ${ARGN} usage_ingest_warnings usage_ingest_sanitize
     GTest::gmock GTest::gtest GTest::gtest_main)
+  usage_ingest_count_in(${label} ${target})
   gtest_discover_tests(${target} TEST_PREFIX ${label}/ DISCOVERY_TIMEOUT 60
     PROPERTIES LABELS ${label} TIMEOUT 600)
 endfunction()

@@ -26,6 +26,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                                         .writers = config.postgres.writers,
                                         .batch_bytes_max = config.batch.bytes_max,
                                         .record_bytes_max = config.events.record_bytes_max});
-  USAGE_INGEST_CHECK(plan.prefetch_bytes + plan.batches_bytes <= config.memory_budget_bytes);
+  USAGE_INGEST_CHECK(plan.prefetch_bytes + 2 * config.postgres.writers * plan.transaction_bytes <=
+                     config.memory_budget_bytes);
   return 0;
 }
