@@ -39,6 +39,9 @@ inline constexpr auto kZombieBlocksMax = 3s;
 // -- back-off ---------------------------------------------------------------------------------
 inline constexpr auto kBackoffMin = 50ms;
 inline constexpr auto kBackoffMax = 5s;
+// After a lock that was refused before any row was sent: such a try costs next to nothing, and the
+// sooner the next one, the sooner a zombie is known for what it is.
+inline constexpr auto kLockBackoffMax = 500ms;
 
 // -- consumer ---------------------------------------------------------------------------------
 // What a record in memory costs beside its value: rd_kafka_op_t of a message in librdkafka 2.0.2

@@ -82,6 +82,7 @@ Task<Result<WriteResult>> BatchWriter::Write(Batch& batch) {
 }
 
 Task<Result<>> BatchWriter::Attempt(Batch& batch) {
+  rows_of_copy_.clear();
   const Result<bool> committed = co_await Prepare(batch);
   if (!committed) co_return std::unexpected(committed.error());
   if (*committed) co_return Result<>{};
@@ -211,7 +212,6 @@ Result<> BatchWriter::DropGoneParents(Batch& batch, Plan& plan, const Parents& g
 }
 
 Task<Result<>> BatchWriter::InsertRows(Plan& plan) {
-  rows_of_copy_.clear();
   for (const BatchEvent* event : plan.rows) rows_of_copy_.push_back(&event->row);
   events_of_copy_ = plan.rows;
   if (rows_of_copy_.empty()) co_return Result<>{};
@@ -287,7 +287,8 @@ Task<Result<>> BatchWriter::AnswerFailure(Batch& batch, const Error& error) {
   }
   observer_.PostgresError(PostgresErrorClass::kTransient, error.context);
   if (!store_.connected()) observer_.PostgresUp(options_.lane, false);
-  co_return co_await BackOff();
+  const bool is_lock_alone = error.code == ErrorCode::kConflict && rows_of_copy_.empty();
+  co_return co_await BackOff(is_lock_alone ? limits::kLockBackoffMax : limits::kBackoffMax);
 }
 
 // One row goes to the dead letters, the others stay; where the server did not say which row, it is
@@ -297,7 +298,7 @@ Task<Result<>> BatchWriter::TakeOutBadRow(Batch& batch, const Error& error) {
   std::optional<std::size_t> row = store_.failure().row;
   if (!row || *row >= events_of_copy_.size()) {
     const Result<std::size_t> found = co_await FindBadRow(rows_of_copy_);
-    if (!found) co_return co_await BackOff();
+    if (!found) co_return co_await BackOff(limits::kBackoffMax);
     row = *found;
   }
   attributor_.Reject(batch, *events_of_copy_[*row], DeadLetterReason::kRejectedByDatabase,
@@ -322,9 +323,9 @@ Task<Result<std::size_t>> BatchWriter::FindBadRow(std::span<const UsageRow* cons
   co_return first;
 }
 
-Task<Result<>> BatchWriter::BackOff() {
-  const auto longest = std::min<milliseconds>(limits::kBackoffMin * (1 << std::min(failures_, 7)),
-                                              limits::kBackoffMax);
+Task<Result<>> BatchWriter::BackOff(milliseconds bound) {
+  const auto longest =
+      std::min<milliseconds>(limits::kBackoffMin * (1 << std::min(failures_, 7)), bound);
   ++failures_;
   // Jitter, so that lanes and daemons that failed together do not come back together.
   std::uniform_int_distribution<milliseconds::rep> wait(longest.count() / 2, longest.count());

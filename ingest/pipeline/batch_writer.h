@@ -72,7 +72,7 @@ class BatchWriter {
   Task<Result<>> AnswerFailure(Batch& batch, const Error& error);
   Task<Result<>> TakeOutBadRow(Batch& batch, const Error& error);
   Task<Result<std::size_t>> FindBadRow(std::span<const UsageRow* const> rows);
-  Task<Result<>> BackOff();
+  Task<Result<>> BackOff(std::chrono::milliseconds bound);
 
   [[nodiscard]] Plan MakePlan(Batch& batch) const;
   [[nodiscard]] Result<> DropGoneParents(Batch& batch, Plan& plan, const Parents& gone);
@@ -89,7 +89,7 @@ class BatchWriter {
   std::set<EventTimeUs> months_;  // whose partitions are known to be there
   Wakeup stop_;
   std::minstd_rand random_;
-  std::vector<const UsageRow*> rows_of_copy_;  // of the last attempt, for TakeOutBadRow
+  std::vector<const UsageRow*> rows_of_copy_;  // of the last attempt; empty: it did not get there
   std::vector<BatchEvent*> events_of_copy_;
   bool stopping_ = false;
   bool staged_ = false;           // duplicates are the rule at present

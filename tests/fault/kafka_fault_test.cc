@@ -63,6 +63,7 @@ TEST_F(KafkaFaultTest, RetentionPassesUsWhileWeAreAway) {
   const BooksExpectation all = load_.Expected(*producer_);
   ExpectBooksBalance({.records = all.records, .gap_records = gap});
   EXPECT_EQ(daemon_->Metric("usage_ingest_offset_gap_records_total"), static_cast<double>(gap));
+  EXPECT_NE(daemon_->log().find("are gone from Kafka before they were read"), std::string::npos);
 }
 
 // There is no topic id: the new log has the same name and begins at 0.

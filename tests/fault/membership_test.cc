@@ -11,9 +11,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-class MembershipTest : public FaultTest {
+class MembershipTest : public GateTest {
  protected:
-  MembershipTest() : FaultTest({.partitions = 8}, {.events = 40'000}) {}
+  MembershipTest() : GateTest({.partitions = 8}, {.events = 40'000}) {}
 
   // Kafka misses a stopped member after three seconds, not six.
   [[nodiscard]] DaemonOptions QuicklyMissed() const {
@@ -23,9 +23,18 @@ class MembershipTest : public FaultTest {
     return options;
   }
 
-  // Stops the daemon at a moment when a session of its is in `state` (SQL on pg_stat_activity), by
-  // stopping it again and again. What it holds then, it holds until it wakes up.
-  void StopWhile(const std::string& state) {
+  // Starts the daemon and stops it at a moment when a session of its is in `state` (SQL on
+  // pg_stat_activity), by stopping it again and again. Its bytes crawl, so that it is in the middle
+  // of a transaction most of the time. What it holds when it is stopped, it holds until it wakes
+  // up.
+  void StartAndStopWhile(const std::string& state) {
+    DaemonOptions options = QuicklyMissed();
+    options.conninfo = ThroughTheGate().conninfo;
+    options.settings["batch"]["rows_max"] = "100";
+    StartInTheMiddle(options);
+    // A megabyte a second: a COPY then takes as long as all the round trips beside it.
+    constexpr std::size_t kBytesAPoll = 20'000;
+    gate_.Trickle(kBytesAPoll);
     const std::string sql =
         "SELECT count(*) FROM pg_stat_activity a WHERE application_name LIKE 'usage-ingestd/%' "
         "AND xact_start IS NOT NULL AND EXISTS (SELECT FROM pg_locks l WHERE l.pid = a.pid AND "
@@ -42,7 +51,7 @@ class MembershipTest : public FaultTest {
       daemon_->Signal(SIGCONT);
       return false;
     });
-    ASSERT_TRUE(caught) << "the daemon was never stopped " << state;
+    ASSERT_TRUE(caught) << "the daemon was never stopped " << state << "\n" << daemon_->log();
   }
 
   [[nodiscard]] std::vector<std::string> Positions() {
@@ -69,6 +78,7 @@ class MembershipTest : public FaultTest {
     EXPECT_TRUE(WaitUntil(After(10s), [&] { return AllMovedSince(before); })) << other.log();
     const auto took = std::chrono::steady_clock::now() - began;
     RecordProperty("goes_on_after_ms", static_cast<int>(took / 1ms));
+    gate_.Resume();
     daemon_->Signal(SIGCONT);
     load_.PublishAll(*producer_);
     ExpectBooksBalance(load_.Expected(*producer_));
@@ -79,15 +89,14 @@ class MembershipTest : public FaultTest {
 };
 
 TEST_F(MembershipTest, AZombieStoppedBetweenStatementsIsEnded) {
-  StartInTheMiddle(QuicklyMissed());
-  StopWhile("state = 'idle in transaction'");
+  ASSERT_NO_FATAL_FAILURE(StartAndStopWhile("state = 'idle in transaction'"));
   ExpectOtherGoesOn();
 }
 
 // No time-out of PostgreSQL 15 covers this one: its kernel still answers.
 TEST_F(MembershipTest, AZombieStoppedInsideCopyIsEnded) {
-  StartInTheMiddle(QuicklyMissed());
-  StopWhile("state = 'active' AND query ILIKE 'COPY%' AND wait_event = 'ClientRead'");
+  ASSERT_NO_FATAL_FAILURE(
+      StartAndStopWhile("state = 'active' AND query ILIKE 'COPY%' AND wait_event = 'ClientRead'"));
   ExpectOtherGoesOn();
 }
 

@@ -168,6 +168,18 @@ TEST_F(BatchWriterTest, BacksOffLongerEachTimeUpToABoundAndNeverInStep) {
   EXPECT_TRUE(has_jitter);
 }
 
+TEST_F(BatchWriterTest, ALockIsAskedForOftenUnlessEachTryRepeatsTheRows) {
+  store_.FailNext(Step::kBegin, ErrorCode::kConflict, 12);
+  Fill(0, 1);
+  ASSERT_TRUE(Write());
+  EXPECT_LE(std::ranges::max(clock_.waits), limits::kLockBackoffMax);
+  clock_.waits.clear();
+  store_.FailNext(Step::kApply, ErrorCode::kConflict, 12);
+  Fill(1, 2);
+  ASSERT_TRUE(Write());
+  EXPECT_GE(std::ranges::max(clock_.waits), limits::kBackoffMax / 2);
+}
+
 TEST_F(BatchWriterTest, ANewSessionTrustsNothingOfTheOldOne) {
   Fill(0, 5);
   ASSERT_TRUE(Write());
@@ -229,7 +241,6 @@ TEST_F(BatchWriterTest, WhatOnlyAPersonCanMendEndsTheLane) {
 TEST_F(BatchWriterTest, ALostReplyToACommitThatIsInIsNotRepeated) {
   store_.FailNext(Step::kCommit, ErrorCode::kIndeterminate, 1, /*is_broken=*/true);
   // The server may be away, or fail, when it is asked.
-  store_.FailNext(Step::kConnect, ErrorCode::kUnavailable, 0);
   store_.FailNext(Step::kAsk, ErrorCode::kUnavailable, 2, /*is_broken=*/true);
   store_.is_committed = true;
   Fill(0, 4);
