@@ -113,8 +113,8 @@ TEST_F(PoisonTest, ARawCredentialIsStoredNowhere) {
 TEST_F(PoisonTest, NothingOfAPromptAnAnswerOrAKeyIsLogged) {
   // A row that PostgreSQL refuses: its message quotes what it refuses.
   database_.Execute(
-      "ALTER TABLE usage_logs ADD CONSTRAINT no_4242 CHECK (request_tokens <> 4242 AND "
-      "coalesce(error_message, '') <> 'PROMPT-in-error')");
+      "ALTER TABLE usage_logs ADD CONSTRAINT no_prompt CHECK (error_message IS DISTINCT FROM "
+      "'PROMPT-in-error')");
   const std::string owner =
       database_.Value("SELECT user_id || ' ' || model_id FROM subscriptions LIMIT 1");
   const std::string user = owner.substr(0, owner.find(' '));
