@@ -1,7 +1,5 @@
 #include "ingest/postgres/column_rules.h"
 
-#include <fmt/format.h>
-
 namespace usage_ingest::ingest {
 namespace {
 
@@ -40,7 +38,16 @@ WITH rules(table_name, columns, accepted, expected) AS (VALUES
   ('audit_logs', '{action,resource_type,resource_id}', '{varchar,text}', 'varchar(255)'),
   ('audit_logs', '{metadata}', '{jsonb,json}', 'jsonb')
 )
-SELECT r.table_name, c.name, COALESCE(format_type(a.atttypid, a.atttypmod), ''), r.expected
+SELECT r.table_name, c.name, COALESCE(format_type(a.atttypid, a.atttypmod), ''),
+       CASE WHEN a.attname IS NULL
+            THEN format('ALTER TABLE public.%I ADD COLUMN %I %s', r.table_name, c.name, r.expected)
+            ELSE format('ALTER TABLE public.%I ', r.table_name)
+                 || concat_ws(', ', derived.drops, initial.drops,
+                              format('ALTER COLUMN %1$I TYPE %2$s USING %1$I::text::%2$s', c.name,
+                                     r.expected),
+                              initial.sets, derived.adds)
+                 || COALESCE(' (before it drop ' || readers.names || ', and make it again after it)',
+                             '') END
   FROM rules AS r
  CROSS JOIN unnest(r.columns::text[]) AS c(name)
   LEFT JOIN pg_attribute AS a
@@ -48,36 +55,84 @@ SELECT r.table_name, c.name, COALESCE(format_type(a.atttypid, a.atttypmod), ''),
    AND NOT a.attisdropped
   LEFT JOIN pg_type AS domain ON domain.oid = a.atttypid
   LEFT JOIN pg_type AS t ON t.oid = COALESCE(NULLIF(domain.typbasetype, 0), domain.oid)
+ -- What PostgreSQL does not retype along: generated columns, the default, views.
+ CROSS JOIN LATERAL (
+    SELECT string_agg(format('DROP COLUMN %I', g.attname), ', ') AS drops,
+           string_agg(format('ADD COLUMN %I %s GENERATED ALWAYS AS (%s) STORED', g.attname,
+                             format_type(g.atttypid, g.atttypmod),
+                             pg_get_expr(d.adbin, d.adrelid)), ', ') AS adds,
+           array_agg(g.attnum) AS numbers
+      FROM pg_attrdef AS d
+      JOIN pg_attribute AS g
+        ON g.attrelid = d.adrelid AND g.attnum = d.adnum AND g.attgenerated <> ''
+      JOIN pg_depend AS p
+        ON p.classid = 'pg_attrdef'::regclass AND p.objid = d.oid AND p.deptype = 'n'
+       AND p.refclassid = 'pg_class'::regclass AND p.refobjid = a.attrelid
+       AND p.refobjsubid = a.attnum) AS derived
+  LEFT JOIN LATERAL (
+    SELECT format('ALTER COLUMN %I DROP DEFAULT', c.name) AS drops,
+           format('ALTER COLUMN %I SET DEFAULT (%s)::text::%s', c.name,
+                  pg_get_expr(d.adbin, d.adrelid), r.expected) AS sets
+      FROM pg_attrdef AS d
+     WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum AND a.attgenerated = '') AS initial ON true
+ CROSS JOIN LATERAL (
+    SELECT string_agg(DISTINCT 'view ' || v.ev_class::regclass, ', ') AS names
+      FROM pg_depend AS p
+      JOIN pg_rewrite AS v ON v.oid = p.objid AND v.ev_class <> a.attrelid
+     WHERE p.classid = 'pg_rewrite'::regclass AND p.refclassid = 'pg_class'::regclass
+       AND p.refobjid = a.attrelid
+       AND (p.refobjsubid = a.attnum OR p.refobjsubid = ANY (derived.numbers))) AS readers
  WHERE to_regclass('public.' || r.table_name) IS NOT NULL
    AND (a.attname IS NULL
         OR NOT CASE WHEN t.typtype = 'e' THEN 'enum' ELSE t.typname END
                = ANY (r.accepted::name[]))
  ORDER BY r.table_name, c.name)sql";
 
-}  // namespace
+// Columns of tables that get rows from us, which must have a value and get none. usage_logs is
+// judged by ProbeUsageLogs, with the columns that COPY names.
+constexpr const char* kRequiredColumns = R"sql(
+WITH written(table_name, columns) AS (VALUES
+  ('usage_summaries', '{subscription_id,model_id,period_type,period_start,request_count,
+                        total_tokens,error_count,avg_latency_ms,latency_ms_sum,latency_count,
+                        request_tokens,response_tokens,total_cost}'),
+  ('audit_logs', '{user_id,action,resource_type,resource_id,metadata}'),
+  ('team_members', '{team_id,user_id,role,joined_at}'),
+  ('api_key_models', '{api_key_id,model_id,created_at}'),
+  ('teams', '{id,name,alias,description,max_budget,current_spend,budget_duration,tpm_limit,
+              rpm_limit,allowed_models,metadata,is_active,created_at,updated_at}')
+)
+SELECT w.table_name, a.attname, '',
+       format('ALTER TABLE public.%I ALTER COLUMN %I DROP NOT NULL', w.table_name, a.attname)
+  FROM written AS w
+  JOIN pg_attribute AS a
+    ON a.attrelid = to_regclass('public.' || w.table_name) AND a.attnum > 0 AND a.attnotnull
+   AND NOT a.attisdropped AND NOT a.atthasdef AND a.attidentity = ''
+ WHERE a.attname <> ALL (w.columns::name[])
+ ORDER BY 1, 2)sql";
 
-std::string ColumnProblem::fix() const {
-  const std::string quoted = QuoteIdentifier(column);
-  if (actual.empty()) {
-    return fmt::format("ALTER TABLE public.{} ADD COLUMN {} {}", QuoteIdentifier(table), quoted,
-                       expected);
-  }
-  return fmt::format("ALTER TABLE public.{} ALTER COLUMN {} TYPE {} USING {}::text::{}",
-                     QuoteIdentifier(table), quoted, expected, quoted, expected);
-}
-
-Result<std::vector<ColumnProblem>> CheckColumns(SyncConnection& connection) {
-  auto rows = connection.Execute(kCheckColumns);
+// `sql` gives table, column, type and fix.
+Result<std::vector<ColumnProblem>> Ask(SyncConnection& connection, const char* sql) {
+  auto rows = connection.Execute(sql);
   if (!rows) return std::unexpected(rows.error());
   std::vector<ColumnProblem> problems;
   problems.reserve(static_cast<std::size_t>(rows->count()));
   for (int i = 0; i < rows->count(); ++i) {
     problems.push_back({.table = std::string(rows->text(i, 0)),
                         .column = std::string(rows->text(i, 1)),
-                        .actual = std::string(rows->text(i, 2)),
-                        .expected = std::string(rows->text(i, 3))});
+                        .type = std::string(rows->text(i, 2)),
+                        .fix = std::string(rows->text(i, 3))});
   }
   return problems;
+}
+
+}  // namespace
+
+Result<std::vector<ColumnProblem>> CheckColumns(SyncConnection& connection) {
+  return Ask(connection, kCheckColumns);
+}
+
+Result<std::vector<ColumnProblem>> CheckRequiredColumns(SyncConnection& connection) {
+  return Ask(connection, kRequiredColumns);
 }
 
 }  // namespace usage_ingest::ingest

@@ -17,13 +17,15 @@ namespace usage_ingest::ingest {
 struct ColumnProblem {
   std::string table;
   std::string column;
-  std::string actual;    // its type; "" when the column is missing
-  std::string expected;  // the seed's type
-  // The SQL that mends it.
-  [[nodiscard]] std::string fix() const;
+  std::string type;  // its type; "" when the column is missing
+  std::string fix;   // the SQL that mends it
 };
 
-// Of tables that exist; a missing table is another check's.
+// Missing ones and those of a type that does not work, of tables that exist; a missing table is
+// another check's.
 [[nodiscard]] Result<std::vector<ColumnProblem>> CheckColumns(SyncConnection& connection);
+
+// Columns that are NOT NULL without a default, and that neither `migrate` nor the daemon writes.
+[[nodiscard]] Result<std::vector<ColumnProblem>> CheckRequiredColumns(SyncConnection& connection);
 
 }  // namespace usage_ingest::ingest

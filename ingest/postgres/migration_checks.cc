@@ -36,10 +36,17 @@ SELECT format('schema usage_ingest belongs to %s', quote_ident(pg_get_userbyid(n
        format('run migrate as %s', quote_ident(pg_get_userbyid(nspowner)))
   FROM pg_namespace WHERE nspname = 'usage_ingest' AND NOT pg_has_role(nspowner, 'USAGE'))sql";
 
+// LiteMaaS works as the role that owns `users`.
 constexpr const char* kForeignOwner = R"sql(
-SELECT DISTINCT quote_ident(pg_get_userbyid(relowner)), quote_ident(current_user) FROM pg_class
- WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')
-   AND relname IN ('users', 'subscriptions', 'api_keys') AND relowner <> current_user::regrole)sql";
+SELECT c.oid::regclass, quote_ident(pg_get_userbyid(c.relowner)),
+       quote_ident(pg_get_userbyid(u.relowner))
+  FROM pg_class AS c
+  JOIN pg_class AS u ON u.oid = 'public.users'::regclass AND u.relowner <> c.relowner
+ WHERE c.relnamespace = 'public'::regnamespace AND NOT c.relispartition
+   AND c.relname IN ('models', 'teams', 'team_members', 'subscriptions', 'api_keys',
+                     'api_key_models', 'usage_logs', 'usage_summaries', 'audit_logs',
+                     'active_subscriptions', 'usage_statistics', 'api_keys_with_models')
+ ORDER BY 1)sql";
 
 constexpr const char* kNothingLeft = R"sql(
 SELECT count(*) FROM public.subscriptions
@@ -48,6 +55,15 @@ SELECT count(*) FROM public.subscriptions
 
 constexpr const char* kOlderUsage =
     "SELECT EXISTS (SELECT FROM public.usage_logs) OR EXISTS (SELECT FROM public.usage_summaries)";
+
+// REQUIRES: the table is there.
+Result<bool> LacksDefaultTeam(SyncConnection& connection) {
+  auto rows = connection.Execute(
+      "SELECT NOT EXISTS (SELECT FROM public.teams WHERE id = "
+      "'a0000000-0000-4000-8000-000000000001')");
+  if (!rows) return std::unexpected(rows.error());
+  return rows->boolean(0, 0);
+}
 
 }  // namespace
 
@@ -67,9 +83,20 @@ Result<> CheckBeforeMigrate(SyncConnection& connection) {
   const auto columns = CheckColumns(connection);
   if (!columns) return std::unexpected(columns.error());
   for (const ColumnProblem& problem : *columns) {
-    if (problem.actual.empty()) continue;  // it is added
+    if (problem.type.empty()) continue;  // it is added
     problems += fmt::format("\n  public.{}.{} is {}, which does not work; fix: {};", problem.table,
-                            problem.column, problem.actual, problem.fix());
+                            problem.column, problem.type, problem.fix);
+  }
+  const auto required = CheckRequiredColumns(connection);
+  if (!required) return std::unexpected(required.error());
+  for (const ColumnProblem& problem : *required) {
+    const auto needed =
+        problem.table == "teams" ? LacksDefaultTeam(connection) : Result<bool>(true);
+    if (!needed) return std::unexpected(needed.error());
+    if (!*needed) continue;
+    problems += fmt::format(
+        "\n  public.{}.{} is NOT NULL without a default, and rows of ours have none; fix: {};",
+        problem.table, problem.column, problem.fix);
   }
   if (problems.empty()) return {};
   return Fail(ErrorCode::kFatal, "nothing was changed, because:" + problems);
@@ -88,11 +115,11 @@ Result<> ReportAfterMigrate(SyncConnection& connection, bool first_time, std::os
 
   auto owners = connection.Execute(kForeignOwner);
   if (!owners) return std::unexpected(owners.error());
-  if (first_time && owners->count() != 0) {
+  for (int i = 0; first_time && i < owners->count(); ++i) {
     fmt::print(out,
-               "note: tables of LiteMaaS belong to {}, what was created now to {}; LiteMaaS may "
-               "need rights on it\n",
-               owners->text(0, 0), owners->text(0, 1));
+               "note: {0} belongs to {1}, users to {2}: when LiteMaaS works as {2} it needs GRANT "
+               "SELECT, INSERT, UPDATE, DELETE ON {0} TO {2};\n",
+               owners->text(i, 0), owners->text(i, 1), owners->text(i, 2));
   }
   auto nothing_left = connection.Execute(kNothingLeft);
   if (!nothing_left) return std::unexpected(nothing_left.error());

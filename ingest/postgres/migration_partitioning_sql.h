@@ -30,6 +30,17 @@ SELECT 'it has row security, which would have to be moved',
        'ALTER TABLE public.usage_logs DISABLE ROW LEVEL SECURITY'
   FROM pg_class WHERE oid = 'public.usage_logs'::regclass AND relrowsecurity
 UNION ALL
+SELECT format('publication %I names it, and its subscribers know the old table', p.pubname),
+       format('ALTER PUBLICATION %I DROP TABLE public.usage_logs, and ADD it again afterwards',
+              p.pubname)
+  FROM pg_publication_rel AS r JOIN pg_publication AS p ON p.oid = r.prpubid
+ WHERE r.prrelid = 'public.usage_logs'::regclass
+UNION ALL
+SELECT format('column %I is an identity, whose numbers would begin again', attname),
+       format('ALTER TABLE public.usage_logs ALTER COLUMN %I DROP IDENTITY', attname)
+  FROM pg_attribute
+ WHERE attrelid = 'public.usage_logs'::regclass AND attidentity <> '' AND NOT attisdropped
+UNION ALL
 SELECT 'it takes part in table inheritance',
        format('ALTER TABLE %s NO INHERIT %s', i.inhrelid::regclass, i.inhparent::regclass)
   FROM pg_inherits AS i
@@ -71,7 +82,13 @@ SELECT (date_trunc('month', greatest(now(), max(created_at))) + interval '2 mont
 // The rename, as one block: what depends on the old table is read before it and made again after
 // it. {0} is the end of the old table's partition.
 inline constexpr const char* kPartitioningSwap = R"sql(
-LOCK TABLE public.usage_logs IN ACCESS EXCLUSIVE MODE;
+SELECT usage_ingest.lock_tables('ACCESS EXCLUSIVE', ARRAY['public.usage_logs'],
+                                now() + current_setting('lock_timeout')::interval);
+SELECT usage_ingest.lock_tables(
+           'SHARE ROW EXCLUSIVE',
+           ARRAY(SELECT confrelid::regclass::text FROM pg_constraint
+                  WHERE conrelid = 'public.usage_logs'::regclass AND contype = 'f' ORDER BY 1),
+           now() + current_setting('lock_timeout')::interval);
 DO $swap$
 DECLARE
     finish CONSTANT TIMESTAMP WITH TIME ZONE := '{0}';
@@ -152,6 +169,19 @@ BEGIN
     statements := statements || format(
         'ALTER TABLE public.usage_logs OWNER TO %I',
         (SELECT pg_get_userbyid(relowner) FROM pg_class WHERE oid = old));
+
+    -- A serial column's sequence would be dropped with the old table.
+    FOR thing IN
+        SELECT d.objid::regclass AS name, a.attname AS attribute
+          FROM pg_depend AS d
+          JOIN pg_attribute AS a ON a.attrelid = old AND a.attnum = d.refobjsubid
+         WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass
+           AND d.refobjid = old AND d.deptype = 'a'
+           AND (SELECT relkind FROM pg_class WHERE oid = d.objid) = 'S'
+    LOOP
+        statements := statements || format('ALTER SEQUENCE %s OWNED BY public.usage_logs.%I',
+                                           thing.name, thing.attribute);
+    END LOOP;
 
     -- The old table's key becomes (id, created_at), as that of its new parent.
     FOR thing IN

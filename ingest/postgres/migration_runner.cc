@@ -32,7 +32,16 @@ std::string LedgerEntry(const SyncConnection& connection, const Migration& migra
 
 Result<> MigrationRunner::WithPatience(std::string_view what,
                                        const std::function<Result<>()>& attempt) {
-  return ingest::WithPatience(what, options_.patience, attempt);
+  auto next_report = Clock::now() + kProgressInterval;
+  return ingest::WithPatience(what, options_.patience, [&] {
+    Result<> done = attempt();
+    if (!done && done.error().code == ErrorCode::kConflict && Clock::now() >= next_report) {
+      fmt::print(out_, "  waiting for a lock: {}\n", what);
+      out_.flush();
+      next_report = Clock::now() + kProgressInterval;
+    }
+    return done;
+  });
 }
 
 Result<> MigrationRunner::RunTransaction(std::string_view what, const std::string& sql) {

@@ -8,9 +8,9 @@
 // nothing.
 //
 // Thread-safety several at a time are safe: an advisory lock lets one in after the other.
-// Limit         no lock on a table of LiteMaaS is waited for longer than kMigrateLockTimeout,
-// because
-//               whoever comes behind us in the queue waits too; it is tried again for `patience`.
+// Limit         no lock on a table of LiteMaaS is waited for longer than kMigrateLockTimeout, nor
+//               several one after the other (usage_ingest.lock_tables), because whoever comes
+//               behind us in the queue waits too; it is tried again for `patience`.
 // Errors        kFatal with what, where and how to fix; kUnavailable when the server went away.
 #include <chrono>
 #include <iosfwd>
@@ -20,7 +20,9 @@
 
 namespace usage_ingest::ingest {
 
-inline constexpr auto kMigrateLockTimeout = std::chrono::milliseconds(80);
+// With the work of a step, which takes up to 30 ms (partitioning), below the 100 ms that LiteMaaS
+// may have to wait.
+inline constexpr auto kMigrateLockTimeout = std::chrono::milliseconds(60);
 
 struct MigrateOptions {
   bool dry_run = false;  // print the plan; change nothing, lock nothing

@@ -36,12 +36,11 @@ SELECT c.oid::regclass::text, false, false, true
    AND obj_description(c.oid, 'pg_class') = $2
  ORDER BY 2 DESC, 1)sql";
 
-// A statement here waits for up to three busy tables in turn, and everybody behind it for all
-// three.
 constexpr const char* kLockTimeout = "SET lock_timeout = '80ms'";
 // What DROP locks for the foreign keys, the busiest table last (as ensure_partition does).
 constexpr const char* kLockParents =
-    "LOCK TABLE public.teams, public.api_keys, public.subscriptions IN ACCESS EXCLUSIVE MODE";
+    "SELECT usage_ingest.lock_tables('ACCESS EXCLUSIVE', ARRAY['public.teams', 'public.api_keys', "
+    "'public.subscriptions'])";
 constexpr const char* kNoLockTimeout = "RESET lock_timeout";
 
 std::optional<EventTimeUs> Bound(const SyncRows& rows, int row, int column) {
@@ -104,6 +103,20 @@ Result<std::vector<Retirable>> FindRetirable(SyncConnection& connection, int ret
                      .is_old = rows->boolean(i, 3)});
   }
   return found;
+}
+
+// PostgreSQL manual, ALTER TABLE, DETACH PARTITION: not CONCURRENTLY beside a DEFAULT partition.
+Result<> RefuseBesideDefault(SyncConnection& connection) {
+  auto rows = connection.Execute(
+      "SELECT name FROM usage_ingest.partitions_of_usage_logs() WHERE is_default");
+  if (!rows) return std::unexpected(rows.error());
+  if (rows->count() == 0) return {};
+  return Fail(
+      ErrorCode::kFatal,
+      fmt::format("{0} is a DEFAULT partition, and nothing can be detached beside writers as "
+                  "long as there is one; fix: ALTER TABLE public.usage_logs DETACH "
+                  "PARTITION {0}, then INSERT its rows into usage_logs",
+                  rows->text(0, 0)));
 }
 
 Result<RetainedPartition> Retire(SyncConnection& connection, const Retirable& table,
@@ -187,6 +200,10 @@ Result<std::vector<RetainedPartition>> RetainPartitions(
   if (options.retention_months <= 0) return retained;
   const auto tables = FindRetirable(connection, options.retention_months);
   if (!tables) return std::unexpected(tables.error());
+  if (!tables->empty()) {
+    auto done = RefuseBesideDefault(connection);
+    if (!done) return std::unexpected(done.error());
+  }
   if (auto done = Run(connection, kLockTimeout); !done) return std::unexpected(done.error());
   for (const Retirable& table : *tables) {
     if (progress) progress(table.name);

@@ -126,11 +126,15 @@ Result<bool> ProbeMigrations(SyncConnection& connection, ProbeReport& report) {
     report.findings.push_back(migrate);
     return false;
   }
-  auto level = connection.Execute("SELECT max(number) FROM usage_ingest.migrations");
+  const int newest = Migrations().back().number;
+  // The last one before the first that is missing.
+  auto level = connection.Execute(fmt::format(
+      "SELECT COALESCE(min(n) - 1, (SELECT max(number) FROM usage_ingest.migrations)) FROM "
+      "generate_series(1, {}) AS n WHERE n NOT IN (SELECT number FROM usage_ingest.migrations)",
+      newest));
   if (!level && connection.last_sqlstate() == "42501") return true;  // ProbePrivileges says it
   if (!level) return std::unexpected(level.error());
   report.facts.migration_level = static_cast<int>(level->number(0, 0));
-  const int newest = Migrations().back().number;
   if (report.facts.migration_level < newest) {
     Finding finding = migrate;
     finding.what =

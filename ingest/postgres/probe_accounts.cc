@@ -30,25 +30,28 @@ SELECT EXISTS (
                   ORDER BY 1)
            = ARRAY['model_id', 'period_start', 'period_type', 'subscription_id']))sql";
 
-// Labels that the quota trigger and attribution use, where the column cannot hold them: an enum
-// without the label, or a CHECK that does not name it.
-constexpr const char* kMissingStatus = R"sql(
-SELECT label, t.typtype = 'e', format_type(a.atttypid, NULL),
-       (SELECT k.conname FROM pg_constraint AS k
-         WHERE k.conrelid = a.attrelid AND k.contype = 'c' AND a.attnum = ANY (k.conkey)
-           AND pg_get_constraintdef(k.oid) NOT LIKE '%''' || label || '''%' LIMIT 1)
-  FROM pg_attribute AS a
+// Labels that we or the quota trigger write, where the column cannot hold them: an enum without the
+// label, or a CHECK that lists values without it.
+constexpr const char* kMissingLabels = R"sql(
+SELECT table_name, column_name, label, t.typtype = 'e', format_type(a.atttypid, NULL), k.conname
+  FROM (VALUES ('subscriptions', 'status', 'active'), ('subscriptions', 'status', 'suspended'),
+               ('usage_summaries', 'period_type', 'hour'),
+               ('usage_summaries', 'period_type', 'day'),
+               ('usage_summaries', 'period_type', 'month'))
+           AS labels(table_name, column_name, label)
+  JOIN pg_attribute AS a
+    ON a.attrelid = to_regclass('public.' || table_name) AND a.attname = column_name
   JOIN pg_type AS t ON t.oid = a.atttypid
- CROSS JOIN unnest(ARRAY['active', 'suspended']) AS labels(label)
- WHERE a.attrelid = 'public.subscriptions'::regclass AND a.attname = 'status'
-   AND CASE WHEN t.typtype = 'e'
+  LEFT JOIN LATERAL (
+    SELECT c.conname
+      FROM pg_constraint AS c, pg_get_constraintdef(c.oid) AS definition
+     WHERE c.conrelid = a.attrelid AND c.contype = 'c' AND a.attnum = ANY (c.conkey)
+       AND definition ~ ' = (ANY|'')' AND strpos(definition, quote_literal(label)) = 0
+     LIMIT 1) AS k ON true
+ WHERE CASE WHEN t.typtype = 'e'
             THEN NOT EXISTS (SELECT FROM pg_enum AS e
                               WHERE e.enumtypid = t.oid AND e.enumlabel = label)
-            ELSE EXISTS (SELECT FROM pg_constraint AS k
-                          WHERE k.conrelid = a.attrelid AND k.contype = 'c'
-                            AND a.attnum = ANY (k.conkey)
-                            AND pg_get_constraintdef(k.oid) NOT LIKE '%''' || label || '''%')
-       END)sql";
+            ELSE k.conname IS NOT NULL END)sql";
 
 // Token counters that end at 2^31.
 constexpr const char* kNarrowCounters = R"sql(
@@ -128,17 +131,17 @@ Result<> ProbeSummaries(SyncConnection& connection, ProbeReport& report) {
 }
 
 Result<> ProbeQuotas(SyncConnection& connection, ProbeReport& report) {
-  auto labels = connection.Execute(kMissingStatus);
+  auto labels = connection.Execute(kMissingLabels);
   if (!labels) return std::unexpected(labels.error());
   for (int i = 0; i < labels->count(); ++i) {
-    const std::string_view label = labels->text(i, 0);
-    Add(report, Severity::kFatal, "public.subscriptions.status",
-        fmt::format("it cannot hold '{}', which a subscription over its quota gets", label),
-        labels->boolean(i, 1)
-            ? fmt::format("ALTER TYPE {} ADD VALUE '{}'", labels->text(i, 2), label)
-            : fmt::format("ALTER TABLE public.subscriptions DROP CONSTRAINT {}, and add it again "
-                          "with '{}'",
-                          QuoteIdentifier(labels->text(i, 3)), label));
+    const std::string_view label = labels->text(i, 2);
+    Add(report, Severity::kFatal,
+        fmt::format("public.{}.{}", labels->text(i, 0), labels->text(i, 1)),
+        fmt::format("it cannot hold '{}', which is written to it", label),
+        labels->boolean(i, 3)
+            ? fmt::format("ALTER TYPE {} ADD VALUE '{}'", labels->text(i, 4), label)
+            : fmt::format("ALTER TABLE public.{} DROP CONSTRAINT {}, and add it again with '{}'",
+                          labels->text(i, 0), QuoteIdentifier(labels->text(i, 5)), label));
   }
   auto narrow = connection.Execute(kNarrowCounters);
   if (!narrow) return std::unexpected(narrow.error());

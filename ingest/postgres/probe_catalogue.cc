@@ -41,28 +41,67 @@ SELECT c.relkind = 'p',
        c.relrowsecurity AND row_security_active(c.oid), quote_ident(current_user)
   FROM pg_class AS c WHERE c.oid = 'public.usage_logs'::regclass)sql";
 
-// Enabled triggers on usage_logs and its partitions that somebody made (not the copies that
-// partitions have of their parent's): does it sum up, does it step aside for us?
+// Enabled triggers on usage_logs and its partitions that see rows come in and that somebody made
+// (not the copies that partitions have of their parent's): does it sum up, does it step aside for
+// us, and what would make it. A function that adds to summaries or counters sums up, whatever its
+// name; the guard counts when nothing can open it.
 constexpr const char* kTriggers = R"sql(
-SELECT t.tgname, t.tgrelid::regclass, p.proname = 'update_usage_summary',
-       pg_get_triggerdef(t.oid) LIKE '%usage_ingest.aggregating%',
-       quote_ident(t.tgname)
+WITH guard(text) AS (
+    VALUES ('(current_setting(''usage_ingest.aggregating''::text, true) IS DISTINCT FROM '
+            '''on''::text)')
+)
+SELECT t.tgname, t.tgrelid::regclass,
+       p.proname = 'update_usage_summary'
+         OR p.prosrc ~* '(insert\s+into|update)\s+(only\s+)?(public\.)?usage_summaries\M'
+         OR p.prosrc ~* '\mused_(requests|tokens)\s*=',
+       strpos(definition, ' WHEN (' || guard.text || ')') > 0
+         OR strpos(definition, ' WHEN ((' || guard.text || ' AND ') > 0,
+       quote_ident(t.tgname),
+       CASE WHEN p.proname = 'update_usage_summary'
+            THEN format('CREATE OR REPLACE TRIGGER %I AFTER INSERT ON %s FOR EACH ROW WHEN %s '
+                        'EXECUTE FUNCTION public.update_usage_summary()',
+                        t.tgname, t.tgrelid::regclass, guard.text)
+            WHEN strpos(definition, ' WHEN (') = 0
+            THEN regexp_replace(replace(definition, ' EXECUTE FUNCTION ',
+                                        format(' WHEN %s EXECUTE FUNCTION ', guard.text)),
+                                '^CREATE ', 'CREATE OR REPLACE ')
+            ELSE regexp_replace(regexp_replace(definition, ' WHEN \((.*)\) EXECUTE FUNCTION ',
+                                               format(' WHEN (%s AND (\1)) EXECUTE FUNCTION ',
+                                                      guard.text)),
+                                '^CREATE ', 'CREATE OR REPLACE ') END
   FROM pg_trigger AS t
   JOIN pg_proc AS p ON p.oid = t.tgfoid
+ CROSS JOIN LATERAL pg_get_triggerdef(t.oid) AS definition
+ CROSS JOIN guard
  WHERE t.tgrelid IN (SELECT relid FROM pg_partition_tree('public.usage_logs'))
    AND NOT t.tgisinternal AND t.tgparentid = 0 AND t.tgenabled <> 'D'
+   AND t.tgtype & 4 <> 0  -- INSERT (PostgreSQL source, pg_trigger.h)
  ORDER BY 2, 1)sql";
 
-// The triggers of ours that tell the daemon about references, where one is missing or disabled.
-constexpr const char* kReferenceTriggers = R"sql(
-SELECT wanted.table_name, wanted.trigger_name
-  FROM (VALUES ('api_keys', 'usage_ingest_remember_key'), ('users', 'usage_ingest_announce'),
-               ('models', 'usage_ingest_announce'), ('teams', 'usage_ingest_announce'),
-               ('subscriptions', 'usage_ingest_announce'), ('api_keys', 'usage_ingest_announce'))
-           AS wanted(table_name, trigger_name)
+// Triggers of the seed's and ours whose lack the daemon survives, where one is missing or disabled,
+// with what it means and the steps of migrate that make it.
+constexpr const char* kHelpfulTriggers = R"sql(
+SELECT wanted.table_name, wanted.trigger_name, wanted.consequence, wanted.steps
+  FROM (VALUES
+      ('usage_logs', 'update_usage_on_log', 'rows of other writers are not summed up', '15'),
+      ('subscriptions', 'enforce_subscription_quota',
+       'no subscription is suspended when its quota is used up', '10'),
+      ('api_keys', 'usage_ingest_remember_key', 'rotated keys are forgotten', '20, 21'),
+      ('users', 'usage_ingest_announce', 'changes reach attribution late', '22'),
+      ('models', 'usage_ingest_announce', 'changes reach attribution late', '22'),
+      ('teams', 'usage_ingest_announce', 'changes reach attribution late', '22'),
+      ('subscriptions', 'usage_ingest_announce', 'changes reach attribution late', '22'),
+      ('api_keys', 'usage_ingest_announce', 'changes reach attribution late', '22'))
+           AS wanted(table_name, trigger_name, consequence, steps)
  WHERE NOT EXISTS (SELECT FROM pg_trigger AS t
                     WHERE t.tgrelid = to_regclass('public.' || wanted.table_name)
                       AND t.tgname = wanted.trigger_name AND t.tgenabled IN ('O', 'A')))sql";
+
+// LiteMaaS makes its functions anew when it starts, maybe this one too.
+constexpr const char* kForeignSummaryFunction = R"sql(
+SELECT count(*) = 0 FROM pg_proc
+ WHERE oid = to_regprocedure('public.update_usage_summary()')
+   AND prosrc LIKE '%latency_ms_sum%')sql";
 
 void Add(ProbeReport& report, Severity severity, std::string where, std::string what,
          std::string fix) {
@@ -102,10 +141,7 @@ void JudgeTrigger(const SyncRows& rows, int row, ProbeReport& report) {
   const std::string where = fmt::format("trigger {} on {}", rows.text(row, 0), rows.text(row, 1));
   if (sums_up && !steps_aside) {
     Add(report, Severity::kFatal, where, "every row of the daemon would count twice",
-        fmt::format("CREATE OR REPLACE TRIGGER {} AFTER INSERT ON {} FOR EACH ROW WHEN "
-                    "(current_setting('usage_ingest.aggregating', true) IS DISTINCT FROM 'on') "
-                    "EXECUTE FUNCTION public.update_usage_summary()",
-                    rows.text(row, 4), rows.text(row, 1)));
+        std::string(rows.text(row, 5)));
   } else if (!sums_up) {
     report.facts.may_skip_constraints = false;
     Add(report, Severity::kWarning, where,
@@ -129,9 +165,16 @@ Result<bool> ProbeTables(SyncConnection& connection, ProbeReport& report) {
   if (!problems) return std::unexpected(problems.error());
   for (const ColumnProblem& problem : *problems) {
     Add(report, Severity::kFatal, fmt::format("public.{}.{}", problem.table, problem.column),
-        problem.actual.empty() ? "the column is missing"
-                               : fmt::format("its type is {}, which does not work", problem.actual),
-        problem.fix());
+        problem.type.empty() ? "the column is missing"
+                             : fmt::format("its type is {}, which does not work", problem.type),
+        problem.fix);
+  }
+  const auto required = CheckRequiredColumns(connection);
+  if (!required) return std::unexpected(required.error());
+  for (const ColumnProblem& problem : *required) {
+    if (problem.table != "usage_summaries" && problem.table != "audit_logs") continue;
+    Add(report, Severity::kFatal, fmt::format("public.{}.{}", problem.table, problem.column),
+        "it is NOT NULL without a default, and the daemon does not write it", problem.fix);
   }
   return true;
 }
@@ -184,16 +227,24 @@ Result<> ProbeTriggers(SyncConnection& connection, ProbeReport& report) {
   if (!triggers) return std::unexpected(triggers.error());
   for (int i = 0; i < triggers->count(); ++i) JudgeTrigger(*triggers, i, report);
 
-  auto missing = connection.Execute(kReferenceTriggers);
+  auto missing = connection.Execute(kHelpfulTriggers);
   if (!missing) return std::unexpected(missing.error());
   for (int i = 0; i < missing->count(); ++i) {
     Add(report, Severity::kWarning,
         fmt::format("trigger {} on public.{}", missing->text(i, 1), missing->text(i, 0)),
-        "it is missing or disabled: changes reach attribution late, or rotated keys are forgotten",
+        fmt::format("it is missing or disabled: {}", missing->text(i, 2)),
         fmt::format("ALTER TABLE public.{} ENABLE TRIGGER {}; when it is missing, DELETE FROM "
-                    "usage_ingest.migrations WHERE number IN (20, 21, 22) and run "
-                    "`usage-ingestd migrate`",
-                    missing->text(i, 0), missing->text(i, 1)));
+                    "usage_ingest.migrations WHERE number IN ({}) and run `usage-ingestd migrate`",
+                    missing->text(i, 0), missing->text(i, 1), missing->text(i, 3)));
+  }
+  auto foreign = connection.Execute(kForeignSummaryFunction);
+  if (!foreign) return std::unexpected(foreign.error());
+  if (foreign->boolean(0, 0)) {
+    Add(report, Severity::kWarning, "function public.update_usage_summary()",
+        "it is not the one that migrate made: rows of other writers spoil averages and add to no "
+        "day or month",
+        "DELETE FROM usage_ingest.migrations WHERE number = 15, run `usage-ingestd migrate`, then "
+        "`usage-ingestd summaries rebuild`");
   }
   return {};
 }

@@ -1,4 +1,4 @@
--- Our own schema and the ledger of what was migrated.
+-- Our own schema, the ledger of what was migrated, and how later steps lock several tables.
 -- Mode: transaction
 -- Locks: none on tables of LiteMaaS
 -- Time: milliseconds
@@ -14,3 +14,31 @@ CREATE TABLE IF NOT EXISTS usage_ingest.migrations (
 
 COMMENT ON SCHEMA usage_ingest IS 'usage-ingestd: offsets, dead letters, key history, migrations';
 COMMENT ON TABLE usage_ingest.migrations IS 'steps of `usage-ingestd migrate` that are finished';
+
+-- Locks `tables` in the order given; one that is not there is left out. Whoever waits for a lock makes
+-- everybody queue behind him at every table that he has already, so all of them together may take no
+-- longer than lock_timeout allows for one; several calls share it by the same `deadline`.
+CREATE OR REPLACE FUNCTION usage_ingest.lock_tables(
+    mode TEXT, tables TEXT[], deadline TIMESTAMP WITH TIME ZONE DEFAULT NULL)
+RETURNS VOID
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    patience CONSTANT TEXT := current_setting('lock_timeout');
+    give_up CONSTANT TIMESTAMP WITH TIME ZONE :=
+        COALESCE(deadline, clock_timestamp() + patience::interval);
+    name TEXT;
+BEGIN
+    FOREACH name IN ARRAY tables LOOP
+        CONTINUE WHEN to_regclass(name) IS NULL;
+        IF patience <> '0' THEN  -- 0 is no limit, and 1 ms the least that can be set
+            PERFORM set_config('lock_timeout', greatest(
+                1, ceil(1000 * extract(epoch FROM give_up - clock_timestamp())))::text, true);
+        END IF;
+        EXECUTE format('LOCK TABLE %s IN %s MODE', to_regclass(name), mode);
+    END LOOP;
+    PERFORM set_config('lock_timeout', patience, true);
+END;
+$$;
+REVOKE ALL ON FUNCTION usage_ingest.lock_tables(TEXT, TEXT[], TIMESTAMPTZ) FROM PUBLIC;

@@ -54,7 +54,12 @@ WITH live_tables AS (
     UNION ALL
     -- Foreign keys of the columns above. A partitioned table cannot have one NOT VALID.
     SELECT t.table_name, t.attnum, step.turn, 'run',
-           format('ALTER TABLE public.%I ', t.table_name)
+           CASE step.turn
+           WHEN 2 THEN format('SELECT usage_ingest.lock_tables(''SHARE ROW EXCLUSIVE'', '
+                              'ARRAY[''public.%I'', ''public.%I'']); ', t.table_name,
+                              (SELECT relname FROM pg_class WHERE oid = k.confrelid))
+           ELSE '' END
+               || format('ALTER TABLE public.%I ', t.table_name)
                || CASE step.turn
                   WHEN 2 THEN format('ADD CONSTRAINT %I %s NOT VALID', k.conname,
                                      regexp_replace(pg_get_constraintdef(k.oid),

@@ -54,18 +54,6 @@ CREATE INDEX IF NOT EXISTS dead_letters_pending ON usage_ingest.dead_letters
 CREATE INDEX IF NOT EXISTS dead_letters_finished ON usage_ingest.dead_letters
     (last_attempt_at) WHERE state <> 'pending';
 
-CREATE TABLE IF NOT EXISTS usage_ingest.key_history (
-    key_hash TEXT NOT NULL,  -- lower case
-    kind TEXT NOT NULL CHECK (kind IN ('key_hash', 'value_sha256')),
-    api_key_id UUID NOT NULL REFERENCES public.api_keys(id) ON DELETE CASCADE,
-    first_seen_at TIMESTAMP WITH TIME ZONE NOT NULL DEFAULT clock_timestamp(),
-    PRIMARY KEY (key_hash, kind, api_key_id)
-);
--- for the cascade: deleting a key must not scan a million hashes
-CREATE INDEX IF NOT EXISTS key_history_api_key ON usage_ingest.key_history (api_key_id);
-COMMENT ON TABLE usage_ingest.key_history IS
-    'every hash that a key ever had: api_keys.key_hash, and SHA-256 of lite_llm_key_value';
-
 CREATE TABLE IF NOT EXISTS usage_ingest.replays (
     id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     who TEXT NOT NULL DEFAULT session_user,
@@ -92,3 +80,26 @@ CREATE INDEX IF NOT EXISTS replays_range ON usage_ingest.replays
     (topic, partition, from_offset, to_offset);
 COMMENT ON TABLE usage_ingest.replays IS
     'who read which range again, and what came of it; kafka_offsets does not move';
+
+CREATE TABLE IF NOT EXISTS usage_ingest.key_history (
+    key_hash TEXT NOT NULL,  -- lower case
+    kind TEXT NOT NULL CHECK (kind IN ('key_hash', 'value_sha256')),
+    api_key_id UUID NOT NULL,
+    first_seen_at TIMESTAMP WITH TIME ZONE NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (key_hash, kind, api_key_id)
+);
+-- for the cascade: deleting a key must not scan a million hashes
+CREATE INDEX IF NOT EXISTS key_history_api_key ON usage_ingest.key_history (api_key_id);
+COMMENT ON TABLE usage_ingest.key_history IS
+    'every hash that a key ever had: api_keys.key_hash, and SHA-256 of lite_llm_key_value';
+
+-- Last, since it keeps writers of api_keys out until the transaction ends.
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_constraint WHERE contype = 'f'
+                                               AND conrelid = 'usage_ingest.key_history'::regclass) THEN
+        ALTER TABLE usage_ingest.key_history
+            ADD FOREIGN KEY (api_key_id) REFERENCES public.api_keys(id) ON DELETE CASCADE;
+    END IF;
+END
+$$;

@@ -40,7 +40,7 @@ SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET TimeZone = 'UTC'
 SET DateStyle = 'ISO, MDY'
-SET lock_timeout = '80ms'
+SET lock_timeout = '60ms'
 AS $$
 DECLARE
     month_start TIMESTAMP WITH TIME ZONE := date_trunc('month', month::timestamp);
@@ -104,9 +104,10 @@ BEGIN
     IF owner <> current_user THEN
         EXECUTE format('ALTER TABLE public.%I OWNER TO %I', name, owner);
     END IF;
-    -- What ATTACH locks, the busiest last: whoever comes behind us waits for us while we wait, and
-    -- so at most for one lock_timeout.
-    LOCK TABLE public.teams, public.api_keys, public.subscriptions IN SHARE ROW EXCLUSIVE MODE;
+    -- What ATTACH locks; first what keeps no reader or writer out, the busiest last.
+    LOCK TABLE ONLY public.usage_logs IN SHARE UPDATE EXCLUSIVE MODE;
+    PERFORM usage_ingest.lock_tables(
+        'SHARE ROW EXCLUSIVE', ARRAY['public.teams', 'public.api_keys', 'public.subscriptions']);
     EXECUTE format('ALTER TABLE public.usage_logs ATTACH PARTITION public.%I '
                    'FOR VALUES FROM (%L) TO (%L)', name, from_time, to_time);
 END;

@@ -12,6 +12,8 @@ DECLARE
     wanted RECORD;
     statement TEXT;
     grants TEXT[];
+    -- LiteMaaS works as this role, so its views belong to it.
+    owner OID := (SELECT relowner FROM pg_class WHERE oid = 'public.subscriptions'::regclass);
 BEGIN
     FOR wanted IN SELECT * FROM (VALUES
 ('active_subscriptions', $view$
@@ -99,6 +101,15 @@ $view$)
         WHEN undefined_column OR wrong_object_type THEN
             RAISE WARNING 'view % was not made: %', wanted.name, SQLERRM;
         END;
+        IF owner <> (SELECT relowner FROM pg_class WHERE oid = to_regclass('public.' || wanted.name)
+                        AND relowner = current_user::regrole) THEN
+            BEGIN
+                EXECUTE format('ALTER VIEW public.%I OWNER TO %I', wanted.name,
+                               pg_get_userbyid(owner));
+            EXCEPTION WHEN insufficient_privilege THEN
+                RAISE WARNING 'view % stays yours: %', wanted.name, SQLERRM;
+            END;
+        END IF;
     END LOOP;
 END
 $views$;

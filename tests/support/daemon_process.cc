@@ -83,10 +83,10 @@ CommandResult DaemonProcess::Run(const std::vector<std::string>& words,
   return RunCommand({.command = command, .environment = options_.environment}, After(patience));
 }
 
-void DaemonProcess::Start() {
+void DaemonProcess::Start(const std::vector<std::string>& words) {
   if (running()) throw std::logic_error("the daemon runs already");
   std::vector<std::string> command = Command();
-  command.emplace_back("run");
+  command.insert(command.end(), words.begin(), words.end());
   process_ = std::make_unique<ChildProcess>(ChildOptions{
       .command = command, .environment = options_.environment, .output = files_.path() / "log"});
 }

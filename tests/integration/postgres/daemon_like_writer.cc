@@ -68,7 +68,7 @@ bool DaemonLikeWriter::WriteBatch(int rows) {
 }
 
 void DaemonLikeWriter::WriteInTransaction(int rows) {
-  database_.Execute("SET lock_timeout = '250ms'");
+  database_.Execute("SET lock_timeout = '" + lock_timeout_ + "'");
   database_.Execute(kMakeRows);
   database_.Execute(kFillRows, {std::to_string(rows), std::to_string(++seed_)});
   database_.Execute("BEGIN; SET LOCAL usage_ingest.aggregating = 'on'");

@@ -16,6 +16,8 @@ class DaemonLikeWriter {
   // One transaction of `rows` random rows over all subscriptions, in the last days. False: it lost
   // against a lock and was rolled back.
   bool WriteBatch(int rows);
+  // Instead of the daemon's 250 ms, for a test that wants to see how long it would have waited.
+  void WaitForLocks(const std::string& lock_timeout) { lock_timeout_ = lock_timeout; }
 
  private:
   void WriteInTransaction(int rows);
@@ -23,6 +25,7 @@ class DaemonLikeWriter {
   Database database_;
   bool fast_path_;
   unsigned seed_;
+  std::string lock_timeout_ = "250ms";
 };
 
 }  // namespace usage_ingest::ingest

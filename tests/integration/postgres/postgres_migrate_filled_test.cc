@@ -96,8 +96,8 @@ TEST_F(MigrateFilledTest, TypesThatDoNotWorkAreRefusedBeforeAnythingIsChanged) {
   const std::string& text = outcome.result.error().context;
   EXPECT_TRUE(Holds(text, "public.usage_logs.team_id is text")) << text;
   EXPECT_TRUE(Holds(text,
-                    "ALTER TABLE public.\"usage_logs\" ALTER COLUMN \"team_id\" TYPE uuid "
-                    "USING \"team_id\"::text::uuid"))
+                    "ALTER TABLE public.usage_logs ALTER COLUMN team_id TYPE uuid USING "
+                    "team_id::text::uuid;"))
       << text;
   EXPECT_EQ(CatalogueLines(database), before);
 }
@@ -157,6 +157,30 @@ TEST_F(MigrateFilledTest, PlainUsageLogsWithRowsBecomesAPartition) {
             401);
 }
 
+// Its sequence must outlive the old table, which is dropped here and by retention some day.
+TEST_F(MigrateFilledTest, SerialColumnOfAPlainUsageLogsGoesOnCounting) {
+  for (const bool has_rows : {false, true}) {
+    const std::string name = has_rows ? "with_rows" : "without_rows";
+    Database database = CreateFilled(name);
+    std::string plain = ReadTestData("databases/filled_with_plain_usage.sql");
+    plain.replace(plain.find("CREATE ROLE reporting_of_tests;"), 31, "");
+    if (!has_rows) CreateRole("reporting_of_tests");
+    database.Execute(plain + "; ALTER TABLE usage_logs ADD COLUMN number SERIAL");
+    Populate(database, 1);
+    if (has_rows) LogPlainUsage(database, 5);
+    MustMigrate(name);
+    LogPlainUsage(database, 1);
+    EXPECT_EQ(database.Number("SELECT max(number) FROM usage_logs"), has_rows ? 6 : 1);
+    if (!has_rows) continue;
+    database.Execute(
+        "DO $$ DECLARE part TEXT; BEGIN SELECT name INTO part FROM "
+        "usage_ingest.partitions_of_usage_logs() WHERE from_time = '-infinity'; EXECUTE 'DROP "
+        "TABLE ' || part; END $$; SELECT usage_ingest.ensure_partition(now()::date)");
+    LogPlainUsage(database, 1);
+    EXPECT_EQ(database.Number("SELECT max(number) FROM usage_logs"), 7);
+  }
+}
+
 TEST_F(MigrateFilledTest, EmptyPlainUsageLogsIsReplaced) {
   Database database = CreateFilledWithPlainUsage("nothing");
   MustMigrate("nothing");
@@ -196,14 +220,17 @@ TEST_F(MigrateFilledTest, WhatStandsInTheWayOfPartitioningIsNamed) {
       "CREATE TABLE invoices (log_id UUID REFERENCES usage_logs(id));"
       "CREATE MATERIALIZED VIEW totals AS SELECT count(*) FROM usage_logs;"
       "CREATE FUNCTION rows_of_usage() RETURNS bigint BEGIN ATOMIC SELECT count(*) FROM "
-      "usage_logs; "
-      "END");
+      "usage_logs; END;"
+      "CREATE PUBLICATION usage FOR TABLE usage_logs;"
+      "ALTER TABLE usage_logs ADD COLUMN number BIGINT GENERATED ALWAYS AS IDENTITY");
   const MigrateOutcome outcome = Migrate("obstacles");
   ASSERT_FALSE(outcome.result);
   const std::string& text = outcome.result.error().context;
   EXPECT_TRUE(Holds(text, "ALTER TABLE invoices DROP CONSTRAINT invoices_log_id_fkey")) << text;
   EXPECT_TRUE(Holds(text, "DROP MATERIALIZED VIEW totals")) << text;
   EXPECT_TRUE(Holds(text, "DROP FUNCTION rows_of_usage()")) << text;
+  EXPECT_TRUE(Holds(text, "ALTER PUBLICATION usage DROP TABLE public.usage_logs")) << text;
+  EXPECT_TRUE(Holds(text, "ALTER COLUMN number DROP IDENTITY")) << text;
   EXPECT_EQ(database.Value("SELECT relkind FROM pg_class WHERE oid = 'usage_logs'::regclass"), "r");
 }
 

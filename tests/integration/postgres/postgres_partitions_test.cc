@@ -230,6 +230,28 @@ TEST_F(PartitionsTest, MonthOfAPendingDetachIsMadeAgain) {
   EXPECT_EQ(database_->Number("SELECT count(*) FROM usage_logs_2017_02"), 1);
 }
 
+TEST_F(PartitionsTest, DefaultPartitionIsInTheWayAndNamedWithItsFix) {
+  MakeTwoYears();
+  database_->Execute("CREATE TABLE rest PARTITION OF usage_logs DEFAULT");
+  Log("2017-02-03");  // into the DEFAULT one: then its month cannot be made
+  EXPECT_EQ(SqlstateOf(*database_, "SELECT usage_ingest.ensure_partition('2017-02-01')"), "23514");
+  EXPECT_EQ(Ensure("2017-03-01"), "created");
+  SyncConnection connection = Open("litemaas");
+  const auto retained = RetainPartitions(connection, {.retention_months = 6}, {});
+  ASSERT_FALSE(retained);
+  EXPECT_EQ(retained.error().code, ErrorCode::kFatal);
+  EXPECT_TRUE(Holds(retained.error().context, "DETACH PARTITION public.rest"))
+      << retained.error().context;
+  // As it says.
+  database_->Execute("ALTER TABLE public.usage_logs DETACH PARTITION public.rest");
+  EXPECT_EQ(Ensure("2017-02-01"), "created");
+  database_->Execute(
+      "INSERT INTO usage_logs (id, subscription_id, model_id, request_tokens, response_tokens, "
+      "created_at) SELECT id, subscription_id, model_id, request_tokens, response_tokens, "
+      "created_at FROM rest");
+  EXPECT_FALSE(Retain({.retention_months = 6}).empty());
+}
+
 TEST_F(PartitionsTest, RetainDropsWhatAnInterruptedOneDetached) {
   Ensure("2017-02-01");
   database_->Execute(

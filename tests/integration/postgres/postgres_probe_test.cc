@@ -49,9 +49,56 @@ constexpr const char* kForeignTrigger =
     "CREATE FUNCTION noop() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'; CREATE "
     "TRIGGER theirs AFTER INSERT ON usage_logs FOR EACH ROW EXECUTE FUNCTION noop()";
 
+// Looks like the guard, and lets the daemon's rows through all the same.
+constexpr const char* kInvertedGuard =
+    "CREATE OR REPLACE TRIGGER update_usage_on_log AFTER INSERT ON usage_logs FOR EACH ROW WHEN "
+    "(current_setting('usage_ingest.aggregating', true) IS NOT DISTINCT FROM 'on') EXECUTE "
+    "FUNCTION "
+    "update_usage_summary()";
+constexpr const char* kGuardWithAnOr =
+    "CREATE OR REPLACE TRIGGER update_usage_on_log AFTER INSERT ON usage_logs FOR EACH ROW WHEN "
+    "(current_setting('usage_ingest.aggregating', true) IS DISTINCT FROM 'on' OR NEW.status_code > "
+    "400) EXECUTE FUNCTION update_usage_summary()";
+// Counts under a name of its own, on some rows.
+constexpr const char* kForeignCounter =
+    "CREATE FUNCTION bill() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN UPDATE subscriptions SET "
+    "used_requests = used_requests + 1 WHERE id = NEW.subscription_id; RETURN NULL; END'; CREATE "
+    "TRIGGER bill AFTER INSERT ON usage_logs FOR EACH ROW WHEN (NEW.status_code < 400 OR "
+    "NEW.latency_ms > 5) EXECUTE FUNCTION bill()";
+constexpr const char* kWideTokens =
+    "DROP VIEW usage_statistics; ALTER TABLE usage_logs DROP COLUMN total_tokens, ALTER "
+    "request_tokens TYPE bigint; ALTER TABLE usage_logs ADD COLUMN total_tokens BIGINT GENERATED "
+    "ALWAYS AS (request_tokens + response_tokens) STORED";
+
 INSTANTIATE_TEST_SUITE_P(
     Findings, ProbeTest,
     ::testing::Values(
+        Case{"InvertedGuard", kInvertedGuard, Severity::kFatal, "trigger update_usage_on_log",
+             "CREATE OR REPLACE TRIGGER update_usage_on_log", true},
+        Case{"GuardWithAnOr", kGuardWithAnOr, Severity::kFatal, "trigger update_usage_on_log",
+             "CREATE OR REPLACE TRIGGER update_usage_on_log", true},
+        Case{"ForeignCounter", kForeignCounter, Severity::kFatal, "trigger bill",
+             "CREATE OR REPLACE TRIGGER bill", true},
+        Case{"SummaryTriggerGone", "DROP TRIGGER update_usage_on_log ON usage_logs",
+             Severity::kWarning, "trigger update_usage_on_log", "number IN (15)", false},
+        Case{"QuotaTriggerDisabled",
+             "ALTER TABLE subscriptions DISABLE TRIGGER enforce_subscription_quota",
+             Severity::kWarning, "trigger enforce_subscription_quota", "ENABLE TRIGGER", false},
+        Case{"RequiredColumnOfSummaries",
+             "ALTER TABLE usage_summaries ADD COLUMN region TEXT NOT NULL", Severity::kFatal,
+             "public.usage_summaries.region", "DROP NOT NULL", true},
+        Case{"RequiredColumnOfAuditLogs", "ALTER TABLE audit_logs ADD COLUMN region TEXT NOT NULL",
+             Severity::kFatal, "public.audit_logs.region", "DROP NOT NULL", true},
+        Case{
+            "PeriodTypeWithoutDay",
+            "ALTER TABLE usage_summaries ADD CONSTRAINT hours CHECK (period_type IN ('hour')), ADD "
+            "CHECK (period_type <> '')",
+            Severity::kFatal, "public.usage_summaries.period_type", "DROP CONSTRAINT \"hours\"",
+            false},
+        Case{"GapInTheLedger", "DELETE FROM usage_ingest.migrations WHERE number = 12",
+             Severity::kFatal, "usage_ingest.migrations", "usage-ingestd migrate", false},
+        Case{"TokensTooWide", kWideTokens, Severity::kFatal, "public.usage_logs.request_tokens",
+             "DROP COLUMN total_tokens, ALTER COLUMN request_tokens TYPE integer", true},
         Case{"CountsTwice", kTriggerWithoutGuard, Severity::kFatal, "trigger update_usage_on_log",
              "CREATE OR REPLACE TRIGGER update_usage_on_log", true},
         Case{"CountsTwiceOnAPartition", kSecondTrigger, Severity::kFatal, "trigger Mine",
@@ -73,7 +120,7 @@ INSTANTIATE_TEST_SUITE_P(
              "usage_summaries_subscription_id_model_id_period_type_period_key",
              Severity::kFatal, "public.usage_summaries", "CREATE UNIQUE INDEX CONCURRENTLY", true},
         Case{"WrongType", "ALTER TABLE audit_logs ALTER resource_id TYPE bytea USING NULL",
-             Severity::kFatal, "public.audit_logs.resource_id", "TYPE varchar(255)", false},
+             Severity::kFatal, "public.audit_logs.resource_id", "TYPE varchar(255)", true},
         Case{"RequiredColumn",
              "ALTER TABLE usage_logs ADD COLUMN region TEXT NOT NULL DEFAULT 'x'; ALTER TABLE "
              "usage_logs ALTER region DROP DEFAULT",
@@ -112,6 +159,32 @@ TEST_F(ProbeFactsTest, DisabledTriggerOfTheSeedCannotCountTwice) {
   database.Execute(std::string(kTriggerWithoutGuard) +
                    "; ALTER TABLE usage_logs DISABLE TRIGGER update_usage_on_log");
   EXPECT_TRUE(Probe("litemaas").ok());
+}
+
+// A trigger that only hears of updates cannot miss the rows of the fast path.
+TEST_F(ProbeFactsTest, TriggerOnUpdatesIsNoneOfOurBusiness) {
+  Database database = CreateMigrated("litemaas");
+  database.Execute(
+      "CREATE FUNCTION noop() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'; CREATE "
+      "TRIGGER theirs AFTER UPDATE ON usage_logs FOR EACH ROW EXECUTE FUNCTION noop()");
+  const ProbeReport report = Probe("litemaas");
+  EXPECT_TRUE(report.findings.empty()) << report.findings[0].ToLine();
+  EXPECT_TRUE(report.facts.may_skip_constraints);
+}
+
+// LiteMaaS runs its CREATE OR REPLACE FUNCTION statements again when it starts.
+TEST_F(ProbeFactsTest, SummaryFunctionOfTheSeedIsFoundAndMigrateBringsOursBack) {
+  Database database = CreateMigrated("litemaas");
+  const std::string seed = ReadTestData("seed/schema.sql");
+  const std::size_t begin = seed.find("CREATE OR REPLACE FUNCTION update_usage_summary()");
+  database.Execute(seed.substr(begin, seed.find("CREATE TRIGGER", begin) - begin));
+  const ProbeReport report = Probe("litemaas");
+  ASSERT_EQ(report.findings.size(), 1U);
+  EXPECT_EQ(report.findings[0].severity, Severity::kWarning);
+  EXPECT_TRUE(Holds(report.findings[0].fix, "WHERE number = 15"));
+  database.Execute("DELETE FROM usage_ingest.migrations WHERE number = 15");
+  MustMigrate("litemaas");
+  EXPECT_TRUE(Probe("litemaas").findings.empty());
 }
 
 TEST_F(ProbeFactsTest, ColumnsOfUsageLogsAreThoseOfTheCatalogue) {
