@@ -158,7 +158,8 @@ Task<Result<>> Lane::WriteOne(Batch& batch) {
   if (error.code == ErrorCode::kFenced) {
     const Epoch epoch = batch.partitions.front().epoch;
     assembler_.Abandon(epoch);
-    building_->Clear();
+    // Of a newer epoch it is good, and nobody would read it again.
+    if (assembler_.IsStale(*building_)) building_->Clear();
     links_.observer.Fenced(error.context);
     links_.inbox.Push(PositionsLost{epoch, error.context});
     co_return Result<>{};
