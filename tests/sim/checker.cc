@@ -77,7 +77,8 @@ std::string Checker::CheckAccounts(PartitionId partition, const OffsetsRow& row)
   const bool is_right =
       has_gap
           ? outcomes.records <= records && outcomes.events <= events && outcomes.skipped <= skips &&
-                outcomes.records + outcomes.gap_records >= records
+                outcomes.records + outcomes.gap_records >= records &&
+                outcomes.records + outcomes.gap_records <= row.stored.next_offset.value
           : outcomes.records == records && outcomes.events == events && outcomes.skipped == skips;
   if (is_right) return {};
   return fmt::format(
@@ -142,10 +143,14 @@ std::string Checker::CheckRows() const {
       return "a row is not what was produced: " + id.ToString();
     }
     const Attribution& owner = row.owner;
-    if (!tables.subscriptions.contains(owner.subscription_id) ||
-        (!owner.api_key_id.is_nil() && !keys.contains(owner.api_key_id)) ||
-        (!owner.team_id.is_nil() && !tables.teams.contains(owner.team_id))) {
-      return "a row's parent is gone: " + id.ToString();
+    if (!tables.subscriptions.contains(owner.subscription_id)) {
+      return "a row's subscription is gone: " + id.ToString();
+    }
+    if (!owner.api_key_id.is_nil() && !keys.contains(owner.api_key_id)) {
+      return "a row's key is gone: " + id.ToString();
+    }
+    if (!owner.team_id.is_nil() && !tables.teams.contains(owner.team_id)) {
+      return "a row's team is gone: " + id.ToString();
     }
   }
   return {};

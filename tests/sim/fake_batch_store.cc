@@ -43,6 +43,7 @@ Result<> FakeBatchStore::Lose(std::string_view how) {
   links_.database.Close(session_);
   session_ = 0;
   if (is_killed_) return Fail(ErrorCode::kFatal, "this process is gone");
+  ++At(links_.faults.losses, at_);
   return Fail(ErrorCode::kUnavailable, std::string(how));
 }
 
@@ -52,8 +53,10 @@ Result<> FakeBatchStore::Refuse(ErrorCode code, std::string_view why) {
   return Fail(code, std::string(why));
 }
 
-Task<Result<>> FakeBatchStore::Arrive() {
+Task<Result<>> FakeBatchStore::Arrive(Step step) {
+  at_ = {step, false};
   NoteCall();
+  links_.database.Touch(session_, runtime_.clock.Now(), step == Step::kCopyRows);
   co_await Latency();
   if (is_killed_) co_return Lose("killed");
   if (!links_.database.is_open(session_)) co_return Lose("terminated by administrator command");
@@ -71,18 +74,20 @@ Task<Result<>> FakeBatchStore::Arrive() {
 }
 
 // A statement outside a transaction, or BEGIN.
-Task<Result<>> FakeBatchStore::Enter() {
+Task<Result<>> FakeBatchStore::Enter(Step step) {
   if (has(PlantedBug::kSilentReconnect) && session_ == 0) {
     const Result<> opened = co_await Open();
     if (!opened) co_return opened;
   }
-  co_return co_await Arrive();
+  co_return co_await Arrive(step);
 }
 
 Task<Result<>> FakeBatchStore::Return() {
+  at_.is_after = true;
   co_await Latency();
   if (is_killed_) co_return Lose("killed");
   if (!links_.database.is_open(session_)) co_return Lose("terminated by administrator command");
+  links_.database.Touch(session_, runtime_.clock.Now(), false);
   if (links_.faults.Draw() == Fault::kConnectionLost) co_return Lose("the reply was lost");
   co_return Result<>{};
 }
@@ -94,10 +99,11 @@ Task<Result<>> FakeBatchStore::Open() {
   if (is_killed_) co_return Lose("killed");
   if (links_.faults.Draw() != Fault::kNone) co_return Lose("could not connect");
   session_ = links_.database.Open();
-  co_return Result<>{};
+  co_return co_await Return();
 }
 
 Task<Result<>> FakeBatchStore::Connect() {
+  at_ = {Step::kConnect, false};
   NoteCall();
   co_return co_await Open();
 }
@@ -112,6 +118,7 @@ Task<> FakeBatchStore::Reset() {
 }
 
 void FakeBatchStore::Kill() {
+  if (!is_killed_) ++At(links_.faults.crashes, at_);
   is_killed_ = true;
   links_.database.Close(session_);
 }
@@ -122,7 +129,7 @@ Task<Result<bool>> FakeBatchStore::IsCommitted(const Batch& batch) {
     co_return true;
   }
   if (has(PlantedBug::kLostCommitRetried)) co_return false;
-  const Result<> arrived = co_await Enter();
+  const Result<> arrived = co_await Enter(Step::kIsCommitted);
   if (!arrived) co_return std::unexpected(arrived.error());
   std::size_t done = 0;
   std::size_t untouched = 0;
@@ -141,7 +148,7 @@ Task<Result<bool>> FakeBatchStore::IsCommitted(const Batch& batch) {
 
 Task<Result<std::vector<AttributionAnswer>>> FakeBatchStore::Attribute(
     std::span<const AttributionQuestion> questions) {
-  const Result<> arrived = co_await Enter();
+  const Result<> arrived = co_await Enter(Step::kAttribute);
   if (!arrived) co_return std::unexpected(arrived.error());
   std::vector<AttributionAnswer> answers;
   for (const AttributionQuestion& question : questions) {
@@ -156,7 +163,7 @@ Task<Result<std::vector<AttributionAnswer>>> FakeBatchStore::Attribute(
 }
 
 Task<Result<>> FakeBatchStore::EnsurePartition(EventTimeUs month_start) {
-  const Result<> arrived = co_await Enter();
+  const Result<> arrived = co_await Enter(Step::kEnsurePartition);
   if (!arrived) co_return arrived;
   tables().months.insert(month_start);
   co_return co_await Return();
@@ -222,7 +229,7 @@ Result<> FakeBatchStore::Claim(const Batch& batch, Transaction& transaction) {
 }
 
 Task<Result<Parents>> FakeBatchStore::Begin(const Batch& batch, const Parents& parents) {
-  const Result<> arrived = co_await Enter();
+  const Result<> arrived = co_await Enter(Step::kBegin);
   if (!arrived) co_return std::unexpected(arrived.error());
   if (!batch.empty() && batch.partitions.front().epoch.value < *epoch_of_call_) {
     links_.violated(fmt::format("INV-5: a batch of epoch {} was begun in epoch {}",
@@ -234,8 +241,8 @@ Task<Result<Parents>> FakeBatchStore::Begin(const Batch& batch, const Parents& p
   std::ranges::sort(partitions);
   for (const PartitionId partition : partitions) {
     const LockKey key = OffsetsLock(partition);
-    const bool is_stuck =
-        blocked_since_ && runtime_.clock.Now() - *blocked_since_ > limits::kZombieBlocksMax;
+    const bool is_stuck = blocked_since_ && !has(PlantedBug::kZombieLeftAlone) &&
+                          runtime_.clock.Now() - *blocked_since_ > limits::kZombieBlocksMax;
     // Only sessions of our own ever hold it: zombies.
     if (is_stuck) links_.database.Close(links_.database.HolderOf(key, session_));
     const Result<> locked = co_await Lock(key, LockMode::kUpdate);
@@ -254,7 +261,7 @@ Task<Result<Parents>> FakeBatchStore::Begin(const Batch& batch, const Parents& p
 }
 
 Task<Result<>> FakeBatchStore::BeginTrial() {
-  const Result<> arrived = co_await Enter();
+  const Result<> arrived = co_await Enter(Step::kBeginTrial);
   if (!arrived) co_return arrived;
   links_.database.Begin(session_);
   co_return co_await Return();

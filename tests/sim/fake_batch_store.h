@@ -3,7 +3,7 @@
 //
 // Each step first arrives (time passes, others run, the connection may be lost, the statement may
 // be refused), has its effect, and returns (the reply may be lost). It passes the contract suite
-// that PgBatchStore passes (tests/support/batch_store_contract.h).
+// that PgBatchStore passes (tests/sim/batch_store_contract.h).
 //
 // Owner         one lane of a simulated process.
 #include <atomic>
@@ -58,8 +58,8 @@ class FakeBatchStore final : public ingest::BatchStore {
 
  private:
   Task<> Latency();
-  Task<Result<>> Enter();
-  Task<Result<>> Arrive();
+  Task<Result<>> Enter(Step step);
+  Task<Result<>> Arrive(Step step);
   Task<Result<>> Return();
   Task<Result<>> Open();
   Task<Result<>> Lock(LockKey key, LockMode mode);
@@ -72,7 +72,7 @@ class FakeBatchStore final : public ingest::BatchStore {
   Task<Result<bool>> InsertRow(const UsageRow& row, OnDuplicate on_duplicate);
   void NoteCall();
   std::int64_t AddQuotas(Transaction& transaction, const aggregate::Deltas& deltas);
-  void FinishLater(SessionId session);
+  Task<Result<>> CommitRowsFirst();
 
   [[nodiscard]] Tables& tables() { return links_.database.tables(); }
   [[nodiscard]] const Tables& tables() const { return links_.database.tables(); }
@@ -82,6 +82,7 @@ class FakeBatchStore final : public ingest::BatchStore {
   ingest::Runtime runtime_;
   SessionId session_ = 0;
   bool is_killed_ = false;
+  AwaitPoint at_;
   ingest::CopyFailure failure_;
   std::optional<ingest::TimePoint> blocked_since_;
   // The epoch when the writer came with its present batch, right after it had looked itself.

@@ -1,9 +1,6 @@
 // FakeBatchStore from the rows to COMMIT.
 #include <algorithm>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 
-#include "schema/check.h"
 #include "tests/sim/event_factory.h"
 #include "tests/sim/fake_batch_store.h"
 
@@ -53,7 +50,7 @@ Task<Result<bool>> FakeBatchStore::InsertRow(const UsageRow& row, OnDuplicate on
 
 Task<Result<std::int64_t>> FakeBatchStore::CopyRows(std::span<const UsageRow* const> rows) {
   failure_ = {};
-  const Result<> arrived = co_await Arrive();
+  const Result<> arrived = co_await Arrive(Step::kCopyRows);
   if (!arrived) co_return std::unexpected(arrived.error());
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const Result<bool> inserted = co_await InsertRow(*rows[i], OnDuplicate::kFail);
@@ -72,7 +69,7 @@ Task<Result<std::int64_t>> FakeBatchStore::CopyRows(std::span<const UsageRow* co
 Task<Result<std::vector<Uuid>>> FakeBatchStore::StageRows(std::span<const UsageRow* const> rows) {
   failure_ = {};
   was_staged_ = true;
-  const Result<> arrived = co_await Arrive();
+  const Result<> arrived = co_await Arrive(Step::kStageRows);
   if (!arrived) co_return std::unexpected(arrived.error());
   std::vector<const UsageRow*> sorted(rows.begin(), rows.end());
   std::ranges::sort(sorted, {}, [](const UsageRow* row) { return row->event.id; });
@@ -94,28 +91,36 @@ std::int64_t FakeBatchStore::AddQuotas(Transaction& transaction, const aggregate
     const auto found = tables().subscriptions.find(delta.subscription_id);
     if (found == tables().subscriptions.end()) continue;
     transaction.quotas.push_back(delta);
-    const Subscription& now = found->second;
-    const bool is_over = now.used_requests + delta.requests >= now.quota_requests;
-    suspended += is_over && !now.is_suspended ? 1 : 0;
+    Subscription& now = found->second;
+    const bool is_over = now.used_requests + delta.requests > now.quota_requests;
+    const bool is_new = is_over && !now.is_suspended;
+    suspended += is_new ? 1 : 0;
+    if (is_new && has(PlantedBug::kSuspensionTwice)) ++now.suspensions;
   }
   return suspended;
 }
 
 Task<Result<std::int64_t>> FakeBatchStore::Apply(const aggregate::Deltas& deltas,
                                                  const Batch& batch) {
-  const Result<> arrived = co_await Arrive();
+  const Result<> arrived = co_await Arrive(Step::kApply);
   if (!arrived) co_return std::unexpected(arrived.error());
   for (const aggregate::QuotaDelta& delta : deltas.quotas) {
     const LockKey key{LockKind::kSummary, delta.subscription_id};
+    if (has(PlantedBug::kSumsOverwritten)) break;
     const Result<> locked = co_await Lock(key, LockMode::kNoKeyUpdate);
     if (!locked) co_return std::unexpected(locked.error());
   }
   Transaction& transaction = *links_.database.transaction(session_);
+  transaction.overwrites_summaries = has(PlantedBug::kSumsOverwritten);
   const auto add = [&](const aggregate::SummaryDelta& delta) {
-    transaction.summaries.emplace_back(
-        SummaryKey{delta.subscription_id, std::string(delta.model_id), delta.period_type,
-                   delta.period_start},
-        delta.totals);
+    const SummaryKey key{delta.subscription_id, std::string(delta.model_id), delta.period_type,
+                         delta.period_start};
+    aggregate::Totals totals = delta.totals;
+    const auto now = tables().summaries.find(key);
+    if (transaction.overwrites_summaries && now != tables().summaries.end()) {
+      totals.Add(now->second);
+    }
+    transaction.summaries.emplace_back(key, totals);
   };
   std::ranges::for_each(deltas.summaries, add);
   if (has(PlantedBug::kAggregatedTwice)) {
@@ -139,25 +144,28 @@ Task<Result<std::int64_t>> FakeBatchStore::Apply(const aggregate::Deltas& deltas
   co_return suspended;
 }
 
-// The server goes on with a COMMIT whose client is gone: a synchronous standby was slow, say.
-void FakeBatchStore::FinishLater(SessionId session) {
-  const auto finish = [](FakeDatabase& database, ingest::Runtime runtime,
-                         SessionId late) -> Task<> {
-    co_await ingest::SleepFor(runtime, kLateCommit);
-    if (database.transaction(late) != nullptr) database.Commit(late);
-    database.Close(late);
-  };
-  boost::asio::co_spawn(runtime_.executor, finish(links_.database, runtime_, session),
-                        boost::asio::detached);
+// The planted bug: what moves the offsets, and says what became of the events, comes later.
+Task<Result<>> FakeBatchStore::CommitRowsFirst() {
+  Transaction rows = std::move(*links_.database.transaction(session_));
+  Transaction books;
+  std::swap(books.moves, rows.moves);
+  std::swap(books.outcomes, rows.outcomes);
+  *links_.database.transaction(session_) = std::move(rows);
+  links_.database.Commit(session_);
+  links_.database.Begin(session_);
+  *links_.database.transaction(session_) = std::move(books);
+  co_return co_await Arrive(Step::kCommit);
 }
 
 Task<Result<>> FakeBatchStore::Commit() {
   if (has(PlantedBug::kAckBeforeCommit)) {
-    FinishLater(std::exchange(session_, links_.database.Open()));
+    links_.database.CommitAt(std::exchange(session_, links_.database.Open()),
+                             runtime_.clock.Now() + kLateCommit);
     epoch_of_call_.reset();
     co_return Result<>{};
   }
-  const Result<> arrived = co_await Arrive();
+  Result<> arrived = co_await Arrive(Step::kCommit);
+  if (arrived && has(PlantedBug::kOffsetsAfterRows)) arrived = co_await CommitRowsFirst();
   if (!arrived && connected()) co_return arrived;  // the server said no
   if (!arrived) {
     is_in_doubt_ = true;
@@ -166,10 +174,11 @@ Task<Result<>> FakeBatchStore::Commit() {
   }
   const CommitFault fault = links_.faults.DrawCommit();
   if (fault == CommitFault::kDoneLater) {
-    FinishLater(std::exchange(session_, 0));
+    links_.database.CommitAt(std::exchange(session_, 0), runtime_.clock.Now() + kLateCommit);
   } else if (fault != CommitFault::kNotDone) {
     links_.database.Commit(session_);
   }
+  at_.is_after = true;
   if (fault == CommitFault::kNone) {
     co_await Latency();
     if (!is_killed_ && links_.database.is_open(session_)) {

@@ -12,10 +12,12 @@ using ingest::AssignedPartition;
 using ingest::Record;
 
 bool FakeConsumer::Turn(TimePoint now) {
-  bool did_something = ServeInbox();
+  bool did_something = ServeInbox(now);
   did_something |= ServeGroup();
   did_something |= ServeBroker();
-  if (stage_ == Stage::kAskPostgres) did_something |= AnswerPositions();
+  const bool may_check = stage_ == Stage::kReading && !has(PlantedBug::kWentBackUnnoticed);
+  if (may_check && position_check_.IsDue(now, partitions_)) asks_postgres_ = true;
+  if (asks_postgres_) did_something |= AnswerPositions();
   auto due = committer_.TakeDue(now);
   if (!due.empty()) {
     requests_.push_back({generation_, std::move(due)});
@@ -32,7 +34,7 @@ AssignedPartition* FakeConsumer::Find(const TopicPartition* source) {
   return nullptr;
 }
 
-bool FakeConsumer::ServeInbox() {
+bool FakeConsumer::ServeInbox(TimePoint now) {
   bool any = false;
   ingest::ConsumerMessage message;
   while (links_.inbox.Take(message)) {
@@ -46,11 +48,19 @@ bool FakeConsumer::ServeInbox() {
     } else if (const auto* lost = std::get_if<ingest::PositionsLost>(&message)) {
       if (lost->epoch == epoch() && stage_ == Stage::kReading) StartAnew();
     } else if (const auto* found = std::get_if<ingest::PositionsFound>(&message)) {
-      if (found->epoch != epoch() || stage_ != Stage::kAskPostgres) continue;
-      StartReading(found->positions);
+      if (found->epoch == epoch()) OnPositions(found->positions, now);
     }
   }
   return any;
+}
+
+void FakeConsumer::OnPositions(const std::vector<StoredOffset>& stored, TimePoint now) {
+  if (stage_ == Stage::kAskPostgres) {
+    StartReading(stored);
+    position_check_.Restart(now);
+  } else if (position_check_.HasGoneBack(stored)) {
+    StartAnew();
+  }
 }
 
 bool FakeConsumer::ServeGroup() {
@@ -72,7 +82,8 @@ void FakeConsumer::OnAssigned(const GroupEvent& event) {
     const TopicPartition* source = table_.Intern(kTopic, id);
     partitions_.emplace_back(source, ingest::LaneOf(*source, links_.lanes.size()));
   }
-  stage_ = partitions_.empty() ? Stage::kIdle : Stage::kAskPostgres;
+  asks_postgres_ = !partitions_.empty();
+  stage_ = asks_postgres_ ? Stage::kAskPostgres : Stage::kIdle;
 }
 
 void FakeConsumer::OnRevoked(const GroupEvent& event) {
@@ -95,11 +106,13 @@ void FakeConsumer::OnRevoked(const GroupEvent& event) {
 void FakeConsumer::AbandonEpoch() {
   epoch_.fetch_add(1);
   held_back_.reset();
+  asks_postgres_ = false;
   positions_.reset();
 }
 
 void FakeConsumer::StartAnew() {
   AbandonEpoch();
+  asks_postgres_ = true;
   stage_ = Stage::kAskPostgres;
 }
 
@@ -114,6 +127,7 @@ bool FakeConsumer::ServeBroker() {
     succeeded =
         links_.kafka.group.Commit(links_.member, request.generation, source->partition, next);
   }
+  if (links_.faults.random().PerThousand(links_.faults.per_thousand)) return true;  // no answer
   committer_.OnAnswer(succeeded);
   return true;
 }
@@ -122,6 +136,7 @@ bool FakeConsumer::ServeBroker() {
 bool FakeConsumer::AnswerPositions() {
   if (positions_) {
     links_.inbox.Push(*std::exchange(positions_, std::nullopt));
+    asks_postgres_ = false;
     return true;
   }
   if (links_.faults.Draw() != Fault::kNone) return false;
@@ -130,7 +145,11 @@ bool FakeConsumer::AnswerPositions() {
     auto& offsets = links_.database.tables().offsets;
     const auto [row, is_new] = offsets.try_emplace(partition.source()->partition);
     if (is_new) links_.database.NoteChange();
-    positions_->positions.push_back(row->second.stored);
+    StoredOffset stored = row->second.stored;
+    if (has(PlantedBug::kKafkasOffsetBelieved)) {
+      stored = {links_.kafka.group.CommittedOf(partition.source()->partition), {}};
+    }
+    positions_->positions.push_back(stored);
   }
   return true;
 }
@@ -140,14 +159,17 @@ void FakeConsumer::StartReading(const std::vector<StoredOffset>& stored) {
   for (std::size_t i = 0; i < stored.size(); ++i) {
     AssignedPartition& partition = partitions_[i];
     const auto log = links_.kafka.log(partition.source()->partition).watermarks();
-    const ingest::StartPlan plan = ingest::PlanStart(stored[i], log, false);
+    const auto marked = new_logs_.find(partition.source());
+    const bool is_new_log = marked != new_logs_.end() && marked->second == stored[i].next_offset;
+    const ingest::StartPlan plan = ingest::PlanStart(stored[i], log, is_new_log);
     partition.Start(plan, stored[i].next_offset);
     PushControl(partition, Record::Kind::kStart, stored[i].next_offset, 0);
-    if (plan.reason != ingest::StartReason::kContinue) {
+    if (plan.reason != ingest::StartReason::kContinue && !has(PlantedBug::kGapNotTold)) {
       PushControl(partition, Record::Kind::kGap, plan.deliver_from, plan.gap_records);
     }
     committer_.Report(partition.source(), stored[i].next_offset);
   }
+  new_logs_.clear();
   stage_ = Stage::kReading;
 }
 
@@ -180,13 +202,13 @@ bool FakeConsumer::Poll() {
   const bool again = links_.faults.random().PerThousand(100);
   const std::int64_t early = partition.position() == partition.committed() || again ? 1 : 0;
   Offset from{std::max<std::int64_t>(0, partition.position().value - early)};
+  const Offset begin = partition.position();
   for (std::int64_t left = links_.faults.random().Between(1, 6); left > 0; --left) {
     const LogRecord* logged = log.Read(from);
-    if (logged == nullptr) return left < 6;
-    if (!Deliver(partition, *logged)) return true;
+    if (logged == nullptr || !Deliver(partition, *logged)) break;
     from = Offset{logged->offset.value + 1};
   }
-  return true;
+  return stage_ != Stage::kReading || begin < partition.position();
 }
 
 bool FakeConsumer::Deliver(AssignedPartition& partition, const LogRecord& logged) {
@@ -201,12 +223,14 @@ bool FakeConsumer::Deliver(AssignedPartition& partition, const LogRecord& logged
     case AssignedPartition::Verdict::kDrop:
       return true;
     case AssignedPartition::Verdict::kNewLog:
+      new_logs_[partition.source()] = partition.position();
       StartAnew();
       return false;
     case AssignedPartition::Verdict::kDeliver:
       break;
   }
   partition.Advance(record.offset);
+  if (has(PlantedBug::kKafkaAhead)) committer_.Report(partition.source(), partition.position());
   if (links_.lanes[partition.lane()].TryPush(record)) return true;
   held_back_ = std::move(record);
   held_back_lane_ = partition.lane();

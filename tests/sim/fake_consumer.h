@@ -2,8 +2,8 @@
 // FakeConsumer: what ingest/kafka/consumer.h documents, turn by turn, on a FakeKafka.
 //
 // The rules that decide what is read are the real ones (PlanStart, AssignedPartition, LaneOf,
-// OffsetCommitter); librdkafka, the group's protocol and the coordinator that asks PostgreSQL for
-// the positions are replaced.
+// OffsetCommitter, PositionCheck); librdkafka, the group's protocol and the coordinator that asks
+// PostgreSQL for the positions are replaced.
 //
 // Owner         a simulated process. One call of Turn is one turn of the real loop.
 #include <atomic>
@@ -15,6 +15,7 @@
 #include "ingest/kafka/assigned_partition.h"
 #include "ingest/kafka/offset_committer.h"
 #include "ingest/kafka/partition_table.h"
+#include "ingest/kafka/position_check.h"
 #include "ingest/pipeline/consumer_inbox.h"
 #include "ingest/pipeline/lane_queue.h"
 #include "ingest/pipeline/runtime.h"
@@ -29,6 +30,7 @@ struct ConsumerLinks {
   FakeKafka& kafka;
   FakeDatabase& database;
   Faults& faults;
+  PlantedBug bug = PlantedBug::kNone;
   ingest::ConsumerInbox& inbox;
   std::vector<ingest::LaneQueue::Producer> lanes;
 };
@@ -45,12 +47,13 @@ class FakeConsumer {
 
  private:
   enum class Stage : unsigned char { kIdle, kAskPostgres, kReading };
+  static constexpr std::chrono::seconds kPositionCheckInterval{5};
   struct CommitRequest {  // on its way to the broker
     std::uint64_t generation = 0;
     ingest::OffsetCommitter::Offsets offsets;
   };
 
-  bool ServeInbox();
+  bool ServeInbox(TimePoint now);
   bool ServeGroup();
   bool ServeBroker();
   void OnAssigned(const GroupEvent& event);
@@ -58,6 +61,7 @@ class FakeConsumer {
   void AbandonEpoch();
   void StartAnew();
   bool AnswerPositions();
+  void OnPositions(const std::vector<StoredOffset>& stored, TimePoint now);
   void StartReading(const std::vector<StoredOffset>& stored);
   void PushControl(const ingest::AssignedPartition& partition, ingest::Record::Kind kind,
                    Offset offset, std::int64_t gap_records);
@@ -66,6 +70,7 @@ class FakeConsumer {
   bool PushHeldBack();
   [[nodiscard]] ingest::AssignedPartition* Find(const TopicPartition* source);
   [[nodiscard]] ingest::Epoch epoch() const { return {epoch_.load()}; }
+  [[nodiscard]] bool has(PlantedBug bug) const { return links_.bug == bug; }
 
   ConsumerLinks links_;
   ingest::PartitionTable table_;
@@ -73,9 +78,13 @@ class FakeConsumer {
   Stage stage_ = Stage::kIdle;
   std::uint64_t generation_ = 0;
   std::vector<ingest::AssignedPartition> partitions_;
+  // Of these the record before `second` was read, and is another one than PostgreSQL remembers.
+  std::map<const TopicPartition*, Offset> new_logs_;
   std::optional<ingest::Record> held_back_;
   std::size_t held_back_lane_ = 0;
+  bool asks_postgres_ = false;
   std::optional<ingest::PositionsFound> positions_;  // PostgreSQL's answer, still on its way
+  ingest::PositionCheck position_check_{kPositionCheckInterval};
   ingest::OffsetCommitter committer_;
   std::deque<CommitRequest> requests_;
 };

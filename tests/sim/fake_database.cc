@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "schema/check.h"
+#include "schema/limits.h"
 
 namespace usage_ingest::sim {
 namespace {
@@ -120,7 +121,7 @@ void FakeDatabase::ApplyQuotas(const std::vector<aggregate::QuotaDelta>& quotas)
     subscription.used_requests += delta.requests;
     subscription.used_tokens += delta.tokens;
     // The seed's enforce_subscription_quota trigger.
-    if (!subscription.is_suspended && subscription.used_requests >= subscription.quota_requests) {
+    if (!subscription.is_suspended && subscription.used_requests > subscription.quota_requests) {
       subscription.is_suspended = true;
       ++subscription.suspensions;
     }
@@ -134,14 +135,40 @@ void FakeDatabase::Commit(SessionId session) {
     const auto [place, is_new] = tables_.rows.emplace(id, row);
     if (!is_new) place->second.copies += row.copies;
   }
-  for (const auto& [key, totals] : done.summaries) tables_.summaries[key].Add(totals);
+  for (const auto& [key, totals] : done.summaries) {
+    if (done.overwrites_summaries) tables_.summaries[key] = {};
+    tables_.summaries[key].Add(totals);
+  }
   ApplyQuotas(done.quotas);
   for (const auto& [key, reason] : done.dead_letters) tables_.dead_letters.emplace(key, reason);
   Rollback(session);  // gives the locks back; the writes are in
   NoteChange();
 }
 
-bool FakeDatabase::TryDeleteSubscription(const Uuid& id) {
+void FakeDatabase::Touch(SessionId session, ingest::TimePoint now, bool is_copying) {
+  const auto found = sessions_.find(session);
+  if (found == sessions_.end()) return;
+  found->second.active_at = now;
+  found->second.is_copying = is_copying;
+}
+
+void FakeDatabase::PassTime(ingest::TimePoint now) {
+  while (!late_commits_.empty() && late_commits_.begin()->first <= now) {
+    const SessionId late = late_commits_.begin()->second;
+    late_commits_.erase(late_commits_.begin());
+    if (transaction(late) != nullptr) Commit(late);
+    Close(late);
+  }
+  std::vector<SessionId> idle;
+  for (const auto& [id, session] : sessions_) {
+    const bool is_idle = session.transaction && !session.is_copying &&
+                         now - session.active_at > limits::kIdleInTransactionTimeout;
+    if (is_idle) idle.push_back(id);
+  }
+  for (const SessionId session : idle) Close(session);
+}
+
+bool FakeDatabase::TryDeleteSubscription(Uuid id) {
   if (is_locked({LockKind::kParent, id})) return false;
   tables_.subscriptions.erase(id);
   // ON DELETE CASCADE

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "ingest/pipeline/batch.h"
+#include "ingest/pipeline/runtime.h"
 #include "tests/sim/tables.h"
 
 namespace usage_ingest::sim {
@@ -43,6 +44,7 @@ struct Transaction {
   std::vector<OffsetMove> moves;
   std::map<Uuid, StoredRow> rows;
   std::vector<std::pair<SummaryKey, aggregate::Totals>> summaries;
+  bool overwrites_summaries = false;  // a planted bug
   std::vector<aggregate::QuotaDelta> quotas;
   std::vector<std::pair<LetterKey, DeadLetterReason>> dead_letters;
   std::vector<std::pair<PartitionId, ingest::Outcomes>> outcomes;
@@ -64,6 +66,13 @@ class FakeDatabase {
   void Rollback(SessionId session);
   // REQUIRES: a transaction is open.
   void Commit(SessionId session);
+  // The client speaks, or hears an answer.
+  void Touch(SessionId session, ingest::TimePoint now, bool is_copying);
+  // The server goes on with a COMMIT whose client is gone: a synchronous standby was slow, say.
+  void CommitAt(SessionId session, ingest::TimePoint when) { late_commits_.emplace(when, session); }
+  // What the server does by itself: those COMMITs, and idle_in_transaction_session_timeout, which
+  // knows nothing of a client that stopped inside COPY.
+  void PassTime(ingest::TimePoint now);
 
   // False: another transaction holds it in a mode that excludes this one.
   [[nodiscard]] bool TryLock(SessionId session, const LockKey& key, LockMode mode);
@@ -76,7 +85,7 @@ class FakeDatabase {
   [[nodiscard]] std::uint64_t version() const { return version_; }
 
   // LiteMaaS' doing. False: somebody holds a lock, try later.
-  bool TryDeleteSubscription(const Uuid& id);
+  bool TryDeleteSubscription(Uuid id);  // by value: the key of what it erases, often
   bool TryInsertForeign(const Uuid& id, const StoredRow& row);
   // The primary is gone, and the replica has not seen everything.
   void FailOverTo(const Tables& replica);
@@ -85,6 +94,8 @@ class FakeDatabase {
   struct Session {
     std::optional<Transaction> transaction;
     std::vector<LockKey> locks;
+    ingest::TimePoint active_at;
+    bool is_copying = false;
   };
   void ReleaseLocks(SessionId session);
   void ApplyMoves(const Transaction& transaction);
@@ -94,6 +105,7 @@ class FakeDatabase {
   Tables tables_;
   std::map<SessionId, Session> sessions_;
   std::map<LockKey, std::vector<std::pair<SessionId, LockMode>>> locks_;
+  std::multimap<ingest::TimePoint, SessionId> late_commits_;
   SessionId last_session_ = 0;
   std::uint64_t version_ = 0;
 };

@@ -72,6 +72,11 @@ class FakeGroup {
   // False: the member is not of this generation any more.
   bool Commit(MemberId member, std::uint64_t generation, PartitionId partition, Offset offset);
   [[nodiscard]] const std::map<PartitionId, Offset>& committed() const { return committed_; }
+  // 0 when there is none.
+  [[nodiscard]] Offset CommittedOf(PartitionId partition) const {
+    const auto found = committed_.find(partition);
+    return found == committed_.end() ? Offset{0} : found->second;
+  }
   [[nodiscard]] std::uint64_t commits() const { return commits_; }
 
  private:

@@ -5,6 +5,7 @@
 // Owner         one simulation.
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 
 #include "tests/sim/random.h"
@@ -14,20 +15,28 @@ namespace usage_ingest::sim {
 // Bugs that a batch store, or what stands around it, could have. The simulation must find each.
 enum class PlantedBug : unsigned char {
   kNone,
-  kCasIgnored,           // the offsets rows are moved whatever they hold
-  kDuplicatesAccepted,   // the primary key is not looked at
-  kSilentReconnect,      // recent ids outlive the connection that they were committed on
-  kAggregatedTwice,      // sums of an attempt that failed are added again by the next one
-  kLostCommitRetried,    // a lost COMMIT is taken for "not committed", and the CAS made to fit
-  kLostCommitBelieved,   // a lost COMMIT is taken for "committed"
-  kAckBeforeCommit,      // COMMIT is answered before it is done
-  kEpochIgnored,         // lanes write what was given up
-  kRowsOutsideOfCommit,  // rows stay when the transaction is rolled back
-  kParentsNotLocked,     // a parent can vanish under its rows
-  kDeadLettersDropped,   // counted, but not written
-  kQuotasDropped,        // the counters are left alone when the staged path was taken
+  kCasIgnored,            // the offsets rows are moved whatever they hold
+  kDuplicatesAccepted,    // the primary key is not looked at
+  kSilentReconnect,       // recent ids outlive the connection that they were committed on
+  kAggregatedTwice,       // sums of an attempt that failed are added again by the next one
+  kLostCommitRetried,     // a lost COMMIT is taken for "not committed", and the CAS made to fit
+  kLostCommitBelieved,    // a lost COMMIT is taken for "committed"
+  kAckBeforeCommit,       // COMMIT is answered before it is done
+  kEpochIgnored,          // lanes write what was given up
+  kRowsOutsideOfCommit,   // rows stay when the transaction is rolled back
+  kParentsNotLocked,      // a parent can vanish under its rows
+  kDeadLettersDropped,    // counted, but not written
+  kQuotasDropped,         // the counters are left alone when the staged path was taken
+  kSuspensionTwice,       // told where it is decided, outside of the transaction, and at COMMIT
+  kSumsOverwritten,       // lanes read sums, add, write: of two at a time one is lost
+  kOffsetsAfterRows,      // the offsets have a transaction of their own, after that of the rows
+  kZombieLeftAlone,       // whoever is stopped inside a transaction blocks its partition for ever
+  kKafkasOffsetBelieved,  // reading begins where Kafka's offset says: behind a crash after COMMIT
+  kKafkaAhead,            // Kafka is told what was read, not what was stored
+  kGapNotTold,            // records that retention took are stepped over in silence
+  kWentBackUnnoticed,     // nobody looks whether the database went back
 };
-inline constexpr std::array<std::string_view, 13> kPlantedBugNames = {"None",
+inline constexpr std::array<std::string_view, 21> kPlantedBugNames = {"None",
                                                                       "CasIgnored",
                                                                       "DuplicatesAccepted",
                                                                       "SilentReconnect",
@@ -39,7 +48,38 @@ inline constexpr std::array<std::string_view, 13> kPlantedBugNames = {"None",
                                                                       "RowsOutsideOfCommit",
                                                                       "ParentsNotLocked",
                                                                       "DeadLettersDropped",
-                                                                      "QuotasDropped"};
+                                                                      "QuotasDropped",
+                                                                      "SuspensionTwice",
+                                                                      "SumsOverwritten",
+                                                                      "OffsetsAfterRows",
+                                                                      "ZombieLeftAlone",
+                                                                      "KafkasOffsetBelieved",
+                                                                      "KafkaAhead",
+                                                                      "GapNotTold",
+                                                                      "WentBackUnnoticed"};
+
+// The await points of a lane: before and after each step's effect.
+enum class Step : unsigned char {
+  kConnect,
+  kIsCommitted,
+  kAttribute,
+  kEnsurePartition,
+  kBegin,
+  kBeginTrial,
+  kCopyRows,
+  kStageRows,
+  kApply,
+  kCommit,
+};
+struct AwaitPoint {
+  Step step{};
+  bool is_after = false;
+};
+// How often something happened at each.
+using AwaitPoints = std::array<std::array<std::int64_t, 2>, 10>;
+inline std::int64_t& At(AwaitPoints& points, AwaitPoint at) {
+  return points.at(static_cast<std::size_t>(at.step)).at(at.is_after ? 1 : 0);
+}
 
 enum class Fault : unsigned char { kNone, kConnectionLost, kConflict, kHiccup };
 enum class CommitFault : unsigned char { kNone, kNotDone, kDone, kDoneLater };
@@ -51,6 +91,9 @@ class Faults {
   std::size_t per_thousand = 0;  // at each await point
   bool is_server_down = false;
   bool is_slow = false;  // steps take time, besides letting others run
+  // What it was good for.
+  AwaitPoints crashes{};  // the process was killed
+  AwaitPoints losses{};   // the connection was lost
 
   [[nodiscard]] Random& random() { return random_; }
   [[nodiscard]] Fault Draw() {

@@ -30,7 +30,11 @@ INSTANTIATE_TEST_SUITE_P(
                       PlantedBug::kLostCommitRetried, PlantedBug::kLostCommitBelieved,
                       PlantedBug::kAckBeforeCommit, PlantedBug::kEpochIgnored,
                       PlantedBug::kRowsOutsideOfCommit, PlantedBug::kParentsNotLocked,
-                      PlantedBug::kDeadLettersDropped, PlantedBug::kQuotasDropped),
+                      PlantedBug::kDeadLettersDropped, PlantedBug::kQuotasDropped,
+                      PlantedBug::kSuspensionTwice, PlantedBug::kSumsOverwritten,
+                      PlantedBug::kOffsetsAfterRows, PlantedBug::kZombieLeftAlone,
+                      PlantedBug::kKafkasOffsetBelieved, PlantedBug::kKafkaAhead,
+                      PlantedBug::kGapNotTold, PlantedBug::kWentBackUnnoticed),
     [](const auto& chosen) {
       return std::string(kPlantedBugNames.at(static_cast<std::size_t>(chosen.param)));
     });

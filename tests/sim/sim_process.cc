@@ -41,7 +41,7 @@ SimProcess::SimProcess(MemberId member, World& world)
     producers.push_back(lanes_.back()->queue.MakeProducer());
   }
   consumer_ = std::make_unique<FakeConsumer>(ConsumerLinks{
-      member, world.kafka, world.database, world.faults, inbox_, std::move(producers)});
+      member, world.kafka, world.database, world.faults, world.bug, inbox_, std::move(producers)});
   StartLanes(world);
   world.kafka.group.Join(member);
 }

@@ -6,6 +6,7 @@
 // nothing goes wrong any more, and within a bound everything that was produced must be accounted.
 //
 // Owner         a test.
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -30,6 +31,9 @@ struct SimulationResult {
   std::int64_t commits = 0;
   std::int64_t fenced = 0;
   std::int64_t staged = 0;
+  std::chrono::nanoseconds settled_in{};  // from healing to the end
+  AwaitPoints crashes{};
+  AwaitPoints losses{};
 };
 
 class Simulation {
@@ -57,7 +61,13 @@ class Simulation {
   bool RunOne();
   void AdvanceTime();
   void Settle();
+  void RunFor(std::chrono::milliseconds duration);
+  void RunToTheEnd();
   void CheckAll();
+  // Grows with everything that is committed, in PostgreSQL or Kafka.
+  [[nodiscard]] std::uint64_t Version() const {
+    return database_.version() + kafka_.group.commits();
+  }
   void Violate(const std::string& what);
   void StartProcess();
   [[nodiscard]] std::vector<SimProcess*> Running() const;

@@ -1,7 +1,10 @@
 // Every invariant, under everything that goes wrong, for 10,000 seeds.
 #include "tests/sim/simulation.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <algorithm>
 
 #include "tests/sim/seed_guard.h"
 
@@ -9,6 +12,12 @@ namespace usage_ingest::sim {
 namespace {
 
 constexpr std::uint64_t kSeedsPerCase = 1'000;
+
+void Add(AwaitPoints& sum, const AwaitPoints& points) {
+  for (std::size_t step = 0; step < points.size(); ++step) {
+    for (const std::size_t side : {0U, 1U}) sum[step][side] += points[step][side];
+  }
+}
 
 class SimulationTest : public ::testing::TestWithParam<std::uint64_t> {};
 
@@ -24,16 +33,24 @@ TEST_P(SimulationTest, HoldsEveryInvariant) {
     all.commits += result.commits;
     all.fenced += result.fenced;
     all.staged += result.staged;
+    all.settled_in = std::max(all.settled_in, result.settled_in);
+    Add(all.crashes, result.crashes);
+    Add(all.losses, result.losses);
   }
   RecordProperty("records", std::to_string(all.records));
   RecordProperty("commits", std::to_string(all.commits));
   RecordProperty("fenced", std::to_string(all.fenced));
   RecordProperty("staged", std::to_string(all.staged));
+  RecordProperty("settled_in_ms", std::to_string(all.settled_in.count() / 1'000'000));
   if (range.end - range.first != kSeedsPerCase) return;
   // A simulation in which nothing happens proves nothing.
   EXPECT_GT(all.commits, 10 * std::int64_t{kSeedsPerCase});
   EXPECT_GT(all.fenced, std::int64_t{kSeedsPerCase} / 4);
   EXPECT_GT(all.staged, std::int64_t{kSeedsPerCase} / 4);
+  for (std::size_t step = 0; step < all.crashes.size(); ++step) {
+    EXPECT_THAT(all.crashes[step], ::testing::Each(::testing::Gt(0))) << "step " << step;
+    EXPECT_THAT(all.losses[step], ::testing::Each(::testing::Gt(0))) << "step " << step;
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, SimulationTest, ::testing::Range<std::uint64_t>(0, 10),

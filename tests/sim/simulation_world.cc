@@ -213,9 +213,10 @@ void Simulation::InsertForeign() {
 void Simulation::HealAll() {
   faults_.per_thousand = 0;
   faults_.is_server_down = false;
+  // Some stay stopped, in the middle of a transaction perhaps: the others must go on without them.
   for (const auto& process : processes_) {
-    process->is_frozen = false;
-    if (process->is_crashed) kafka_.group.Remove(process->member());
+    process->is_frozen = random_.PerThousand(process->is_frozen ? 500 : 300);
+    if (process->is_frozen || process->is_crashed) kafka_.group.Remove(process->member());
   }
   if (Running().empty()) StartProcess();
 }

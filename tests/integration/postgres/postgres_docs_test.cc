@@ -67,7 +67,7 @@ TEST_F(DocsTest, PictureHoldsEveryTableColumnAndReference) {
   // What Mermaid reads ("Entity Relationship Diagrams", Syntax), and nothing else.
   const std::regex reference(R"(  (\w+) (\|\||\|o)--o\{ (\w+) : "(\w+), on delete [a-z ]+")");
   const std::regex begin(R"(  (\w+) \{)");
-  const std::regex column(R"(    [a-z_]+ [a-z_]+( PK| FK| PK, FK)?)");
+  const std::regex column(R"(    \w+ \w+( PK| FK| PK, FK)?)");
   std::vector<std::string> drawn;
   std::int64_t columns = 0;
   std::istringstream lines(picture);

@@ -1,0 +1,358 @@
+#include "tests/sim/batch_store_contract.h"
+
+#include <gmock/gmock.h>
+
+#include <algorithm>
+
+#include "aggregate/rollup.h"
+#include "tests/sim/event_factory.h"
+
+namespace usage_ingest::sim {
+namespace {
+
+using ingest::Batch;
+using ingest::BatchStore;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+const TopicPartition kSource{"litellm.usage.v1", PartitionId{0}};
+
+Uuid RowId(int number) {
+  Uuid id;
+  id.bytes[0] = 0x50;
+  id.bytes[15] = static_cast<std::uint8_t>(number);
+  return id;
+}
+
+UsageEvent MakeEvent(int number) {
+  UsageEvent event;
+  event.id = RowId(number);
+  event.model_id = "model-a";
+  event.request_tokens = 10;
+  event.response_tokens = 5;
+  event.input_cost = MicroCost{1'500};
+  event.litellm_request_id = "req";
+  event.metadata_json = "{}";
+  return event;
+}
+
+}  // namespace
+
+void BatchStoreContractTest::SetUp() {
+  world_ = GetParam()();
+  store_ = MakeConnected(0);
+  ASSERT_TRUE(Await(store_->EnsurePartition({1'767'225'600'000'000})));  // January 2026
+  key_hash_ = world_->key_hash();
+  const ingest::AttributionQuestion question{key_hash_, {}, {}, "model-a"};
+  const auto answers = Await(store_->Attribute(std::span(&question, 1)));
+  ASSERT_TRUE(answers && answers->size() == 1 && answers->front().owner);
+  owner_ = *answers->front().owner;
+}
+
+std::unique_ptr<BatchStore> BatchStoreContractTest::MakeConnected(std::size_t lane) {
+  auto store = world_->MakeStore(lane);
+  EXPECT_FALSE(store->connected());
+  const Result<> connected = Await(store->Connect());
+  EXPECT_TRUE(connected) << connected.error().context;
+  EXPECT_TRUE(store->connected());
+  return store;
+}
+
+std::unique_ptr<Batch> BatchStoreContractTest::MakeBatch(std::int64_t expected,
+                                                         const std::vector<RowSpec>& rows) {
+  auto batch = std::make_unique<Batch>();
+  ingest::PartitionMove& move = batch->partitions.emplace_back();
+  move.source = &kSource;
+  move.expected = Offset{expected};
+  move.next_offset = Offset{expected + std::ssize(rows)};
+  move.outcomes.records = move.outcomes.events = move.outcomes.inserted = std::ssize(rows);
+  for (const RowSpec& spec : rows) {
+    ingest::BatchEvent& event = batch->events.emplace_back();
+    event.row.event = MakeEvent(spec.number);
+    event.row.event.created_at = spec.created_at;
+    event.row.event.latency_ms = spec.latency_ms;
+    event.row.owner = owner_;
+  }
+  return batch;
+}
+
+std::vector<const UsageRow*> BatchStoreContractTest::RowsOf(const Batch& batch) {
+  std::vector<const UsageRow*> rows;
+  for (const ingest::BatchEvent& event : batch.events) rows.push_back(&event.row);
+  return rows;
+}
+
+ingest::Parents BatchStoreContractTest::ParentsOf(const Batch& batch) {
+  ingest::Parents parents;
+  if (batch.events.empty()) return parents;
+  const Attribution& owner = batch.events.front().row.owner;
+  parents.subscriptions = {owner.subscription_id};
+  parents.api_keys = {owner.api_key_id};
+  return parents;
+}
+
+Result<> BatchStoreContractTest::Write(BatchStore& store, const Batch& batch, Until until) {
+  const auto gone = Await(store.Begin(batch, ParentsOf(batch)));
+  if (!gone) return std::unexpected(gone.error());
+  if (until == Until::kBegin) return {};
+  const auto rows = RowsOf(batch);
+  if (!rows.empty()) {
+    const Result<std::int64_t> copied = Await(store.CopyRows(rows));
+    if (!copied) return std::unexpected(copied.error());
+    EXPECT_EQ(*copied, std::ssize(rows));
+  }
+  if (until == Until::kRows) return {};
+  aggregate::Rollup rollup;
+  for (const UsageRow* row : rows) rollup.Add(*row);
+  const Result<std::int64_t> applied = Await(store.Apply(rollup.Take(), batch));
+  if (!applied) return std::unexpected(applied.error());
+  if (until == Until::kApply) return {};
+  return Await(store.Commit());
+}
+
+ErrorCode BatchStoreContractTest::CodeOf(const Result<>& result) {
+  EXPECT_FALSE(result) << "it should have failed";
+  return result ? ErrorCode{} : result.error().code;
+}
+
+void BatchStoreContractTest::Reset(BatchStore& store) {
+  bool is_done = false;
+  boost::asio::co_spawn(world_->context, store.Reset(),
+                        [&is_done](const std::exception_ptr&) { is_done = true; });
+  while (!is_done) world_->Step();
+}
+
+void BatchStoreContractTest::ExpectNothing() {
+  EXPECT_EQ(world_->RowCount(), 0);
+  EXPECT_EQ(world_->NextOffset(), 0);
+  EXPECT_EQ(world_->CountedEvents(), 0);
+  EXPECT_EQ(world_->SummaryRequests(), 0);
+  EXPECT_EQ(world_->UsedRequests(), 0);
+  EXPECT_EQ(world_->DeadLetterCount(), 0);
+}
+
+namespace {
+
+TEST_P(BatchStoreContractTest, RowsSumsCountersAndOffsetComeTogether) {
+  const auto batch = MakeBatch(0, {{.number = 1}, {.number = 2}});
+  ASSERT_TRUE(Write(*store_, *batch, Until::kApply));
+  ExpectNothing();  // what others see before COMMIT
+  const Result<> committed = Await(store_->Commit());
+  ASSERT_TRUE(committed) << committed.error().context;
+  EXPECT_EQ(world_->RowCount(), 2);
+  EXPECT_EQ(world_->NextOffset(), 2);
+  EXPECT_EQ(world_->CountedEvents(), 2);
+  EXPECT_EQ(world_->SummaryRequests(), 2);
+  EXPECT_EQ(world_->UsedRequests(), 2);
+}
+
+TEST_P(BatchStoreContractTest, NothingIsLeftOfATransactionThatWasReset) {
+  const auto batch = MakeBatch(0, {{.number = 1}});
+  for (const Until until : {Until::kBegin, Until::kRows, Until::kApply}) {
+    ASSERT_TRUE(Write(*store_, *batch, until));
+    Reset(*store_);
+    ExpectNothing();
+  }
+  EXPECT_TRUE(Write(*store_, *batch)) << "and it does not stand in the way of the next one";
+  EXPECT_EQ(world_->UsedRequests(), 1);
+}
+
+TEST_P(BatchStoreContractTest, AnotherOffsetThanExpectedFences) {
+  ASSERT_TRUE(Write(*store_, *MakeBatch(0, {{.number = 1}})));
+  EXPECT_EQ(CodeOf(Write(*store_, *MakeBatch(0, {{.number = 2}}))), ErrorCode::kFenced);
+  Reset(*store_);
+  EXPECT_EQ(CodeOf(Write(*store_, *MakeBatch(5, {{.number = 2}}))), ErrorCode::kFenced);
+  Reset(*store_);
+  EXPECT_EQ(world_->RowCount(), 1);
+  EXPECT_EQ(world_->NextOffset(), 1);
+  EXPECT_TRUE(Write(*store_, *MakeBatch(1, {{.number = 2}})));
+}
+
+TEST_P(BatchStoreContractTest, AnOffsetsRowThatSomebodyHoldsIsAConflictForNow) {
+  const auto other = MakeConnected(1);
+  const auto batch = MakeBatch(0, {{.number = 1}});
+  ASSERT_TRUE(Write(*other, *batch, Until::kBegin));
+  EXPECT_EQ(CodeOf(Write(*store_, *batch)), ErrorCode::kConflict);
+  Reset(*store_);
+  Reset(*other);
+  EXPECT_TRUE(Write(*store_, *batch));
+}
+
+// Both compare while the row still holds what both expect; the one that waited must see the move.
+TEST_P(BatchStoreContractTest, AClaimThatWaitedSeesWhatItWaitedFor) {
+  const auto other = MakeConnected(1);
+  const auto batch = MakeBatch(0, {{.number = 1}});
+  ASSERT_TRUE(Write(*other, *batch, Until::kApply));
+  std::optional<Result<ingest::Parents>> begun;
+  boost::asio::co_spawn(world_->context, store_->Begin(*batch, ParentsOf(*batch)),
+                        [&begun](const std::exception_ptr&, Result<ingest::Parents> answer) {
+                          begun.emplace(std::move(answer));
+                        });
+  ASSERT_TRUE(Await(other->Commit()));
+  while (!begun) world_->Step();
+  ASSERT_FALSE(begun->has_value());
+  EXPECT_EQ(begun->error().code, ErrorCode::kFenced);
+}
+
+TEST_P(BatchStoreContractTest, CopyRefusesADuplicate) {
+  ASSERT_TRUE(Write(*store_, *MakeBatch(0, {{.number = 1}})));
+  const auto again = MakeBatch(1, {{.number = 1}, {.number = 2}});
+  EXPECT_EQ(CodeOf(Write(*store_, *again)), ErrorCode::kDuplicateRow);
+  Reset(*store_);
+  EXPECT_EQ(world_->RowCount(), 1);
+  EXPECT_EQ(world_->NextOffset(), 1);
+}
+
+TEST_P(BatchStoreContractTest, StagingTellsWhichRowsAreNew) {
+  ASSERT_TRUE(Write(*store_, *MakeBatch(0, {{.number = 2}})));
+  const auto again = MakeBatch(1, {{.number = 1}, {.number = 2}, {.number = 3}});
+  for (int round = 0; round < 2; ++round) {  // what was staged is forgotten with its transaction
+    ASSERT_TRUE(Write(*store_, *again, Until::kBegin));
+    const auto inserted = Await(store_->StageRows(RowsOf(*again)));
+    ASSERT_TRUE(inserted) << inserted.error().context;
+    EXPECT_THAT(*inserted, ElementsAre(RowId(1), RowId(3)));
+    Reset(*store_);
+  }
+  EXPECT_EQ(world_->RowCount(), 1);
+}
+
+// Two lanes with the same event: the second can only know when the first is done.
+TEST_P(BatchStoreContractTest, ARowOfATransactionThatIsOpenIsWaitedFor) {
+  const auto other = MakeConnected(1);
+  const auto batch = MakeBatch(0, {{.number = 1}});
+  ASSERT_TRUE(Write(*other, *batch, Until::kRows));
+  ASSERT_TRUE(Await(store_->BeginTrial()));
+  const Result<std::int64_t> refused = Await(store_->CopyRows(RowsOf(*batch)));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kConflict);
+  Reset(*store_);
+}
+
+TEST_P(BatchStoreContractTest, ATrialLeavesNothing) {
+  const auto batch = MakeBatch(0, {{.number = 1}});
+  ASSERT_TRUE(Await(store_->BeginTrial()));
+  const auto staged = Await(store_->StageRows(RowsOf(*batch)));
+  ASSERT_TRUE(staged) << staged.error().context;
+  EXPECT_THAT(*staged, ElementsAre(RowId(1)));
+  Reset(*store_);
+  ExpectNothing();
+}
+
+TEST_P(BatchStoreContractTest, AMonthWithoutAPartitionIsSaidAndCanBeMade) {
+  const auto batch = MakeBatch(0, {{.number = 1, .created_at = kLongAgo}});
+  EXPECT_EQ(CodeOf(Write(*store_, *batch)), ErrorCode::kMissingPartition);
+  Reset(*store_);
+  for (int round = 0; round < 2; ++round) {  // also when it is there already
+    const Result<> made = Await(store_->EnsurePartition(kMonthLongAgo));
+    ASSERT_TRUE(made) << made.error().context;
+  }
+  EXPECT_TRUE(Write(*store_, *batch));
+  EXPECT_EQ(world_->RowCount(), 1);
+}
+
+TEST_P(BatchStoreContractTest, ARowThatTheDatabaseRefusesIsABadRecord) {
+  const auto batch =
+      MakeBatch(0, {{.number = 1}, {.number = 2, .latency_ms = kRefusedLatencyMs}, {.number = 3}});
+  EXPECT_EQ(CodeOf(Write(*store_, *batch)), ErrorCode::kBadRecord);
+  EXPECT_EQ(store_->failure().row.value_or(1), 1U) << "which it may leave open, but not get wrong";
+  Reset(*store_);
+  ASSERT_TRUE(Await(store_->BeginTrial()));
+  const auto staged = Await(store_->StageRows(RowsOf(*batch)));
+  ASSERT_FALSE(staged);
+  EXPECT_EQ(staged.error().code, ErrorCode::kBadRecord);
+  Reset(*store_);
+  ExpectNothing();
+}
+
+TEST_P(BatchStoreContractTest, LockedParentsStayUntilTheEnd) {
+  const auto batch = MakeBatch(0, {{.number = 1}});
+  ASSERT_TRUE(Write(*store_, *batch, Until::kBegin));
+  EXPECT_FALSE(world_->TryDeleteSubscription());
+  Reset(*store_);
+  EXPECT_TRUE(world_->TryDeleteSubscription());
+}
+
+TEST_P(BatchStoreContractTest, ParentsThatAreGoneAreTold) {
+  const auto batch = MakeBatch(0, {{.number = 1}});
+  ASSERT_TRUE(world_->TryDeleteSubscription());
+  const auto gone = Await(store_->Begin(*batch, ParentsOf(*batch)));
+  ASSERT_TRUE(gone) << gone.error().context;
+  EXPECT_THAT(gone->subscriptions, ElementsAre(owner_.subscription_id));
+  EXPECT_THAT(gone->teams, IsEmpty());
+  Reset(*store_);
+  const ingest::AttributionQuestion question{key_hash_, {}, {}, "model-a"};
+  const auto answers = Await(store_->Attribute(std::span(&question, 1)));
+  ASSERT_TRUE(answers) << answers.error().context;
+  EXPECT_FALSE(answers->front().owner);
+  EXPECT_NE(answers->front().missing, "");
+}
+
+TEST_P(BatchStoreContractTest, ASuspensionIsToldOnce) {
+  constexpr int kUses = StoreWorld::kQuota + 2;
+  std::vector<std::int64_t> told;
+  for (int number = 0; number < kUses; ++number) {
+    const auto batch = MakeBatch(number, {{.number = number}});
+    ASSERT_TRUE(Write(*store_, *batch, Until::kRows));
+    aggregate::Rollup rollup;
+    rollup.Add(batch->events.front().row);
+    const Result<std::int64_t> suspended = Await(store_->Apply(rollup.Take(), *batch));
+    ASSERT_TRUE(suspended) << suspended.error().context;
+    told.push_back(*suspended);
+    ASSERT_TRUE(Await(store_->Commit()));
+  }
+  EXPECT_THAT(told, ElementsAre(0, 0, 0, 1, 0));
+  EXPECT_EQ(world_->UsedRequests(), kUses);
+}
+
+TEST_P(BatchStoreContractTest, ADeadLetterIsKeptOnceHoweverOftenItIsDecided) {
+  for (std::int64_t round = 0; round < 2; ++round) {  // after a fail-over it comes again
+    const auto batch = MakeBatch(round, {});
+    batch->partitions.front().next_offset = Offset{round + 1};
+    batch->partitions.front().outcomes.records = batch->partitions.front().outcomes.events = 1;
+    ingest::DeadLetter letter;
+    letter.source = &kSource;
+    letter.record_offset = Offset{7};
+    letter.payload = "{";
+    batch->AddDeadLetter(0, letter);
+    const Result<> written = Write(*store_, *batch);
+    ASSERT_TRUE(written) << written.error().context;
+    EXPECT_EQ(world_->DeadLetterCount(), 1);
+  }
+}
+
+TEST_P(BatchStoreContractTest, AfterALostSessionTheOffsetsRowKnows) {
+  const auto batch = MakeBatch(0, {{.number = 1}});
+  ASSERT_TRUE(Write(*store_, *batch, Until::kApply));
+  world_->EndSessions();
+  EXPECT_EQ(CodeOf(Await(store_->Commit())), ErrorCode::kIndeterminate);
+  EXPECT_FALSE(store_->connected());
+  ExpectNothing();
+
+  ASSERT_TRUE(Await(store_->Connect()));
+  EXPECT_FALSE(Await(store_->IsCommitted(*batch)).value());
+  ASSERT_TRUE(Write(*store_, *batch));
+  EXPECT_TRUE(Await(store_->IsCommitted(*batch)).value());
+  ASSERT_TRUE(Write(*store_, *MakeBatch(1, {{.number = 2}})));
+  const Result<bool> answer = Await(store_->IsCommitted(*batch));
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().code, ErrorCode::kFenced) << "somebody went on from there";
+}
+
+TEST_P(BatchStoreContractTest, ALostSessionIsUnavailableAndCanBeMadeAnew) {
+  const auto batch = MakeBatch(0, {{.number = 1}});
+  world_->EndSessions();
+  EXPECT_EQ(CodeOf(Write(*store_, *batch)), ErrorCode::kUnavailable);
+  EXPECT_FALSE(store_->connected());
+  ASSERT_TRUE(Await(store_->Connect()));
+  ASSERT_TRUE(Write(*store_, *batch, Until::kRows));
+  world_->EndSessions();
+  const Result<std::int64_t> applied = Await(store_->Apply({}, *batch));
+  ASSERT_FALSE(applied);
+  EXPECT_EQ(applied.error().code, ErrorCode::kUnavailable);
+  ASSERT_TRUE(Await(store_->Connect()));
+  EXPECT_TRUE(Write(*store_, *batch));
+  EXPECT_EQ(world_->RowCount(), 1);
+}
+
+}  // namespace
+}  // namespace usage_ingest::sim
