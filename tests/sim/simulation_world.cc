@@ -1,4 +1,6 @@
 // What happens to the pipeline: the world around it, by chance.
+#include <algorithm>
+
 #include "tests/sim/simulation.h"
 
 namespace usage_ingest::sim {
@@ -213,9 +215,13 @@ void Simulation::InsertForeign() {
 void Simulation::HealAll() {
   faults_.per_thousand = 0;
   faults_.is_server_down = false;
-  // Some stay stopped, in the middle of a transaction perhaps: the others must go on without them.
+  // Some stay stopped, inside COPY for preference, where no time-out of the server's ends them: the
+  // others must go on without them.
   for (const auto& process : processes_) {
-    process->is_frozen = random_.PerThousand(process->is_frozen ? 500 : 300);
+    const auto sessions = process->sessions();
+    const bool is_copying = std::ranges::any_of(
+        sessions, [&](SessionId session) { return database_.is_copying(session); });
+    process->is_frozen = random_.PerThousand(is_copying ? 900 : process->is_frozen ? 500 : 300);
     if (process->is_frozen || process->is_crashed) kafka_.group.Remove(process->member());
   }
   if (Running().empty()) StartProcess();
