@@ -11,7 +11,7 @@ using namespace std::chrono_literals;
 
 constexpr std::size_t kPartitions = 4;
 constexpr auto kPollTimeout = 100ms;
-// Settling must not take longer; each is far above what was seen in 10,000 seeds (15 s).
+// Settling must not take longer; each is far above what was seen in 10,000 seeds (19 s).
 constexpr auto kSettleTimeMax = 60s;
 constexpr int kSettleRoundsMax = 50'000;
 constexpr auto kAfterlife = 5s;
