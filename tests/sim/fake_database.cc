@@ -168,11 +168,6 @@ void FakeDatabase::PassTime(ingest::TimePoint now) {
   for (const SessionId session : idle) Close(session);
 }
 
-bool FakeDatabase::is_copying(SessionId session) const {
-  const auto found = sessions_.find(session);
-  return found != sessions_.end() && found->second.transaction && found->second.is_copying;
-}
-
 bool FakeDatabase::is_silent(SessionId session, ingest::TimePoint now) const {
   const auto found = sessions_.find(session);
   return found != sessions_.end() && found->second.transaction &&

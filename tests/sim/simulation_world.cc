@@ -215,16 +215,28 @@ void Simulation::InsertForeign() {
 void Simulation::HealAll() {
   faults_.per_thousand = 0;
   faults_.is_server_down = false;
-  // Some stay stopped, inside COPY for preference, where no time-out of the server's ends them: the
-  // others must go on without them.
+  // Some stay stopped, in the middle of a transaction perhaps: the others must go on without them.
   for (const auto& process : processes_) {
-    const auto sessions = process->sessions();
-    const bool is_copying = std::ranges::any_of(
-        sessions, [&](SessionId session) { return database_.is_copying(session); });
-    process->is_frozen = random_.PerThousand(is_copying ? 900 : process->is_frozen ? 500 : 300);
+    process->is_frozen = random_.PerThousand(process->is_frozen ? 500 : 300);
     if (process->is_frozen || process->is_crashed) kafka_.group.Remove(process->member());
   }
   if (Running().empty()) StartProcess();
+}
+
+// The worst zombie: it holds its offsets row, and no timeout of PostgreSQL 15 ends it.
+void Simulation::StopSomebodyInCopy() {
+  Produce();
+  for (int left = 300; left > 0; --left) {
+    for (SimProcess* process : Running()) {
+      const auto is_copying = [&](SessionId session) { return database_.is_copying(session); };
+      if (!std::ranges::any_of(process->sessions(), is_copying)) continue;
+      process->is_frozen = true;
+      kafka_.group.Remove(process->member());
+      if (Running().empty()) StartProcess();
+      return;
+    }
+    if (!RunOne()) AdvanceTime();
+  }
 }
 
 }  // namespace usage_ingest::sim
