@@ -9,7 +9,6 @@
 
 #include "ingest/postgres/batch_params.h"
 #include "ingest/postgres/statements.h"
-#include "ingest/postgres/zombie.h"
 #include "schema/check.h"
 #include "schema/limits.h"
 
@@ -96,6 +95,7 @@ PgBatchStore::PgBatchStore(boost::asio::any_io_executor executor, PgBatchStoreOp
       connection_(std::move(executor), options_.conninfo, options_.application_name) {}
 
 Task<Result<>> PgBatchStore::Connect() {
+  StopWatch();
   const Result<> connected = co_await connection_.Connect();
   if (!connected) co_return connected;
   co_return co_await ChooseCopyPath();
@@ -118,6 +118,7 @@ Task<Result<>> PgBatchStore::ChooseCopyPath() {
 }
 
 Task<> PgBatchStore::Reset() {
+  StopWatch();
   if (!connection_.connected()) co_return;
   if (connection_.in_transaction()) {
     const Result<> rolled_back = co_await connection_.ExecuteScript("ROLLBACK");
@@ -181,24 +182,19 @@ Task<Result<Parents>> PgBatchStore::Begin(const Batch& batch, const Parents& par
   std::vector<Statement> statements;
   statements.push_back({kBegin, {}});
   statements.push_back({kTakeOver, {}});
-  std::shared_ptr<ZombieWatch> watch;
   if (blocked_since_ && steady_clock::now() - *blocked_since_ > limits::kZombieBlocksMax) {
-    // Wait longer than the watch needs to see who blocks us, and end it.
+    // Wait longer than the watch needs to see who blocks us, and end it. Only for the first lock:
+    // who holds none yet cannot be in anybody's cycle.
     statements.push_back({kWaitLong, {}});
-    watch = ZombieWatch::Start(executor_, options_.conninfo, connection_.backend_pid());
+    watch_ = ZombieWatch::Start(executor_, options_.conninfo, connection_.backend_pid());
   }
   const std::size_t claim = statements.size();
   statements.push_back(ledger_->Claim(batch));
-  if (watch) statements.push_back({kWaitShort, {}});
+  if (watch_) statements.push_back({kWaitShort, {}});
   statements.push_back({sql::kLockParents, ParentParams(parents)});
 
   const auto results = co_await connection_.Pipeline(statements);
-  if (watch) watch->Stop();
-  if (!results) {
-    NoteBlocked(results.error());
-    co_return std::unexpected(results.error());
-  }
-  blocked_since_.reset();
+  if (!results) co_return Failed(results.error());
   const std::int64_t claimed = std::atoll(PQcmdTuples((*results)[claim].get()));
   if (claimed != static_cast<std::int64_t>(ledger_->ClaimedRows(batch))) {
     co_return Fail(ErrorCode::kFenced,
@@ -214,12 +210,19 @@ Task<Result<>> PgBatchStore::BeginTrial() {
   co_return co_await connection_.ExecuteScript(kTakeOver);
 }
 
-void PgBatchStore::NoteBlocked(const Error& error) {
+// Locks are refused at any step: a zombie holds offsets rows, and in COPY the ids of its rows.
+std::unexpected<Error> PgBatchStore::Failed(const Error& error) {
   if (error.code != ErrorCode::kConflict) {
     blocked_since_.reset();
   } else if (!blocked_since_) {
     blocked_since_ = steady_clock::now();
   }
+  return std::unexpected(error);
+}
+
+void PgBatchStore::StopWatch() {
+  if (watch_) watch_->Stop();
+  watch_.reset();
 }
 
 Task<Result<>> PgBatchStore::EnterCopyPath() {
@@ -238,11 +241,10 @@ Task<Result<std::int64_t>> PgBatchStore::Copy(const char* sql,
   failure_ = {};
   CopyEncoder encoder(rows);
   const Result<std::int64_t> copied = co_await connection_.CopyIn(sql, encoder);
-  if (!copied) NoteFailure(copied.error());
-  co_return copied;
+  if (copied) co_return copied;
+  failure_.row = RowOfContext(copied.error().context);
+  co_return Failed(copied.error());
 }
-
-void PgBatchStore::NoteFailure(const Error& error) { failure_.row = RowOfContext(error.context); }
 
 Task<Result<std::int64_t>> PgBatchStore::CopyRows(std::span<const UsageRow* const> rows) {
   const Result<> entered = co_await EnterCopyPath();
@@ -263,7 +265,7 @@ Task<Result<std::vector<Uuid>>> PgBatchStore::StageRows(std::span<const UsageRow
   if (!entered) co_return std::unexpected(entered.error());
   const Statement statement{kInsertStaged, {}};
   const Result<PgResult> inserted = co_await connection_.Execute(statement, SqlStep::kRows);
-  if (!inserted) co_return std::unexpected(inserted.error());
+  if (!inserted) co_return Failed(inserted.error());
   const Result<> left = co_await LeaveCopyPath();
   if (!left) co_return std::unexpected(left.error());
   std::vector<Uuid> ids;
@@ -289,14 +291,18 @@ Task<Result<std::int64_t>> PgBatchStore::Apply(const aggregate::Deltas& deltas,
   ledger_->Settle(batch, statements);
   if (statements.empty()) co_return 0;
   const auto results = co_await connection_.Pipeline(statements);
-  if (!results) co_return std::unexpected(results.error());
+  if (!results) co_return Failed(results.error());
   co_return deltas.quotas.empty() ? 0 : PQntuples((*results)[quota_statement].get());
 }
 
 Task<Result<>> PgBatchStore::Commit() {
   const Result<> committed =
       co_await connection_.ExecuteScript(options_.dry_run ? "ROLLBACK" : "COMMIT");
-  if (committed) co_return committed;
+  if (committed) {
+    blocked_since_.reset();
+    StopWatch();
+    co_return committed;
+  }
   // With the session gone nobody but the offsets row knows; with it alive the server said no.
   if (!connection_.connected()) {
     co_return Fail(ErrorCode::kIndeterminate,

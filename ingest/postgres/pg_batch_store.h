@@ -12,6 +12,7 @@
 #include "ingest/pipeline/batch_store.h"
 #include "ingest/postgres/async_connection.h"
 #include "ingest/postgres/ledger.h"
+#include "ingest/postgres/zombie.h"
 
 namespace usage_ingest::ingest {
 
@@ -58,8 +59,8 @@ class PgBatchStore final : public BatchStore {
   Task<Result<>> EnterCopyPath();
   Task<Result<>> LeaveCopyPath();
   Task<Result<std::int64_t>> Copy(const char* sql, std::span<const UsageRow* const> rows);
-  void NoteFailure(const Error& error);
-  void NoteBlocked(const Error& error);
+  [[nodiscard]] std::unexpected<Error> Failed(const Error& error);
+  void StopWatch();
 
   boost::asio::any_io_executor executor_;
   PgBatchStoreOptions options_;
@@ -67,8 +68,9 @@ class PgBatchStore final : public BatchStore {
   AsyncConnection connection_;
   bool skips_constraints_ = false;
   CopyFailure failure_;
-  // Since when the compare-and-set has met a lock that does not go away.
+  // Since when this batch has met a lock that does not go away.
   std::optional<std::chrono::steady_clock::time_point> blocked_since_;
+  std::shared_ptr<ZombieWatch> watch_;  // of a transaction that was blocked for long
 };
 
 }  // namespace usage_ingest::ingest

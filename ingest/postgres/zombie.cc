@@ -8,20 +8,26 @@
 #include <utility>
 
 #include "ingest/postgres/async_connection.h"
+#include "schema/limits.h"
 
 namespace usage_ingest::ingest {
 namespace {
 
 using std::chrono::milliseconds;
 
-// The waiting session queues for the lock within this; then its blockers are visible.
-constexpr auto kSettle = milliseconds(300);
-constexpr int kLooks = 5;
+// Twice within lock_timeout, so that each wait of the watched session is seen.
+constexpr auto kLookInterval = milliseconds(100);
+static_assert(2 * kLookInterval < limits::kLockTimeout);
+constexpr int kLooksMax = 100;
 
+// A zombie is one of us that the server has been waiting for (28.2.3: "ClientRead", "ClientWrite")
+// in a transaction begun long ago; who is merely slower than us is let alone.
 constexpr const char* kEndBlockers =
     "SELECT pg_terminate_backend(a.pid) FROM unnest(pg_blocking_pids($1::int8::int4)) AS b(pid) "
     "JOIN pg_stat_activity a ON a.pid = b.pid "
-    "WHERE a.usename = current_user AND a.application_name LIKE 'usage-ingestd/%'";
+    "WHERE a.usename = current_user AND a.application_name LIKE 'usage-ingestd/%' "
+    "AND a.wait_event_type = 'Client' AND a.xact_start < clock_timestamp() - interval '3 s'";
+static_assert(limits::kZombieBlocksMax == std::chrono::seconds(3));
 
 }  // namespace
 
@@ -40,9 +46,9 @@ Task<> ZombieWatch::Run(boost::asio::any_io_executor executor, std::string conni
   AsyncConnection connection(executor, std::move(conninfo), "usage-ingestd/zombie-watch");
   const Result<> connected = co_await connection.Connect();
   if (!connected) co_return;
-  for (int look = 0; look < kLooks && !stopped_; ++look) {
-    boost::asio::steady_timer settle(executor, kSettle);
-    co_await settle.async_wait(boost::asio::use_awaitable);
+  for (int look = 0; look < kLooksMax && !stopped_; ++look) {
+    boost::asio::steady_timer next_look(executor, kLookInterval);
+    co_await next_look.async_wait(boost::asio::use_awaitable);
     if (stopped_) co_return;
     Statement statement{kEndBlockers, {}};
     statement.params.Add(std::int64_t{waiting_pid});

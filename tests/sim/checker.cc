@@ -157,11 +157,10 @@ std::string Checker::CheckRows() const {
 }
 
 // INV-2 and INV-3.
-std::string Checker::CheckSums() const {
+std::string Checker::CheckSums() {
   const Tables& tables = database_.tables();
-  aggregate::Rollup rollup;
-  for (const auto& [id, row] : tables.rows) rollup.Add({EventOf(row), row.owner});
-  const aggregate::Deltas sums = rollup.Take();
+  for (const auto& [id, row] : tables.rows) rollup_.Add({EventOf(row), row.owner});
+  const aggregate::Deltas sums = rollup_.Take();
   if (sums.summaries.size() != tables.summaries.size()) {
     return fmt::format("INV-2: {} summaries, but the rows make {}", tables.summaries.size(),
                        sums.summaries.size());

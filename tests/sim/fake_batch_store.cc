@@ -170,10 +170,16 @@ Task<Result<>> FakeBatchStore::EnsurePartition(EventTimeUs month_start) {
 }
 
 Task<Result<>> FakeBatchStore::Lock(LockKey key, LockMode mode) {
-  const auto give_up_at = runtime_.clock.Now() + limits::kLockTimeout;
+  const ingest::TimePoint now = runtime_.clock.Now();
+  const auto give_up_at = now + limits::kLockTimeout;
+  const bool is_stuck = blocked_since_ && now - *blocked_since_ > limits::kZombieBlocksMax;
+  if (is_stuck && !has(PlantedBug::kZombieLeftAlone)) {
+    const SessionId holder = links_.database.HolderOf(key, session_);
+    if (links_.database.is_silent(holder, now)) links_.database.Close(holder);
+  }
   while (!links_.database.TryLock(session_, key, mode)) {
     if (runtime_.clock.Now() >= give_up_at) {
-      if (key.kind == LockKind::kOffsets && !blocked_since_) blocked_since_ = give_up_at;
+      if (!blocked_since_) blocked_since_ = give_up_at;
       co_return Refuse(ErrorCode::kConflict, "55P03: canceling statement due to lock timeout");
     }
     co_await ingest::SleepFor(runtime_, kLockPoll);
@@ -240,15 +246,9 @@ Task<Result<Parents>> FakeBatchStore::Begin(const Batch& batch, const Parents& p
   for (const auto& move : batch.partitions) partitions.push_back(move.source->partition);
   std::ranges::sort(partitions);
   for (const PartitionId partition : partitions) {
-    const LockKey key = OffsetsLock(partition);
-    const bool is_stuck = blocked_since_ && !has(PlantedBug::kZombieLeftAlone) &&
-                          runtime_.clock.Now() - *blocked_since_ > limits::kZombieBlocksMax;
-    // Only sessions of our own ever hold it: zombies.
-    if (is_stuck) links_.database.Close(links_.database.HolderOf(key, session_));
-    const Result<> locked = co_await Lock(key, LockMode::kUpdate);
+    const Result<> locked = co_await Lock(OffsetsLock(partition), LockMode::kUpdate);
     if (!locked) co_return std::unexpected(locked.error());
   }
-  blocked_since_.reset();
   const Result<> claimed = Claim(batch, *links_.database.transaction(session_));
   if (!claimed) co_return std::unexpected(claimed.error());
   const Result<> locked = co_await LockParents(parents);

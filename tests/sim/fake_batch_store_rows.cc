@@ -183,6 +183,7 @@ Task<Result<>> FakeBatchStore::Commit() {
     co_await Latency();
     if (!is_killed_ && links_.database.is_open(session_)) {
       kept_ = {};
+      blocked_since_.reset();
       is_in_doubt_ = false;
       epoch_of_call_.reset();
       co_return Result<>{};

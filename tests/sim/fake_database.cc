@@ -168,6 +168,12 @@ void FakeDatabase::PassTime(ingest::TimePoint now) {
   for (const SessionId session : idle) Close(session);
 }
 
+bool FakeDatabase::is_silent(SessionId session, ingest::TimePoint now) const {
+  const auto found = sessions_.find(session);
+  return found != sessions_.end() && found->second.transaction &&
+         now - found->second.active_at > limits::kZombieBlocksMax;
+}
+
 bool FakeDatabase::TryDeleteSubscription(Uuid id) {
   if (is_locked({LockKind::kParent, id})) return false;
   tables_.subscriptions.erase(id);

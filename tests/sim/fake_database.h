@@ -68,6 +68,12 @@ class FakeDatabase {
   void Commit(SessionId session);
   // The client speaks, or hears an answer.
   void Touch(SessionId session, ingest::TimePoint now, bool is_copying);
+  [[nodiscard]] bool is_copying(SessionId session) const {
+    const auto found = sessions_.find(session);
+    return found != sessions_.end() && found->second.is_copying;
+  }
+  // In a transaction, and its client has said nothing for kZombieBlocksMax.
+  [[nodiscard]] bool is_silent(SessionId session, ingest::TimePoint now) const;
   // The server goes on with a COMMIT whose client is gone: a synchronous standby was slow, say.
   void CommitAt(SessionId session, ingest::TimePoint when) { late_commits_.emplace(when, session); }
   // What the server does by itself: those COMMITs, and idle_in_transaction_session_timeout, which

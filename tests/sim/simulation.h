@@ -1,7 +1,7 @@
 #pragma once
 // Simulation: two or three processes, one Kafka, one PostgreSQL, one thread, one seed.
 //
-// A run is a few hundred steps of a world in which things happen (records come, machines stop,
+// A run is some hundred steps of a world in which things happen (records come, machines stop,
 // the database falls back, people delete keys), with every invariant checked after each step; then
 // nothing goes wrong any more, and within a bound everything that was produced must be accounted.
 //
@@ -22,7 +22,7 @@ namespace usage_ingest::sim {
 struct SimulationOptions {
   std::uint64_t seed = 0;
   PlantedBug bug = PlantedBug::kNone;
-  int steps = 260;
+  int steps = 140;  // all records are out after some 80 of them
 };
 
 struct SimulationResult {
@@ -56,6 +56,7 @@ class Simulation {
   void DeleteReference();
   void ResetQuotas();
   void HealAll();
+  void StopSomebodyInCopy();
 
   void RunSome();
   bool RunOne();
@@ -85,6 +86,7 @@ class Simulation {
   std::vector<std::unique_ptr<SimProcess>> processes_;  // those that crashed too
   std::optional<Tables> replica_;
   std::uint64_t checked_version_ = 0;
+  std::uint64_t checked_tables_ = 0;
   std::uint8_t next_subscription_ = 0;
   std::uint8_t next_key_ = 0;
   MemberId next_member_ = 0;

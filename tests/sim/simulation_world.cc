@@ -1,4 +1,6 @@
 // What happens to the pipeline: the world around it, by chance.
+#include <algorithm>
+
 #include "tests/sim/simulation.h"
 
 namespace usage_ingest::sim {
@@ -219,6 +221,22 @@ void Simulation::HealAll() {
     if (process->is_frozen || process->is_crashed) kafka_.group.Remove(process->member());
   }
   if (Running().empty()) StartProcess();
+}
+
+// The worst zombie: it holds its offsets row, and no timeout of PostgreSQL 15 ends it.
+void Simulation::StopSomebodyInCopy() {
+  Produce();
+  for (int left = 300; left > 0; --left) {
+    for (SimProcess* process : Running()) {
+      const auto is_copying = [&](SessionId session) { return database_.is_copying(session); };
+      if (!std::ranges::any_of(process->sessions(), is_copying)) continue;
+      process->is_frozen = true;
+      kafka_.group.Remove(process->member());
+      if (Running().empty()) StartProcess();
+      return;
+    }
+    if (!RunOne()) AdvanceTime();
+  }
 }
 
 }  // namespace usage_ingest::sim
