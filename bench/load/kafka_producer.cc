@@ -136,6 +136,8 @@ void KafkaProducer::Send(const Message& message) {
   CheckDeliveries();
 }
 
+void KafkaProducer::ServeDeliveries() { rd_kafka_poll(client_.get(), 0); }
+
 void KafkaProducer::Flush() {
   const auto code = rd_kafka_flush(client_.get(), 10 * kTimeoutMs);
   if (code != RD_KAFKA_RESP_ERR_NO_ERROR) Throw("flush", rd_kafka_err2str(code));

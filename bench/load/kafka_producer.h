@@ -1,8 +1,8 @@
 #pragma once
 // KafkaProducer: publishes the way LiteLLM's callback does (lz4, idempotent, acks=all).
 //
-// Thread-safety Send() from any thread. `on_delivery` runs on whichever thread is in Send() or
-//               Flush().
+// Thread-safety Send() from any thread. `on_delivery` runs on whichever thread is in Send(),
+//               ServeDeliveries() or Flush().
 // Errors        throws std::runtime_error when the broker, the topic or a delivery fails: a load
 //               whose size is not known is worth nothing.
 // Source        rdkafka.h; the queue's bounds are librdkafka's CONFIGURATION.md.
@@ -51,6 +51,8 @@ class KafkaProducer {
   };
   // Waits while the queue is full.
   void Send(const Message& message);
+  // Any thread: calls back for what was delivered since somebody sent or asked.
+  void ServeDeliveries();
   // Returns when everything is acknowledged.
   void Flush();
 
