@@ -18,8 +18,8 @@ inline constexpr std::size_t kFixedBytes = std::size_t{64} << 20;
 inline constexpr std::size_t kBatchCopies = 3;
 // Less than this for queues and prefetch, and the lanes starve.
 inline constexpr std::size_t kFlowBytesMin = std::size_t{32} << 20;
-// More than this, and the lanes are no faster; larger transactions are, since they update each
-// summary less often (bench/README.md).
+// More than this is of more use to transactions: larger ones update each summary less often. Half
+// of it is far above what keeps the lanes busy (WakeFetchers in ingest/kafka/group_client.cc).
 inline constexpr std::size_t kFlowBytesEnough = std::size_t{128} << 20;
 
 struct MemoryShape {

@@ -4,7 +4,7 @@
 // Two coroutines on one thread: while the writer waits for PostgreSQL, the assembler decodes the
 // next batch. A batch goes to the writer when it is full or has lingered; while the writer is busy
 // the batch grows on, up to the transaction's bound, because larger transactions update each
-// summary and each subscription less often (bench/README.md has the figures).
+// summary and each subscription less often (phase `upsert` in bench/RESULTS.md).
 //
 // Owner         its thread, which runs the executor given. Any thread: Wake, Stop, Finish,
 //               ExpireAttribution (they post).
