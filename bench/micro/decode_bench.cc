@@ -19,7 +19,7 @@ namespace usage_ingest::bench {
 namespace {
 
 constexpr std::int64_t kStartUs = 1'790'000'000'000'000;
-constexpr std::size_t kEvents = 512;
+constexpr std::size_t kEvents = 64;
 
 class Counts final : public ingest::EventSink {
  public:
