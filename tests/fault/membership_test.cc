@@ -11,6 +11,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
+constexpr const char* kInsideCopy =
+    "state = 'active' AND query ILIKE 'COPY%' AND wait_event = 'ClientRead'";
+
 class MembershipTest : public GateTest {
  protected:
   MembershipTest() : GateTest({.partitions = 8}, {.events = 40'000}) {}
@@ -23,24 +26,28 @@ class MembershipTest : public GateTest {
     return options;
   }
 
-  // Starts the daemon and stops it at a moment when a session of its is in `state` (SQL on
-  // pg_stat_activity), by stopping it again and again. Its bytes crawl, so that it is in the middle
-  // of a transaction most of the time. What it holds when it is stopped, it holds until it wakes
-  // up.
-  void StartAndStopWhile(const std::string& state) {
+  // Through the gate, where bytes crawl: it is in the middle of a transaction most of the time.
+  [[nodiscard]] DaemonOptions Crawling() const {
     DaemonOptions options = QuicklyMissed();
     options.conninfo = ThroughTheGate().conninfo;
     options.settings["batch"]["rows_max"] = "100";
-    StartInTheMiddle(options);
+    return options;
+  }
+  void Crawl() {
     // A megabyte a second: a COPY then takes as long as all the round trips beside it.
     constexpr std::size_t kBytesAPoll = 20'000;
     gate_.Trickle(kBytesAPoll);
+  }
+
+  // Stops the daemon at a moment when a session of its that has written to `table` is in `state`
+  // (SQL on pg_stat_activity), by stopping it again and again. What it holds when it is stopped,
+  // it holds until it wakes up.
+  void StopWhile(const std::string& table, const std::string& state) {
     const std::string sql =
         "SELECT count(*) FROM pg_stat_activity a WHERE application_name LIKE 'usage-ingestd/%' "
         "AND xact_start IS NOT NULL AND EXISTS (SELECT FROM pg_locks l WHERE l.pid = a.pid AND "
-        "l.relation = 'usage_ingest.kafka_offsets'::regclass AND l.mode = 'RowExclusiveLock') "
-        "AND " +
-        state;
+        "l.relation = '" +
+        table + "'::regclass AND l.mode = 'RowExclusiveLock') AND " + state;
     const bool caught = WaitUntil(After(60s), [&] {
       daemon_->Signal(SIGSTOP);
       // Twice: what was on its way when it was stopped has arrived by then.
@@ -52,6 +59,11 @@ class MembershipTest : public GateTest {
       return false;
     });
     ASSERT_TRUE(caught) << "the daemon was never stopped " << state << "\n" << daemon_->log();
+  }
+  void StartAndStopWhile(const std::string& state) {
+    StartInTheMiddle(Crawling());
+    Crawl();
+    StopWhile("usage_ingest.kafka_offsets", state);
   }
 
   [[nodiscard]] std::vector<std::string> Positions() {
@@ -95,9 +107,43 @@ TEST_F(MembershipTest, AZombieStoppedBetweenStatementsIsEnded) {
 
 // No time-out of PostgreSQL 15 covers this one: its kernel still answers.
 TEST_F(MembershipTest, AZombieStoppedInsideCopyIsEnded) {
-  ASSERT_NO_FATAL_FAILURE(
-      StartAndStopWhile("state = 'active' AND query ILIKE 'COPY%' AND wait_event = 'ClientRead'"));
+  ASSERT_NO_FATAL_FAILURE(StartAndStopWhile(kInsideCopy));
   ExpectOtherGoesOn();
+}
+
+// A replay holds no offsets row, only the ids of its rows: the daemon brings the same ones.
+TEST_F(MembershipTest, AReplayStoppedInsideCopyIsEnded) {
+  load_.PublishAll(*producer_);
+  DaemonOptions options = Crawling();
+  options.settings["batch"]["rows_max"] = "5000";
+  daemon_ = std::make_unique<DaemonProcess>(options);
+  Crawl();
+  daemon_->Start({"replay", "--topic", kTopic, "--from-offset", "0", "--to-offset", "1000000"});
+  // COPY keeps 64 KB of rows back (CopyMultiInsertInfo); with more the first ids are in the index.
+  const std::string with_ids =
+      std::string(kInsideCopy) +
+      " AND EXISTS (SELECT FROM pg_stat_progress_copy p WHERE p.pid = a.pid "
+      "AND p.relid = 'usage_logs'::regclass AND p.tuples_processed > 500)";
+  ASSERT_NO_FATAL_FAILURE(StopWhile("usage_ingest.replays", with_ids));
+  // What the kernels still hold would end this COPY, and then a time-out its transaction.
+  gate_.Stall();
+
+  BooksExpectation expected = load_.Expected(*producer_);
+  DaemonProcess other(QuicklyMissed());
+  other.Start();
+  // Ten seconds for the zombie, five for the work.
+  EXPECT_TRUE(WaitUntil(After(15s), [&] {
+    return Books::CaughtUp(database_, expected, kafka_.admin());
+  })) << other.log();
+  gate_.Resume();
+  daemon_->Signal(SIGCONT);
+  EXPECT_EQ(daemon_->WaitExit(60s), 0) << daemon_->log();
+  const std::int64_t replayed = database_.Number("SELECT sum(inserted) FROM usage_ingest.replays");
+  expected.rows_from_elsewhere = replayed;
+  *expected.inserted -= replayed;
+  *expected.duplicates += replayed;
+  ExpectBooksBalance(expected);
+  EXPECT_EQ(other.Terminate(), 0) << other.log();
 }
 
 TEST_F(MembershipTest, ASecondInstanceJoinsAndLeaves) {
