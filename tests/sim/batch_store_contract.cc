@@ -146,6 +146,18 @@ TEST_P(BatchStoreContractTest, RowsSumsCountersAndOffsetComeTogether) {
   EXPECT_EQ(world_->UsedRequests(), 2);
 }
 
+// The same hour and subscription: sums that replaced what is there would pass every case of one
+// batch.
+TEST_P(BatchStoreContractTest, ASecondBatchAddsToTheSumsOfTheFirst) {
+  const auto first = MakeBatch(0, {{.number = 1}});
+  const auto second = MakeBatch(1, {{.number = 2}});
+  ASSERT_TRUE(Write(*store_, *first));
+  ASSERT_TRUE(Write(*store_, *second));
+  EXPECT_EQ(world_->SummaryRequests(), 2);
+  EXPECT_EQ(world_->UsedRequests(), 2);
+  EXPECT_EQ(world_->CountedEvents(), 2);
+}
+
 TEST_P(BatchStoreContractTest, NothingIsLeftOfATransactionThatWasReset) {
   const auto batch = MakeBatch(0, {{.number = 1}});
   for (const Until until : {Until::kBegin, Until::kRows, Until::kApply}) {
