@@ -15,19 +15,13 @@ class ReplayObserver final : public ingest::PipelineObserver {
     const std::lock_guard lock(mutex_);
     for (const auto& partition : report.partitions) outcomes_.Add(partition.outcomes);
   }
-  void DeadLettersHealed(std::int64_t) override {}
   void PostgresError(ingest::PostgresErrorClass error_class, std::string_view message) override {
     log_.PostgresError(error_class, message);
   }
-  void PostgresUp(std::size_t, bool) override {}
   void Fenced(std::string_view why) override { log_.Fenced(why); }
   void KafkaError(ingest::KafkaErrorClass error_class, std::string_view message) override {
     log_.KafkaError(error_class, message);
   }
-  void Rebalanced(std::span<const TopicPartition* const>) override {}
-  void OffsetGap(const TopicPartition&, std::int64_t) override {}
-  void Paused(ingest::PauseReason, bool) override {}
-  void Lag(const TopicPartition&, const ingest::PartitionLag&) override {}
 
   [[nodiscard]] ingest::Outcomes outcomes() const {
     const std::lock_guard lock(mutex_);

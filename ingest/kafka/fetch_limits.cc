@@ -9,7 +9,8 @@ namespace {
 
 // LiteLLM's JSON shrinks to a tenth by lz4; two brokers may answer at the same time.
 constexpr std::size_t kInflation = 16 * 2;
-// Larger ones are no faster on a local network (bench/README.md), and each is a step in memory.
+// What is fetched at once is a step in memory, and at a megabyte the round trips of a local network
+// are already hidden: the lanes, not the fetches, set the pace (bench/RESULTS.md, CPU by thread).
 constexpr std::size_t kFetchBytesMax = std::size_t{1} << 20;
 // librdkafka's own lower bound of message.max.bytes.
 constexpr std::size_t kMessageBytesMin = 1000;

@@ -86,24 +86,25 @@ enum class PauseReason : unsigned char { kMemory, kPostgres };
 inline constexpr std::size_t kHousekeeperSession = 1'000'000;
 inline constexpr std::size_t kRetrySession = 1'000'001;
 
+// Each method does nothing unless overridden: most listeners want to know of two or three.
 class PipelineObserver {
  public:
   virtual ~PipelineObserver() = default;
-  virtual void BatchCommitted(std::size_t lane, const BatchReport& report) = 0;
-  virtual void DeadLettersHealed(std::int64_t count) = 0;
-  virtual void PostgresError(PostgresErrorClass error_class, std::string_view message) = 0;
+  virtual void BatchCommitted(std::size_t /*lane*/, const BatchReport& /*report*/) {}
+  virtual void DeadLettersHealed(std::int64_t /*count*/) {}
+  virtual void PostgresError(PostgresErrorClass /*error_class*/, std::string_view /*message*/) {}
   // `session` is the lane's number, or one of the above. A lane connects with its first batch.
-  virtual void PostgresUp(std::size_t session, bool up) = 0;
-  virtual void Fenced(std::string_view why) = 0;
-  virtual void KafkaError(KafkaErrorClass error_class, std::string_view message) = 0;
+  virtual void PostgresUp(std::size_t /*session*/, bool /*up*/) {}
+  virtual void Fenced(std::string_view /*why*/) {}
+  virtual void KafkaError(KafkaErrorClass /*error_class*/, std::string_view /*message*/) {}
   // What is assigned now: nothing between a revoke and the next assignment, and perhaps after it.
-  virtual void Rebalanced(std::span<const TopicPartition* const> assigned) = 0;
+  virtual void Rebalanced(std::span<const TopicPartition* const> /*assigned*/) {}
   // Before each Rebalanced: false when partitions were revoked or lost, until the group assigns.
   virtual void GroupJoined(bool /*joined*/) {}
-  virtual void OffsetGap(const TopicPartition& source, std::int64_t records) = 0;
-  virtual void Paused(PauseReason reason, bool paused) = 0;
+  virtual void OffsetGap(const TopicPartition& /*source*/, std::int64_t /*records*/) {}
+  virtual void Paused(PauseReason /*reason*/, bool /*paused*/) {}
   // Once a second for each assigned partition.
-  virtual void Lag(const TopicPartition& source, const PartitionLag& lag) = 0;
+  virtual void Lag(const TopicPartition& /*source*/, const PartitionLag& /*lag*/) {}
 };
 
 }  // namespace usage_ingest::ingest

@@ -14,15 +14,7 @@ class CountingObserver final : public ingest::PipelineObserver {
     ++commits;
     staged += report.staged ? 1 : 0;
   }
-  void DeadLettersHealed(std::int64_t) override {}
-  void PostgresError(ingest::PostgresErrorClass, std::string_view) override {}
-  void PostgresUp(std::size_t, bool) override {}
   void Fenced(std::string_view) override { ++fenced; }
-  void KafkaError(ingest::KafkaErrorClass, std::string_view) override {}
-  void Rebalanced(std::span<const TopicPartition* const>) override {}
-  void OffsetGap(const TopicPartition&, std::int64_t) override {}
-  void Paused(ingest::PauseReason, bool) override {}
-  void Lag(const TopicPartition&, const ingest::PartitionLag&) override {}
 
   std::int64_t commits = 0;
   std::int64_t staged = 0;

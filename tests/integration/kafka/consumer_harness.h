@@ -44,11 +44,6 @@ class FakeDatabase {
 
 class RecordingObserver : public PipelineObserver {
  public:
-  void BatchCommitted(std::size_t, const BatchReport&) override {}
-  void DeadLettersHealed(std::int64_t) override {}
-  void PostgresError(PostgresErrorClass, std::string_view) override {}
-  void PostgresUp(std::size_t, bool) override {}
-  void Fenced(std::string_view) override {}
   void KafkaError(KafkaErrorClass error_class, std::string_view message) override;
   void Rebalanced(std::span<const TopicPartition* const> assigned) override;
   void OffsetGap(const TopicPartition& source, std::int64_t records) override;

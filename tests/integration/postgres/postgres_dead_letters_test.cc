@@ -10,16 +10,7 @@ namespace {
 
 class HealingObserver final : public PipelineObserver {
  public:
-  void BatchCommitted(std::size_t, const BatchReport&) override {}
   void DeadLettersHealed(std::int64_t count) override { healed += count; }
-  void PostgresError(PostgresErrorClass, std::string_view) override {}
-  void PostgresUp(std::size_t, bool) override {}
-  void Fenced(std::string_view) override {}
-  void KafkaError(KafkaErrorClass, std::string_view) override {}
-  void Rebalanced(std::span<const TopicPartition* const>) override {}
-  void OffsetGap(const TopicPartition&, std::int64_t) override {}
-  void Paused(PauseReason, bool) override {}
-  void Lag(const TopicPartition&, const PartitionLag&) override {}
 
   std::int64_t healed = 0;
 };

@@ -36,18 +36,10 @@ class JumpingClock final : public Clock {
 
 class CountingObserver final : public PipelineObserver {
  public:
-  void BatchCommitted(std::size_t, const BatchReport&) override {}
-  void DeadLettersHealed(std::int64_t) override {}
   void PostgresError(PostgresErrorClass error_class, std::string_view) override {
     ++errors[error_class];
   }
   void PostgresUp(std::size_t, bool is_up) override { up = is_up; }
-  void Fenced(std::string_view) override {}
-  void KafkaError(KafkaErrorClass, std::string_view) override {}
-  void Rebalanced(std::span<const TopicPartition* const>) override {}
-  void OffsetGap(const TopicPartition&, std::int64_t) override {}
-  void Paused(PauseReason, bool) override {}
-  void Lag(const TopicPartition&, const PartitionLag&) override {}
 
   std::map<PostgresErrorClass, int> errors;
   std::optional<bool> up;

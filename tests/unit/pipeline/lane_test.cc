@@ -18,16 +18,7 @@ const TopicPartition kSource{"t", PartitionId{0}};
 
 class SilentObserver final : public PipelineObserver {
  public:
-  void BatchCommitted(std::size_t, const BatchReport&) override {}
-  void DeadLettersHealed(std::int64_t) override {}
-  void PostgresError(PostgresErrorClass, std::string_view) override {}
-  void PostgresUp(std::size_t, bool) override {}
   void Fenced(std::string_view) override { ++fenced; }
-  void KafkaError(KafkaErrorClass, std::string_view) override {}
-  void Rebalanced(std::span<const TopicPartition* const>) override {}
-  void OffsetGap(const TopicPartition&, std::int64_t) override {}
-  void Paused(PauseReason, bool) override {}
-  void Lag(const TopicPartition&, const PartitionLag&) override {}
 
   int fenced = 0;
 };
