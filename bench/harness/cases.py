@@ -16,6 +16,7 @@ from .results import Results
 
 TEMPLATE = "seeded"
 GROUP = "usage-ingestd"
+WARM_UP_EVENTS = 100_000
 
 
 def _an_event(seconds: dict[str, float], events: int) -> dict[str, float]:
@@ -49,6 +50,15 @@ class Cases:
         self.cluster.execute(TEMPLATE, f"SELECT usage_ingest.ensure_partition('{START:%Y-%m-%d}')")
         self.cluster.execute(TEMPLATE, "VACUUM ANALYZE")
 
+    def start_broker(self) -> None:
+        """A broker that has served before. A new JVM compiles itself during the first case (4 % of
+        both cores, `perf record -a`), and a new cluster makes its offsets topic for the first group."""
+        if not self.broker.start():
+            return
+        self._backlog("warm-up", WARM_UP_EVENTS)
+        self.cluster.create("run_warm_up", TEMPLATE)
+        self._ingest("run_warm_up", "warm-up", GROUP, WARM_UP_EVENTS)
+
     def _config(self, database: str, topic: str, group: str = GROUP) -> pathlib.Path:
         return self.daemon.write_config(self.cluster.conninfo(database), self.broker.brokers, topic,
                                         group)
@@ -63,7 +73,7 @@ class Cases:
 
     def end_to_end(self, name: str, events: int, *options: str) -> None:
         """A backlog in Kafka into a fresh database; the books must balance."""
-        self.broker.start()
+        self.start_broker()
         sent = self._backlog(name, events, *options)
         database = f"run_{name}".replace("-", "_")
         self.cluster.create(database, TEMPLATE)
@@ -101,7 +111,7 @@ class Cases:
 
     def duplicates(self, first: str, events: int) -> None:
         """The topic of `first` again into the database that holds it all already."""
-        self.broker.start()
+        self.start_broker()
         database = f"run_{first}".replace("-", "_")
         self.cluster.settle()
         group = f"again-{time.monotonic_ns()}"
@@ -117,7 +127,7 @@ class Cases:
 
     def latency(self, rate: int, seconds: int) -> None:
         """Live events at a steady rate: from Send() to the first look that sees them committed."""
-        self.broker.start()
+        self.start_broker()
         name = f"latency-{rate}"
         topic = f"{name}-{time.monotonic_ns()}"
         self.cluster.create("run_latency", TEMPLATE)
@@ -196,7 +206,7 @@ class Cases:
 
     def _consumer(self, name: str, trigger: str, consume) -> None:
         """A rival that reads Kafka; none of them removes duplicates."""
-        self.broker.start()
+        self.start_broker()
         self.cluster.create("run_rival", TEMPLATE)
         self.cluster.execute_file("run_rival", self._sql / trigger)
         before, own = self.cluster.cpu(), children_cpu()

@@ -56,15 +56,15 @@ class Broker:
         return f"127.0.0.1:{self.port}"
 
     def __enter__(self) -> Broker:
-        self.start()
         return self
 
     def __exit__(self, *_) -> None:
         self.stop()
 
-    def start(self) -> None:
+    def start(self) -> bool:
+        """False: it runs already."""
         if self._process is not None:
-            return
+            return False
         self._process = Child([*self._java, "kafka.Kafka", str(self._properties)],
                               self._folder / "log", cwd=self._folder,
                               env=os.environ | {"LC_ALL": "C.UTF-8"})
@@ -73,7 +73,7 @@ class Broker:
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", self.port)) == 0:
                     time.sleep(1)  # the port opens shortly before the broker is unfenced
-                    return
+                    return True
             time.sleep(0.1)
         raise Failure("Kafka did not start")
 

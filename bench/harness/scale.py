@@ -47,7 +47,7 @@ def prepare(cases: Cases) -> None:
 
 def measure(cases: Cases, events: int) -> None:
     """The same number of events of a small and of the large population: the difference is theirs."""
-    cases.broker.start()
+    cases.start_broker()
     cases.cluster.create("run_scale_small", TEMPLATE)
     _run(cases, "scale-small", "run_scale_small", events)
     prepare(cases)
