@@ -186,7 +186,9 @@ Task<Result<Parents>> PgBatchStore::Begin(const Batch& batch, const Parents& par
     // Wait longer than the watch needs to see who blocks us, and end it. Only for the first lock:
     // who holds none yet cannot be in anybody's cycle.
     statements.push_back({kWaitLong, {}});
-    watch_ = ZombieWatch::Start(executor_, options_.conninfo, connection_.backend_pid());
+    watch_ = ZombieWatch::Start(executor_, {.conninfo = options_.conninfo,
+                                            .waiting_pid = connection_.backend_pid(),
+                                            .signs = heard_of_});
   }
   const std::size_t claim = statements.size();
   statements.push_back(ledger_->Claim(batch));

@@ -71,6 +71,7 @@ class PgBatchStore final : public BatchStore {
   // Since when this batch has met a lock that does not go away.
   std::optional<std::chrono::steady_clock::time_point> blocked_since_;
   std::shared_ptr<ZombieWatch> watch_;  // of a transaction that was blocked for long
+  std::shared_ptr<ZombieWatch::Signs> heard_of_ = std::make_shared<ZombieWatch::Signs>();
 };
 
 }  // namespace usage_ingest::ingest

@@ -16,19 +16,12 @@ constexpr const char* kInsideCopy =
 
 class MembershipTest : public GateTest {
  protected:
-  MembershipTest() : GateTest({.partitions = 8}, {.events = 40'000}) {}
-
-  // Kafka misses a stopped member after three seconds, not six.
-  [[nodiscard]] DaemonOptions QuicklyMissed() const {
-    DaemonOptions options = DaemonDefaults();
-    options.kafka_properties["session.timeout.ms"] = "3000";
-    options.kafka_properties["heartbeat.interval.ms"] = "500";
-    return options;
-  }
+  explicit MembershipTest(const LoadOptions& load = {.events = 40'000})
+      : GateTest({.partitions = 8}, load) {}
 
   // Through the gate, where bytes crawl: it is in the middle of a transaction most of the time.
   [[nodiscard]] DaemonOptions Crawling() const {
-    DaemonOptions options = QuicklyMissed();
+    DaemonOptions options = DaemonDefaults();
     options.conninfo = ThroughTheGate().conninfo;
     options.settings["batch"]["rows_max"] = "100";
     return options;
@@ -83,10 +76,10 @@ class MembershipTest : public GateTest {
   // A zombie holds an offsets row; another daemon must go on with all partitions.
   void ExpectOtherGoesOn() {
     const std::vector<std::string> before = Positions();
-    DaemonProcess other(QuicklyMissed());
+    DaemonProcess other(DaemonDefaults());
     const auto began = std::chrono::steady_clock::now();
     other.Start();
-    // Of these ten seconds three go by until Kafka misses the zombie.
+    // Of these ten seconds six go by until Kafka misses the zombie: its shortest session.
     EXPECT_TRUE(WaitUntil(After(10s), [&] { return AllMovedSince(before); })) << other.log();
     const auto took = std::chrono::steady_clock::now() - began;
     RecordProperty("goes_on_after_ms", static_cast<int>(took / 1ms));
@@ -112,38 +105,73 @@ TEST_F(MembershipTest, AZombieStoppedInsideCopyIsEnded) {
 }
 
 // A replay holds no offsets row, only the ids of its rows: the daemon brings the same ones.
-TEST_F(MembershipTest, AReplayStoppedInsideCopyIsEnded) {
-  load_.PublishAll(*producer_);
-  DaemonOptions options = Crawling();
-  options.settings["batch"]["rows_max"] = "5000";
-  daemon_ = std::make_unique<DaemonProcess>(options);
-  Crawl();
-  daemon_->Start({"replay", "--topic", kTopic, "--from-offset", "0", "--to-offset", "1000000"});
-  // COPY keeps 64 KB of rows back (CopyMultiInsertInfo); with more the first ids are in the index.
-  const std::string with_ids =
-      std::string(kInsideCopy) +
-      " AND EXISTS (SELECT FROM pg_stat_progress_copy p WHERE p.pid = a.pid "
-      "AND p.relid = 'usage_logs'::regclass AND p.tuples_processed > 500)";
-  ASSERT_NO_FATAL_FAILURE(StopWhile("usage_ingest.replays", with_ids));
+class ZombieReplayTest : public MembershipTest {
+ protected:
+  // Duplicates would send the replay to the staged path, where a COPY holds no ids.
+  ZombieReplayTest() : MembershipTest({.events = 40'000, .duplicate_share = 0}) {}
+
+  // COPY keeps a thousand rows back (MAX_BUFFERED_TUPLES); with more the first ids are in the
+  // index.
+  static constexpr const char* kHasIds =
+      "EXISTS (SELECT FROM pg_stat_progress_copy p WHERE p.relid = 'usage_logs'::regclass "
+      "AND p.tuples_processed > 2000)";
+
+  void StartReplay() {
+    load_.PublishAll(*producer_);
+    DaemonOptions options = Crawling();
+    options.settings["batch"]["rows_max"] = "10000";
+    options.settings["batch"]["linger"] = "\"5s\"";
+    daemon_ = std::make_unique<DaemonProcess>(options);
+    Crawl();
+    daemon_->Start({"replay", "--topic", kTopic, "--from-offset", "0", "--to-offset", "1000000"});
+  }
+  void ExpectBothEndWell(DaemonProcess& other) {
+    gate_.Resume();
+    EXPECT_EQ(daemon_->WaitExit(60s), 0) << daemon_->log();
+    BooksExpectation expected = load_.Expected(*producer_);
+    const auto replayed = database_.Number("SELECT sum(inserted) FROM usage_ingest.replays");
+    expected.rows_from_elsewhere = replayed;
+    *expected.inserted -= replayed;
+    *expected.duplicates += replayed;
+    ExpectBooksBalance(expected);
+    EXPECT_EQ(other.Terminate(), 0) << other.log();
+  }
+};
+
+TEST_F(ZombieReplayTest, StoppedInsideCopyIsEnded) {
+  StartReplay();
+  ASSERT_NO_FATAL_FAILURE(
+      StopWhile("usage_ingest.replays", std::string(kInsideCopy) + " AND " + kHasIds));
   // What the kernels still hold would end this COPY, and then a time-out its transaction.
   gate_.Stall();
-
-  BooksExpectation expected = load_.Expected(*producer_);
-  DaemonProcess other(QuicklyMissed());
+  DaemonProcess other(DaemonDefaults());
   other.Start();
   // Ten seconds for the zombie, five for the work.
   EXPECT_TRUE(WaitUntil(After(15s), [&] {
-    return Books::CaughtUp(database_, expected, kafka_.admin());
+    return Books::CaughtUp(database_, load_.Expected(*producer_), kafka_.admin());
   })) << other.log();
-  gate_.Resume();
   daemon_->Signal(SIGCONT);
-  EXPECT_EQ(daemon_->WaitExit(60s), 0) << daemon_->log();
-  const std::int64_t replayed = database_.Number("SELECT sum(inserted) FROM usage_ingest.replays");
-  expected.rows_from_elsewhere = replayed;
-  *expected.inserted -= replayed;
-  *expected.duplicates += replayed;
-  ExpectBooksBalance(expected);
-  EXPECT_EQ(other.Terminate(), 0) << other.log();
+  ExpectBothEndWell(other);
+}
+
+// Else two of us that are slow would end each other in turn.
+TEST_F(ZombieReplayTest, ThatIsMerelySlowIsLetAlone) {
+  StartReplay();
+  ASSERT_TRUE(WaitUntil(After(60s), [&] {
+    return database_.Number(std::string("SELECT count(*) FROM pg_database WHERE ") + kHasIds) > 0;
+  })) << daemon_->log();
+  // So slow that this COPY does not end by itself.
+  constexpr std::size_t kBytesAPoll = 2'000;
+  gate_.Trickle(kBytesAPoll);
+  DaemonProcess other(DaemonDefaults());
+  other.StartAndWait();
+  // Blocked for several times as long as one of us may be silent.
+  constexpr int kRefusedTries = 8;
+  ASSERT_TRUE(WaitUntil(After(60s), [&] {
+    return other.Metric("usage_ingest_postgres_errors_total") >= kRefusedTries;
+  })) << other.log();
+  ExpectBothEndWell(other);
+  EXPECT_EQ(daemon_->log().find("terminating connection"), std::string::npos) << daemon_->log();
 }
 
 TEST_F(MembershipTest, ASecondInstanceJoinsAndLeaves) {

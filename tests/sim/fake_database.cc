@@ -171,7 +171,7 @@ void FakeDatabase::PassTime(ingest::TimePoint now) {
 bool FakeDatabase::is_silent(SessionId session, ingest::TimePoint now) const {
   const auto found = sessions_.find(session);
   return found != sessions_.end() && found->second.transaction &&
-         now - found->second.active_at > limits::kZombieBlocksMax;
+         now - found->second.active_at > limits::kZombieSilentMax;
 }
 
 bool FakeDatabase::TryDeleteSubscription(Uuid id) {
