@@ -2,8 +2,10 @@
 // it allocate? Unit: ns an event ("per_event"), allocations an event (must be 0).
 // Command: build/release/bench/micro/decode_bench
 //
-// Events of the end-to-end load in its three sizes, 512 of each, so that they do not stay in the
-// first-level cache; and what is large or all wrong, in two sizes, which must cost alike a byte.
+// Events of the end-to-end load in its three sizes: few enough for the second-level cache (1 MB)
+// and too many for the first (32 KB), and "cold", too many for the second, since another core may
+// have decompressed them. And what is large or all wrong, in two sizes, which must cost alike a
+// byte.
 #include <benchmark/benchmark.h>
 
 #include <string>
@@ -19,7 +21,8 @@ namespace usage_ingest::bench {
 namespace {
 
 constexpr std::int64_t kStartUs = 1'790'000'000'000'000;
-constexpr std::size_t kEvents = 64;
+constexpr std::size_t kWarmEvents = 64;
+constexpr std::size_t kColdEvents = 1024;
 
 class Counts final : public ingest::EventSink {
  public:
@@ -31,17 +34,17 @@ class Counts final : public ingest::EventSink {
   std::int64_t others = 0;
 };
 
-std::vector<std::string> Render(load::PayloadSize size) {
+std::vector<std::string> Render(load::PayloadSize size, std::size_t events) {
   const load::Population population{load::PopulationOptions{}};
-  const load::EventStream stream{population, {.events = kEvents, .start_us = kStartUs}};
+  const load::EventStream stream{population, {.events = events, .start_us = kStartUs}};
   const load::EventRenderer renderer(population, size);
-  std::vector<std::string> values(kEvents);
-  for (std::size_t i = 0; i < kEvents; ++i) renderer.Render(stream.At(i), values[i]);
+  std::vector<std::string> values(events);
+  for (std::size_t i = 0; i < events; ++i) renderer.Render(stream.At(i), values[i]);
   return values;
 }
 
-void Decode(benchmark::State& state, load::PayloadSize size) {
-  const std::vector<std::string> values = Render(size);
+void Decode(benchmark::State& state, load::PayloadSize size, std::size_t events) {
+  const std::vector<std::string> values = Render(size, events);
   std::size_t bytes = 0;
   for (const std::string& value : values) bytes += value.size();
 
@@ -50,7 +53,7 @@ void Decode(benchmark::State& state, load::PayloadSize size) {
   Arena arena;
   Counts counts;
   const auto decode_all = [&] {
-    for (std::size_t i = 0; i < kEvents; ++i) {
+    for (std::size_t i = 0; i < events; ++i) {
       decoder.Decode(
           {.source = &source, .offset = {static_cast<std::int64_t>(i)}, .now = {kStartUs}},
           values[i], arena, counts);
@@ -60,11 +63,12 @@ void Decode(benchmark::State& state, load::PayloadSize size) {
   decode_all();
   const std::uint64_t allocations = AllocationCount();
   for (auto _ : state) decode_all();
-  const double events = static_cast<double>(state.iterations()) * kEvents;
-  state.counters["allocations"] = static_cast<double>(AllocationCount() - allocations) / events;
-  state.counters["bytes"] = static_cast<double>(bytes) / kEvents;
+  const auto each = static_cast<double>(events);
+  state.counters["allocations"] = static_cast<double>(AllocationCount() - allocations) /
+                                  (static_cast<double>(state.iterations()) * each);
+  state.counters["bytes"] = static_cast<double>(bytes) / each;
   state.counters["per_event"] = benchmark::Counter(
-      kEvents, benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
+      each, benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
   benchmark::DoNotOptimize(counts.tokens);
 }
 
@@ -91,7 +95,7 @@ void DecodeOne(benchmark::State& state, const std::string& value) {
 }
 
 std::string WithMessages(const std::string& messages) {
-  std::string value = Render(load::PayloadSize::kLean).front();
+  std::string value = Render(load::PayloadSize::kLean, 1).front();
   return value.replace(0, 1, R"({"messages":)" + messages + ',');
 }
 
@@ -139,9 +143,11 @@ void RefuseElements(benchmark::State& state) {
       benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
 }
 
-BENCHMARK_CAPTURE(Decode, lean, load::PayloadSize::kLean);
-BENCHMARK_CAPTURE(Decode, default, load::PayloadSize::kDefault);
-BENCHMARK_CAPTURE(Decode, full, load::PayloadSize::kFull);
+BENCHMARK_CAPTURE(Decode, lean, load::PayloadSize::kLean, kWarmEvents);
+BENCHMARK_CAPTURE(Decode, default, load::PayloadSize::kDefault, kWarmEvents);
+BENCHMARK_CAPTURE(Decode, full, load::PayloadSize::kFull, kWarmEvents);
+BENCHMARK_CAPTURE(Decode, default_cold, load::PayloadSize::kDefault, kColdEvents);
+BENCHMARK_CAPTURE(Decode, full_cold, load::PayloadSize::kFull, kColdEvents);
 BENCHMARK(DecodePrompt)->Arg(1 << 16)->Arg(1 << 20);
 BENCHMARK(DecodeBrackets)->Arg(10'000)->Arg(100'000);
 BENCHMARK(RefuseElements)->Arg(10'000)->Arg(100'000);
