@@ -12,7 +12,9 @@
 #include <cstdlib>
 #include <memory>
 #include <optional>
+#include <semaphore>
 #include <string>
+#include <string_view>
 #include <thread>
 
 #include "daemon/run_observation.h"
@@ -32,6 +34,9 @@ namespace {
 
 using std::chrono::steady_clock;
 
+// Beyond shutdown.drain, which may be nothing, for what has no part in the books.
+constexpr auto kServicesEndMax = std::chrono::seconds(1);
+
 // The whole life of the process, on main's thread: wait for the database, run, drain, end.
 class Daemon {
  public:
@@ -48,7 +53,8 @@ class Daemon {
   void FeedWatchdog();
   void Fail(const Error& error);
   void End(int exit_code);
-  void OnStopped(bool drained);
+  void StopServices();
+  [[noreturn]] void EndByForce(std::string_view why) const;
 
   const Config& config_;
   boost::asio::io_context io_{1};
@@ -65,7 +71,9 @@ class Daemon {
   Pipeline pipeline_{config_};
   std::optional<StartupProbe> probe_;
   std::jthread stopper_;
+  std::binary_semaphore ended_{0};  // for the stopper: io_ has nothing left to do
   bool ending_ = false;
+  bool stopped_ = false;  // nothing begins anew
   int exit_code_ = EX_OK;
 };
 
@@ -103,6 +111,7 @@ int Daemon::Run() {
   StartProbe();
   SystemdNotify::Ready();
   io_.run();
+  ended_.release();
   return exit_code_;
 }
 
@@ -178,7 +187,8 @@ void Daemon::Tick() {
   SystemdNotify::Status(StatusLine(observation_.board().Snapshot()));
   ticker_.expires_after(StatusBoard::kSamplePeriod);
   ticker_.async_wait([this](const boost::system::error_code& cancelled) {
-    if (!cancelled) Tick();
+    // Both: a timer that has fired already cannot be cancelled, and would keep io_ for ever.
+    if (!cancelled && !stopped_) Tick();
   });
 }
 
@@ -189,7 +199,7 @@ void Daemon::FeedWatchdog() {
   if (pipeline_.MadeProgress()) SystemdNotify::Watchdog();
   watchdog_.expires_after(*period / 3);
   watchdog_.async_wait([this](const boost::system::error_code& cancelled) {
-    if (!cancelled) FeedWatchdog();
+    if (!cancelled && !stopped_) FeedWatchdog();
   });
 }
 
@@ -208,19 +218,19 @@ void Daemon::End(int exit_code) {
   SystemdNotify::Stopping();
   probe_.reset();
   observation_.board().SetHeldBack("shutting down");
-  stopper_ = std::jthread([this] {
-    const bool drained = pipeline_.Stop(steady_clock::now() + config_.shutdown_drain);
-    boost::asio::post(io_, [this, drained] { OnStopped(drained); });
+  stopper_ = std::jthread([this, deadline = steady_clock::now() + config_.shutdown_drain] {
+    if (!pipeline_.Stop(deadline)) {
+      EndByForce("not drained within shutdown.drain; what is open is rolled back and read again");
+    }
+    boost::asio::post(io_, [this] { StopServices(); });
+    if (!ended_.try_acquire_until(deadline + kServicesEndMax)) {
+      EndByForce("drained, but PostgreSQL does not answer the housekeeper; not waiting for it");
+    }
   });
 }
 
-void Daemon::OnStopped(bool drained) {
-  if (!drained) {
-    spdlog::warn("not drained within shutdown.drain; what is open is rolled back and read again");
-    spdlog::shutdown();
-    std::_Exit(exit_code_);
-  }
-  stopper_.join();
+void Daemon::StopServices() {
+  stopped_ = true;
   observation_.Watch(nullptr);
   housekeeper_.Stop();
   positions_.Stop();
@@ -228,6 +238,13 @@ void Daemon::OnStopped(bool drained) {
   watchdog_.cancel();
   signals_.Stop();
   observation_.StopHttp();
+}
+
+// No destructor runs: threads are in the middle of their work, and that is safe to lose.
+void Daemon::EndByForce(std::string_view why) const {
+  spdlog::warn("{}", why);
+  spdlog::shutdown();
+  std::_Exit(exit_code_);
 }
 
 }  // namespace

@@ -22,7 +22,8 @@ struct Signals::Impl : std::enable_shared_from_this<Impl> {
 
   void Wait() {
     set.async_wait([self = shared_from_this()](const boost::system::error_code& error, int number) {
-      if (error) return;
+      // Both: a signal that has come already cannot be cancelled.
+      if (error || self->stopped) return;
       self->Handle(number);
       self->Wait();
     });
@@ -46,6 +47,7 @@ struct Signals::Impl : std::enable_shared_from_this<Impl> {
   boost::asio::signal_set set;
   Actions actions;
   bool draining = false;
+  bool stopped = false;
 };
 
 Signals::Signals(boost::asio::io_context& io, Actions actions)
@@ -57,6 +59,7 @@ Signals::Signals(boost::asio::io_context& io, Actions actions)
 Signals::~Signals() { Stop(); }
 
 void Signals::Stop() {
+  impl_->stopped = true;
   boost::system::error_code ignored;  // ignored because a set that cannot be cleared is empty
   impl_->set.clear(ignored);
   impl_->set.cancel(ignored);

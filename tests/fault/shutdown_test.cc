@@ -37,6 +37,28 @@ TEST_F(ShutdownTest, SigtermAtAnyMoment) {
   ExpectRecovers();
 }
 
+// Nothing to drain, but the housekeeper waits for an answer.
+TEST_F(ShutdownTest, WithPostgresAwayAnIdleOneEndsInTime) {
+  load_.Publish(*producer_, Events() / 4);
+  daemon_ = std::make_unique<DaemonProcess>(ThroughTheGate());
+  daemon_->StartAndWait();
+  ASSERT_TRUE(WaitUntil(After(60s), [&] {
+    return Books::CaughtUp(database_, load_.Expected(*producer_), kafka_.admin());
+  })) << daemon_->log();
+  gate_.Stall();
+  // It asks something every five seconds.
+  const std::uint64_t before = gate_.bytes_to_server();
+  const auto began = std::chrono::steady_clock::now();
+  ASSERT_TRUE(WaitUntil(After(15s), [&] { return std::chrono::steady_clock::now() > began + 6s; }));
+  EXPECT_EQ(gate_.bytes_to_server(), before);
+  daemon_->Signal(SIGTERM);
+  // shutdown.drain is ten seconds
+  EXPECT_EQ(daemon_->WaitExit(15s), 0) << daemon_->log();
+  gate_.Resume();
+  daemon_->StartAndWait();
+  ExpectRecovers();
+}
+
 TEST_F(ShutdownTest, WithPostgresAwayItStillEndsInTime) {
   StartInTheMiddle(ThroughTheGate());
   gate_.Stall();
