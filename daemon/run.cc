@@ -37,6 +37,14 @@ using std::chrono::steady_clock;
 // Beyond shutdown.drain, which may be nothing, for what has no part in the books.
 constexpr auto kServicesEndMax = std::chrono::seconds(1);
 
+// No destructor runs: threads are in the middle of their work, and that is safe to lose: what is
+// not committed is read again.
+[[noreturn]] void EndByForce(std::string_view why, int exit_code) {
+  spdlog::warn("{}", why);
+  spdlog::shutdown();
+  std::_Exit(exit_code);
+}
+
 // The whole life of the process, on main's thread: wait for the database, run, drain, end.
 class Daemon {
  public:
@@ -54,7 +62,6 @@ class Daemon {
   void Fail(const Error& error);
   void End(int exit_code);
   void StopServices();
-  [[noreturn]] void EndByForce(std::string_view why) const;
 
   const Config& config_;
   boost::asio::io_context io_{1};
@@ -70,8 +77,8 @@ class Daemon {
   ingest::Housekeeper housekeeper_;
   Pipeline pipeline_{config_};
   std::optional<StartupProbe> probe_;
-  std::jthread stopper_;
   std::binary_semaphore ended_{0};  // for the stopper: io_ has nothing left to do
+  std::jthread stopper_;            // waits for ended_, so it is joined before that goes
   bool ending_ = false;
   bool stopped_ = false;  // nothing begins anew
   int exit_code_ = EX_OK;
@@ -173,10 +180,7 @@ void Daemon::StartServices() {
 
 void Daemon::OnSignal() {
   if (ending_) {
-    // Nothing is lost: what is not committed is read again.
-    spdlog::warn("second signal: ending at once");
-    spdlog::shutdown();
-    std::_Exit(EX_OK);
+    EndByForce("second signal: ending at once", EX_OK);
   }
   spdlog::info("stopping: finishing the running transactions");
   End(EX_OK);
@@ -220,11 +224,13 @@ void Daemon::End(int exit_code) {
   observation_.board().SetHeldBack("shutting down");
   stopper_ = std::jthread([this, deadline = steady_clock::now() + config_.shutdown_drain] {
     if (!pipeline_.Stop(deadline)) {
-      EndByForce("not drained within shutdown.drain; what is open is rolled back and read again");
+      EndByForce("not drained within shutdown.drain; what is open is rolled back and read again",
+                 exit_code_);
     }
     boost::asio::post(io_, [this] { StopServices(); });
     if (!ended_.try_acquire_until(deadline + kServicesEndMax)) {
-      EndByForce("drained, but PostgreSQL does not answer the housekeeper; not waiting for it");
+      EndByForce("drained, but a session of PostgreSQL or HTTP does not end; not waiting for it",
+                 exit_code_);
     }
   });
 }
@@ -238,13 +244,6 @@ void Daemon::StopServices() {
   watchdog_.cancel();
   signals_.Stop();
   observation_.StopHttp();
-}
-
-// No destructor runs: threads are in the middle of their work, and that is safe to lose.
-void Daemon::EndByForce(std::string_view why) const {
-  spdlog::warn("{}", why);
-  spdlog::shutdown();
-  std::_Exit(exit_code_);
 }
 
 }  // namespace
