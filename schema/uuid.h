@@ -24,8 +24,8 @@ struct Uuid {
   }
   // Eight of the bytes as a big-endian number: 0 the first eight, 1 the last.
   [[nodiscard]] constexpr std::uint64_t word(std::size_t index) const noexcept {
-    static_assert(std::endian::native == std::endian::little);
-    return std::byteswap(std::bit_cast<std::array<std::uint64_t, 2>>(bytes)[index]);
+    const std::uint64_t native = std::bit_cast<std::array<std::uint64_t, 2>>(bytes)[index];
+    return std::endian::native == std::endian::little ? std::byteswap(native) : native;
   }
   [[nodiscard]] constexpr bool is_nil() const noexcept { return *this == Uuid{}; }
   [[nodiscard]] std::string ToString() const;
