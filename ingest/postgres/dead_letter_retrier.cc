@@ -91,10 +91,10 @@ Task<Result<EventTimeUs>> DeadLetterRetrier::Lock() {
   const Statement statement{kTryLock, {}};
   const Result<PgResult> locked = co_await store_.connection().Execute(statement);
   if (!locked) co_return std::unexpected(locked.error());
-  if (ReadInt64(PQgetvalue(locked->get(), 0, 0)) == 0) {
+  if (Int64At(locked->get(), 0, 0) == 0) {
     co_return Fail(ErrorCode::kConflict, "another instance is retrying dead letters right now");
   }
-  co_return FromPgTime(ReadInt64(PQgetvalue(locked->get(), 0, 1)));
+  co_return FromPgTime(Int64At(locked->get(), 0, 1));
 }
 
 Task<Result<std::vector<DeadLetterRetrier::Letter>>> DeadLetterRetrier::Next(
@@ -110,7 +110,7 @@ Task<Result<std::vector<DeadLetterRetrier::Letter>>> DeadLetterRetrier::Next(
   const PGresult* rows = result->get();
   std::vector<Letter> letters;
   for (int row = 0; row < PQntuples(rows); ++row) {
-    const auto int_at = [&](int column) { return ReadInt64(PQgetvalue(rows, row, column)); };
+    const auto int_at = [&](int column) { return Int64At(rows, row, column); };
     letters.push_back(
         {int_at(0),
          {PQgetvalue(rows, row, 1), PartitionId{static_cast<std::int32_t>(int_at(2))}},

@@ -147,8 +147,8 @@ Task<Result<>> Housekeeper::Measure(AsyncConnection& connection) {
   const Statement statement{kMeasure, {}};
   const Result<PgResult> measured = co_await connection.Execute(statement);
   if (!measured) co_return std::unexpected(measured.error());
-  reports_.dead_letters_pending(ReadInt64(PQgetvalue(measured->get(), 0, 0)));
-  reports_.partition_runway(seconds(ReadInt64(PQgetvalue(measured->get(), 0, 1))));
+  reports_.dead_letters_pending(Int64At(measured->get(), 0, 0));
+  reports_.partition_runway(seconds(Int64At(measured->get(), 0, 1)));
   co_return Result<>{};
 }
 

@@ -52,10 +52,6 @@ Uuid UuidAt(const PGresult* result, int row, int column) {
   return id;
 }
 
-std::int64_t Int64At(const PGresult* result, int row, int column) {
-  return ReadInt64(PQgetvalue(result, row, column));
-}
-
 Parents GoneParents(const PGresult* rows) {
   Parents gone;
   for (int row = 0; row < PQntuples(rows); ++row) {

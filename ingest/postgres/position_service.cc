@@ -33,11 +33,10 @@ using Rows = std::map<TopicPartition, StoredOffset>;
 Rows ParseRows(const PGresult* result) {
   Rows rows;
   for (int i = 0; i < PQntuples(result); ++i) {
-    const auto partition = static_cast<std::int32_t>(ReadInt64(PQgetvalue(result, i, 1)));
-    StoredOffset stored{Offset{ReadInt64(PQgetvalue(result, i, 2))}, std::nullopt};
+    const auto partition = static_cast<std::int32_t>(Int64At(result, i, 1));
+    StoredOffset stored{Offset{Int64At(result, i, 2)}, std::nullopt};
     if (PQgetisnull(result, i, 3) == 0 && PQgetisnull(result, i, 4) == 0) {
-      stored.last_record = RecordFingerprint{ReadInt64(PQgetvalue(result, i, 3)),
-                                             ReadInt64(PQgetvalue(result, i, 4))};
+      stored.last_record = RecordFingerprint{Int64At(result, i, 3), Int64At(result, i, 4)};
     }
     rows[{PQgetvalue(result, i, 0), PartitionId{partition}}] = stored;
   }

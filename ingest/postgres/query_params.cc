@@ -53,7 +53,8 @@ void AppendInt64(std::string& out, std::int64_t value) {
   AppendBigEndian(out, static_cast<std::uint64_t>(value));
 }
 
-std::int64_t ReadInt64(const char* bytes) {
+std::int64_t Int64At(const PGresult* result, int row, int column) {
+  const char* const bytes = PQgetvalue(result, row, column);
   std::uint64_t value = 0;
   for (int i = 0; i < 8; ++i) value = value << 8 | static_cast<unsigned char>(bytes[i]);
   return static_cast<std::int64_t>(value);

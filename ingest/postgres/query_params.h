@@ -86,7 +86,8 @@ class QueryParams {
 void AppendInt16(std::string& out, std::int16_t value);
 void AppendInt32(std::string& out, std::int32_t value);
 void AppendInt64(std::string& out, std::int64_t value);
-[[nodiscard]] std::int64_t ReadInt64(const char* bytes);
+// REQUIRES: an int8 that is not NULL, in binary.
+[[nodiscard]] std::int64_t Int64At(const PGresult* result, int row, int column);
 // Microseconds since 2000-01-01, timestamptz's epoch.
 [[nodiscard]] constexpr std::int64_t ToPgTime(EventTimeUs time) {
   return time.value - 946'684'800'000'000;

@@ -32,10 +32,6 @@ constexpr const char* kBlockers =
     "AND a.wait_event_type = 'Client'";
 constexpr const char* kEnd = "SELECT pg_terminate_backend($1::int8::int4)";
 
-std::int64_t Int64At(const PGresult* rows, int row, int column) {
-  return ReadInt64(PQgetvalue(rows, row, column));
-}
-
 }  // namespace
 
 std::shared_ptr<ZombieWatch> ZombieWatch::Start(boost::asio::any_io_executor executor,
