@@ -50,6 +50,8 @@ void LogObserver::PostgresUp(std::size_t lane, bool up) {
 
 void LogObserver::Fenced(std::string_view why) { spdlog::warn("reading again: {}", why); }
 
+void LogObserver::ReadAgain(std::string_view why) { spdlog::info("reading again: {}", why); }
+
 void LogObserver::KafkaError(ingest::KafkaErrorClass error_class, std::string_view message) {
   if (!IsNews(message)) return;
   if (error_class == ingest::KafkaErrorClass::kFatal) {

@@ -18,6 +18,7 @@ class LogObserver final : public ingest::PipelineObserver {
   void PostgresError(ingest::PostgresErrorClass error_class, std::string_view message) override;
   void PostgresUp(std::size_t lane, bool up) override;
   void Fenced(std::string_view why) override;
+  void ReadAgain(std::string_view why) override;
   void KafkaError(ingest::KafkaErrorClass error_class, std::string_view message) override;
   void Rebalanced(std::span<const TopicPartition* const> assigned) override;
   void OffsetGap(const TopicPartition& source, std::int64_t records) override;

@@ -25,6 +25,9 @@ class ObserverTee final : public ingest::PipelineObserver {
   void PostgresUp(std::size_t session, bool up) override {
     for (auto* each : observers_) each->PostgresUp(session, up);
   }
+  void ReadAgain(std::string_view why) override {
+    for (auto* each : observers_) each->ReadAgain(why);
+  }
   void Fenced(std::string_view why) override {
     for (auto* each : observers_) each->Fenced(why);
   }

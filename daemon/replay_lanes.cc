@@ -52,6 +52,7 @@ void ReplayLanes::Start(const std::atomic<std::uint64_t>& current_epoch) {
   Impl& impl = *impl_;
   for (std::size_t i = 0; i < impl.lanes.size(); ++i) {
     ingest::LaneOptions options = LaneOptionsFor(impl.config, i);
+    options.lets_records_go = false;  // a range is read once
     options.writer.count_quotas = impl.options.count_quotas;
     ingest::PgBatchStoreOptions store = StoreOptionsFor(impl.config, "replay-" + std::to_string(i));
     store.dry_run = impl.options.dry_run;

@@ -16,6 +16,7 @@ ExitCode CodeFor(ErrorCode code) {
     case ErrorCode::kIndeterminate:
     case ErrorCode::kShuttingDown:
     case ErrorCode::kFenced:
+    case ErrorCode::kRecordGone:
       return ExitCode::kUnavailable;
     case ErrorCode::kFatal:
     case ErrorCode::kMissingPartition:

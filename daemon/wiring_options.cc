@@ -62,6 +62,7 @@ ingest::LaneOptions LaneOptionsFor(const Config& config, std::size_t lane) {
   options.transaction_bytes_max = MemoryPlanFor(config).transaction_bytes;
   options.linger = config.batch.linger;
   options.attribution_entries_max = kAttributionsPerLane;
+  options.lets_records_go = true;
   options.writer.lane = lane;
   options.writer.recent_ids_max = kRecentIdsPerLane;
   return options;

@@ -18,6 +18,7 @@ enum class ErrorCode : unsigned char {
   kMissingPartition,  // 23514 without a constraint name: create the month, retry
   kLimitExceeded,     // a bound in limits.h was hit: push back, never drop
   kFenced,            // another owner moved the partition's offset: forget what is buffered
+  kRecordGone,        // a record is needed whose bytes were let go: read it again, keep it
   kIndeterminate,     // COMMIT sent, reply lost: reconnect and read the offsets row
   kShuttingDown,      // stop was requested: unwind, commit nothing more
   kFatal,  // wrong credentials, missing table: end with a message that says how to fix it

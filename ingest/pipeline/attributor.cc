@@ -41,7 +41,25 @@ struct Misses {
 Attributor::Attributor(std::size_t cache_entries_max, MakePayload make_payload)
     : cache_(cache_entries_max), make_payload_(std::move(make_payload)) {}
 
+void Attributor::AskAgainWhatIsOld(Batch& batch) const {
+  if (batch.attributed_as_of == as_of_) return;
+  batch.attributed_as_of = as_of_;
+  for (BatchEvent& event : batch.events) {
+    if (event.state == BatchEvent::State::kRow) event.state = BatchEvent::State::kPending;
+  }
+}
+
+bool Attributor::AttributeFromCache(Batch& batch, BatchEvent& event) {
+  AskAgainWhatIsOld(batch);
+  const AttributionAnswer* answer = cache_.Find(HashQuestion(QuestionOf(event.row.event)));
+  if (answer == nullptr || !answer->owner) return false;
+  event.row.owner = *answer->owner;
+  event.state = BatchEvent::State::kRow;
+  return true;
+}
+
 Task<Result<>> Attributor::Resolve(Batch& batch, BatchStore& store) {
+  AskAgainWhatIsOld(batch);
   Misses misses;
   for (std::size_t i = 0; i < batch.events.size(); ++i) {
     BatchEvent& event = batch.events[i];
@@ -49,7 +67,8 @@ Task<Result<>> Attributor::Resolve(Batch& batch, BatchStore& store) {
     const AttributionQuestion question = QuestionOf(event.row.event);
     const QuestionHash hash = HashQuestion(question);
     if (const AttributionAnswer* answer = cache_.Find(hash)) {
-      Decide(batch, event, *answer);
+      const Result<> decided = Decide(batch, event, *answer);
+      if (!decided) co_return decided;
     } else {
       misses.Ask(i, question, hash);
     }
@@ -61,16 +80,17 @@ Task<Result<>> Attributor::Resolve(Batch& batch, BatchStore& store) {
   USAGE_INGEST_CHECK(answers->size() == misses.questions.size());
   for (std::size_t i = 0; i < answers->size(); ++i) cache_.Insert(misses.hashes[i], (*answers)[i]);
   for (const auto& [event, question] : misses.askers) {
-    Decide(batch, batch.events[event], (*answers)[question]);
+    const Result<> decided = Decide(batch, batch.events[event], (*answers)[question]);
+    if (!decided) co_return decided;
   }
   co_return Result<>{};
 }
 
-void Attributor::Decide(Batch& batch, BatchEvent& event, const AttributionAnswer& answer) {
+Result<> Attributor::Decide(Batch& batch, BatchEvent& event, const AttributionAnswer& answer) {
   if (answer.owner) {
     event.row.owner = *answer.owner;
     event.state = BatchEvent::State::kRow;
-    return;
+    return {};
   }
   if (event.row.event.is_master_key) {
     event.state = BatchEvent::State::kSkipped;
@@ -79,13 +99,20 @@ void Attributor::Decide(Batch& batch, BatchEvent& event, const AttributionAnswer
     event.state = BatchEvent::State::kSkipped;
     batch.CountSkip(event.partition, SkipReason::kNoUsage);
   } else {
-    Reject(batch, event, DeadLetterReason::kUnattributed, answer.missing);
+    return Reject(batch, event, DeadLetterReason::kUnattributed, answer.missing);
   }
+  return {};
 }
 
-void Attributor::Reject(Batch& batch, BatchEvent& event, DeadLetterReason reason,
-                        std::string_view detail) {
+Result<> Attributor::Reject(Batch& batch, BatchEvent& event, DeadLetterReason reason,
+                            std::string_view detail) {
   const Record& record = batch.records[event.record];
+  if (record.is_let_go()) {
+    return Fail(ErrorCode::kRecordGone,
+                "an event becomes a dead letter, " +
+                    std::string(kDeadLetterReasonNames[static_cast<std::size_t>(reason)]) +
+                    ", and its record's bytes were let go");
+  }
   const UsageEvent& usage = event.row.event;
   event.state = BatchEvent::State::kDeadLetter;
   DeadLetter letter;
@@ -101,6 +128,7 @@ void Attributor::Reject(Batch& batch, BatchEvent& event, DeadLetterReason reason
   letter.payload =
       batch.arena.Copy(make_payload_(record.value, event.event_index - record.first_index));
   batch.AddDeadLetter(event.partition, letter);
+  return {};
 }
 
 void Attributor::ForgetSubscriptions(Batch& batch, std::span<const Uuid> gone) {

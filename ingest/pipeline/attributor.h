@@ -22,20 +22,30 @@ class Attributor {
  public:
   Attributor(std::size_t cache_entries_max, MakePayload make_payload);
 
+  // Makes a row of `event`, without waiting for anyone; false: it stays pending.
+  [[nodiscard]] bool AttributeFromCache(Batch& batch, BatchEvent& event);
   // Leaves no event of `batch` pending. One query for all that the cache does not know.
   Task<Result<>> Resolve(Batch& batch, BatchStore& store);
-  // The references changed, or it is time to look again.
-  void Expire() { cache_.Expire(); }
+  // The references changed, or it is time to look again: rows that are not in yet are asked for
+  // anew by the next call.
+  void Expire() {
+    cache_.Expire();
+    ++as_of_;
+  }
   // Sends the rows of subscriptions that are gone to attribution again.
   void ForgetSubscriptions(Batch& batch, std::span<const Uuid> gone);
-  // A dead letter for an event that will not be a row after all.
-  void Reject(Batch& batch, BatchEvent& event, DeadLetterReason reason, std::string_view detail);
+  // A dead letter for an event that will not be a row after all. kRecordGone: its payload was let
+  // go (record_keeper.h), and nothing is changed.
+  [[nodiscard]] Result<> Reject(Batch& batch, BatchEvent& event, DeadLetterReason reason,
+                                std::string_view detail);
 
  private:
-  void Decide(Batch& batch, BatchEvent& event, const AttributionAnswer& answer);
+  void AskAgainWhatIsOld(Batch& batch) const;
+  [[nodiscard]] Result<> Decide(Batch& batch, BatchEvent& event, const AttributionAnswer& answer);
 
   AttributionCache cache_;
   MakePayload make_payload_;
+  std::uint64_t as_of_ = 0;  // counts Expire
 };
 
 }  // namespace usage_ingest::ingest

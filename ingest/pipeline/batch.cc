@@ -21,6 +21,9 @@ void Batch::Clear() noexcept {
   dead_letter_counts.fill(0);
   skip_counts.fill(0);
   bytes = 0;
+  released_bytes = 0;
+  settled_records = 0;
+  settled_events = 0;
   decode_time = {};
   arena.Reset();
 }

@@ -1,9 +1,9 @@
 #pragma once
 // Batch: what one transaction will write, from the first decoded record to the COMMIT.
 //
-// It keeps everything that a retry needs: the decoded events, the records they came from (a dead
-// letter wants the payload), and how far each partition moves. A batch is filled by the assembler,
-// written by the writer, then cleared and filled again; its buffers stay.
+// It keeps everything that a retry needs: the decoded events, those of the records they came from
+// that a dead letter may want (record_keeper.h), and how far each partition moves. A batch is
+// filled by the assembler, written by the writer, then cleared and filled again; its buffers stay.
 //
 // Owner         the lane: the assembler until it is handed over, then the writer.
 // Limit         the assembler stops at BatchLimits.
@@ -71,11 +71,15 @@ class Batch {
   std::vector<DeadLetter> dead_letters;  // decided while decoding; attribution adds its own
   std::array<std::int64_t, kDeadLetterReasonNames.size()> dead_letter_counts{};
   std::array<std::int64_t, kSkipReasonNames.size()> skip_counts{};
-  std::size_t bytes = 0;  // of the records held
+  std::size_t bytes = 0;           // of the records read
+  std::size_t released_bytes = 0;  // of these, values that are given back, or in the arena by now
   // All that grows with the batch: the records, and what was decoded from them.
   [[nodiscard]] std::size_t memory_bytes() const {
-    return bytes + events.size() * sizeof(BatchEvent) + arena.bytes_used();
+    return bytes - released_bytes + events.size() * sizeof(BatchEvent) + arena.bytes_used();
   }
+  std::size_t settled_records = 0;     // RecordKeeper has seen so many
+  std::size_t settled_events = 0;      // and their events
+  std::uint64_t attributed_as_of = 0;  // Attributor's: what its rows' owners were true of
   std::chrono::nanoseconds decode_time{};
 
   [[nodiscard]] bool empty() const { return partitions.empty(); }

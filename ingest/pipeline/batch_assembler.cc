@@ -1,7 +1,5 @@
 #include "ingest/pipeline/batch_assembler.h"
 
-#include <xxhash.h>
-
 #include <utility>
 
 namespace usage_ingest::ingest {
@@ -37,8 +35,10 @@ void BatchAssembler::Add(Batch& batch, Record record) {
   Position& position = found->second;
   if (record.kind == Record::Kind::kGap) {
     const std::uint32_t partition = MoveOf(batch, record, position);
-    batch.partitions[partition].outcomes.gap_records += record.gap_records;
-    batch.partitions[partition].next_offset = record.offset;
+    PartitionMove& move = batch.partitions[partition];
+    move.outcomes.gap_records += record.gap_records;
+    move.next_offset = record.offset;
+    move.last_record.reset();
     position.stored = position.read = record.offset;
     return;
   }
@@ -87,20 +87,6 @@ void BatchAssembler::Decode(Batch& batch, Record record, std::uint32_t partition
   batch_ = &batch;
   partition_ = partition;
   decoder_.Decode(origin, batch.records.back().value, batch.arena, *this);
-}
-
-void BatchAssembler::Seal(Batch& batch) const {
-  for (PartitionMove& move : batch.partitions) {
-    for (std::size_t i = batch.records.size(); i-- > 0;) {
-      const Record& record = batch.records[i];
-      if (record.source != move.source) continue;
-      if (record.offset.value + 1 != move.next_offset.value) break;  // a gap came behind it
-      move.last_record = RecordFingerprint{
-          record.timestamp_ms,
-          static_cast<std::int64_t>(XXH3_64bits(record.value.data(), record.value.size()))};
-      break;
-    }
-  }
 }
 
 void BatchAssembler::OnEvent(std::uint32_t index, const UsageEvent& event) {

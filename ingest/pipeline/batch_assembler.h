@@ -28,8 +28,6 @@ class BatchAssembler final : private EventSink {
   void Add(Batch& batch, Record record);
   // The same for a record that stands for itself: a dead letter that is tried again.
   void AddDetached(Batch& batch, Record record);
-  // Notes what the next owner compares with the log; call when the batch is complete.
-  void Seal(Batch& batch) const;
   // Nothing of `epoch` or before counts any more: the positions were lost.
   void Abandon(Epoch epoch);
   [[nodiscard]] bool IsStale(const Batch& batch) const;

@@ -275,6 +275,7 @@ Task<Result<>> BatchWriter::AnswerFailure(Batch& batch, const Error& error) {
       commit_in_doubt_ = true;
       break;
     case ErrorCode::kFenced:
+    case ErrorCode::kRecordGone:
     case ErrorCode::kShuttingDown:
       co_return std::unexpected(error);
     case ErrorCode::kFatal:
@@ -301,9 +302,8 @@ Task<Result<>> BatchWriter::TakeOutBadRow(Batch& batch, const Error& error) {
     if (!found) co_return co_await BackOff(limits::kBackoffMax);
     row = *found;
   }
-  attributor_.Reject(batch, *events_of_copy_[*row], DeadLetterReason::kRejectedByDatabase,
-                     error.context);
-  co_return Result<>{};
+  co_return attributor_.Reject(batch, *events_of_copy_[*row], DeadLetterReason::kRejectedByDatabase,
+                               error.context);
 }
 
 Task<Result<std::size_t>> BatchWriter::FindBadRow(std::span<const UsageRow* const> rows) {

@@ -7,7 +7,8 @@
 //
 // Owner         one lane.
 // Invariants    INV-1, INV-4, INV-5: ARCHITECTURE.md names the test of each.
-// Errors        Write: kFenced (drop the batch, ask for the positions), kShuttingDown, kFatal.
+// Errors        Write: kFenced and kRecordGone (drop the batch, ask for the positions),
+//               kShuttingDown, kFatal.
 //               All others are retried here, with back-off, for ever.
 #include <array>
 #include <atomic>

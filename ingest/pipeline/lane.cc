@@ -27,6 +27,7 @@ Lane::Lane(LaneOptions options, LaneQueue::Consumer queue, LaneLinks links, Runt
                   [this](std::string_view value, std::uint32_t index) {
                     return assembler_.DeadLetterPayload(value, index);
                   }),
+      keeper_(attributor_, options_.lets_records_go),
       writer_(options_.writer, links.store, attributor_, links.observer, runtime),
       assemble_(runtime),
       write_(runtime) {}
@@ -99,6 +100,7 @@ void Lane::DecodeSome() {
   const TimePoint begin = runtime_.clock.Now();
   if (building_->empty()) building_since_ = begin;
   for (std::size_t i = 0; i < count; ++i) assembler_.Add(*building_, std::move(chunk[i]));
+  keeper_.Settle(*building_);
   building_->decode_time += runtime_.clock.Now() - begin;
   progress_.fetch_add(1, std::memory_order_relaxed);
 }
@@ -122,7 +124,6 @@ TimePoint Lane::NextDeadline() const {
 
 void Lane::HandOverWhenDue() {
   if (writing_ != nullptr || !IsDue()) return;
-  assembler_.Seal(*building_);
   writing_ = building_;
   building_ = building_ == &batches_[0] ? &batches_[1] : &batches_[0];
   write_.Notify();
@@ -152,20 +153,30 @@ Task<Result<>> Lane::WriteOne(Batch& batch) {
   if (result) {
     Report(batch, *result);
     Acknowledge(batch);
+    keeper_.BatchCommitted();
     co_return Result<>{};
   }
   const Error& error = result.error();
-  if (error.code == ErrorCode::kFenced) {
-    const Epoch epoch = batch.partitions.front().epoch;
-    assembler_.Abandon(epoch);
-    // Of a newer epoch it is good, and nobody would read it again.
-    if (assembler_.IsStale(*building_)) building_->Clear();
-    links_.observer.Fenced(error.context);
-    links_.inbox.Push(PositionsLost{epoch, error.context});
+  if (error.code == ErrorCode::kFenced || error.code == ErrorCode::kRecordGone) {
+    ReadAgain(batch, error);
     co_return Result<>{};
   }
   if (error.code == ErrorCode::kShuttingDown) co_return Result<>{};
   co_return std::unexpected(error);
+}
+
+void Lane::ReadAgain(const Batch& batch, const Error& error) {
+  if (error.code == ErrorCode::kFenced) {
+    links_.observer.Fenced(error.context);
+  } else {
+    keeper_.KeepForAWhile();
+    links_.observer.ReadAgain(error.context);
+  }
+  const Epoch epoch = batch.partitions.front().epoch;
+  assembler_.Abandon(epoch);
+  // Of a newer epoch it is good, and nobody would read it again.
+  if (assembler_.IsStale(*building_)) building_->Clear();
+  links_.inbox.Push(PositionsLost{epoch, error.context});
 }
 
 void Lane::Acknowledge(const Batch& batch) {

@@ -22,6 +22,7 @@
 #include "ingest/pipeline/consumer_inbox.h"
 #include "ingest/pipeline/lane_queue.h"
 #include "ingest/pipeline/observer.h"
+#include "ingest/pipeline/record_keeper.h"
 #include "ingest/pipeline/runtime.h"
 
 namespace usage_ingest::ingest {
@@ -35,6 +36,7 @@ struct LaneOptions {
   std::size_t transaction_bytes_max = 48 << 20;
   std::chrono::milliseconds linger{250};
   std::size_t attribution_entries_max = 1 << 18;
+  bool lets_records_go = false;  // they can be read again: see RecordKeeper
   BatchWriterOptions writer;
 };
 
@@ -70,6 +72,7 @@ class Lane {
   Task<Result<>> WriteOne(Batch& batch);
   void DecodeSome();
   void HandOverWhenDue();
+  void ReadAgain(const Batch& batch, const Error& error);
   void Report(const Batch& batch, const WriteResult& result);
   void Acknowledge(const Batch& batch);
   [[nodiscard]] bool IsDue() const;
@@ -82,6 +85,7 @@ class Lane {
   Runtime runtime_;
   BatchAssembler assembler_;
   Attributor attributor_;
+  RecordKeeper keeper_;
   BatchWriter writer_;
 
   Batch batches_[2];

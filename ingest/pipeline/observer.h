@@ -96,6 +96,8 @@ class PipelineObserver {
   // `session` is the lane's number, or one of the above. A lane connects with its first batch.
   virtual void PostgresUp(std::size_t /*session*/, bool /*up*/) {}
   virtual void Fenced(std::string_view /*why*/) {}
+  // Not somebody else's: a record is needed that was let go.
+  virtual void ReadAgain(std::string_view /*why*/) {}
   virtual void KafkaError(KafkaErrorClass /*error_class*/, std::string_view /*message*/) {}
   // What is assigned now: nothing between a revoke and the next assignment, and perhaps after it.
   virtual void Rebalanced(std::span<const TopicPartition* const> /*assigned*/) {}

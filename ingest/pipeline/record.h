@@ -46,6 +46,7 @@ class Record {
     kind = other.kind;
     is_tombstone = other.is_tombstone;
     is_import = other.is_import;
+    is_let_go_ = other.is_let_go_;
     handle_ = std::exchange(other.handle_, nullptr);
     release_ = std::exchange(other.release_, nullptr);
     return *this;
@@ -57,6 +58,18 @@ class Record {
     handle_ = handle;
     release_ = release;
   }
+  // The bytes are not needed any more.
+  void LetGo() noexcept {
+    Free();
+    value = {};
+    is_let_go_ = true;
+  }
+  // They lie in `copy` from here on.
+  void MoveTo(std::string_view copy) noexcept {
+    Free();
+    value = copy;
+  }
+  [[nodiscard]] bool is_let_go() const noexcept { return is_let_go_; }
   [[nodiscard]] std::size_t bytes() const noexcept {
     return value.size() + sizeof(Record) + limits::kRecordOverheadBytes;
   }
@@ -79,6 +92,7 @@ class Record {
   }
   void* handle_ = nullptr;
   Release release_ = nullptr;
+  bool is_let_go_ = false;
 };
 
 }  // namespace usage_ingest::ingest

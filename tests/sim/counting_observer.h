@@ -15,10 +15,12 @@ class CountingObserver final : public ingest::PipelineObserver {
     staged += report.staged ? 1 : 0;
   }
   void Fenced(std::string_view) override { ++fenced; }
+  void ReadAgain(std::string_view) override { ++read_again; }
 
   std::int64_t commits = 0;
   std::int64_t staged = 0;
   std::int64_t fenced = 0;
+  std::int64_t read_again = 0;
 };
 
 }  // namespace usage_ingest::sim

@@ -21,6 +21,7 @@ ingest::LaneOptions OptionsOf(std::size_t index) {
   options.transaction_rows_max = 12;
   options.linger = 50ms;
   options.attribution_entries_max = 8;
+  options.lets_records_go = true;
   options.writer.lane = index;
   options.writer.recent_ids_max = 16;
   return options;

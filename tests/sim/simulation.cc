@@ -67,6 +67,7 @@ SimulationResult Simulation::Run() {
   if (result_.violation.empty()) Settle();
   result_.commits = observer_.commits;
   result_.fenced = observer_.fenced;
+  result_.read_again = observer_.read_again;
   result_.staged = observer_.staged;
   result_.crashes = faults_.crashes;
   result_.losses = faults_.losses;

@@ -39,6 +39,7 @@ TEST_P(SimulationTest, HoldsEveryInvariant) {
     all.records += result.records;
     all.commits += result.commits;
     all.fenced += result.fenced;
+    all.read_again += result.read_again;
     all.staged += result.staged;
     all.settled_in = std::max(all.settled_in, result.settled_in);
     Add(all.crashes, result.crashes);
@@ -47,6 +48,7 @@ TEST_P(SimulationTest, HoldsEveryInvariant) {
   RecordProperty("records", std::to_string(all.records));
   RecordProperty("commits", std::to_string(all.commits));
   RecordProperty("fenced", std::to_string(all.fenced));
+  RecordProperty("read_again", std::to_string(all.read_again));
   RecordProperty("staged", std::to_string(all.staged));
   RecordProperty("settled_in_ms", std::to_string(all.settled_in.count() / 1'000'000));
   if (range.end - range.first != kSeedsToMeetAll) return;
@@ -54,6 +56,7 @@ TEST_P(SimulationTest, HoldsEveryInvariant) {
   EXPECT_GT(all.commits, 10 * std::int64_t{kSeedsPerCase});
   EXPECT_GT(all.fenced, std::int64_t{kSeedsPerCase} / 4);
   EXPECT_GT(all.staged, std::int64_t{kSeedsPerCase} / 4);
+  EXPECT_GT(all.read_again, std::int64_t{kSeedsPerCase} / 4);
   for (std::size_t step = 0; step < all.crashes.size(); ++step) {
     // Few rows are refused without a line, and fewer die behind the BEGIN that looks for one.
     EXPECT_THAT(all.crashes[step], ::testing::Contains(::testing::Gt(0))) << "step " << step;

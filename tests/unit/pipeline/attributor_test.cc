@@ -125,6 +125,32 @@ TEST_F(AttributorTest, AsksOnceForAllThatABatchDoesNotKnow) {
   EXPECT_EQ(store_.asked.size(), 1U) << "it is known by now";
 }
 
+TEST_F(AttributorTest, ARowThatIsNotInYetIsAskedForAnewWhenTheReferencesChange) {
+  Add("alice");
+  ASSERT_TRUE(Resolve());
+  store_.subscriptions["alice"].bytes[0] = 9;
+  attributor_.Expire();
+  BatchEvent& bob = Add("bob");
+  EXPECT_FALSE(attributor_.AttributeFromCache(batch_, bob)) << "the cache knows nothing now";
+  EXPECT_EQ(state(0), State::kPending);
+  ASSERT_TRUE(Resolve());
+  EXPECT_EQ(batch_.events[0].row.owner.subscription_id, store_.subscriptions["alice"]);
+  EXPECT_TRUE(attributor_.AttributeFromCache(batch_, Add("bob")));
+  EXPECT_EQ(state(0), State::kRow) << "nothing changed since";
+}
+
+TEST_F(AttributorTest, WithoutItsRecordNothingBecomesADeadLetter) {
+  batch_.records[0].LetGo();
+  Add("alice");
+  Add("carol");
+  const Result<> resolved = Resolve();
+  ASSERT_FALSE(resolved);
+  EXPECT_EQ(resolved.error().code, ErrorCode::kRecordGone);
+  EXPECT_EQ(state(1), State::kPending);
+  EXPECT_TRUE(batch_.dead_letters.empty());
+  EXPECT_EQ(batch_.partitions[0].outcomes.dead_lettered, 0);
+}
+
 TEST_F(AttributorTest, SomebodysUsageWithoutASubscriptionIsADeadLetter) {
   Add("alice");
   BatchEvent& event = Add("carol");

@@ -9,6 +9,7 @@
 #include <deque>
 #include <map>
 #include <set>
+#include <string>
 #include <utility>
 
 #include "ingest/pipeline/batch_store.h"
@@ -36,6 +37,8 @@ class ScriptedStore final : public BatchStore {
   bool is_committed = false;      // what the offsets row says when asked
   std::vector<Parents> locked;
   std::vector<aggregate::QuotaDelta> quotas;
+  std::vector<std::string> letters;  // payloads of the last transaction's dead letters
+  bool knows_owner = true;           // attribution finds one
   int resets = 0;
 
   Task<Result<>> Connect() override {
@@ -59,7 +62,9 @@ class ScriptedStore final : public BatchStore {
     auto result = Next(Step::kAttribute);
     if (!result) co_return std::unexpected(result.error());
     std::vector<AttributionAnswer> answers(questions.size());
-    for (AttributionAnswer& answer : answers) answer.owner = owner;
+    for (AttributionAnswer& answer : answers) {
+      if (knows_owner) answer.owner = owner;
+    }
     co_return answers;
   }
   Task<Result<>> EnsurePartition(EventTimeUs) override { co_return Next(Step::kEnsure); }
@@ -99,10 +104,12 @@ class ScriptedStore final : public BatchStore {
     co_return inserted;
   }
   [[nodiscard]] CopyFailure failure() const override { return failure_; }
-  Task<Result<std::int64_t>> Apply(const aggregate::Deltas& deltas, const Batch&) override {
+  Task<Result<std::int64_t>> Apply(const aggregate::Deltas& deltas, const Batch& batch) override {
     auto result = Next(Step::kApply);
     if (!result) co_return std::unexpected(result.error());
     quotas = deltas.quotas;
+    letters.clear();
+    for (const DeadLetter& letter : batch.dead_letters) letters.emplace_back(letter.payload);
     co_return 0;
   }
   Task<Result<>> Commit() override {

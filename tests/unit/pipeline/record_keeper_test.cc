@@ -1,0 +1,282 @@
+// Which records of a batch lose their bytes, and what happens when one of those is wanted after
+// all.
+#include "ingest/pipeline/record_keeper.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <deque>
+#include <optional>
+#include <string>
+
+#include "ingest/pipeline/lane.h"
+#include "tests/unit/pipeline/scripted_store.h"
+
+namespace usage_ingest::ingest {
+namespace {
+
+using namespace std::chrono_literals;
+
+const TopicPartition kSource{"t", PartitionId{0}};
+const TopicPartition kOther{"t", PartitionId{1}};
+const std::string kKeyHash(64, 'a');
+
+// The time of every event: now, give or take the length of the test.
+std::int64_t NowSeconds() {
+  static const std::int64_t now = std::chrono::duration_cast<std::chrono::seconds>(
+                                      std::chrono::system_clock::now().time_since_epoch())
+                                      .count();
+  return now;
+}
+
+std::string EventOf(std::string_view id) {
+  return R"({"id":")" + std::string(id) + R"(","status":"success","model":"m","prompt_tokens":1,)" +
+         R"("startTime":)" + std::to_string(NowSeconds()) +
+         R"(,"metadata":{"user_api_key_hash":")" + kKeyHash + R"("}})";
+}
+Uuid RowIdOf(std::string_view id) {
+  return MakeRowId(id, EventTimeUs{NowSeconds() * 1'000'000}, "success", kKeyHash);
+}
+
+class CountingObserver final : public PipelineObserver {
+ public:
+  void Fenced(std::string_view) override { ++fenced; }
+  void ReadAgain(std::string_view why) override {
+    ++read_again;
+    last_why = why;
+  }
+  int fenced = 0;
+  int read_again = 0;
+  std::string last_why;
+};
+
+// A lane with a queue that the test fills and a store that the test scripts.
+class RecordKeeperTest : public testing::Test {
+ protected:
+  RecordKeeperTest() {
+    store_.owner.subscription_id.bytes[15] = 1;
+    LaneOptions options;
+    options.linger = 0ms;
+    options.lets_records_go = true;
+    lane_.emplace(std::move(options), queue_.MakeConsumer(),
+                  LaneLinks{store_, observer_, inbox_, epoch_}, runtime_);
+    boost::asio::co_spawn(context_, lane_->Run(), boost::asio::detached);
+  }
+  ~RecordKeeperTest() override {
+    lane_->Stop();
+    Run();
+    EXPECT_EQ(bytes_in_use_, 0) << "every record gave its bytes back";
+  }
+
+  void Begin(std::uint64_t epoch, std::int64_t offset) {
+    epoch_ = epoch;
+    Record start;
+    start.kind = Record::Kind::kStart;
+    start.source = &kSource;
+    start.epoch = Epoch{epoch};
+    start.offset = Offset{offset};
+    ASSERT_TRUE(producer_.TryPush(start));
+  }
+  // What a fetch buffer does: the bytes are overwritten when the record is released.
+  void Bring(std::int64_t offset, const std::string& value) {
+    auto* const bytes = new std::pair<std::string, int*>(value, &bytes_in_use_);
+    ++bytes_in_use_;
+    Record record;
+    record.source = &kSource;
+    record.epoch = Epoch{epoch_};
+    record.offset = Offset{offset};
+    record.value = bytes->first;
+    record.Own(bytes, [](void* handle) noexcept {
+      auto* const owned = static_cast<std::pair<std::string, int*>*>(handle);
+      owned->first.assign(owned->first.size(), '#');
+      --*owned->second;
+      delete owned;
+    });
+    ASSERT_TRUE(producer_.TryPush(record));
+    Run();
+  }
+  void Run() {
+    context_.restart();
+    context_.poll();
+  }
+  // The offset that the last commit reached, -1 without one; the last epoch that lost its
+  // positions.
+  void Listen() {
+    ConsumerMessage message;
+    while (inbox_.Take(message)) {
+      if (const auto* committed = std::get_if<Committed>(&message)) {
+        committed_ = committed->next_offset.value;
+      } else if (const auto* lost = std::get_if<PositionsLost>(&message)) {
+        lost_epoch_ = lost->epoch;
+      }
+    }
+  }
+
+  boost::asio::io_context context_{1};
+  SystemClock clock_;
+  Runtime runtime_{context_.get_executor(), clock_};
+  CountingObserver observer_;
+  ScriptedStore store_;
+  ConsumerInbox inbox_;
+  std::atomic<std::uint64_t> epoch_{0};
+  LaneQueue queue_{{.records_max = 64, .bytes_max = 1 << 20}, [this] { lane_->Wake(); }};
+  std::optional<Lane> lane_;
+  LaneQueue::Producer producer_ = queue_.MakeProducer();
+  int bytes_in_use_ = 0;
+  std::int64_t committed_ = -1;
+  Epoch lost_epoch_;
+};
+
+// The first of a key asks the database, so its record is kept; the second one's is let go. Both are
+// rows, and neither needs the record's bytes, which are gone by then.
+TEST_F(RecordKeeperTest, ARowNeedsNoRecord) {
+  Begin(1, 0);
+  Bring(0, EventOf("first"));
+  Bring(1, EventOf("second"));
+  Listen();
+  EXPECT_EQ(committed_, 2);
+  EXPECT_EQ(store_.committed, (std::map<Uuid, int>{{RowIdOf("first"), 1}, {RowIdOf("second"), 1}}));
+  EXPECT_EQ(observer_.read_again, 0);
+}
+
+TEST_F(RecordKeeperTest, ARowThatIsRefusedLaterIsReadAgainAndKept) {
+  Begin(1, 0);
+  Bring(0, EventOf("first"));
+  const std::string refused = EventOf("refused");
+  store_.refused.insert(RowIdOf("refused"));
+  Bring(1, refused);
+  Listen();
+  EXPECT_EQ(committed_, 1) << "nothing of the batch is in";
+  EXPECT_EQ(lost_epoch_, Epoch{1});
+  EXPECT_EQ(observer_.read_again, 1);
+  EXPECT_EQ(observer_.fenced, 0) << "nobody else owns it";
+  EXPECT_NE(observer_.last_why.find("rejected_by_database"), std::string::npos)
+      << observer_.last_why;
+
+  Begin(2, 1);
+  Bring(1, refused);
+  Listen();
+  EXPECT_EQ(committed_, 2);
+  EXPECT_EQ(observer_.read_again, 1);
+  EXPECT_EQ(store_.letters, std::vector<std::string>{refused}) << "with its payload";
+}
+
+// While the cache is stale (the references changed) and the owner is gone, the event is nobody's.
+TEST_F(RecordKeeperTest, AnOwnerThatGoesMeanwhileIsAskedForAnew) {
+  Begin(1, 0);
+  Bring(0, EventOf("first"));
+  store_.FailNext(Step::kBegin, ErrorCode::kConflict);
+  Bring(1, EventOf("second"));  // attributed, and its transaction waits to be tried again
+  lane_->ExpireAttribution();
+  store_.knows_owner = false;
+  lost_epoch_ = {};
+  for (int i = 0; i < 1000 && lost_epoch_ == Epoch{}; ++i) {
+    context_.restart();
+    context_.run_for(1ms);
+    Listen();
+  }
+  EXPECT_EQ(committed_, 1);
+  EXPECT_EQ(lost_epoch_, Epoch{1});
+  EXPECT_NE(observer_.last_why.find("unattributed"), std::string::npos) << observer_.last_why;
+
+  const std::string second = EventOf("second");
+  Begin(2, 1);
+  Bring(1, second);
+  Listen();
+  EXPECT_EQ(committed_, 2);
+  EXPECT_EQ(store_.letters, std::vector<std::string>{second});
+}
+
+class SettleTest : public testing::Test {
+ protected:
+  void Add(const TopicPartition& source, std::int64_t offset, std::string_view value) {
+    Record& record = batch_.records.emplace_back();
+    record.source = &source;
+    record.offset = Offset{offset};
+    record.timestamp_ms = 1000 + offset;
+    record.value = value;
+    batch_.bytes += record.bytes();
+    for (PartitionMove& move : batch_.partitions) {
+      if (move.source == &source) move.next_offset = Offset{offset + 1};
+    }
+  }
+  [[nodiscard]] std::int64_t LastOf(std::size_t partition) const {
+    const auto& last = batch_.partitions[partition].last_record;
+    return last ? last->timestamp_ms : -1;
+  }
+
+  Batch batch_;
+  Attributor attributor_{16, [](std::string_view, std::uint32_t) { return std::string(); }};
+};
+
+TEST_F(SettleTest, NotesTheLastRecordOfEachPartition) {
+  batch_.partitions.emplace_back().source = &kSource;
+  batch_.partitions.emplace_back().source = &kOther;
+  RecordKeeper keeper(attributor_, false);
+  Add(kSource, 1, "a");
+  Add(kOther, 7, "b");
+  Add(kSource, 2, "c");
+  keeper.Settle(batch_);
+  EXPECT_EQ(LastOf(0), 1002);
+  EXPECT_EQ(LastOf(1), 1007);
+  EXPECT_NE(batch_.partitions[0].last_record->value_hash,
+            batch_.partitions[1].last_record->value_hash);
+  Add(kSource, 3, "d");
+  keeper.Settle(batch_);
+  EXPECT_EQ(LastOf(0), 1003);
+  EXPECT_EQ(LastOf(1), 1007);
+}
+
+// A gap came behind it in the same call.
+TEST_F(SettleTest, ARecordBeforeAGapIsNotTheLast) {
+  batch_.partitions.emplace_back().source = &kSource;
+  RecordKeeper keeper(attributor_, false);
+  Add(kSource, 1, "a");
+  batch_.partitions[0].next_offset = Offset{9};
+  keeper.Settle(batch_);
+  EXPECT_EQ(LastOf(0), -1);
+}
+
+TEST_F(SettleTest, WhatIsLetGoDoesNotCountAsMemory) {
+  batch_.partitions.emplace_back().source = &kSource;
+  const std::string value(5000, 'x');
+  Add(kSource, 1, value);
+  const std::size_t before = batch_.memory_bytes();
+  RecordKeeper keeper(attributor_, true);
+  keeper.Settle(batch_);
+  EXPECT_TRUE(batch_.records[0].is_let_go());
+  EXPECT_EQ(batch_.memory_bytes(), before - value.size());
+  EXPECT_GE(batch_.bytes, value.size()) << "what was read";
+}
+
+TEST_F(SettleTest, WhatHasNoOwnerYetIsCopiedAndCountsWhereItIs) {
+  batch_.partitions.emplace_back().source = &kSource;
+  const std::string value(5000, 'x');
+  Add(kSource, 1, value);
+  batch_.events.emplace_back();
+  RecordKeeper keeper(attributor_, true);
+  keeper.Settle(batch_);
+  EXPECT_FALSE(batch_.records[0].is_let_go());
+  EXPECT_EQ(batch_.records[0].value, value);
+  EXPECT_NE(batch_.records[0].value.data(), value.data());
+  EXPECT_GE(batch_.memory_bytes(), value.size());
+}
+
+TEST_F(SettleTest, AfterAMissRecordsAreKeptForSoManyBatches) {
+  RecordKeeper keeper(attributor_, true);
+  keeper.KeepForAWhile();
+  for (std::size_t i = 0; i <= RecordKeeper::kBatchesKept; ++i) {
+    batch_.Clear();
+    batch_.partitions.emplace_back().source = &kSource;
+    Add(kSource, 1, "value");
+    keeper.Settle(batch_);
+    ASSERT_EQ(batch_.records[0].is_let_go(), i == RecordKeeper::kBatchesKept) << i;
+    keeper.BatchCommitted();
+  }
+}
+
+}  // namespace
+}  // namespace usage_ingest::ingest
