@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from . import micro
+from .cases import WARM_UP_EVENTS
 from .results import Results
 
 
@@ -132,11 +133,11 @@ GOALS = [
          "p50 ≤ 0.3 s, p99 ≤ 1 s"),
 ]
 
-HOW = """\
+HOW = f"""\
 How it is measured: `bench/run`, everything in one run on one machine, so compare within the table.
 Broker, PostgreSQL (fsync on, its table with all six indexes) and daemon share the cores. Before each
 case a fresh database is cloned and a checkpoint taken; a broker that was started for the case has
-first served 100,000 other events. A daemon's rate counts from the start of its
+first served {WARM_UP_EVENTS:,} other events. A daemon's rate counts from the start of its
 process to the last commit, which is seen by SELECT every 20 ms; after each of its runs the books
 must balance, else there is no figure. The rows of the ceiling and of the ways from files are taken
 out of the database that the daemon filled: same ids, same order; while they run the broker is
