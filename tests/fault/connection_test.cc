@@ -65,8 +65,7 @@ TEST_F(ConnectionFaultTest, TheProxyTrickles) {
 TEST_F(ConnectionFaultTest, TheProxyStallsAndGoesOn) {
   StartInTheMiddle(ThroughTheGate());
   gate_.Stall();
-  const auto began = std::chrono::steady_clock::now();
-  ASSERT_TRUE(WaitUntil(After(15s), [&] { return std::chrono::steady_clock::now() > began + 5s; }));
+  ASSERT_TRUE(HoldsFor(5s, [&] { return daemon_->running(); })) << daemon_->log();
   gate_.Resume();
   ExpectRecovers();
 }

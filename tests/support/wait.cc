@@ -14,4 +14,8 @@ bool WaitUntil(Deadline deadline, const std::function<bool()>& predicate) {
   return true;
 }
 
+bool HoldsFor(std::chrono::milliseconds duration, const std::function<bool()>& predicate) {
+  return !WaitUntil(After(duration), [&] { return !predicate(); });
+}
+
 }  // namespace usage_ingest::support
