@@ -13,10 +13,12 @@ target_compile_options(usage_ingest_warnings INTERFACE
 
 add_library(usage_ingest_sanitize INTERFACE)
 if(USAGE_INGEST_SANITIZE)
-  # GCC's TSan ignores fences and says so (-Wtsan). Boost.Asio and concurrentqueue have some beside
-  # their acquire and release operations; the tests are clean under TSan without them.
   target_compile_options(usage_ingest_sanitize INTERFACE
-    -fsanitize=${USAGE_INGEST_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer
-    $<$<AND:$<CXX_COMPILER_ID:GNU>,$<STREQUAL:${USAGE_INGEST_SANITIZE},thread>>:-Wno-tsan>)
+    -fsanitize=${USAGE_INGEST_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(usage_ingest_sanitize INTERFACE -fsanitize=${USAGE_INGEST_SANITIZE})
+endif()
+# GCC's TSan ignores fences and says so (-Wtsan). Boost.Asio and concurrentqueue have some beside
+# their acquire and release operations; the tests are clean under TSan without them.
+if(USAGE_INGEST_SANITIZE STREQUAL "thread")
+  target_compile_options(usage_ingest_sanitize INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-tsan>)
 endif()
