@@ -94,6 +94,9 @@ TEST(FetchLimitsTest, TheSharesTogetherStayWithinTheWhole) {
   }
 }
 
+// Not under TSan: librdkafka starts its threads by C11's thrd_create, which GCC 12's TSan does not
+// know, and its allocator fails in a thread that it does not know.
+#if !defined(__SANITIZE_THREAD__)
 TEST(FetchLimitsTest, LibrdkafkaAcceptsTheSmallestAndTheLargest) {
   for (const std::size_t share :
        {std::size_t{0}, kPrefetchBytesMin, 512 * kMebibyte, 2048 * kMebibyte}) {
@@ -107,6 +110,7 @@ TEST(FetchLimitsTest, LibrdkafkaAcceptsTheSmallestAndTheLargest) {
     static_cast<void>(conf->release());  // the client's now
   }
 }
+#endif
 
 TEST(KafkaErrorTest, SaysWhatTheCallerMustDo) {
   EXPECT_EQ(ToErrorCode(RD_KAFKA_RESP_ERR__TRANSPORT), ErrorCode::kUnavailable);
