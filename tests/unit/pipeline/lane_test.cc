@@ -2,19 +2,14 @@
 
 #include <gtest/gtest.h>
 
-#include <atomic>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-#include <boost/asio/io_context.hpp>
-#include <optional>
 #include <vector>
+
+#include "tests/unit/pipeline/lane_fixture.h"
 
 namespace usage_ingest::ingest {
 namespace {
 
 using namespace std::chrono_literals;
-
-const TopicPartition kSource{"t", PartitionId{0}};
 
 class SilentObserver final : public PipelineObserver {
  public:
@@ -66,35 +61,20 @@ class FencingStore final : public BatchStore {
   bool connected_ = false;
 };
 
-class LaneTest : public ::testing::Test {
+class LaneTest : public LaneFixture {
  protected:
-  LaneTest() {
-    LaneOptions options;
-    options.linger = 0ms;
-    lane_.emplace(std::move(options), queue_.MakeConsumer(),
-                  LaneLinks{store_, observer_, inbox_, epoch_}, runtime_);
-    boost::asio::co_spawn(context_, lane_->Run(), boost::asio::detached);
-  }
-  ~LaneTest() override {
-    lane_->Stop();
-    Run();
+  LaneTest() { StartLane({}, store_, observer_); }
+  ~LaneTest() override { StopLane(); }
+
+  void BringTombstone(std::int64_t offset) {
+    Record record = RecordAt(Record::Kind::kMessage, offset);
+    record.is_tombstone = true;
+    ASSERT_TRUE(producer_.TryPush(record));
   }
   // An epoch begins at offset 0 and brings one record, a tombstone: it is counted and skipped.
   void BringEpoch(std::uint64_t number) {
-    epoch_ = number;
-    for (const Record::Kind kind : {Record::Kind::kStart, Record::Kind::kMessage}) {
-      Record record;
-      record.kind = kind;
-      record.source = &kSource;
-      record.epoch = Epoch{number};
-      record.is_tombstone = true;
-      ASSERT_TRUE(producer_.TryPush(record));
-    }
-  }
-  // Until everybody waits.
-  void Run() {
-    context_.restart();
-    context_.poll();
+    BeginEpoch(number, 0);
+    BringTombstone(0);
   }
   // The offset up to which `epoch` is said to be stored; -1: nothing is.
   std::int64_t CommittedIn(Epoch epoch) {
@@ -107,16 +87,8 @@ class LaneTest : public ::testing::Test {
     return next;
   }
 
-  boost::asio::io_context context_{1};
-  SystemClock clock_;
-  Runtime runtime_{context_.get_executor(), clock_};
   SilentObserver observer_;
   FencingStore store_{runtime_};
-  ConsumerInbox inbox_;
-  std::atomic<std::uint64_t> epoch_{0};
-  LaneQueue queue_{{.records_max = 64, .bytes_max = 1 << 20}, [this] { lane_->Wake(); }};
-  std::optional<Lane> lane_;
-  LaneQueue::Producer producer_ = queue_.MakeProducer();
 };
 
 // The story: the writer learnt that a batch was fenced after the next epoch's records had come, and
@@ -139,12 +111,7 @@ TEST_F(LaneTest, AFencedBatchLeavesTheRecordsOfTheNextEpochAlone) {
 TEST_F(LaneTest, AFencedBatchTakesTheRestOfItsEpochWithIt) {
   BringEpoch(1);
   Run();
-  Record next;
-  next.source = &kSource;
-  next.epoch = Epoch{1};
-  next.offset = Offset{1};
-  next.is_tombstone = true;
-  ASSERT_TRUE(producer_.TryPush(next));
+  BringTombstone(1);
   Run();
   store_.Release();
   Run();

@@ -4,15 +4,12 @@
 
 #include <gtest/gtest.h>
 
-#include <atomic>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-#include <boost/asio/io_context.hpp>
-#include <deque>
-#include <optional>
+#include <map>
 #include <string>
+#include <utility>
+#include <vector>
 
-#include "ingest/pipeline/lane.h"
+#include "tests/unit/pipeline/lane_fixture.h"
 #include "tests/unit/pipeline/scripted_store.h"
 
 namespace usage_ingest::ingest {
@@ -54,40 +51,24 @@ class CountingObserver final : public PipelineObserver {
 };
 
 // A lane with a queue that the test fills and a store that the test scripts.
-class RecordKeeperTest : public testing::Test {
+class RecordKeeperTest : public LaneFixture {
  protected:
   RecordKeeperTest() {
     store_.owner.subscription_id.bytes[15] = 1;
     LaneOptions options;
-    options.linger = 0ms;
     options.lets_records_go = true;
-    lane_.emplace(std::move(options), queue_.MakeConsumer(),
-                  LaneLinks{store_, observer_, inbox_, epoch_}, runtime_);
-    boost::asio::co_spawn(context_, lane_->Run(), boost::asio::detached);
+    StartLane(std::move(options), store_, observer_);
   }
   ~RecordKeeperTest() override {
-    lane_->Stop();
-    Run();
+    StopLane();
     EXPECT_EQ(bytes_in_use_, 0) << "every record gave its bytes back";
   }
 
-  void Begin(std::uint64_t epoch, std::int64_t offset) {
-    epoch_ = epoch;
-    Record start;
-    start.kind = Record::Kind::kStart;
-    start.source = &kSource;
-    start.epoch = Epoch{epoch};
-    start.offset = Offset{offset};
-    ASSERT_TRUE(producer_.TryPush(start));
-  }
   // What a fetch buffer does: the bytes are overwritten when the record is released.
   void Bring(std::int64_t offset, const std::string& value) {
     auto* const bytes = new std::pair<std::string, int*>(value, &bytes_in_use_);
     ++bytes_in_use_;
-    Record record;
-    record.source = &kSource;
-    record.epoch = Epoch{epoch_};
-    record.offset = Offset{offset};
+    Record record = RecordAt(Record::Kind::kMessage, offset);
     record.value = bytes->first;
     record.Own(bytes, [](void* handle) noexcept {
       auto* const owned = static_cast<std::pair<std::string, int*>*>(handle);
@@ -97,10 +78,6 @@ class RecordKeeperTest : public testing::Test {
     });
     ASSERT_TRUE(producer_.TryPush(record));
     Run();
-  }
-  void Run() {
-    context_.restart();
-    context_.poll();
   }
   // The offset that the last commit reached, -1 without one; the last epoch that lost its
   // positions.
@@ -115,16 +92,8 @@ class RecordKeeperTest : public testing::Test {
     }
   }
 
-  boost::asio::io_context context_{1};
-  SystemClock clock_;
-  Runtime runtime_{context_.get_executor(), clock_};
   CountingObserver observer_;
   ScriptedStore store_;
-  ConsumerInbox inbox_;
-  std::atomic<std::uint64_t> epoch_{0};
-  LaneQueue queue_{{.records_max = 64, .bytes_max = 1 << 20}, [this] { lane_->Wake(); }};
-  std::optional<Lane> lane_;
-  LaneQueue::Producer producer_ = queue_.MakeProducer();
   int bytes_in_use_ = 0;
   std::int64_t committed_ = -1;
   Epoch lost_epoch_;
@@ -133,7 +102,7 @@ class RecordKeeperTest : public testing::Test {
 // The first of a key asks the database, so its record is kept; the second one's is let go. Both are
 // rows, and neither needs the record's bytes, which are gone by then.
 TEST_F(RecordKeeperTest, ARowNeedsNoRecord) {
-  Begin(1, 0);
+  BeginEpoch(1, 0);
   Bring(0, EventOf("first"));
   Bring(1, EventOf("second"));
   Listen();
@@ -143,7 +112,7 @@ TEST_F(RecordKeeperTest, ARowNeedsNoRecord) {
 }
 
 TEST_F(RecordKeeperTest, ARowThatIsRefusedLaterIsReadAgainAndKept) {
-  Begin(1, 0);
+  BeginEpoch(1, 0);
   Bring(0, EventOf("first"));
   const std::string refused = EventOf("refused");
   store_.refused.insert(RowIdOf("refused"));
@@ -156,7 +125,7 @@ TEST_F(RecordKeeperTest, ARowThatIsRefusedLaterIsReadAgainAndKept) {
   EXPECT_NE(observer_.last_why.find("rejected_by_database"), std::string::npos)
       << observer_.last_why;
 
-  Begin(2, 1);
+  BeginEpoch(2, 1);
   Bring(1, refused);
   Listen();
   EXPECT_EQ(committed_, 2);
@@ -166,7 +135,7 @@ TEST_F(RecordKeeperTest, ARowThatIsRefusedLaterIsReadAgainAndKept) {
 
 // While the cache is stale (the references changed) and the owner is gone, the event is nobody's.
 TEST_F(RecordKeeperTest, AnOwnerThatGoesMeanwhileIsAskedForAnew) {
-  Begin(1, 0);
+  BeginEpoch(1, 0);
   Bring(0, EventOf("first"));
   store_.FailNext(Step::kBegin, ErrorCode::kConflict);
   Bring(1, EventOf("second"));  // attributed, and its transaction waits to be tried again
@@ -183,7 +152,7 @@ TEST_F(RecordKeeperTest, AnOwnerThatGoesMeanwhileIsAskedForAnew) {
   EXPECT_NE(observer_.last_why.find("unattributed"), std::string::npos) << observer_.last_why;
 
   const std::string second = EventOf("second");
-  Begin(2, 1);
+  BeginEpoch(2, 1);
   Bring(1, second);
   Listen();
   EXPECT_EQ(committed_, 2);

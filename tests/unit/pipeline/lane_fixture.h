@@ -1,0 +1,64 @@
+#pragma once
+// LaneFixture: a real lane on one thread, with a queue that the test fills.
+//
+// Nothing moves but in Run(), which ends when everybody waits. The store and the observer are the
+// test's; a derived class says StartLane in its constructor and StopLane in its destructor, while
+// both are there.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <optional>
+#include <utility>
+
+#include "ingest/pipeline/lane.h"
+
+namespace usage_ingest::ingest {
+
+class LaneFixture : public ::testing::Test {
+ protected:
+  void StartLane(LaneOptions options, BatchStore& store, PipelineObserver& observer) {
+    options.linger = std::chrono::milliseconds(0);
+    lane_.emplace(std::move(options), queue_.MakeConsumer(),
+                  LaneLinks{store, observer, inbox_, epoch_}, runtime_);
+    boost::asio::co_spawn(context_, lane_->Run(), boost::asio::detached);
+  }
+  void StopLane() {
+    lane_->Stop();
+    Run();
+  }
+  // A record of the present epoch.
+  [[nodiscard]] Record RecordAt(Record::Kind kind, std::int64_t offset) const {
+    Record record;
+    record.kind = kind;
+    record.source = &source_;
+    record.epoch = Epoch{epoch_};
+    record.offset = Offset{offset};
+    return record;
+  }
+  // The partition is ours from `offset` on.
+  void BeginEpoch(std::uint64_t number, std::int64_t offset) {
+    epoch_ = number;
+    Record start = RecordAt(Record::Kind::kStart, offset);
+    ASSERT_TRUE(producer_.TryPush(start));
+  }
+  // Until everybody waits.
+  void Run() {
+    context_.restart();
+    context_.poll();
+  }
+
+  const TopicPartition source_{"t", PartitionId{0}};
+  boost::asio::io_context context_{1};
+  SystemClock clock_;
+  Runtime runtime_{context_.get_executor(), clock_};
+  ConsumerInbox inbox_;
+  std::atomic<std::uint64_t> epoch_{0};
+  LaneQueue queue_{{.records_max = 64, .bytes_max = 1 << 20}, [this] { lane_->Wake(); }};
+  std::optional<Lane> lane_;
+  LaneQueue::Producer producer_ = queue_.MakeProducer();
+};
+
+}  // namespace usage_ingest::ingest
