@@ -14,6 +14,14 @@ AttributionQuestion QuestionOf(const UsageEvent& event) {
   return {event.key_hash, event.user_id, event.team_id, event.model_id};
 }
 
+// False: it has no owner.
+bool MakeRow(BatchEvent& event, const AttributionAnswer& answer) {
+  if (!answer.owner) return false;
+  event.row.owner = *answer.owner;
+  event.state = BatchEvent::State::kRow;
+  return true;
+}
+
 // It is a hash already.
 struct LowHalf {
   std::size_t operator()(const QuestionHash& hash) const noexcept { return hash.low; }
@@ -52,10 +60,7 @@ void Attributor::AskAgainWhatIsOld(Batch& batch) const {
 bool Attributor::AttributeFromCache(Batch& batch, BatchEvent& event) {
   AskAgainWhatIsOld(batch);
   const AttributionAnswer* answer = cache_.Find(HashQuestion(QuestionOf(event.row.event)));
-  if (answer == nullptr || !answer->owner) return false;
-  event.row.owner = *answer->owner;
-  event.state = BatchEvent::State::kRow;
-  return true;
+  return answer != nullptr && MakeRow(event, *answer);
 }
 
 Task<Result<>> Attributor::Resolve(Batch& batch, BatchStore& store) {
@@ -87,11 +92,7 @@ Task<Result<>> Attributor::Resolve(Batch& batch, BatchStore& store) {
 }
 
 Result<> Attributor::Decide(Batch& batch, BatchEvent& event, const AttributionAnswer& answer) {
-  if (answer.owner) {
-    event.row.owner = *answer.owner;
-    event.state = BatchEvent::State::kRow;
-    return {};
-  }
+  if (MakeRow(event, answer)) return {};
   if (event.row.event.is_master_key) {
     event.state = BatchEvent::State::kSkipped;
     batch.CountSkip(event.partition, SkipReason::kMasterKey);
