@@ -8,7 +8,7 @@ using Token = JsonWalker::Token;
 
 namespace {
 
-constexpr KeyTable kTopKeys(std::to_array<KeyTable::Entry>({
+constexpr KeyTable kTopKeys(std::to_array<KeyTableEntry>({
     {"id", Field::kId},
     {"litellm_call_id", Field::kCallId},
     {"trace_id", Field::kTraceId},
@@ -39,7 +39,7 @@ constexpr KeyTable kTopKeys(std::to_array<KeyTable::Entry>({
     {"team_id", Field::kTeamId},
 }));
 
-constexpr KeyTable kMetadataKeys(std::to_array<KeyTable::Entry>({
+constexpr KeyTable kMetadataKeys(std::to_array<KeyTableEntry>({
     {"user_api_key_hash", Field::kKeyHash},
     {"user_api_key_alias", Field::kKeyAlias},
     {"user_api_key_user_id", Field::kKeyUserId},
@@ -49,7 +49,7 @@ constexpr KeyTable kMetadataKeys(std::to_array<KeyTable::Entry>({
 }));
 
 // The columns of a SpendLogs row say who; its metadata says what an SLP says at the top.
-constexpr KeyTable kSpendLogsMetadataKeys(std::to_array<KeyTable::Entry>({
+constexpr KeyTable kSpendLogsMetadataKeys(std::to_array<KeyTableEntry>({
     {"user_api_key_alias", Field::kKeyAlias},
     {"user_api_key_team_alias", Field::kKeyTeamAlias},
     {"usage_object", Field::kUsageObject, ObjectKind::kUsageObject},
@@ -58,27 +58,27 @@ constexpr KeyTable kSpendLogsMetadataKeys(std::to_array<KeyTable::Entry>({
     {"cost_breakdown", Field::kCostBreakdown, ObjectKind::kCostBreakdown},
 }));
 
-constexpr KeyTable kCostBreakdownKeys(std::to_array<KeyTable::Entry>({
+constexpr KeyTable kCostBreakdownKeys(std::to_array<KeyTableEntry>({
     {"output_cost", Field::kOutputCost},
 }));
 
-constexpr KeyTable kErrorInformationKeys(std::to_array<KeyTable::Entry>({
+constexpr KeyTable kErrorInformationKeys(std::to_array<KeyTableEntry>({
     {"error_code", Field::kErrorCode},
     {"error_class", Field::kErrorClass},
     {"error_message", Field::kErrorMessage},
 }));
 
-constexpr KeyTable kUsageObjectKeys(std::to_array<KeyTable::Entry>({
+constexpr KeyTable kUsageObjectKeys(std::to_array<KeyTableEntry>({
     {"prompt_tokens_details", Field::kPromptDetails, ObjectKind::kPromptDetails},
     {"cache_read_input_tokens", Field::kCacheReadTokens},
     {"completion_tokens_details", Field::kCompletionDetails, ObjectKind::kCompletionDetails},
 }));
 
-constexpr KeyTable kPromptDetailsKeys(std::to_array<KeyTable::Entry>({
+constexpr KeyTable kPromptDetailsKeys(std::to_array<KeyTableEntry>({
     {"cached_tokens", Field::kCachedTokens},
 }));
 
-constexpr KeyTable kCompletionDetailsKeys(std::to_array<KeyTable::Entry>({
+constexpr KeyTable kCompletionDetailsKeys(std::to_array<KeyTableEntry>({
     {"reasoning_tokens", Field::kReasoningTokens},
 }));
 
@@ -90,31 +90,34 @@ const KeyTable& KeysOf(ObjectKind kind) {
   return *kTables[static_cast<std::size_t>(kind)];
 }
 
+// Not inlined: it is for one event in a million, and its array would be in every frame.
 // Whether `raw`, which has no name of ours, is one when its escapes are undone.
-const KeyTable::Entry* FindEscaped(const KeyTable& keys, std::string_view raw) {
+[[gnu::noinline]] const KeyTable::Slot* FindEscaped(const KeyTable& keys, std::string_view raw) {
   // No name of ours is longer than this even when each of its characters is written as \u0000.
   std::array<char, 256> plain;
   if (raw.size() > plain.size() || raw.find('\\') == std::string_view::npos) return nullptr;
-  return keys.Find({plain.data(), Unescape(raw, plain.data())});
+  return keys.Find({plain.data(), Unescape(raw, plain.data())}, plain.data() + plain.size());
 }
 
 }  // namespace
 
-Token EventFields::ReadField(const JsonWalker& json, Token at, const KeyTable::Entry& entry) {
-  JsonValue& value = (*this)[entry.field];
+Token EventFields::ReadField(const JsonWalker& json, Token at, Field field, ObjectKind inner) {
+  JsonValue& value = (*this)[field];
   if (value.kind != JsonKind::kMissing) return json.Skip(at);
-  if (entry.inner == ObjectKind::kTop || !json.IsObject(at)) return json.Read(at, value);
+  if (inner == ObjectKind::kTop || !json.IsObject(at)) return json.Read(at, value);
   value.kind = JsonKind::kObject;
-  value.size = json.NumberOf(at);
-  return ReadObject(json, at, entry.inner);
+  value.size = static_cast<std::uint32_t>(at);
+  return ReadObject(json, at, inner);
 }
 
 Token EventFields::ReadObject(const JsonWalker& json, Token at, ObjectKind kind) {
   const KeyTable& keys = KeysOf(kind);
-  return json.ReadObject(at, [&](std::string_view key, Token value) {
-    const KeyTable::Entry* entry = keys.Find(key);
-    if (entry == nullptr && json.MayHaveEscapes(key)) entry = FindEscaped(keys, key);
-    return entry == nullptr ? json.Skip(value) : ReadField(json, value, *entry);
+  const auto find = [&](std::string_view key) {
+    const KeyTable::Slot* const entry = keys.Find(key, json.text_end());
+    return entry == nullptr && json.MayHaveEscapes(key) ? FindEscaped(keys, key) : entry;
+  };
+  return json.ReadObject(at, find, [&](const KeyTable::Slot& entry, Token value) {
+    return ReadField(json, value, entry.field, entry.inner);
   });
 }
 

@@ -76,11 +76,9 @@ enum class ObjectKind : unsigned char {
   kCompletionDetails,
 };
 
-struct KeyTableEntry;
-
 class EventFields {
  public:
-  void Clear() { values_ = {}; }
+  void Clear() { values_.fill({}); }
   [[nodiscard]] JsonValue& operator[](Field field) {
     return values_[static_cast<std::size_t>(field)];
   }
@@ -93,7 +91,7 @@ class EventFields {
 
  private:
   [[nodiscard]] JsonWalker::Token ReadField(const JsonWalker& json, JsonWalker::Token at,
-                                            const KeyTableEntry& entry);
+                                            Field field, ObjectKind inner);
 
   std::array<JsonValue, static_cast<std::size_t>(Field::kCount)> values_{};
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstring>
 #include <optional>
 
 #include "ingest/event/credential.h"
@@ -22,6 +23,16 @@ constexpr std::int64_t kYear10000Us = 253'402'300'800'000'000;
 // Thousandths from millionths, half away from zero, within [0, 2^31).
 std::int32_t ClampedMillis(std::int64_t micros) {
   return static_cast<std::int32_t>(std::clamp<std::int64_t>((micros + 500) / 1000, 0, kInt32Max));
+}
+
+// Of hexadecimal digits. REQUIRES: kKeyHashBytes at both.
+void WriteLowerCase(std::string_view hash, char* out) {
+  // Digits have this bit set, capital letters do not.
+  constexpr std::uint64_t kLower = 0x2020202020202020;
+  std::array<std::uint64_t, kKeyHashBytes / sizeof(std::uint64_t)> words;
+  std::memcpy(words.data(), hash.data(), kKeyHashBytes);
+  for (std::uint64_t& word : words) word |= kLower;
+  std::memcpy(out, words.data(), kKeyHashBytes);
 }
 
 // One element on its way to a row. A step returns false when it has rejected the element.
@@ -88,8 +99,7 @@ bool Trial::ReadOwner() {
       break;
     case CredentialKind::kHash: {
       char* const lower = arena_.Allocate(kKeyHashBytes);
-      // Digits have this bit set, capital letters do not.
-      for (std::size_t i = 0; i < kKeyHashBytes; ++i) lower[i] = static_cast<char>(hash[i] | 0x20);
+      WriteLowerCase(hash, lower);
       event_.key_hash = {lower, kKeyHashBytes};
       break;
     }
@@ -276,9 +286,9 @@ void Trial::KeepTexts() {
   for (const std::string_view* text : kept) bytes += text->size();
   char* at = arena_.Allocate(bytes);
   for (std::string_view* text : kept) {
-    char* const end = std::ranges::copy(*text, at).out;
-    *text = {at, end};
-    at = end;
+    std::memcpy(at, text->data(), text->size());
+    *text = {at, text->size()};
+    at += text->size();
   }
 }
 

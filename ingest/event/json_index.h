@@ -1,25 +1,27 @@
 #pragma once
-// JsonIndex: where every token of a JSON text begins.
+// JsonIndex: where every token of a JSON text begins, and with which byte.
 //
-// simdjson's stage 1 finds the tokens, checks UTF-8 and refuses raw control characters in strings,
-// at 3-10 GB/s with the best instructions of the machine it runs on. JsonWalker then walks the
-// positions by itself instead of through simdjson::ondemand, for three reasons: on-demand does not
-// check what it skips (`{"messages": [1 2]}` would be valid, and a record that is not JSON must be
-// a dead letter whatever part of it we read), it cannot read NaN, and it wants the text copied into
-// a padded buffer. Checking every token that is skipped costs less than on-demand's own skipping.
+// Finds the tokens, checks UTF-8 and refuses raw control characters in strings, 64 bytes at a time:
+// with our own kernel on machines with AVX-512, else with simdjson's stage 1. JsonWalker then walks
+// over the tokens by itself instead of through simdjson::ondemand, for three reasons: on-demand
+// does not check what it skips (`{"messages": [1 2]}` would be valid, and a record that is not JSON
+// must be a dead letter whatever part of it we read), it cannot read NaN, and it wants the text
+// copied into a padded buffer. Checking every token that is skipped costs less than on-demand's own
+// skipping.
 //
 // Owner         a Decoder; reused from text to text.
-// Shape         positions() index into text(), which is the caller's memory; both until next Build.
-// Limit         4 bytes for each byte of the text while it is indexed; kept up to kKeepBytes.
-// Source        simdjson 3.0.1, simdjson::internal::dom_parser_implementation::stage1. It reads no
-//               byte beyond the text (only stage 2 needs padding); JsonIndexTest holds that with a
-//               guard page.
+// Shape         text() is the caller's memory; what is found is valid until the next Build.
+// Limit         5 bytes for each byte of the text while it is indexed (9 with simdjson); kept up to
+//               kKeepBytes of text.
+// Source        simdjson 3.0.1, simdjson::internal::dom_parser_implementation::stage1. Neither
+//               kernel reads a byte beyond the text (only simdjson's stage 2 needs padding);
+//               JsonWalkerTest holds that with a guard page.
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <span>
 #include <string_view>
 
+#include "ingest/event/json_kernel.h"
 #include "ingest/event/json_text.h"
 
 namespace usage_ingest::ingest {
@@ -27,10 +29,13 @@ namespace usage_ingest::ingest {
 class JsonIndex {
  public:
   enum class Status : unsigned char { kOk, kBadUtf8, kInvalid };
+  enum class Kernel : unsigned char { kSimdjson, kAvx512 };
   // A larger text's index is given back when a smaller text follows.
   static constexpr std::size_t kKeepBytes = 1 << 20;
 
-  JsonIndex();
+  // Of this machine.
+  [[nodiscard]] static Kernel FastestKernel();
+  explicit JsonIndex(Kernel kernel = FastestKernel());
   ~JsonIndex();
   JsonIndex(JsonIndex&&) noexcept;
 
@@ -38,18 +43,26 @@ class JsonIndex {
   [[nodiscard]] Status Build(std::string_view text);
 
   [[nodiscard]] std::string_view text() const noexcept { return text_; }
-  [[nodiscard]] std::span<const std::uint32_t> positions() const noexcept { return positions_; }
+  // How many tokens there are, where each begins, and the byte there. Behind the last one are one
+  // more offset, the size of the text, and some bytes that begin no token.
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  [[nodiscard]] const std::uint32_t* offsets() const noexcept { return offsets_.get(); }
+  [[nodiscard]] const char* kinds() const noexcept { return kinds_.get(); }
   // Bytes of text that it has memory for.
-  [[nodiscard]] std::size_t capacity() const noexcept;
+  [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
   [[nodiscard]] const EscapeRange& escapes() const noexcept { return escapes_; }
 
  private:
-  void Reserve(std::size_t bytes);
+  void SetCapacity(std::size_t bytes);
+  [[nodiscard]] JsonScan ScanWithSimdjson(std::string_view text);
 
   struct Impl;
   std::unique_ptr<Impl> impl_;
+  std::size_t capacity_ = 0;
+  std::unique_ptr<std::uint32_t[]> offsets_;
+  std::unique_ptr<char[]> kinds_;
   std::string_view text_;
-  std::span<const std::uint32_t> positions_;
+  std::size_t size_ = 0;
   EscapeRange escapes_;
 };
 

@@ -70,62 +70,58 @@ JsonScalar ClassifyScalar(const char* begin, const char* next) {
 }
 
 // Most members of most objects are a text, null or a number. Walks over members from `at` on, as
-// long as they are; gives the first that is not, or the last of the object.
+// long as they are and a comma follows; gives the first that is not.
 JsonWalker::Token JsonWalker::SkipPlainMembers(Token at) const {
-  const char* const text = text_;
-  for (;;) {
-    if (text[at[0]] != '"' || text[at[1]] != ':') return at;
-    const char* const value = text + at[2];
-    const char* const next = text + at[3];
-    const bool is_plain = *value == '"' || IsNull(value, next) ||
-                          PlainNumber::FindDot(value, next, text_end_) != PlainNumber::kNone;
-    // Looked at last: behind a value there is a token, behind a bracket where one should be
-    // ({"a":}) the text may be over.
-    if (!is_plain || *next != ',') return at;
-    at += 4;
+  constexpr auto kAnyMember = std::bit_cast<std::uint32_t>(std::array{'"', ':', '\0', ','});
+  constexpr auto kMask = std::bit_cast<std::uint32_t>(std::array{'\xFF', '\xFF', '\0', '\xFF'});
+  for (;; at += 4) {
+    const auto kinds = KindsAt<std::uint32_t>(at);
+    if (kinds == kTextMember) continue;
+    if ((kinds & kMask) != kAnyMember) return at;
+    if (IsNull(at + 2)) continue;
+    const auto dot = PlainNumber::FindDot(Begin(at + 2), Begin(at + 3), text_end_);
+    if (dot == PlainNumber::kNone) return at;
   }
 }
 
 JsonWalker::Token JsonWalker::SkipContainer(Token at) const {
   constexpr std::size_t kBits = 64;
-  std::uint64_t kinds = 0;  // of the innermost 64 open brackets, a bit each: 1 is an object
+  std::uint64_t objects = 0;  // of the innermost 64 open brackets, a bit each: 1 is an object
   std::vector<std::uint64_t> outer;
   std::size_t depth = 0;
   bool is_object = false;  // the innermost one
   for (;;) {
     if (is_object) {
       at = SkipPlainMembers(at);
-      if (text_[at[0]] != '"' || text_[at[1]] != ':') return nullptr;
+      if (!IsMember(at)) return kBroken;
       at += 2;
     }
-    const char* const begin = text_ + at[0];
-    if (*begin == '{' || *begin == '[') {
-      is_object = *begin == '{';
-      if (depth % kBits == 0 && depth != 0) outer.push_back(kinds);
-      kinds = kinds << 1 | static_cast<std::uint64_t>(is_object);
+    const char kind = kinds_[at];
+    if (kind == '{' || kind == '[') {
+      is_object = kind == '{';
+      if (depth % kBits == 0 && depth != 0) outer.push_back(objects);
+      objects = objects << 1 | static_cast<std::uint64_t>(is_object);
       ++depth;
       ++at;
-      if (text_[*at] != (is_object ? '}' : ']')) continue;
+      if (kinds_[at] != (is_object ? '}' : ']')) continue;
     } else {
-      if (*begin != '"' && ScalarAt(begin, text_ + at[1]).kind == JsonKind::kMissing) {
-        return nullptr;
-      }
+      if (kind != '"' && (at + 1 >= end_ || ScalarAt(at).kind == JsonKind::kMissing))
+        return kBroken;
       ++at;
     }
     // Behind a value, or at the bracket that closes an empty container.
     for (;;) {
-      const char next = text_[*at++];
+      const char next = kinds_[at++];
       if (next == ',') break;
-      if (next != (is_object ? '}' : ']')) return nullptr;
-      kinds >>= 1;
+      if (next != (is_object ? '}' : ']')) return kBroken;
+      objects >>= 1;
       --depth;
       if (depth == 0) return at;
       if (depth % kBits == 0) {
-        kinds = outer.back();
+        objects = outer.back();
         outer.pop_back();
       }
-      is_object = (kinds & 1) != 0;
-      if (at == end_) return nullptr;
+      is_object = (objects & 1) != 0;
     }
   }
 }

@@ -6,9 +6,13 @@
 // stand). No recursion over the text: nesting of any depth costs one bit a level.
 //
 // It has no position of its own. Every step takes a token and gives the one behind what it walked
-// over, nullptr when the text is not JSON: positions stay in registers, and two walks can share it.
+// over, kBroken when the text is not JSON: positions stay in registers, and two walks can share it.
+// It looks at the bytes that tokens begin with, several at a time, and at the text only to read
+// what is asked for and to check numbers and words.
 //
 // Shape         values are views of the text; the index must outlive them.
+#include <array>
+#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <string_view>
@@ -34,7 +38,7 @@ enum class JsonKind : unsigned char {
 // 16 bytes, so that the values of a whole event are cleared in no time.
 struct JsonValue {
   const char* begin = nullptr;  // of a string: behind the quote
-  std::uint32_t size = 0;       // of a container: which token it is, for JsonWalker::At
+  std::uint32_t size = 0;       // of a container: which token it is, see JsonWalker::At
   JsonKind kind = JsonKind::kMissing;
   bool has_escapes = false;               // of a string: whether it may have some
   std::uint8_t dot = PlainNumber::kNone;  // of a number: see PlainNumber
@@ -53,46 +57,47 @@ struct JsonScalar {
 
 class JsonWalker {
  public:
-  using Token = const std::uint32_t*;  // its offset in the text
+  using Token = std::size_t;  // which one
+  static constexpr Token kBroken = static_cast<Token>(-1);
 
   // REQUIRES: Build returned kOk.
   explicit JsonWalker(const JsonIndex& index)
       : text_(index.text().data()),
         text_end_(text_ + index.text().size()),
-        first_(index.positions().data()),
-        end_(first_ + index.positions().size()),
+        kinds_(index.kinds()),
+        offsets_(index.offsets()),
+        end_(index.size()),
         escapes_(index.escapes()) {}
 
-  // The first token when the text begins with [ or { and ends with a bracket, else nullptr. The
-  // functions below rely on that: they look for the end behind closing brackets only.
+  // The first token when the text begins with [ or { and ends with a bracket, else kBroken. The
+  // functions below rely on that: behind every value there is a token.
   [[nodiscard]] Token Container() const {
-    if (first_ == end_) return nullptr;
-    const char last = text_[end_[-1]];
-    const bool is_container = IsObject(first_) || IsArray(first_);
-    return is_container && (last == '}' || last == ']') ? first_ : nullptr;
+    if (end_ == 0) return kBroken;
+    const char last = kinds_[end_ - 1];
+    const bool is_container = IsObject(0) || IsArray(0);
+    return is_container && (last == '}' || last == ']') ? 0 : kBroken;
   }
   [[nodiscard]] Token end() const { return end_; }
-  [[nodiscard]] bool IsObject(Token at) const { return text_[*at] == '{'; }
-  [[nodiscard]] bool IsArray(Token at) const { return text_[*at] == '['; }
+  [[nodiscard]] const char* text_end() const { return text_end_; }
+  [[nodiscard]] bool IsObject(Token at) const { return kinds_[at] == '{'; }
+  [[nodiscard]] bool IsArray(Token at) const { return kinds_[at] == '['; }
   // The container that `value` was read from.
-  [[nodiscard]] Token At(const JsonValue& value) const { return first_ + value.size; }
-  [[nodiscard]] std::uint32_t NumberOf(Token at) const {
-    return static_cast<std::uint32_t>(at - first_);
-  }
+  [[nodiscard]] static Token At(const JsonValue& value) { return value.size; }
 
   // From `at` to `next`, without the blanks before that.
   [[nodiscard]] std::string_view TextBetween(Token at, Token next) const {
-    return TrimJsonBlanks({text_ + *at, text_ + *next});
+    return TrimJsonBlanks({Begin(at), Begin(next)});
   }
 
   // Any value; of a container only that it is one.
   [[nodiscard]] Token Read(Token at, JsonValue& value) const;
   [[nodiscard]] Token Skip(Token at) const;
 
-  // REQUIRES: IsObject(at). Calls Token on_member(std::string_view raw_key, Token value), which
-  // must walk over the value.
-  template <class OnMember>
-  [[nodiscard]] Token ReadObject(Token at, OnMember&& on_member) const;
+  // REQUIRES: IsObject(at). Asks find(std::string_view raw_key) which members are wanted, and calls
+  // for those it has an answer for Token on_member(*answer, Token value), which must walk over the
+  // value.
+  template <class Find, class OnMember>
+  [[nodiscard]] Token ReadObject(Token at, Find&& find, OnMember&& on_member) const;
   // REQUIRES: IsArray(at). Calls Token on_element(Token value) likewise.
   template <class OnElement>
   [[nodiscard]] Token ReadArray(Token at, OnElement&& on_element) const;
@@ -103,28 +108,49 @@ class JsonWalker {
   }
 
  private:
+  static constexpr auto kMember = std::bit_cast<std::uint16_t>(std::array{'"', ':'});
+  static constexpr auto kNullMember = std::bit_cast<std::uint32_t>(std::array{'"', ':', 'n', ','});
+  static constexpr auto kTextMember = std::bit_cast<std::uint32_t>(std::array{'"', ':', '"', ','});
+
+  [[nodiscard]] const char* Begin(Token at) const { return text_ + offsets_[at]; }
+  // What the tokens from `at` on begin with, as many as Word has bytes.
+  template <class Word>
+  [[nodiscard]] Word KindsAt(Token at) const {
+    Word word;
+    std::memcpy(&word, kinds_ + at, sizeof word);
+    return word;
+  }
+  [[nodiscard]] bool IsMember(Token at) const { return KindsAt<std::uint16_t>(at) == kMember; }
   [[nodiscard]] Token SkipContainer(Token at) const;
-  // At a token that is no bracket, `next` being the one behind it.
-  [[nodiscard]] JsonScalar ScalarAt(const char* begin, const char* next) const;
   [[nodiscard]] Token SkipPlainMembers(Token at) const;
+  [[nodiscard]] bool IsNull(Token at) const;
+  // At a token that is neither a bracket nor a quote.
+  [[nodiscard]] JsonScalar ScalarAt(Token at) const;
 
   const char* text_;
   const char* text_end_;
-  Token first_;
+  const char* kinds_;
+  const std::uint32_t* offsets_;
   Token end_;
   EscapeRange escapes_;
 };
 
 // The most frequent scalar, when the next token follows at once.
-inline bool IsNull(const char* begin, const char* next) {
+inline bool JsonWalker::IsNull(Token at) const {
   constexpr std::string_view kNull = "null";
-  return next == begin + kNull.size() && std::memcmp(begin, kNull.data(), kNull.size()) == 0;
+  return offsets_[at + 1] == offsets_[at] + kNull.size() &&
+         std::memcmp(Begin(at), kNull.data(), kNull.size()) == 0;
 }
 
-inline JsonScalar JsonWalker::ScalarAt(const char* begin, const char* next) const {
-  if (IsNull(begin, next)) return {next, JsonKind::kNull};
-  const std::uint8_t dot = PlainNumber::FindDot(begin, next, text_end_);
-  if (dot != PlainNumber::kNone) return {next, JsonKind::kNumber, dot};
+inline JsonScalar JsonWalker::ScalarAt(Token at) const {
+  const char* const begin = Begin(at);
+  const char* const next = Begin(at + 1);
+  if (kinds_[at] == 'n') {
+    if (IsNull(at)) return {next, JsonKind::kNull};
+  } else if (const std::uint8_t dot = PlainNumber::FindDot(begin, next, text_end_);
+             dot != PlainNumber::kNone) {
+    return {next, JsonKind::kNumber, dot};
+  }
   return ClassifyScalar(begin, next);
 }
 
@@ -136,60 +162,71 @@ inline const char* ClosingQuote(const char* next) {
 }
 
 inline JsonWalker::Token JsonWalker::Read(Token at, JsonValue& value) const {
-  const char* const begin = text_ + at[0];
-  if (*begin == '"') {
+  const char kind = kinds_[at];
+  const char* const begin = Begin(at);
+  if (kind == '"') {
     value.begin = begin + 1;
-    value.size = static_cast<std::uint32_t>(ClosingQuote(text_ + at[1]) - value.begin);
+    value.size = static_cast<std::uint32_t>(ClosingQuote(Begin(at + 1)) - value.begin);
     value.kind = JsonKind::kString;
     value.has_escapes = MayHaveEscapes(value.text());
     return at + 1;
   }
   value.begin = begin;
-  if (*begin == '{' || *begin == '[') {
-    value.size = NumberOf(at);
-    value.kind = *begin == '{' ? JsonKind::kObject : JsonKind::kArray;
+  if (kind == '{' || kind == '[') {
+    value.size = static_cast<std::uint32_t>(at);
+    value.kind = kind == '{' ? JsonKind::kObject : JsonKind::kArray;
     return SkipContainer(at);
   }
-  const JsonScalar scalar = ScalarAt(begin, text_ + at[1]);
+  if (at + 1 >= end_) return kBroken;
+  const JsonScalar scalar = ScalarAt(at);
   value.size = static_cast<std::uint32_t>(scalar.end - begin);
   value.kind = scalar.kind;
   value.dot = scalar.dot;
-  return scalar.kind == JsonKind::kMissing ? nullptr : at + 1;
+  return scalar.kind == JsonKind::kMissing ? kBroken : at + 1;
 }
 
 inline JsonWalker::Token JsonWalker::Skip(Token at) const {
-  const char* const begin = text_ + at[0];
-  if (*begin == '"') return at + 1;  // stage 1 knows that it ends
-  if (*begin == '{' || *begin == '[') return SkipContainer(at);
-  return ScalarAt(begin, text_ + at[1]).kind == JsonKind::kMissing ? nullptr : at + 1;
+  const char kind = kinds_[at];
+  if (kind == '"') return at + 1;  // stage 1 knows that it ends
+  if (kind == '{' || kind == '[') return SkipContainer(at);
+  if (at + 1 >= end_) return kBroken;
+  return ScalarAt(at).kind == JsonKind::kMissing ? kBroken : at + 1;
 }
 
-template <class OnMember>
-JsonWalker::Token JsonWalker::ReadObject(Token at, OnMember&& on_member) const {
+template <class Find, class OnMember>
+JsonWalker::Token JsonWalker::ReadObject(Token at, Find&& find, OnMember&& on_member) const {
   ++at;
-  if (text_[*at] == '}') return at + 1;
+  if (kinds_[at] == '}') return at + 1;
   for (;;) {
-    const char* const open = text_ + at[0];
-    const char* const colon = text_ + at[1];
-    if (*open != '"' || *colon != ':') return nullptr;
-    at = on_member(std::string_view(open + 1, ClosingQuote(colon)), at + 2);
-    if (at == nullptr || at == end_) return nullptr;
-    const char c = text_[*at++];
-    if (c == '}') return at;
-    if (c != ',') return nullptr;
+    const auto kinds = KindsAt<std::uint32_t>(at);
+    if (static_cast<std::uint16_t>(kinds) != kMember) return kBroken;
+    const char* const key = Begin(at) + 1;
+    const auto found = find(std::string_view(key, ClosingQuote(Begin(at + 1))));
+    if (found) {
+      at = on_member(*found, at + 2);
+    } else if (kinds == kTextMember || (kinds == kNullMember && IsNull(at + 2))) {
+      at += 4;
+      continue;
+    } else {
+      at = Skip(at + 2);
+    }
+    if (at == kBroken) return kBroken;
+    const char kind = kinds_[at++];
+    if (kind == ',') continue;
+    return kind == '}' ? at : kBroken;
   }
 }
 
 template <class OnElement>
 JsonWalker::Token JsonWalker::ReadArray(Token at, OnElement&& on_element) const {
   ++at;
-  if (text_[*at] == ']') return at + 1;
+  if (kinds_[at] == ']') return at + 1;
   for (;;) {
     at = on_element(at);
-    if (at == nullptr || at == end_) return nullptr;
-    const char c = text_[*at++];
-    if (c == ']') return at;
-    if (c != ',') return nullptr;
+    if (at == kBroken) return kBroken;
+    const char kind = kinds_[at++];
+    if (kind == ']') return at;
+    if (kind != ',') return kBroken;
   }
 }
 

@@ -1,12 +1,15 @@
 #pragma once
 // KeyTable: from the name of a JSON key to the field it is, in one look.
 //
-// A perfect hash over length and three characters, whose multiplier is searched by the compiler:
+// A perfect hash over length and four characters, whose multiplier is searched by the compiler:
 // most keys of an event are none of ours, and they cost one comparison of lengths.
 #include <array>
 #include <cstdint>
 #include <cstring>
 #include <string_view>
+#if defined(__SSE2__)  // part of x86-64
+#include <emmintrin.h>
+#endif
 
 #include "ingest/event/event_fields.h"
 
@@ -21,65 +24,93 @@ struct KeyTableEntry {
 
 class KeyTable {
  public:
-  using Entry = KeyTableEntry;
+  struct Slot {
+    std::uint8_t size = 0;  // of the name; 0: none
+    std::uint8_t name = 0;  // which one
+    Field field = Field::kNone;
+    ObjectKind inner = ObjectKind::kTop;
+  };
 
-  template <std::size_t kSize>
-  consteval explicit KeyTable(const std::array<Entry, kSize>& entries) {
+  template <std::size_t kCount>
+  consteval explicit KeyTable(const std::array<KeyTableEntry, kCount>& entries) {
     while (!TryFill(entries)) multiplier_ += kStep;
   }
 
-  // nullptr: none of ours.
-  [[nodiscard]] const Entry* Find(std::string_view key) const {
-    if (key.empty()) return nullptr;
-    const Entry& slot = slots_[Slot(key)];
-    return slot.name.size() == key.size() && IsEqual(slot.name.data(), key) ? &slot : nullptr;
+  // nullptr: none of ours. `limit` is the end of what can be read.
+  [[nodiscard]] const Slot* Find(std::string_view key, const char* limit) const {
+    // Most keys are not as long as one of ours. A long one may seem to be: the shift is modulo 64.
+    if (((sizes_ >> (key.size() % kSizes)) & 1) == 0) return nullptr;
+    const Slot& slot = slots_[SlotOf(key)];
+    if (slot.size != key.size()) return nullptr;
+    return IsEqual(names_[slot.name].data(), key, limit) ? &slot : nullptr;
   }
 
  private:
+  static constexpr std::size_t kNameBytes = 32;
+  static constexpr std::size_t kNames = 32;
+  static constexpr std::size_t kSizes = 64;
   // Four times the largest table: found within a few steps.
   static constexpr std::size_t kSlots = 128;
-  static constexpr std::uint32_t kStep = 0x9E3779B2;  // even, so that the multiplier stays odd
+  static constexpr int kShift = 57;                           // to 7 bits
+  static constexpr std::uint64_t kStep = 0x9E3779B97F4A7C16;  // even: the multiplier stays odd
 
-  [[nodiscard]] constexpr std::size_t Slot(std::string_view key) const {
-    const auto byte = [&](std::size_t i) {
-      return static_cast<std::uint32_t>(static_cast<unsigned char>(key[i]));
-    };
-    // Three quarters in: user_api_key_user_id and user_api_key_team_id differ only about there.
-    const std::uint32_t mixed = static_cast<std::uint32_t>(key.size()) << 24 | byte(0) << 16 |
-                                byte(key.size() * 3 / 4) << 8 | byte(key.size() - 1);
-    return (mixed * multiplier_) >> 25;  // 7 bits
-  }
-
-  // As memcmp, without the call: names are short.
-  [[nodiscard]] static bool IsEqual(const char* name, std::string_view key) {
-    const auto load = [](const char* at) {
-      std::uint64_t word;
-      std::memcpy(&word, at, sizeof word);
-      return word;
-    };
-    constexpr std::size_t kWord = sizeof(std::uint64_t);
-    if (key.size() < kWord) return std::string_view(name, key.size()) == key;
-    std::size_t i = 0;
-    for (; i + kWord <= key.size(); i += kWord) {
-      if (load(name + i) != load(key.data() + i)) return false;
+  [[nodiscard]] static constexpr std::uint64_t TwoBytes(const char* at) {
+    if consteval {
+      return static_cast<unsigned char>(at[0]) | static_cast<unsigned char>(at[1]) << 8;
     }
-    const std::size_t last = key.size() - kWord;
-    return load(name + last) == load(key.data() + last);
+    std::uint16_t bytes;
+    std::memcpy(&bytes, at, sizeof bytes);
+    return bytes;
   }
 
-  template <std::size_t kSize>
-  consteval bool TryFill(const std::array<Entry, kSize>& entries) {
+  // REQUIRES: two characters at least.
+  [[nodiscard]] constexpr std::size_t SlotOf(std::string_view key) const {
+    // Three quarters in: user_api_key_user_id and user_api_key_team_id differ only about there.
+    const std::size_t last = key.size() - 2;
+    const std::uint64_t mixed = TwoBytes(key.data() + last * 3 / 4) |
+                                TwoBytes(key.data() + last) << 16 |
+                                static_cast<std::uint64_t>(key.size()) << 32;
+    return (mixed * multiplier_) >> kShift;
+  }
+
+  // Without a loop, whose end is a branch that depends on the name.
+  [[nodiscard]] static bool IsEqual(const char* name, std::string_view key, const char* limit) {
+#if defined(__SSE2__)
+    if (limit - key.data() >= static_cast<std::ptrdiff_t>(kNameBytes)) [[likely]] {
+      const auto different = [&](std::size_t at) {
+        const auto load = [at](const char* bytes) {
+          return _mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes + at));
+        };
+        return ~static_cast<std::uint32_t>(
+            _mm_movemask_epi8(_mm_cmpeq_epi8(load(name), load(key.data()))));
+      };
+      const std::uint32_t all = (different(0) & 0xFFFF) | different(16) << 16;
+      return all << (kNameBytes - key.size()) == 0;
+    }
+#endif
+    return std::memcmp(name, key.data(), key.size()) == 0;
+  }
+
+  template <std::size_t kCount>
+  consteval bool TryFill(const std::array<KeyTableEntry, kCount>& entries) {
+    static_assert(kCount <= kNames);
     slots_ = {};
-    for (const Entry& entry : entries) {
-      Entry& slot = slots_[Slot(entry.name)];
-      if (!slot.name.empty()) return false;
-      slot = entry;
+    for (std::size_t i = 0; i < kCount; ++i) {
+      const std::string_view name = entries[i].name;
+      Slot& slot = slots_[SlotOf(name)];
+      if (slot.size != 0) return false;
+      slot = {static_cast<std::uint8_t>(name.size()), static_cast<std::uint8_t>(i),
+              entries[i].field, entries[i].inner};
+      sizes_ |= std::uint64_t{1} << name.size();
+      name.copy(names_[i].data(), kNameBytes);
     }
     return true;
   }
 
-  std::uint32_t multiplier_ = 1;
-  std::array<Entry, kSlots> slots_{};
+  std::uint64_t sizes_ = 0;  // a bit each
+  std::uint64_t multiplier_ = 1;
+  std::array<Slot, kSlots> slots_{};
+  std::array<std::array<char, kNameBytes>, kNames> names_{};
 };
 
 }  // namespace usage_ingest::ingest

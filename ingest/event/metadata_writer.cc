@@ -157,7 +157,7 @@ void MetadataWriter::WriteTags(const JsonBuffer::Name& name, const Source& sourc
   if (text.empty() || source.spare.Build(text) != JsonIndex::Status::kOk) return;
   const JsonWalker json(source.spare);
   const JsonWalker::Token at = json.Container();
-  if (at == nullptr || !json.IsArray(at) || json.Skip(at) != json.end()) return;
+  if (at == JsonWalker::kBroken || !json.IsArray(at) || json.Skip(at) != json.end()) return;
   WriteTagsAt(json, at, name, source);
 }
 
@@ -174,7 +174,7 @@ void MetadataWriter::WriteTagsAt(const JsonWalker& json, JsonWalker::Token at,
     if (!clean.text.empty()) WriteQuoted(clean, source.secret);
     return next;
   });
-  USAGE_INGEST_CHECK(end != nullptr);
+  USAGE_INGEST_CHECK(end != JsonWalker::kBroken);
   if (out_.size() == first) return out_.Truncate(before);
   out_.Close(']');
   out_.Append(',');

@@ -29,10 +29,10 @@ RecordSplitter::Shape RecordSplitter::Read(std::string_view text, Visitor& visit
   } else if (clean_.capacity() > JsonIndex::kKeepBytes) {
     clean_ = {};
   }
-  if (status != JsonIndex::Status::kOk || index_.positions().empty()) return Shape::kBroken;
+  if (status != JsonIndex::Status::kOk || index_.size() == 0) return Shape::kBroken;
   const JsonWalker json(index_);
   const JsonWalker::Token at = json.Container();
-  if (at == nullptr) return ReadLoneScalar();
+  if (at == JsonWalker::kBroken) return ReadLoneScalar();
   const bool is_object = json.IsObject(at);
   array_elements_ = 0;
   const auto skip = [&](JsonWalker::Token element) {
@@ -46,7 +46,7 @@ RecordSplitter::Shape RecordSplitter::Read(std::string_view text, Visitor& visit
 }
 
 RecordSplitter::Shape RecordSplitter::ReadLoneScalar() const {
-  if (index_.positions().size() != 1) return Shape::kBroken;
+  if (index_.size() != 1) return Shape::kBroken;
   // A scalar is ended by what follows it: a comma will do.
   const std::string token = std::string(TrimJsonBlanks(index_.text())) + ',';
   const char* const end = token.data() + token.size() - 1;

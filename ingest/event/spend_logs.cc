@@ -26,7 +26,7 @@ void ReadText(const InnerTexts& source, ObjectKind kind) {
   if (text.empty() || source.nested.Build(text) != JsonIndex::Status::kOk) return;
   const JsonWalker json(source.nested);
   const JsonWalker::Token at = json.Container();
-  if (at == nullptr || !json.IsObject(at)) return;
+  if (at == JsonWalker::kBroken || !json.IsObject(at)) return;
   EventFields& fields = source.reader.fields();
   const EventFields before = fields;
   if (fields.ReadObject(json, at, kind) != json.end()) fields = before;
