@@ -13,13 +13,6 @@ constexpr std::uint64_t kScaledEnd = 1'000'000'000'000'000'000;
 // Far beyond every scale in use, and far from overflowing when lengths of texts are added.
 constexpr std::int64_t kExponentMax = std::int64_t{1} << 40;
 
-constexpr auto kPowersOfTen = [] {
-  std::array<std::uint64_t, 20> powers{};
-  powers[0] = 1;
-  for (std::size_t i = 1; i < powers.size(); ++i) powers[i] = powers[i - 1] * 10;
-  return powers;
-}();
-
 // REQUIRES: 0 <= exponent < 20.
 std::uint64_t PowerOfTen(std::int64_t exponent) {
   return kPowersOfTen[static_cast<std::size_t>(exponent)];
@@ -32,6 +25,10 @@ bool TakeDigit(const char*& at, const char* end, std::uint64_t& value) {
   value = value * 10 + digit;
   ++at;
   return true;
+}
+
+void SkipZeros(const char*& at, const char* end) {
+  while (at != end && *at == '0') ++at;
 }
 
 // "e-12"; moves `at` behind it. False: not an exponent.
@@ -89,15 +86,21 @@ std::optional<Decimal> Decimal::Parse(std::string_view text) {
   const char* const end = at + text.size();
   if (at != end && (*at == '-' || *at == '+')) number.negative_ = *at++ == '-';
   const char* const mantissa = at;
+  SkipZeros(at, end);
+  const char* const whole = at;
   while (TakeDigit(at, end, number.leading_)) continue;
-  std::ptrdiff_t digits = at - mantissa;
+  std::ptrdiff_t digits = at - whole;  // without leading zeros
+  bool has_digits = at != mantissa;
   if (at != end && *at == '.') {
     const char* const fraction = ++at;
+    if (digits == 0) SkipZeros(at, end);
+    const char* const significant = at;
     while (TakeDigit(at, end, number.leading_)) continue;
+    digits += at - significant;
+    has_digits = has_digits || at != fraction;
     number.exponent_ = fraction - at;
-    digits += at - fraction;
   }
-  if (digits == 0) return std::nullopt;
+  if (!has_digits) return std::nullopt;
   number.mantissa_ = {mantissa, at};
   if (at != end && (*at == 'e' || *at == 'E') && !TakeExponent(at, end, number.written_exponent_)) {
     return std::nullopt;
@@ -115,8 +118,13 @@ std::optional<Decimal> Decimal::FromPlain(std::string_view text, std::size_t dot
   const bool fits = dot <= PlainNumber::kDigitsMax && decimals <= PlainNumber::kDigitsMax &&
                     dot + decimals <= static_cast<std::size_t>(kLeadingDigits) &&
                     dot + 1 + PlainNumber::kDigitsMax <= PlainNumber::kReadBytes;
-  if (!fits) return Parse(text);
+  if (!fits) {
+    std::optional<Decimal> parsed = Parse(text);
+    if (parsed) parsed->is_plain_ = true;
+    return parsed;
+  }
   Decimal number;
+  number.is_plain_ = true;
   number.leading_ = PlainNumber::Convert(text.data(), dot);
   if (decimals != 0) {
     number.leading_ = number.leading_ * PowerOfTen(static_cast<std::int64_t>(decimals)) +
@@ -157,6 +165,11 @@ std::int64_t Decimal::Scaled(int places) const noexcept {
 std::size_t Decimal::WritePlain(char* out) const noexcept {
   constexpr std::int64_t kWhole = 9;  // one more than the digits of 10^8, for the carry
   constexpr std::int64_t kPlaces = kPlainDecimals;
+  // Most are written so already: with decimals, and without zeros at the end.
+  if (is_plain_ && mantissa_.size() <= kPlainDecimals && mantissa_.back() != '0' &&
+      mantissa_.contains('.')) {
+    return mantissa_.copy(out, kPlainBytesMax);
+  }
   const Digits number(mantissa_, written_exponent_);
   const std::int64_t kept = number.magnitude + kPlaces;  // further digits are rounded away
   if (number.count == 0 || kept < 0) return 0;

@@ -44,6 +44,7 @@ class Decimal {
   std::int64_t written_exponent_ = 0;
   bool has_more_ = false;
   bool negative_ = false;
+  bool is_plain_ = false;  // came from FromPlain
 };
 
 }  // namespace usage_ingest::ingest

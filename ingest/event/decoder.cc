@@ -5,6 +5,7 @@
 #include "ingest/event/dead_letter_payload.h"
 #include "ingest/event/event_fields.h"
 #include "ingest/event/event_judge.h"
+#include "ingest/event/event_shape.h"
 #include "ingest/event/json_text.h"
 #include "ingest/event/payload_maker.h"
 #include "ingest/event/record_splitter.h"
@@ -25,6 +26,7 @@ class JudgingVisitor final : public RecordSplitter::Visitor {
   struct Parts {
     const RecordOrigin& origin;
     const JsonIndex& index;
+    EventShapes& shapes;
     EventFields& fields;
     EventJudge& judge;
     Arena& arena;
@@ -33,8 +35,7 @@ class JudgingVisitor final : public RecordSplitter::Visitor {
   explicit JudgingVisitor(const Parts& parts) : parts_(parts) {}
 
   JsonWalker::Token ReadObject(const JsonWalker& json, JsonWalker::Token at) override {
-    parts_.fields.Clear();
-    return parts_.fields.ReadObject(json, at, ObjectKind::kTop);
+    return parts_.shapes.Read(json, at, parts_.fields);
   }
   void OnObject(std::uint32_t number, std::string_view bytes) override {
     parts_.judge.Judge({parts_.origin, IndexOf(number), bytes, parts_.index, parts_.fields},
@@ -73,6 +74,7 @@ struct Decoder::Impl {
 
   std::size_t record_bytes_max;
   RecordSplitter splitter;
+  EventShapes shapes;
   EventFields fields;
   EventJudge judge;
   PayloadMaker payloads;
@@ -95,7 +97,7 @@ void Decoder::Decode(const RecordOrigin& origin, std::string_view value, Arena& 
   const std::string_view text = WithoutByteOrderMark(value);
   if (TrimJsonBlanks(text).empty()) return sink.OnSkip(origin.first_index, SkipReason::kTombstone);
   JudgingVisitor visitor(
-      {origin, impl_->splitter.index(), impl_->fields, impl_->judge, arena, sink});
+      {origin, impl_->splitter.index(), impl_->shapes, impl_->fields, impl_->judge, arena, sink});
   impl_->splitter.Split(text, visitor);
 }
 

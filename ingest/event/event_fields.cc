@@ -101,23 +101,25 @@ const KeyTable& KeysOf(ObjectKind kind) {
 
 }  // namespace
 
-Token EventFields::ReadField(const JsonWalker& json, Token at, Field field, ObjectKind inner) {
+Token EventFields::ReadMember(const JsonWalker& json, Token at, Field field, ObjectKind inner,
+                              FieldTokens* found) {
   JsonValue& value = (*this)[field];
   if (value.kind != JsonKind::kMissing) return json.Skip(at);
+  if (found != nullptr) found->emplace_back(field, at);
   if (inner == ObjectKind::kTop || !json.IsObject(at)) return json.Read(at, value);
-  value.kind = JsonKind::kObject;
-  value.size = static_cast<std::uint32_t>(at);
-  return ReadObject(json, at, inner);
+  value = json.Container(at);
+  return ReadObject(json, at, inner, found);
 }
 
-Token EventFields::ReadObject(const JsonWalker& json, Token at, ObjectKind kind) {
+Token EventFields::ReadObject(const JsonWalker& json, Token at, ObjectKind kind,
+                              FieldTokens* found) {
   const KeyTable& keys = KeysOf(kind);
   const auto find = [&](std::string_view key) {
     const KeyTable::Slot* const entry = keys.Find(key, json.text_end());
     return entry == nullptr && json.MayHaveEscapes(key) ? FindEscaped(keys, key) : entry;
   };
   return json.ReadObject(at, find, [&](const KeyTable::Slot& entry, Token value) {
-    return ReadField(json, value, entry.field, entry.inner);
+    return ReadMember(json, value, entry.field, entry.inner, found);
   });
 }
 

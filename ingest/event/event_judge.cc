@@ -158,19 +158,24 @@ bool Trial::ReadStart() {
 
 bool Trial::ReadTokenCount(Field field, std::int32_t& count) {
   using enum DeadLetterReason;
-  const NumberField tokens = reader_.Number(field);
-  switch (tokens.state) {
-    case State::kAbsent:
-      return true;
-    case State::kNotANumber:
-      return Reject(kInvalidNumber, "a token count is not a number");
-    case State::kOtherType:
-      return Reject(kInvalidField, "a token count is of another type");
-    case State::kNumber:
-      break;
+  std::int64_t value = 0;
+  if (const auto plain = reader_.Plain(field, 0)) {
+    value = *plain;
+  } else {
+    const NumberField tokens = reader_.Number(field);
+    switch (tokens.state) {
+      case State::kAbsent:
+        return true;
+      case State::kNotANumber:
+        return Reject(kInvalidNumber, "a token count is not a number");
+      case State::kOtherType:
+        return Reject(kInvalidField, "a token count is of another type");
+      case State::kNumber:
+        break;
+    }
+    if (!tokens.value.is_whole()) return Reject(kInvalidNumber, "a token count is not whole");
+    value = tokens.value.Scaled(0);
   }
-  if (!tokens.value.is_whole()) return Reject(kInvalidNumber, "a token count is not whole");
-  const std::int64_t value = tokens.value.Scaled(0);
   if (value < 0) return Reject(kValueOutOfRange, "a token count is negative");
   if (value > kInt32Max) return Reject(kValueOutOfRange, "a token count is above 2147483647");
   count = static_cast<std::int32_t>(value);

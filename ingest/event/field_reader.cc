@@ -21,12 +21,6 @@ bool FieldReader::IsTrue(Field field) const {
   return text == "True" || text == "true";
 }
 
-bool FieldReader::IsTextOrAbsent(Field field) const {
-  const JsonKind kind = fields_[field].kind;
-  return kind == JsonKind::kString || kind == JsonKind::kMissing || kind == JsonKind::kNull ||
-         kind == JsonKind::kNotANumber;
-}
-
 NumberField FieldReader::Number(Field field) const {
   const JsonValue& value = fields_[field];
   std::optional<Decimal> number;
@@ -56,15 +50,18 @@ NumberField FieldReader::Number(Field field) const {
   return {State::kNumber, *number};
 }
 
-std::optional<std::int64_t> FieldReader::Whole(Field field) const {
+std::optional<std::int64_t> FieldReader::UnusualWhole(Field field) const {
   const NumberField number = Number(field);
   if (number.state != State::kNumber || !number.value.is_whole()) return std::nullopt;
   return number.value.Scaled(0);
 }
 
 FieldReader::TimeField FieldReader::Time(Field field) const {
+  constexpr std::size_t kMicros = 6;
+  if (const auto plain = Plain(field, kMicros)) return {State::kNumber, {*plain}};
   const NumberField number = Number(field);
-  if (number.state == State::kNumber) return {State::kNumber, {number.value.Scaled(6)}};
+  if (number.state == State::kNumber)
+    return {State::kNumber, {number.value.Scaled(static_cast<int>(kMicros))}};
   if (number.state == State::kNotANumber && fields_[field].kind == JsonKind::kString) {
     if (const auto time = ParseDateTime(TrimJsonBlanks(Text(field)))) {
       return {State::kNumber, *time};

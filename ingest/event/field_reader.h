@@ -44,10 +44,26 @@ class FieldReader {
   [[nodiscard]] std::string_view Text(Field field) const { return Clean(field).text; }
   [[nodiscard]] bool IsTrue(Field field) const;
   // Absent, or a text (which Text() may find to be absent too).
-  [[nodiscard]] bool IsTextOrAbsent(Field field) const;
+  [[nodiscard]] bool IsTextOrAbsent(Field field) const {
+    const JsonKind kind = fields_[field].kind;
+    return kind == JsonKind::kString || kind == JsonKind::kMissing || kind == JsonKind::kNull ||
+           kind == JsonKind::kNotANumber;
+  }
   [[nodiscard]] NumberField Number(Field field) const;
+  // The number times 10^places when it is as most are (see PlainNumber), else nullopt: ask
+  // Number().
+  [[nodiscard]] std::optional<std::int64_t> Plain(Field field, std::size_t places) const {
+    const JsonValue& value = fields_[field];
+    if (value.kind != JsonKind::kNumber || value.dot == PlainNumber::kNone) return std::nullopt;
+    return PlainNumber::Scaled(value.text(), value.dot, places);
+  }
   // A whole number of `field`, nullopt when it is anything else.
-  [[nodiscard]] std::optional<std::int64_t> Whole(Field field) const;
+  [[nodiscard]] std::optional<std::int64_t> Whole(Field field) const {
+    const JsonKind kind = fields_[field].kind;
+    if (kind == JsonKind::kMissing || kind == JsonKind::kNull) return std::nullopt;
+    const std::optional<std::int64_t> plain = Plain(field, 0);
+    return plain ? plain : UnusualWhole(field);
+  }
   // Seconds since the epoch, or a date: microseconds. kNotANumber: text that is neither, or NaN.
   struct TimeField {
     NumberField::State state = NumberField::State::kAbsent;
@@ -66,6 +82,7 @@ class FieldReader {
 
  private:
   [[nodiscard]] CleanText Unescaped(std::string_view raw) const;
+  [[nodiscard]] std::optional<std::int64_t> UnusualWhole(Field field) const;
 
   EventFields& fields_;
   Arena& arena_;

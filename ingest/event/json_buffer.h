@@ -40,6 +40,15 @@ class JsonBuffer {
     std::memcpy(bytes_.data() + size_, name.bytes.data(), name.bytes.size());
     size_ += name.size;
   }
+  // With quotes and a comma.
+  void AppendQuoted(std::string_view text) {
+    Reserve(text.size() + 3);
+    char* const at = bytes_.data() + size_;
+    at[0] = '"';
+    std::memcpy(at + 1, text.data(), text.size());
+    std::memcpy(at + 1 + text.size(), "\",", 2);
+    size_ += text.size() + 3;
+  }
   void AppendEscaped(std::string_view text) {
     Reserve(kEscapedBytesMax * text.size());
     size_ = static_cast<std::size_t>(WriteEscaped(text, bytes_.data() + size_) - bytes_.data());

@@ -10,7 +10,6 @@ namespace usage_ingest::ingest {
 namespace {
 
 constexpr std::size_t kMinBytes = 64 * 1024;
-constexpr std::size_t kPadding = 8;  // of kinds, for JsonWalker's looks at several tokens
 
 }  // namespace
 

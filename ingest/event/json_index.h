@@ -32,6 +32,7 @@ class JsonIndex {
   enum class Kernel : unsigned char { kSimdjson, kAvx512 };
   // A larger text's index is given back when a smaller text follows.
   static constexpr std::size_t kKeepBytes = 1 << 20;
+  static constexpr std::size_t kPadding = 16;  // see kinds()
 
   // Of this machine.
   [[nodiscard]] static Kernel FastestKernel();
@@ -44,7 +45,7 @@ class JsonIndex {
 
   [[nodiscard]] std::string_view text() const noexcept { return text_; }
   // How many tokens there are, where each begins, and the byte there. Behind the last one are one
-  // more offset, the size of the text, and some bytes that begin no token.
+  // more offset, the size of the text, and kPadding zeros: one can look at several kinds at once.
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   [[nodiscard]] const std::uint32_t* offsets() const noexcept { return offsets_.get(); }
   [[nodiscard]] const char* kinds() const noexcept { return kinds_.get(); }

@@ -211,7 +211,7 @@ std::string_view CutCharacters(std::string_view text, std::size_t characters) {
   return text;
 }
 
-std::string_view TrimJsonBlanks(std::string_view text) {
+std::string_view TrimSomeJsonBlanks(std::string_view text) {
   while (!text.empty() && IsJsonBlank(text.front())) text.remove_prefix(1);
   while (!text.empty() && IsJsonBlank(text.back())) text.remove_suffix(1);
   return text;

@@ -37,6 +37,11 @@ char* WriteEscaped(std::string_view text, char* out);
 [[nodiscard]] constexpr bool IsJsonBlank(char c) {
   return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
-[[nodiscard]] std::string_view TrimJsonBlanks(std::string_view text);
+[[nodiscard]] std::string_view TrimSomeJsonBlanks(std::string_view text);
+[[nodiscard]] inline std::string_view TrimJsonBlanks(std::string_view text) {
+  // Nearly always there is none.
+  const bool has_some = text.empty() || IsJsonBlank(text.front()) || IsJsonBlank(text.back());
+  return has_some ? TrimSomeJsonBlanks(text) : text;
+}
 
 }  // namespace usage_ingest::ingest

@@ -93,7 +93,7 @@ JsonWalker::Token JsonWalker::SkipContainer(Token at) const {
   for (;;) {
     if (is_object) {
       at = SkipPlainMembers(at);
-      if (!IsMember(at)) return kBroken;
+      if (!IsKey(at)) return kBroken;
       at += 2;
     }
     const char kind = kinds_[at];

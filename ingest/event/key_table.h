@@ -56,7 +56,8 @@ class KeyTable {
 
   [[nodiscard]] static constexpr std::uint64_t TwoBytes(const char* at) {
     if consteval {
-      return static_cast<unsigned char>(at[0]) | static_cast<unsigned char>(at[1]) << 8;
+      const auto byte = [at](int i) -> std::uint64_t { return static_cast<unsigned char>(at[i]); };
+      return byte(0) | byte(1) << 8;
     }
     std::uint16_t bytes;
     std::memcpy(&bytes, at, sizeof bytes);

@@ -13,6 +13,13 @@ namespace {
 
 constexpr std::int64_t kTokensMax = 2'147'483'647;
 
+// By MetadataWriter::Key.
+constexpr std::array kTexts = {
+    Field::kCallType, Field::kProvider, Field::kModel,      Field::kModelId,
+    Field::kNone,     Field::kNone,     Field::kNone,       Field::kTraceId,
+    Field::kCallId,   Field::kEndUser,  Field::kNone,       Field::kNone,
+    Field::kNone,     Field::kNone,     Field::kErrorClass, Field::kNone};
+
 }  // namespace
 
 // In the order of AllMetadataKeys().
@@ -33,6 +40,7 @@ enum class MetadataWriter::Key : unsigned char {
   kReasoningTokens,
   kErrorClass,
   kRequestId,
+  kCount,
 };
 
 const std::vector<std::string>& AllMetadataKeys() {
@@ -44,47 +52,40 @@ const std::vector<std::string>& AllMetadataKeys() {
 }
 
 MetadataWriter::MetadataWriter(const std::vector<std::string>& keys) {
+  static_assert(kTexts.size() == static_cast<std::size_t>(Key::kCount));
   const std::vector<std::string>& all = AllMetadataKeys();
   for (const std::string& key : keys) {
     const auto found = std::ranges::find(all, key);
     USAGE_INGEST_CHECK(found != all.end());
-    members_.push_back({static_cast<Key>(found - all.begin()), JsonBuffer::Name(key)});
+    const auto which = static_cast<std::size_t>(found - all.begin());
+    members_.push_back({static_cast<Key>(which), kTexts[which], JsonBuffer::Name(key)});
   }
 }
 
 std::string_view MetadataWriter::Write(const Source& source) {
   out_.Clear();
   out_.Append('{');
-  for (const Member& member : members_) WriteMember(member, source);
+  for (const Member& member : members_) {
+    if (member.text == Field::kNone) {
+      WriteOther(member, source);
+    } else {
+      WriteText(member.name, source.reader.Clean(member.text), source.secret);
+    }
+  }
   out_.Close('}');
   return source.reader.arena().Copy(out_.view());
 }
 
-void MetadataWriter::WriteMember(const Member& member, const Source& source) {
+void MetadataWriter::WriteOther(const Member& member, const Source& source) {
   const FieldReader& reader = source.reader;
   const JsonBuffer::Name& name = member.name;
-  const auto text = [&](Field field) { WriteText(name, reader.Clean(field), source.secret); };
   switch (member.key) {
-    case Key::kCallType:
-      return text(Field::kCallType);
-    case Key::kProvider:
-      return text(Field::kProvider);
-    case Key::kModel:
-      return text(Field::kModel);
-    case Key::kModelId:
-      return text(Field::kModelId);
     case Key::kStream:
       return WriteFlag(name, reader.IsTrue(Field::kStream));
     case Key::kCacheHit:
       return WriteFlag(name, reader.IsTrue(Field::kCacheHit));
     case Key::kTtftMs:
       return WriteCount(name, source.ttft_ms);
-    case Key::kTraceId:
-      return text(Field::kTraceId);
-    case Key::kCallId:
-      return text(Field::kCallId);
-    case Key::kEndUser:
-      return text(Field::kEndUser);
     case Key::kTags:
       return WriteTags(name, source);
     case Key::kCost:
@@ -96,16 +97,24 @@ void MetadataWriter::WriteMember(const Member& member, const Source& source) {
     }
     case Key::kReasoningTokens:
       return WriteCount(name, reader.Whole(Field::kReasoningTokens));
-    case Key::kErrorClass:
-      return text(Field::kErrorClass);
     case Key::kRequestId:
       return WriteText(name, {source.request_id, true}, source.secret);
+    case Key::kCallType:
+    case Key::kProvider:
+    case Key::kModel:
+    case Key::kModelId:
+    case Key::kTraceId:
+    case Key::kCallId:
+    case Key::kEndUser:
+    case Key::kErrorClass:
+    case Key::kCount:
+      break;
   }
 }
 
 void MetadataWriter::WriteQuoted(const CleanText& value, std::string_view secret) {
   out_.Append('"');
-  if (Reveals(value.text, secret)) {
+  if (!secret.empty() && Reveals(value.text, secret)) {
     out_.Append(kRedacted);
   } else if (value.needs_escapes) {
     out_.AppendEscaped(value.text);
@@ -119,7 +128,11 @@ void MetadataWriter::WriteText(const JsonBuffer::Name& name, const CleanText& va
                                std::string_view secret) {
   if (value.text.empty()) return;
   out_.Append(name);
-  WriteQuoted(value, secret);
+  if (!value.needs_escapes && secret.empty()) {
+    out_.AppendQuoted(value.text);
+  } else {
+    WriteQuoted(value, secret);
+  }
 }
 
 void MetadataWriter::WriteFlag(const JsonBuffer::Name& name, bool value) {

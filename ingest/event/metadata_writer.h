@@ -37,11 +37,12 @@ class MetadataWriter {
   enum class Key : unsigned char;
   struct Member {
     Key key;
+    Field text;  // whose text it is; kNone: see WriteOther
     JsonBuffer::Name name;
   };
 
   // Each ends what it writes with a comma.
-  void WriteMember(const Member& member, const Source& source);
+  void WriteOther(const Member& member, const Source& source);
   void WriteText(const JsonBuffer::Name& name, const CleanText& value, std::string_view secret);
   void WriteQuoted(const CleanText& value, std::string_view secret);
   void WriteFlag(const JsonBuffer::Name& name, bool value);

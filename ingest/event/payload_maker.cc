@@ -44,6 +44,7 @@ class PayloadMaker::Finder final : public RecordSplitter::Visitor {
 };
 
 void PayloadMaker::Forget() {
+  if (text_.data() == nullptr) return;  // for most records nobody asked
   text_ = {};
   elements_.clear();
   if (elements_.capacity() > kKeepElements) elements_ = {};

@@ -4,15 +4,25 @@
 // A third of an event's values are numbers, and a loop over digits ends in a mispredicted branch.
 // What is not plain (a sign, an exponent, many digits) takes the way that handles everything:
 // ClassifyScalar and Decimal::Parse.
+#include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <optional>
+#include <string_view>
 #if defined(__SSE2__)  // part of x86-64
 #include <emmintrin.h>
 #endif
 
 namespace usage_ingest::ingest {
+
+inline constexpr auto kPowersOfTen = [] {
+  std::array<std::uint64_t, 20> powers{};
+  powers[0] = 1;
+  for (std::size_t i = 1; i < powers.size(); ++i) powers[i] = powers[i - 1] * 10;
+  return powers;
+}();
 
 class PlainNumber {
  public:
@@ -24,6 +34,11 @@ class PlainNumber {
 
   // Where the dot is in the token: its length when there is none.
   [[nodiscard]] static std::uint8_t FindDot(const char* begin, const char* end, const char* limit);
+  // The number times 10^places, when that is a whole number of at most 18 digits and easily had.
+  // REQUIRES: `dot` is what FindDot said of the token.
+  [[nodiscard]] static std::optional<std::int64_t> Scaled(std::string_view token, std::size_t dot,
+                                                          std::size_t places);
+
   // At most this many digits on either side of the dot can be converted.
   static constexpr std::size_t kDigitsMax = 16;
   // The digits at `begin` as a number. REQUIRES: 1 <= count <= kDigitsMax, 16 bytes can be read.
@@ -38,22 +53,29 @@ inline std::uint8_t PlainNumber::FindDot(const char* begin, const char* end, con
   constexpr std::size_t kVector = sizeof(__m128i);
   const auto length = static_cast<std::size_t>(end - begin);
   if (length > kReadBytes || limit - begin < static_cast<std::ptrdiff_t>(kReadBytes)) return kNone;
-  const auto digits = [begin](std::size_t at) -> std::uint64_t {
-    // Moved so that the digits are the ten smallest signed numbers.
+  // The bytes that are no digits, and above them the dots.
+  const auto look = [begin](std::size_t at) {
     const auto bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(begin + at));
+    // Moved so that the digits are the ten smallest signed numbers.
     const auto moved = _mm_add_epi8(bytes, _mm_set1_epi8(static_cast<char>(-128 - '0')));
-    const auto mask = _mm_movemask_epi8(_mm_cmplt_epi8(moved, _mm_set1_epi8(-128 + 10)));
-    return static_cast<std::uint32_t>(mask);
+    const auto others = _mm_cmpgt_epi8(moved, _mm_set1_epi8(-128 + 9));
+    const auto dots = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('.'));
+    const auto bits = [](__m128i mask) {
+      return static_cast<std::uint64_t>(static_cast<std::uint32_t>(_mm_movemask_epi8(mask)));
+    };
+    return bits(others) | bits(dots) << kReadBytes;
   };
-  const std::uint64_t all = (std::uint64_t{1} << length) - 1;
-  const std::uint64_t others = ~(digits(0) | digits(kVector) << kVector) & all;
-  const bool has_leading_zero = *begin == '0';
-  if (others == 0) {
-    return has_leading_zero && length != 1 ? kNone : static_cast<std::uint8_t>(length);
-  }
+  std::uint64_t seen = look(0);
+  if (length > kVector) seen |= look(kVector) << kVector;
+  const std::uint32_t token = ~std::uint32_t{0} >> (kReadBytes - length);
+  const std::uint32_t others = static_cast<std::uint32_t>(seen) & token;
+  const std::uint32_t dots = static_cast<std::uint32_t>(seen >> kReadBytes) & token;
+  // 0 is plain, and 0.5; 05 is not.
+  const std::size_t digits_max = *begin == '0' ? 1 : kReadBytes;
+  if (others == 0) return length <= digits_max ? static_cast<std::uint8_t>(length) : kNone;
   const auto dot = static_cast<std::size_t>(std::countr_zero(others));
-  const bool is_plain = (others & (others - 1)) == 0 && begin[dot] == '.' && dot != 0 &&
-                        dot + 1 != length && (!has_leading_zero || dot == 1);
+  const bool is_plain =
+      others == dots && (dots & (dots - 1)) == 0 && dot - 1 < digits_max && dot + 1 != length;
   return is_plain ? static_cast<std::uint8_t>(dot) : kNone;
 }
 #else
@@ -75,6 +97,18 @@ inline std::uint64_t PlainNumber::ConvertEight(const char* begin, std::size_t co
 inline std::uint64_t PlainNumber::Convert(const char* begin, std::size_t count) {
   if (count <= 8) return ConvertEight(begin, count);
   return ConvertEight(begin, count - 8) * 100'000'000 + ConvertEight(begin + count - 8, 8);
+}
+
+inline std::optional<std::int64_t> PlainNumber::Scaled(std::string_view token, std::size_t dot,
+                                                       std::size_t places) {
+  constexpr std::size_t kDigits = 18;
+  const std::size_t decimals = dot == token.size() ? 0 : token.size() - dot - 1;
+  if (decimals > places || dot + places > kDigits || dot >= kDigitsMax) return std::nullopt;
+  std::uint64_t value = Convert(token.data(), dot) * kPowersOfTen[places];
+  if (decimals != 0) {
+    value += Convert(token.data() + dot + 1, decimals) * kPowersOfTen[places - decimals];
+  }
+  return static_cast<std::int64_t>(value);
 }
 
 }  // namespace usage_ingest::ingest

@@ -28,11 +28,13 @@ TEST_F(AllocationTest, CapturedEventsNeedNoMemory) {
     for (const std::string& value : values) decoder_.Decode(origin_, value, arena_, sink);
     arena_.Reset();
   };
-  decode_all();
+  // Until the shapes of events have the memory that they need.
+  constexpr int kPasses = 16;
+  for (int pass = 0; pass < kPasses; ++pass) decode_all();
   const std::uint64_t before = AllocationCount();
-  decode_all();
+  for (int pass = 0; pass < kPasses; ++pass) decode_all();
   EXPECT_EQ(AllocationCount(), before);
-  EXPECT_EQ(sink.elements, 2 * 227);
+  EXPECT_EQ(sink.elements, 2 * kPasses * 227);
 }
 
 TEST_F(AllocationTest, TheCounterCounts) {
