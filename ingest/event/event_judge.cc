@@ -291,8 +291,7 @@ void Trial::KeepTexts() {
   for (const std::string_view* text : kept) bytes += text->size();
   char* at = arena_.Allocate(bytes);
   for (std::string_view* text : kept) {
-    std::memcpy(at, text->data(), text->size());
-    *text = {at, text->size()};
+    *text = {at, text->copy(at, text->size())};
     at += text->size();
   }
 }

@@ -35,10 +35,7 @@ Uuid MakeRowId(std::string_view id, EventTimeUs start, std::string_view status,
   std::string large(size <= buffer.size() ? 0 : size, '\0');
   char* const message = large.empty() ? buffer.data() : large.data();
   char* at = message;
-  const auto append = [&at](std::string_view part) {
-    std::memcpy(at, part.data(), part.size());
-    at += part.size();
-  };
+  const auto append = [&at](std::string_view part) { at += part.copy(at, part.size()); };
   append({start_bytes.data(), start_bytes.size()});
   append(status);
   *at++ = '\0';
