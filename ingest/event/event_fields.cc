@@ -90,8 +90,8 @@ const KeyTable& KeysOf(ObjectKind kind) {
   return *kTables[static_cast<std::size_t>(kind)];
 }
 
-// Not inlined: it is for one event in a million, and its array would be in every frame.
-// Whether `raw`, which has no name of ours, is one when its escapes are undone.
+// Whether `raw`, which has no name of ours, is one when its escapes are undone. Not inlined: it is
+// for one event in a million, and its array would be in every frame.
 [[gnu::noinline]] const KeyTable::Slot* FindEscaped(const KeyTable& keys, std::string_view raw) {
   // No name of ours is longer than this even when each of its characters is written as \u0000.
   std::array<char, 256> plain;

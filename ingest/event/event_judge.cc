@@ -62,6 +62,9 @@ class Trial {
 
  private:
   bool Reject(DeadLetterReason reason, std::string_view detail);
+  // Rejects what is neither absent nor a number.
+  [[nodiscard]] bool CheckNumber(State state, std::string_view not_a_number,
+                                 std::string_view other_type);
   [[nodiscard]] bool ReadTokenCount(Field field, std::int32_t& count);
   [[nodiscard]] bool IsFailure() const;
   [[nodiscard]] std::string_view Redact(std::string_view text);
@@ -156,26 +159,27 @@ bool Trial::ReadStart() {
   return true;
 }
 
+bool Trial::CheckNumber(State state, std::string_view not_a_number, std::string_view other_type) {
+  using enum DeadLetterReason;
+  if (state == State::kNotANumber) return Reject(kInvalidNumber, not_a_number);
+  if (state == State::kOtherType) return Reject(kInvalidField, other_type);
+  return true;
+}
+
 bool Trial::ReadTokenCount(Field field, std::int32_t& count) {
   using enum DeadLetterReason;
-  std::int64_t value = 0;
-  if (const auto plain = reader_.Plain(field, 0)) {
-    value = *plain;
-  } else {
+  std::optional<std::int64_t> whole = reader_.Plain(field, 0);
+  if (!whole) {
     const NumberField tokens = reader_.Number(field);
-    switch (tokens.state) {
-      case State::kAbsent:
-        return true;
-      case State::kNotANumber:
-        return Reject(kInvalidNumber, "a token count is not a number");
-      case State::kOtherType:
-        return Reject(kInvalidField, "a token count is of another type");
-      case State::kNumber:
-        break;
+    if (!CheckNumber(tokens.state, "a token count is not a number",
+                     "a token count is of another type")) {
+      return false;
     }
+    if (tokens.state == State::kAbsent) return true;
     if (!tokens.value.is_whole()) return Reject(kInvalidNumber, "a token count is not whole");
-    value = tokens.value.Scaled(0);
+    whole = tokens.value.Scaled(0);
   }
+  const std::int64_t value = *whole;
   if (value < 0) return Reject(kValueOutOfRange, "a token count is negative");
   if (value > kInt32Max) return Reject(kValueOutOfRange, "a token count is above 2147483647");
   count = static_cast<std::int32_t>(value);
@@ -195,16 +199,10 @@ bool Trial::ReadCost() {
   using enum DeadLetterReason;
   if (reader_.IsTrue(Field::kCacheHit)) return true;
   const NumberField cost = reader_.Number(Field::kResponseCost);
-  switch (cost.state) {
-    case State::kAbsent:
-      return true;
-    case State::kNotANumber:
-      return Reject(kInvalidNumber, "the cost is not a number");
-    case State::kOtherType:
-      return Reject(kInvalidField, "the cost is of another type");
-    case State::kNumber:
-      break;
+  if (!CheckNumber(cost.state, "the cost is not a number", "the cost is of another type")) {
+    return false;
   }
+  if (cost.state == State::kAbsent) return true;
   const std::int64_t total = cost.value.Scaled(6);
   if (total < 0) return Reject(kValueOutOfRange, "the cost is negative");
   if (total >= limits::kCostMicrosEnd) return Reject(kValueOutOfRange, "the cost is 10000 or more");

@@ -105,8 +105,7 @@ JsonWalker::Token JsonWalker::SkipContainer(Token at) const {
       ++at;
       if (kinds_[at] != (is_object ? '}' : ']')) continue;
     } else {
-      if (kind != '"' && (at + 1 >= end_ || ScalarAt(at).kind == JsonKind::kMissing))
-        return kBroken;
+      if (!IsScalar(at)) return kBroken;
       ++at;
     }
     // Behind a value, or at the bracket that closes an empty container.

@@ -209,8 +209,7 @@ inline JsonWalker::Token JsonWalker::Skip(Token at) const {
   const char kind = kinds_[at];
   if (kind == '"') return at + 1;  // stage 1 knows that it ends
   if (kind == '{' || kind == '[') return SkipContainer(at);
-  if (at + 1 >= end_) return kBroken;
-  return ScalarAt(at).kind == JsonKind::kMissing ? kBroken : at + 1;
+  return IsScalar(at) ? at + 1 : kBroken;
 }
 
 template <class Find, class OnMember>
