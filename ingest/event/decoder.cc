@@ -4,8 +4,8 @@
 
 #include "ingest/event/dead_letter_payload.h"
 #include "ingest/event/event_fields.h"
+#include "ingest/event/event_forms.h"
 #include "ingest/event/event_judge.h"
-#include "ingest/event/event_shape.h"
 #include "ingest/event/json_text.h"
 #include "ingest/event/payload_maker.h"
 #include "ingest/event/record_splitter.h"
@@ -25,8 +25,7 @@ class JudgingVisitor final : public RecordSplitter::Visitor {
  public:
   struct Parts {
     const RecordOrigin& origin;
-    const JsonIndex& index;
-    EventShapes& shapes;
+    EventForms& forms;
     EventFields& fields;
     EventJudge& judge;
     Arena& arena;
@@ -34,12 +33,13 @@ class JudgingVisitor final : public RecordSplitter::Visitor {
   };
   explicit JudgingVisitor(const Parts& parts) : parts_(parts) {}
 
+  bool Recognise(std::string_view text) override { return parts_.forms.Read(text, parts_.fields); }
   JsonWalker::Token ReadObject(const JsonWalker& json, JsonWalker::Token at) override {
-    return parts_.shapes.Read(json, at, parts_.fields);
+    return parts_.forms.Walk(json, at, parts_.fields);
   }
   void OnObject(std::uint32_t number, std::string_view bytes) override {
-    parts_.judge.Judge({parts_.origin, IndexOf(number), bytes, parts_.index, parts_.fields},
-                       parts_.arena, parts_.sink);
+    parts_.judge.Judge({parts_.origin, IndexOf(number), bytes, parts_.fields}, parts_.arena,
+                       parts_.sink);
   }
   void OnNull(std::uint32_t number) override {
     parts_.sink.OnSkip(IndexOf(number), SkipReason::kNullElement);
@@ -74,7 +74,7 @@ struct Decoder::Impl {
 
   std::size_t record_bytes_max;
   RecordSplitter splitter;
-  EventShapes shapes;
+  EventForms forms;
   EventFields fields;
   EventJudge judge;
   PayloadMaker payloads;
@@ -96,8 +96,7 @@ void Decoder::Decode(const RecordOrigin& origin, std::string_view value, Arena& 
   }
   const std::string_view text = WithoutByteOrderMark(value);
   if (TrimJsonBlanks(text).empty()) return sink.OnSkip(origin.first_index, SkipReason::kTombstone);
-  JudgingVisitor visitor(
-      {origin, impl_->splitter.index(), impl_->shapes, impl_->fields, impl_->judge, arena, sink});
+  JudgingVisitor visitor({origin, impl_->forms, impl_->fields, impl_->judge, arena, sink});
   impl_->splitter.Split(text, visitor);
 }
 

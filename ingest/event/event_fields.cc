@@ -107,8 +107,9 @@ Token EventFields::ReadMember(const JsonWalker& json, Token at, Field field, Obj
   if (value.kind != JsonKind::kMissing) return json.Skip(at);
   if (found != nullptr) found->emplace_back(field, at);
   if (inner == ObjectKind::kTop || !json.IsObject(at)) return json.Read(at, value);
-  value = json.Container(at);
-  return ReadObject(json, at, inner, found);
+  const Token next = ReadObject(json, at, inner, found);
+  if (next != JsonWalker::kBroken) value = json.Container(at, next);
+  return next;
 }
 
 Token EventFields::ReadObject(const JsonWalker& json, Token at, ObjectKind kind,

@@ -63,8 +63,8 @@ enum class Field : unsigned char {
   kCacheReadTokens,
   kCompletionDetails,
   kReasoningTokens,
+  kNone,  // of no meaning; EventFields has a place for what nobody asks for
   kCount,
-  kNone = 0xFF,
 };
 
 // Where the values of fields begin.

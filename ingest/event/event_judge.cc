@@ -274,7 +274,6 @@ void Trial::MakeIds() {
 void Trial::WriteMetadata(MetadataWriter& writer, JsonIndex& spare) {
   const bool is_cut = event_.litellm_request_id.size() != id_.size();
   event_.metadata_json = writer.Write({.reader = reader_,
-                                       .index = element_.tokens,
                                        .spare = spare,
                                        .secret = secret_,
                                        .request_id = is_cut ? id_ : std::string_view(),
@@ -298,7 +297,7 @@ void Trial::KeepTexts() {
 
 void EventJudge::Judge(const Element& element, Arena& arena, EventSink& sink) {
   Trial trial(element, arena);
-  ReadInnerTexts({element.tokens, nested_, trial.reader()});
+  ReadInnerTexts({nested_, trial.reader()});
   if (!trial.ReadOwner()) return sink.OnSkip(element.index, SkipReason::kInternal);
   const bool is_row = trial.ReadModel() && trial.ReadStart() && trial.ReadTokens() &&
                       trial.ReadCost() && trial.CheckStart();

@@ -22,9 +22,8 @@ class EventJudge {
 
   struct Element {
     const RecordOrigin& origin;
-    std::uint32_t index;      // as the sink shall see it
-    std::string_view bytes;   // of its JSON object
-    const JsonIndex& tokens;  // of the text that it is in
+    std::uint32_t index;     // as the sink shall see it
+    std::string_view bytes;  // of its JSON object
     EventFields& fields;
   };
   // Tells the sink exactly one thing.
@@ -32,7 +31,7 @@ class EventJudge {
 
  private:
   MetadataWriter metadata_;
-  JsonIndex nested_;  // of a text inside the event that is JSON itself
+  JsonIndex nested_;  // of a text inside the event that is JSON by itself
 };
 
 }  // namespace usage_ingest::ingest

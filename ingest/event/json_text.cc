@@ -25,30 +25,6 @@ std::uint32_t Hex4(const char* digits) {
   return value;
 }
 
-// The length of the escape that begins at json[at], 0 when it is none.
-std::size_t EscapeLength(std::string_view json, std::size_t at) {
-  if (at + 1 >= json.size()) return 0;
-  switch (json[at + 1]) {
-    case '"':
-    case '\\':
-    case '/':
-    case 'b':
-    case 'f':
-    case 'n':
-    case 'r':
-    case 't':
-      return 2;
-    case 'u':
-      if (at + 6 > json.size()) return 0;
-      for (std::size_t i = at + 2; i < at + 6; ++i) {
-        if (HexValue(json[i]) < 0) return 0;
-      }
-      return 6;
-    default:
-      return 0;
-  }
-}
-
 char Simple(char escaped) {
   switch (escaped) {
     case 'b':
@@ -127,6 +103,29 @@ Utf8Sequence ReadSequence(std::string_view bytes, std::size_t at) {
 }
 
 }  // namespace
+
+std::size_t EscapeLength(std::string_view json, std::size_t at) {
+  if (at + 1 >= json.size()) return 0;
+  switch (json[at + 1]) {
+    case '"':
+    case '\\':
+    case '/':
+    case 'b':
+    case 'f':
+    case 'n':
+    case 'r':
+    case 't':
+      return 2;
+    case 'u':
+      if (at + 6 > json.size()) return 0;
+      for (std::size_t i = at + 2; i < at + 6; ++i) {
+        if (HexValue(json[i]) < 0) return 0;
+      }
+      return 6;
+    default:
+      return 0;
+  }
+}
 
 EscapeRange FindEscapes(std::string_view json) {
   std::size_t at = json.find('\\');

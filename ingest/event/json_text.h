@@ -18,6 +18,9 @@ struct EscapeRange {
 // A backslash outside a string makes the text invalid anyway, which the walk over its tokens finds.
 [[nodiscard]] EscapeRange FindEscapes(std::string_view json);
 
+// The length of the escape that the backslash at json[at] begins, 0 when it is none.
+[[nodiscard]] std::size_t EscapeLength(std::string_view json, std::size_t at);
+
 // Undoes the escapes of `raw`, the inside of a JSON string, into `out`, which has raw.size() bytes.
 // A lone surrogate becomes U+FFFD, NUL disappears. Returns how many bytes were written.
 // REQUIRES: its escapes are valid.

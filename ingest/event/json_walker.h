@@ -19,42 +19,10 @@
 
 #include "ingest/event/json_index.h"
 #include "ingest/event/json_text.h"
+#include "ingest/event/json_value.h"
 #include "ingest/event/plain_number.h"
 
 namespace usage_ingest::ingest {
-
-enum class JsonKind : unsigned char {
-  kMissing,
-  kNull,
-  kNotANumber,  // NaN, Infinity, -Infinity
-  kFalse,
-  kTrue,
-  kNumber,
-  kString,
-  kObject,
-  kArray,
-};
-
-// 16 bytes without a hole, so that one is cleared or copied by one instruction.
-struct JsonValue {
-  const char* begin = nullptr;  // of a string: behind the quote
-  std::uint32_t size = 0;       // of a container: which token it is, see JsonWalker::At
-  JsonKind kind = JsonKind::kMissing;
-  bool has_escapes = false;               // of a string: whether it may have some
-  std::uint8_t dot = PlainNumber::kNone;  // of a number: see PlainNumber
-  std::uint8_t unused = 0;
-
-  [[nodiscard]] std::string_view text() const noexcept { return {begin, size}; }
-};
-
-struct JsonScalar {
-  const char* end = nullptr;
-  JsonKind kind = JsonKind::kMissing;  // it is not JSON
-  std::uint8_t dot = PlainNumber::kNone;
-};
-// The scalar at `begin` that is no string; `next` is where the next token begins, which is what
-// ends a scalar that no blank ends. REQUIRES: *next can be read and is no part of a scalar.
-[[nodiscard]] JsonScalar ClassifyScalar(const char* begin, const char* next);
 
 class JsonWalker {
  public:
@@ -84,37 +52,32 @@ class JsonWalker {
   [[nodiscard]] const char* Begin(Token at) const { return text_ + offsets_[at]; }
   [[nodiscard]] bool IsObject(Token at) const { return kinds_[at] == '{'; }
   [[nodiscard]] bool IsArray(Token at) const { return kinds_[at] == '['; }
-  // In a text that is JSON.
   [[nodiscard]] bool IsKey(Token at) const { return KindsAt<std::uint16_t>(at) == kMember; }
-  [[nodiscard]] bool IsOperator(Token at) const {
-    return std::string_view("{}[]:,").contains(kinds_[at]);
-  }
   // The most frequent scalar, when the next token follows at once.
   [[nodiscard]] bool IsNull(Token at) const;
+  [[nodiscard]] bool IsString(Token at) const { return kinds_[at] == '"'; }
   // null, true or false, in a text that is JSON.
   [[nodiscard]] bool IsWord(Token at) const { return std::string_view("ntf").contains(kinds_[at]); }
   // A string, a number or a word.
   [[nodiscard]] bool IsScalar(Token at) const {
     return kinds_[at] == '"' || (at + 1 < end_ && ScalarAt(at).kind != JsonKind::kMissing);
   }
-  // The value that a bracket begins.
-  [[nodiscard]] JsonValue Container(Token at) const {
+  // The value that a bracket begins and the token before `next` ends.
+  [[nodiscard]] JsonValue Container(Token at, Token next) const {
     return {.begin = Begin(at),
-            .size = static_cast<std::uint32_t>(at),
+            .size = static_cast<std::uint32_t>(TextBetween(at, next).size()),
             .kind = IsObject(at) ? JsonKind::kObject : JsonKind::kArray,
             .has_escapes = false,
             .dot = PlainNumber::kNone,
             .unused = 0};
   }
-  // The container that `value` was read from.
-  [[nodiscard]] static Token At(const JsonValue& value) { return value.size; }
 
   // From `at` to `next`, without the blanks before that.
   [[nodiscard]] std::string_view TextBetween(Token at, Token next) const {
     return TrimJsonBlanks({Begin(at), Begin(next)});
   }
 
-  // Any value; of a container only that it is one.
+  // Any value; of a container, all of it.
   [[nodiscard]] Token Read(Token at, JsonValue& value) const;
   [[nodiscard]] Token Skip(Token at) const;
 
@@ -194,8 +157,9 @@ inline JsonWalker::Token JsonWalker::Read(Token at, JsonValue& value) const {
   }
   value.begin = begin;
   if (kind == '{' || kind == '[') {
-    value = Container(at);
-    return SkipContainer(at);
+    const Token next = SkipContainer(at);
+    if (next != kBroken) value = Container(at, next);
+    return next;
   }
   if (at + 1 >= end_) return kBroken;
   const JsonScalar scalar = ScalarAt(at);

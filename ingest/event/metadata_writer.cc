@@ -161,36 +161,53 @@ void MetadataWriter::WriteCost(const JsonBuffer::Name& name, const Decimal& cost
 
 void MetadataWriter::WriteTags(const JsonBuffer::Name& name, const Source& source) {
   const JsonValue& tags = source.reader.fields()[Field::kTags];
-  if (tags.kind == JsonKind::kArray) {
-    const JsonWalker json(source.index);
-    return WriteTagsAt(json, json.At(tags), name, source);
-  }
   // LiteLLM writes the tags of a SpendLogs row as JSON text.
-  const std::string_view text = source.reader.Text(Field::kTags);
-  if (text.empty() || source.spare.Build(text) != JsonIndex::Status::kOk) return;
-  const JsonWalker json(source.spare);
-  const JsonWalker::Token at = json.Container();
-  if (at == JsonWalker::kBroken || !json.IsArray(at) || json.Skip(at) != json.end()) return;
-  WriteTagsAt(json, at, name, source);
-}
-
-void MetadataWriter::WriteTagsAt(const JsonWalker& json, JsonWalker::Token at,
-                                 const JsonBuffer::Name& name, const Source& source) {
+  const std::string_view text =
+      tags.kind == JsonKind::kArray ? tags.text() : source.reader.Text(Field::kTags);
+  if (text.empty()) return;
   const std::size_t before = out_.size();
   out_.Append(name);
   out_.Append('[');
   const std::size_t first = out_.size();
-  const JsonWalker::Token end = json.ReadArray(at, [&](JsonWalker::Token element) {
-    JsonValue tag;
-    const JsonWalker::Token next = json.Read(element, tag);
-    const CleanText clean = source.reader.Clean(tag);
-    if (!clean.text.empty()) WriteQuoted(clean, source.secret);
-    return next;
-  });
-  USAGE_INGEST_CHECK(end != JsonWalker::kBroken);
+  if (!WriteFlatTags(text, source)) {
+    out_.Truncate(first);
+    WriteNestedTags(text, source);
+  }
   if (out_.size() == first) return out_.Truncate(before);
   out_.Close(']');
   out_.Append(',');
+}
+
+void MetadataWriter::WriteTag(const JsonValue& tag, const Source& source) {
+  const CleanText clean = source.reader.Clean(tag);
+  if (!clean.text.empty()) WriteQuoted(clean, source.secret);
+}
+
+bool MetadataWriter::WriteFlatTags(std::string_view text, const Source& source) {
+  const std::string_view array = TrimJsonBlanks(text);
+  if (!array.starts_with('[')) return false;
+  const char* const end = array.data() + array.size();
+  const auto write = [&](const char* at) {
+    JsonValue tag;
+    const char* const behind = ReadScalar(at, end, tag);
+    if (behind != nullptr) WriteTag(tag, source);
+    return behind;
+  };
+  return ReadElements(array.data(), end, write) == end;
+}
+
+void MetadataWriter::WriteNestedTags(std::string_view text, const Source& source) {
+  if (source.spare.Build(text) != JsonIndex::Status::kOk) return;
+  const JsonWalker json(source.spare);
+  const JsonWalker::Token at = json.Container();
+  if (at == JsonWalker::kBroken || !json.IsArray(at) || json.Skip(at) != json.end()) return;
+  const JsonWalker::Token end = json.ReadArray(at, [&](JsonWalker::Token element) {
+    JsonValue tag;
+    const JsonWalker::Token next = json.Read(element, tag);
+    WriteTag(tag, source);
+    return next;
+  });
+  USAGE_INGEST_CHECK(end == json.end());
 }
 
 }  // namespace usage_ingest::ingest

@@ -23,8 +23,7 @@ class MetadataWriter {
 
   struct Source {
     const FieldReader& reader;
-    const JsonIndex& index;       // of the record, for request_tags
-    JsonIndex& spare;             // for request_tags that are a JSON text
+    JsonIndex& spare;             // for request_tags
     std::string_view secret;      // a raw key that no value may tell, or ""
     std::string_view request_id;  // when litellm_request_id had to be cut
     std::optional<std::int32_t> ttft_ms;
@@ -49,9 +48,10 @@ class MetadataWriter {
   void WriteCount(const JsonBuffer::Name& name, std::optional<std::int64_t> value);
   void WriteCost(const JsonBuffer::Name& name, const Decimal& cost);
   void WriteTags(const JsonBuffer::Name& name, const Source& source);
-  // REQUIRES: `at` is an array that was walked over before.
-  void WriteTagsAt(const JsonWalker& json, JsonWalker::Token at, const JsonBuffer::Name& name,
-                   const Source& source);
+  void WriteTag(const JsonValue& tag, const Source& source);
+  // False when there are brackets among them, or `text` is no array.
+  [[nodiscard]] bool WriteFlatTags(std::string_view text, const Source& source);
+  void WriteNestedTags(std::string_view text, const Source& source);
 
   std::vector<Member> members_;
   JsonBuffer out_;

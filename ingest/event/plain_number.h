@@ -32,7 +32,14 @@ class PlainNumber {
   // the readable text) to be looked at.
   static constexpr std::uint8_t kNone = 0;
 
-  // Where the dot is in the token: its length when there is none.
+  struct Found {
+    std::uint8_t size = 0;
+    std::uint8_t dot = kNone;  // where it is: the number's size when there is none
+  };
+  // The number at `begin`, which may go on where it ends (as 1e5 does behind the 1).
+  // REQUIRES: kReadBytes can be read.
+  [[nodiscard]] static Found Find(const char* begin);
+  // Where the dot is in the number that is all of the token.
   [[nodiscard]] static std::uint8_t FindDot(const char* begin, const char* end, const char* limit);
   // The number times 10^places, when that is a whole number of at most 18 digits and easily had.
   // REQUIRES: `dot` is what FindDot said of the token.
@@ -49,10 +56,8 @@ class PlainNumber {
 };
 
 #if defined(__SSE2__)
-inline std::uint8_t PlainNumber::FindDot(const char* begin, const char* end, const char* limit) {
+inline PlainNumber::Found PlainNumber::Find(const char* begin) {
   constexpr std::size_t kVector = sizeof(__m128i);
-  const auto length = static_cast<std::size_t>(end - begin);
-  if (length > kReadBytes || limit - begin < static_cast<std::ptrdiff_t>(kReadBytes)) return kNone;
   // The bytes that are no digits, and above them the dots.
   const auto look = [begin](std::size_t at) {
     const auto bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(begin + at));
@@ -65,22 +70,28 @@ inline std::uint8_t PlainNumber::FindDot(const char* begin, const char* end, con
     };
     return bits(others) | bits(dots) << kReadBytes;
   };
-  std::uint64_t seen = look(0);
-  if (length > kVector) seen |= look(kVector) << kVector;
-  const std::uint32_t token = ~std::uint32_t{0} >> (kReadBytes - length);
-  const std::uint32_t others = static_cast<std::uint32_t>(seen) & token;
-  const std::uint32_t dots = static_cast<std::uint32_t>(seen >> kReadBytes) & token;
+  const std::uint64_t seen = look(0) | look(kVector) << kVector;
+  constexpr std::uint32_t kLast = std::uint32_t{1} << (kReadBytes - 1);
+  const std::uint32_t others = static_cast<std::uint32_t>(seen) | kLast;  // it ends there at last
+  const std::uint32_t dots = static_cast<std::uint32_t>(seen >> kReadBytes) & ~kLast;
+  const auto first = static_cast<std::uint8_t>(std::countr_zero(others));
+  const bool has_dot = (dots >> first & 1) != 0;
+  const std::uint32_t behind = has_dot ? others & (others - 1) : others;
+  const auto size = static_cast<std::uint8_t>(std::countr_zero(behind));
   // 0 is plain, and 0.5; 05 is not.
-  const std::size_t digits_max = *begin == '0' ? 1 : kReadBytes;
-  if (others == 0) return length <= digits_max ? static_cast<std::uint8_t>(length) : kNone;
-  const auto dot = static_cast<std::size_t>(std::countr_zero(others));
-  const bool is_plain =
-      others == dots && (dots & (dots - 1)) == 0 && dot - 1 < digits_max && dot + 1 != length;
-  return is_plain ? static_cast<std::uint8_t>(dot) : kNone;
+  const bool has_whole = first == 1 || (first != 0 && *begin != '0');
+  const bool has_decimals = !has_dot || size > first + 1;
+  return has_whole && has_decimals ? Found{size, first} : Found{};
 }
 #else
-inline std::uint8_t PlainNumber::FindDot(const char*, const char*, const char*) { return kNone; }
+inline PlainNumber::Found PlainNumber::Find(const char*) { return {}; }
 #endif
+
+inline std::uint8_t PlainNumber::FindDot(const char* begin, const char* end, const char* limit) {
+  if (limit - begin < static_cast<std::ptrdiff_t>(kReadBytes)) return kNone;
+  const Found number = Find(begin);
+  return number.size == end - begin ? number.dot : kNone;
+}
 
 // Eight digits in three multiplications: neighbours are joined to pairs, pairs to fours, fours to
 // one.

@@ -22,9 +22,12 @@ void ForEachLine(std::string_view text, OnLine&& on_line) {
 }  // namespace
 
 RecordSplitter::Shape RecordSplitter::Read(std::string_view text, Visitor& visitor) {
+  text_ = text;
+  if (visitor.Recognise(text)) return Shape::kObject;
   JsonIndex::Status status = index_.Build(text);
   if (status == JsonIndex::Status::kBadUtf8) {
     clean_ = ReplaceBadUtf8(text);
+    text_ = clean_;
     status = index_.Build(clean_);
   } else if (clean_.capacity() > JsonIndex::kKeepBytes) {
     clean_ = {};
@@ -108,7 +111,7 @@ bool RecordSplitter::IsLines(std::string_view text, Visitor& visitor) {
 void RecordSplitter::VisitLine(std::string_view line, std::uint32_t number, Visitor& visitor) {
   switch (Read(line, visitor)) {
     case Shape::kObject:
-      return visitor.OnObject(number, index_.text());
+      return visitor.OnObject(number, text_);
     case Shape::kNull:
       return visitor.OnNull(number);
     case Shape::kArray:
@@ -133,7 +136,7 @@ void RecordSplitter::VisitLines(std::string_view text, Visitor& visitor) {
 void RecordSplitter::Split(std::string_view text, Visitor& visitor) {
   switch (Read(text, visitor)) {
     case Shape::kObject:
-      return visitor.OnObject(0, TrimJsonBlanks(index_.text()));
+      return visitor.OnObject(0, TrimJsonBlanks(text_));
     case Shape::kArray:
       if (array_elements_ > limits::kRecordElementsMax) return visitor.OnTooMany(text);
       return VisitArray(visitor);

@@ -22,6 +22,9 @@ class RecordSplitter {
   class Visitor {
    public:
     virtual ~Visitor() = default;
+    // Whether all of the text is one object, read as ReadObject would. `false` need not mean that
+    // it is not: the text is then walked over.
+    virtual bool Recognise(std::string_view) { return false; }
     // Walks over the object at `at`, a step of JsonWalker. It is not known yet whether the text is
     // JSON as a whole, so nothing may come of it before OnObject.
     virtual JsonWalker::Token ReadObject(const JsonWalker& json, JsonWalker::Token at) = 0;
@@ -38,9 +41,6 @@ class RecordSplitter {
   // REQUIRES: text is not blank.
   void Split(std::string_view text, Visitor& visitor);
 
-  // Of the text that the object given to the visitor is in.
-  [[nodiscard]] const JsonIndex& index() const noexcept { return index_; }
-
  private:
   enum class Shape : unsigned char { kBroken, kObject, kArray, kNull, kOther };
 
@@ -51,7 +51,8 @@ class RecordSplitter {
   void VisitLines(std::string_view text, Visitor& visitor);
   void VisitLine(std::string_view line, std::uint32_t number, Visitor& visitor);
 
-  JsonIndex index_;
+  std::string_view text_;           // that was read last
+  JsonIndex index_;                 // of it, unless it was recognised
   std::size_t array_elements_ = 0;  // of the array that was read last
   std::string clean_;               // the text at hand when its UTF-8 had to be repaired
 };

@@ -21,8 +21,7 @@ constexpr std::array kInMetadata = {Field::kErrorInformation, Field::kErrorCode,
                                     Field::kErrorClass,       Field::kErrorMessage,
                                     Field::kCostBreakdown,    Field::kOutputCost};
 
-void ReadText(const InnerTexts& source, ObjectKind kind) {
-  const std::string_view text = source.reader.Text(Field::kMetadata);
+void ReadText(const InnerTexts& source, std::string_view text, ObjectKind kind) {
   if (text.empty() || source.nested.Build(text) != JsonIndex::Status::kOk) return;
   const JsonWalker json(source.nested);
   const JsonWalker::Token at = json.Container();
@@ -35,11 +34,9 @@ void ReadText(const InnerTexts& source, ObjectKind kind) {
 void ReadMetadata(const InnerTexts& source, ObjectKind kind) {
   const JsonValue metadata = source.reader.fields()[Field::kMetadata];
   if (metadata.kind == JsonKind::kString) {
-    ReadText(source, kind);
+    ReadText(source, source.reader.Text(Field::kMetadata), kind);
   } else if (metadata.kind == JsonKind::kObject && kind == ObjectKind::kSpendLogsMetadata) {
-    const JsonWalker json(source.index);
-    // ignored because the same object was walked before: it is JSON
-    static_cast<void>(source.reader.fields().ReadObject(json, json.At(metadata), kind));
+    ReadText(source, metadata.text(), kind);
   }
 }
 

@@ -8,8 +8,7 @@
 namespace usage_ingest::ingest {
 
 struct InnerTexts {
-  const JsonIndex& index;  // of the text that the fields are from
-  JsonIndex& nested;       // to read the metadata text with
+  JsonIndex& nested;  // to read the metadata with
   const FieldReader& reader;
 };
 

@@ -28,7 +28,7 @@ TEST_F(AllocationTest, CapturedEventsNeedNoMemory) {
     for (const std::string& value : values) decoder_.Decode(origin_, value, arena_, sink);
     arena_.Reset();
   };
-  // Until the shapes of events have the memory that they need.
+  // Until the forms of events are known.
   constexpr int kPasses = 16;
   for (int pass = 0; pass < kPasses; ++pass) decode_all();
   const std::uint64_t before = AllocationCount();
