@@ -55,9 +55,9 @@ struct JsonScalar {
   return c == ',' || c == '}' || c == ']' || IsJsonBlank(c);
 }
 
-// Reads the string, the number or the word at `at`. Returns what is behind it, nullptr when it is
-// none of them or not JSON. REQUIRES: at != end, and `value` is clear; it is in any state
-// afterwards when nothing was read.
+// Reads the string, the number or the word at `at`. Returns what is behind it, which may be
+// anything behind a string or a word; nullptr when it is none of them or not JSON. REQUIRES: at !=
+// end, and `value` is clear; it is in any state afterwards when nothing was read.
 [[nodiscard]] const char* ReadScalar(const char* at, const char* end, JsonValue& value);
 
 // Calls const char* on_element(const char* at) for the elements of the array at `at`, which must
@@ -110,7 +110,7 @@ inline const char* ReadString(const char* at, const char* end, JsonValue& value)
 // A template, so that the comparison is one of known length.
 template <std::size_t kSize>
 [[gnu::always_inline]] inline bool IsWordAt(const char* at, const char (&word)[kSize]) {
-  return std::memcmp(at, word, kSize - 1) == 0 && EndsScalar(at[kSize - 1]);
+  return std::memcmp(at, word, kSize - 1) == 0;
 }
 
 }  // namespace json_value_internal

@@ -184,10 +184,15 @@ TEST_F(DeadLetterPayloadTest, IsOfTheRecordAtHand) {
   value = R"([{"id":3},{"id":4}])";
   Decode(value);
   EXPECT_EQ(decoder_.DeadLetterPayload(value, 1), R"({"id":4})");
-  const std::string bad_utf8 = "[{\"id\":\"\xFF\"},7]\n";
-  Decode(bad_utf8);
-  EXPECT_EQ(decoder_.DeadLetterPayload(bad_utf8, 0), "{\"id\":\"\ufffd\"}");
-  EXPECT_EQ(decoder_.DeadLetterPayload(bad_utf8, 1), "7");
+}
+
+TEST_F(DeadLetterPayloadTest, IsUtf8) {
+  for (const std::string_view value :
+       {"[{\"id\":\"\xFF\"},7]\n", "{\"id\":\"\xFF\"}", "{\"id\":\"\xFF\"}\n7\n"}) {
+    Decode(value);
+    EXPECT_EQ(decoder_.DeadLetterPayload(value, 0), "{\"id\":\"\ufffd\"}") << value;
+    EXPECT_EQ(decoder_.DeadLetterPayload(value, 1), value.contains('7') ? "7" : "") << value;
+  }
 }
 
 }  // namespace

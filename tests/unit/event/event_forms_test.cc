@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include "tests/unit/event/decode_fixture.h"
+#include "tests/unit/event/guarded_text.h"
 
 namespace usage_ingest::ingest {
 namespace {
@@ -108,6 +109,19 @@ TEST(EventFormTest, IsNotSharedByTextsThatEndTooEarly) {
   EXPECT_FALSE(Forms(R"({"id":"x"})").Have(R"({"id":{})"));
   EXPECT_FALSE(Forms(R"({"unread":{"a":"x"}})").Have(R"({"unread":{"a":{}})"));
   EXPECT_FALSE(Forms(R"({"request_tags":["x"]})").Have(R"({"request_tags":[[]})"));
+}
+
+TEST(EventFormTest, ReadsNothingBehindTheText) {
+  EventJson event;
+  event.top["unread"] = R"([null,0.5,"a\"x",{"a":[true, "\u00e9"]}])";
+  event.top["request_tags"] = R"(["a","b"])";
+  const std::string text = event.Text();
+  Forms forms(text);
+  GuardedText guarded;
+  EXPECT_TRUE(forms.Have(guarded.Put(text)));
+  for (std::size_t size = 0; size < text.size(); ++size) {
+    EXPECT_FALSE(forms.Have(guarded.Put(text.substr(0, size)))) << size;
+  }
 }
 
 // Two values of one key are one form, whichever was first.

@@ -19,7 +19,8 @@ namespace {
 constexpr std::size_t kBehindMax = 40;
 
 std::string Describe(const JsonValue& value) {
-  return std::to_string(static_cast<int>(value.kind)) + ' ' + std::string(value.text());
+  return std::to_string(static_cast<int>(value.kind)) + (value.has_escapes ? "\\ " : " ") +
+         std::string(value.text());
 }
 
 // What the walk says of `text` as the only value of an array, nullopt when it is no scalar there.
@@ -191,7 +192,7 @@ TEST_F(JsonValueTest, ArraysGiveTheirElements) {
     });
     return behind == end ? std::optional(seen) : std::nullopt;
   };
-  EXPECT_EQ(read(R"([ "a",null , 12.5,"\u00e9"])"), R"(6 a;1 null;5 12.5;6 \u00e9;)");
+  EXPECT_EQ(read(R"([ "a",null , 12.5,"\u00e9"])"), R"(6 a;1 null;5 12.5;6\ \u00e9;)");
   for (const char* empty : {"[]", "[ ]", "[\n\t]"}) EXPECT_EQ(read(empty), "") << empty;
   for (const char* wrong : {"[", "[ ", "[1", "[1 ", "[1,", "[1, ", "[1,]", "[,1]", "[1 2]", "[1;2]",
                             "[[1]]", "[{}]", R"(["a)", R"(["a")", "[1}", "[1]]"}) {
