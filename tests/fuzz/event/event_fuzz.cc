@@ -35,20 +35,6 @@ bool IsContainer(std::string_view text) {
   return json.Container() != JsonWalker::kBroken && json.Skip(json.Container()) == json.end();
 }
 
-// The kernel of this machine and the one of others find the same.
-void CheckKernels(std::string_view text) {
-  static JsonIndex ours;
-  static JsonIndex theirs(JsonIndex::Kernel::kSimdjson);
-  const JsonIndex::Status status = theirs.Build(text);
-  USAGE_INGEST_CHECK(ours.Build(text) == status);
-  if (status != JsonIndex::Status::kOk) return;
-  USAGE_INGEST_CHECK(ours.size() == theirs.size());
-  for (std::size_t i = 0; i < ours.size(); ++i) {
-    USAGE_INGEST_CHECK(ours.offsets()[i] == theirs.offsets()[i]);
-    USAGE_INGEST_CHECK(ours.kinds()[i] == theirs.kinds()[i]);
-  }
-}
-
 void CheckMetadata(std::string_view metadata) {
   CheckText(metadata);
   USAGE_INGEST_CHECK(metadata.starts_with('{') && IsContainer(metadata));
@@ -118,7 +104,6 @@ void CheckRetry(std::string_view payload) {
 }
 
 void Run(const RecordOrigin& origin, std::string_view value) {
-  CheckKernels(value);
   // Kept from input to input, as a lane does: leftovers would make the answers differ.
   static Decoder used({AllMetadataKeys(), 64 * 1024});
   Decoder fresh({AllMetadataKeys(), 64 * 1024});
