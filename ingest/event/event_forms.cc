@@ -48,7 +48,7 @@ bool EventForms::Read(std::string_view text, EventFields& fields) {
   text = TrimJsonBlanks(text);
   fields.Clear();
   const char* const end = text.data() + text.size();
-  return ReadObject(text.data(), 0, kDepthMax, {end, fields}) == end;
+  return !text.empty() && ReadObject(text.data(), 0, kDepthMax, {end, fields}) == end;
 }
 
 const char* EventForms::ReadObject(const char* at, Index tree, std::size_t depth,

@@ -84,6 +84,9 @@ TEST(EventFormTest, IsNotSharedByOtherTexts) {
   }
 }
 
+// Fuzzing found that the end of nothing is where nothing was found.
+TEST(EventFormTest, IsNotSharedByNothing) { EXPECT_FALSE(Forms("{}").Have(std::string_view())); }
+
 // Where a value was, a bracket that what follows closes: as many tokens, but no JSON.
 TEST(EventFormTest, IsNotSharedByTextsThatEndTooEarly) {
   EXPECT_FALSE(Forms(R"({"id":"x"})").Have(R"({"id":{})"));
