@@ -208,9 +208,9 @@ EventForms::Comparison EventForms::Compare(const ObjectPiece& piece, std::string
 }
 
 void EventForms::AddVarying(std::string_view key) {
-  if (std::ranges::find(varying_, key) != varying_.end()) return;
+  if (varying_.contains(key)) return;
   is_full_ = is_full_ || varying_.size() == kVaryingMax;
-  if (!is_full_) varying_.emplace_back(key);
+  if (!is_full_) varying_.emplace(key);
 }
 
 EventForms::Index EventForms::AddTree(Tree tree) {

@@ -13,7 +13,8 @@
 // tree of its own.
 //
 // Owner         a Decoder.
-// Shape         of the values of an event only short ones that no field wants are kept.
+// Shape         of the values of an event only short ones that no field wants are kept, in memory,
+//               until they come with another value.
 // Limit         kSegmentsMax segments in kTreesMax trees, which hold kTextBytesMax bytes. LiteLLM's
 //               forms need a tenth; when there is no more room, all are forgotten.
 // Source        the idea is that of Mison (Li et al., "Mison: A Fast JSON Parser for Data
@@ -127,7 +128,7 @@ class EventForms {
   // Of all segments, and as much as may be read behind them.
   std::string text_;
   // Keys of constants that came with another value: they are blanks from then on.
-  std::vector<std::string> varying_;
+  KeySet varying_;
   bool is_full_ = false;  // something had no room
   int credit_ = kFirstLessons * kEventsPerLesson;
   FieldTokens found_;

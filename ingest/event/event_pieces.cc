@@ -25,7 +25,7 @@ bool IsLikelyToComeAgain(std::string_view value) {
 }  // namespace
 
 std::vector<ObjectPiece> CutObject(const JsonWalker& json, Token at, const FieldTokens& found,
-                                   const std::vector<std::string>& varying) {
+                                   const KeySet& varying) {
   std::vector<ObjectPiece> pieces(1);
   const char* from = json.Begin(at);
   const auto every = [](std::string_view key) { return std::optional(key); };
@@ -34,8 +34,8 @@ std::vector<ObjectPiece> CutObject(const JsonWalker& json, Token at, const Field
     const std::string_view text = json.TextBetween(value, next);
     const Field field = FieldAt(found, value);
     ObjectPiece& piece = pieces.back();
-    if (field == Field::kNone && key.size() <= kKeyBytesMax &&
-        std::ranges::find(varying, key) == varying.end() && IsLikelyToComeAgain(text)) {
+    if (field == Field::kNone && key.size() <= kKeyBytesMax && !varying.contains(key) &&
+        IsLikelyToComeAgain(text)) {
       piece.constants.push_back({value, static_cast<std::uint32_t>(text.data() - from),
                                  static_cast<std::uint32_t>(text.size())});
       return next;

@@ -4,6 +4,8 @@
 // Owner         the EventForms that learns the event.
 // Shape         views of the event.
 #include <cstdint>
+#include <functional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,6 +14,8 @@
 #include "ingest/event/json_walker.h"
 
 namespace usage_ingest::ingest {
+
+using KeySet = std::set<std::string, std::less<>>;
 
 // The text from behind one blank to the next, or to the end.
 struct ObjectPiece {
@@ -32,8 +36,7 @@ struct ObjectPiece {
 // are short values but for numbers other than zero, unless they are fields or have one of the keys
 // in `varying`.
 [[nodiscard]] std::vector<ObjectPiece> CutObject(const JsonWalker& json, JsonWalker::Token at,
-                                                 const FieldTokens& found,
-                                                 const std::vector<std::string>& varying);
+                                                 const FieldTokens& found, const KeySet& varying);
 // The key, raw, of the member whose value is at `value`.
 [[nodiscard]] std::string_view KeyOf(const JsonWalker& json, JsonWalker::Token value);
 

@@ -72,13 +72,15 @@ namespace json_value_internal {
 inline const char* FindSpecial(const char* at, const char* end) {
 #if defined(__SSE2__)
   constexpr std::ptrdiff_t kVector = sizeof(__m128i);
+  constexpr unsigned kAll = 0xFFFF;
   for (; end - at >= kVector; at += kVector) {
     const auto bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
     const auto quotes = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"'));
     const auto backslashes = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'));
-    const auto others = _mm_cmplt_epi8(bytes, _mm_set1_epi8(' '));  // what is not ASCII is negative
-    const int special = _mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quotes, backslashes), others));
-    if (special != 0) return at + std::countr_zero(static_cast<unsigned>(special));
+    const auto texts = _mm_cmpgt_epi8(bytes, _mm_set1_epi8(' ' - 1));  // not ASCII is negative
+    const auto plain = _mm_andnot_si128(_mm_or_si128(quotes, backslashes), texts);
+    const auto special = static_cast<unsigned>(_mm_movemask_epi8(plain)) ^ kAll;
+    if (special != 0) return at + std::countr_zero(special);
   }
 #endif
   while (at < end && *at != '"' && *at != '\\' && static_cast<signed char>(*at) >= ' ') ++at;

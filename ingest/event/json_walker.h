@@ -48,20 +48,9 @@ class JsonWalker {
   }
   [[nodiscard]] Token end() const { return end_; }
   [[nodiscard]] const char* text_end() const { return text_end_; }
-  [[nodiscard]] const char* kinds() const { return kinds_; }
   [[nodiscard]] const char* Begin(Token at) const { return text_ + offsets_[at]; }
   [[nodiscard]] bool IsObject(Token at) const { return kinds_[at] == '{'; }
   [[nodiscard]] bool IsArray(Token at) const { return kinds_[at] == '['; }
-  [[nodiscard]] bool IsKey(Token at) const { return KindsAt<std::uint16_t>(at) == kMember; }
-  // The most frequent scalar, when the next token follows at once.
-  [[nodiscard]] bool IsNull(Token at) const;
-  [[nodiscard]] bool IsString(Token at) const { return kinds_[at] == '"'; }
-  // null, true or false, in a text that is JSON.
-  [[nodiscard]] bool IsWord(Token at) const { return std::string_view("ntf").contains(kinds_[at]); }
-  // A string, a number or a word.
-  [[nodiscard]] bool IsScalar(Token at) const {
-    return kinds_[at] == '"' || (at + 1 < end_ && ScalarAt(at).kind != JsonKind::kMissing);
-  }
   // The value that a bracket begins and the token before `next` ends.
   [[nodiscard]] JsonValue Container(Token at, Token next) const {
     return {.begin = Begin(at),
@@ -106,6 +95,13 @@ class JsonWalker {
     Word word;
     std::memcpy(&word, kinds_ + at, sizeof word);
     return word;
+  }
+  [[nodiscard]] bool IsKey(Token at) const { return KindsAt<std::uint16_t>(at) == kMember; }
+  // The most frequent scalar, when the next token follows at once.
+  [[nodiscard]] bool IsNull(Token at) const;
+  // A string, a number or a word.
+  [[nodiscard]] bool IsScalar(Token at) const {
+    return kinds_[at] == '"' || (at + 1 < end_ && ScalarAt(at).kind != JsonKind::kMissing);
   }
   [[nodiscard]] Token SkipContainer(Token at) const;
   [[nodiscard]] Token SkipPlainMembers(Token at) const;

@@ -58,25 +58,20 @@ class PlainNumber {
 #if defined(__SSE2__)
 inline PlainNumber::Found PlainNumber::Find(const char* begin) {
   constexpr std::size_t kVector = sizeof(__m128i);
-  // The bytes that are no digits, and above them the dots.
+  // The bytes that are no digits.
   const auto look = [begin](std::size_t at) {
     const auto bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(begin + at));
     // Moved so that the digits are the ten smallest signed numbers.
     const auto moved = _mm_add_epi8(bytes, _mm_set1_epi8(static_cast<char>(-128 - '0')));
     const auto others = _mm_cmpgt_epi8(moved, _mm_set1_epi8(-128 + 9));
-    const auto dots = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('.'));
-    const auto bits = [](__m128i mask) {
-      return static_cast<std::uint64_t>(static_cast<std::uint32_t>(_mm_movemask_epi8(mask)));
-    };
-    return bits(others) | bits(dots) << kReadBytes;
+    return static_cast<std::uint32_t>(_mm_movemask_epi8(others));
   };
-  const std::uint64_t seen = look(0) | look(kVector) << kVector;
   constexpr std::uint32_t kLast = std::uint32_t{1} << (kReadBytes - 1);
-  const std::uint32_t others = static_cast<std::uint32_t>(seen) | kLast;  // it ends there at last
-  const std::uint32_t dots = static_cast<std::uint32_t>(seen >> kReadBytes) & ~kLast;
+  const std::uint32_t others = look(0) | look(kVector) << kVector | kLast;  // it ends there at last
   const auto first = static_cast<std::uint8_t>(std::countr_zero(others));
-  const bool has_dot = (dots >> first & 1) != 0;
+  const bool has_dot = begin[first] == '.';
   const std::uint32_t behind = has_dot ? others & (others - 1) : others;
+  if (behind == 0) return {};
   const auto size = static_cast<std::uint8_t>(std::countr_zero(behind));
   // 0 is plain, and 0.5; 05 is not.
   const bool has_whole = first == 1 || (first != 0 && *begin != '0');
