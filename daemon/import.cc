@@ -11,6 +11,7 @@
 #include "daemon/replay_lanes.h"
 #include "daemon/replay_result.h"
 #include "daemon/stop_on_signal.h"
+#include "daemon/user_error.h"
 #include "daemon/verb_support.h"
 #include "daemon/verbs.h"
 
@@ -45,7 +46,7 @@ class FileImport {
     PushStart();
     const bool complete = PushAll(stop);
     const ingest::Outcomes outcomes = complete ? lanes_.Finish() : lanes_.Interrupt();
-    if (!options_.dry_run) CloseReplay(config_, run_, complete ? "finished" : "interrupted");
+    Close(complete ? "finished" : "interrupted");
     if (!complete) {
       throw UserError(ExitCode::kUnavailable, {.what = "interrupted",
                                                .where = "import",
@@ -64,7 +65,12 @@ class FileImport {
     Push(start);
   }
 
-  bool PushAll(const StopOnSignal& stop) {
+  void Close(const std::string& outcome) {
+    if (!options_.dry_run) CloseReplay(config_, run_, outcome);
+  }
+
+  // False when it was interrupted. Throws UserError when the file is damaged.
+  bool PushAll(const StopOnSignal& stop) try {
     ProgressBar bar("events");
     ImportSplitter splitter(config_.events.record_bytes_max,
                             [&](std::int64_t number, std::string_view text) {
@@ -78,6 +84,10 @@ class FileImport {
     }
     splitter.Finish();
     return true;
+  } catch (const UserError&) {
+    static_cast<void>(lanes_.Interrupt());  // the counts are in `replays`
+    Close("failed");
+    throw;
   }
 
   void PushElement(std::int64_t number, std::string_view text) {

@@ -5,6 +5,8 @@
 namespace usage_ingest::daemon {
 namespace {
 
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+
 bool IsBlank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
 bool IsBlank(std::string_view text) {
@@ -17,13 +19,31 @@ ImportSplitter::ImportSplitter(std::size_t element_bytes_max, OnElement on_eleme
     : element_bytes_max_(element_bytes_max), on_element_(std::move(on_element)) {}
 
 void ImportSplitter::Feed(std::string_view bytes) {
-  for (char c : bytes) {
-    if (form_ == Form::kUnknown && !IsBlank(c)) form_ = c == '[' ? Form::kArray : Form::kLines;
-    if (form_ == Form::kArray) {
-      FeedArray(c);
-    } else {
-      FeedLines(c);
-    }
+  for (const char c : bytes) {
+    if (!IsOfByteOrderMark(c)) Feed(c);
+  }
+}
+
+bool ImportSplitter::IsOfByteOrderMark(char c) {
+  if (mark_seen_ < kByteOrderMark.size() && c == kByteOrderMark[mark_seen_]) {
+    ++mark_seen_;
+    return true;
+  }
+  mark_seen_ = kByteOrderMark.size();
+  return false;
+}
+
+void ImportSplitter::Feed(char c) {
+  if (form_ == Form::kBehindArray) {
+    if (IsBlank(c) && c != '\n') return;
+    form_ = Form::kUnknown;
+    if (c == '\n') return;
+  }
+  if (form_ == Form::kUnknown && !IsBlank(c)) form_ = c == '[' ? Form::kArray : Form::kLines;
+  if (form_ == Form::kArray) {
+    FeedArray(c);
+  } else {
+    FeedLines(c);
   }
 }
 
@@ -53,16 +73,12 @@ void ImportSplitter::FeedArray(char c) {
     if (depth_++ != 0) Keep(c);
     return;
   }
-  if (depth_ == 0) {
-    // Behind the array: lines follow, e.g. another array on the next one.
-    if (c == '\n') form_ = Form::kUnknown;
-    return;
-  }
   const bool closes = c == ']' || c == '}';
   if (closes && depth_ == 1) {
     Emit();
     ++number_;
     depth_ = 0;
+    form_ = Form::kBehindArray;
     return;
   }
   if (c == ',' && depth_ == 1) {

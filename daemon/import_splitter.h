@@ -2,8 +2,9 @@
 // ImportSplitter: cuts the bytes of a file into elements: lines, or the elements of one JSON array.
 //
 // LiteLLM's exports are NDJSON or arrays; an array of a gigabyte must not be one value, so an array
-// is taken apart here. Arrays behind one another, a line each, work too. An array that breaks off
-// gives its last element as it is: the decoder says that it is not JSON.
+// is taken apart here. What is behind an array is another one, or lines. An array that breaks off
+// gives its last element as it is: the decoder says that it is not JSON. A byte order mark at the
+// beginning is dropped.
 //
 // Limit         holds one element, and of it at most element_bytes_max + 1 bytes: enough for the
 //               decoder to say record_too_large.
@@ -24,7 +25,9 @@ class ImportSplitter {
   void Finish();
 
  private:
-  enum class Form : unsigned char { kUnknown, kLines, kArray };
+  enum class Form : unsigned char { kUnknown, kLines, kArray, kBehindArray };
+  [[nodiscard]] bool IsOfByteOrderMark(char c);
+  void Feed(char c);
   void FeedLines(char c);
   void FeedArray(char c);
   void Keep(char c);
@@ -33,6 +36,7 @@ class ImportSplitter {
   std::size_t element_bytes_max_;
   OnElement on_element_;
   Form form_ = Form::kUnknown;
+  std::size_t mark_seen_ = 0;
   std::string element_;
   std::int64_t number_ = 1;
   std::size_t depth_ = 0;

@@ -35,7 +35,10 @@ struct LaneThread::Impl {
 LaneThread::LaneThread(ingest::LaneQueue::Limits queue_limits)
     : impl_(std::make_unique<Impl>(queue_limits)) {}
 
-LaneThread::~LaneThread() { Join(); }
+LaneThread::~LaneThread() {
+  if (impl_->thread.joinable()) Stop();
+  Join();
+}
 
 ingest::LaneQueue& LaneThread::queue() { return impl_->queue; }
 

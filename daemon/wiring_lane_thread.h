@@ -2,8 +2,7 @@
 // LaneThread: a lane with all that it owns: its thread, its executor, its session of PostgreSQL.
 //
 // Owner         Pipeline (or a replay). Made, started, stopped, joined and destroyed in this order,
-// on
-//               one thread.
+//               on one thread; who is destroyed while it runs, as by an exception, stops first.
 // Thread-safety Stop, Finish, ExpireAttribution, progress from any thread while it runs.
 #include <functional>
 #include <memory>

@@ -1,20 +1,13 @@
 // Reading again changes nothing that is there, and brings back what is not (INV-4).
 #include <gtest/gtest.h>
 
+#include "tests/integration/replay_report.h"
 #include "tests/support/pipeline_fixture.h"
 
 namespace usage_ingest::support {
 namespace {
 
 using namespace std::chrono_literals;
-
-// A number of the one JSON object that `replay --json` ends with.
-std::int64_t Field(const std::string& output, const std::string& name) {
-  const std::size_t line = output.rfind('{');
-  const std::size_t at = output.find("\"" + name + "\"", line == std::string::npos ? 0 : line);
-  if (at == std::string::npos) throw std::runtime_error("no " + name + " in: " + output);
-  return std::stoll(output.substr(output.find(':', at) + 1));
-}
 
 class ReplayTest : public PipelineTest {
  protected:
@@ -55,9 +48,9 @@ TEST_F(ReplayTest, TheWholeTopicBesideTheRunningDaemonChangesNothing) {
   const std::vector<std::string> before = Everything();
   const CommandResult result = Replay({"--from-offset", "0", "--to-offset", "1000000"});
   ASSERT_EQ(result.exit_code, 0) << result.errors;
-  EXPECT_EQ(Field(result.output, "records"), 5'000);
-  EXPECT_EQ(Field(result.output, "inserted"), 0);
-  EXPECT_EQ(Field(result.output, "duplicates"),
+  EXPECT_EQ(ReportField(result.output, "records"), 5'000);
+  EXPECT_EQ(ReportField(result.output, "inserted"), 0);
+  EXPECT_EQ(ReportField(result.output, "duplicates"),
             load_.expectation().inserted() + load_.expectation().duplicates());
   EXPECT_EQ(Everything(), before);
   ExpectBooksBalance(load_.Expected(*producer_));
@@ -69,7 +62,7 @@ TEST_F(ReplayTest, BringsBackRowsThatWereLost) {
   database_.Execute("UPDATE subscriptions SET used_requests = 0, used_tokens = 0");
   const CommandResult result = Replay({"--from-offset", "0", "--to-offset", "1000000"});
   ASSERT_EQ(result.exit_code, 0) << result.errors;
-  EXPECT_EQ(Field(result.output, "inserted"), load_.expectation().inserted());
+  EXPECT_EQ(ReportField(result.output, "inserted"), load_.expectation().inserted());
   EXPECT_EQ(RowCount(), load_.expectation().inserted());
   Books::ExpectSummariesExact(database_);
   books_->ExpectCountersExact(database_);
@@ -82,7 +75,7 @@ TEST_F(ReplayTest, NoQuotaWritesRowsAndSummariesAndLeavesTheCounters) {
   const CommandResult result =
       Replay({"--from-offset", "0", "--to-offset", "1000000", "--no-quota"});
   ASSERT_EQ(result.exit_code, 0) << result.errors;
-  EXPECT_EQ(Field(result.output, "inserted"), load_.expectation().inserted());
+  EXPECT_EQ(ReportField(result.output, "inserted"), load_.expectation().inserted());
   Books::ExpectSummariesExact(database_);
   EXPECT_EQ(database_.Lines(counters), before);
 }
@@ -93,7 +86,7 @@ TEST_F(ReplayTest, DryRunWritesNothing) {
   const CommandResult result =
       Replay({"--from-offset", "0", "--to-offset", "1000000", "--dry-run"});
   ASSERT_EQ(result.exit_code, 0) << result.errors;
-  EXPECT_EQ(Field(result.output, "records"), 5'000);
+  EXPECT_EQ(ReportField(result.output, "records"), 5'000);
   EXPECT_EQ(Everything(), before);
 }
 
@@ -101,7 +94,7 @@ TEST_F(ReplayTest, ReadsOnlyTheRangeOfOnePartition) {
   const CommandResult result =
       Replay({"--partition", "0", "--from-offset", "10", "--to-offset", "30"});
   ASSERT_EQ(result.exit_code, 0) << result.errors;
-  EXPECT_EQ(Field(result.output, "records"), 20);  // the end is exclusive
+  EXPECT_EQ(ReportField(result.output, "records"), 20);  // the end is exclusive
 }
 
 }  // namespace
