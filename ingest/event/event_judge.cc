@@ -4,7 +4,6 @@
 #include <array>
 #include <chrono>
 #include <cstring>
-#include <optional>
 
 #include "ingest/event/credential.h"
 #include "ingest/event/element_identity.h"
@@ -80,7 +79,7 @@ class Trial {
   Outcome outcome_ = Outcome::kSuccess;
   std::string_view id_;
   std::string_view secret_;  // a raw key where its hash belongs
-  std::optional<std::int32_t> ttft_ms_;
+  std::int64_t ttft_ms_ = kNoNumber;
   Decimal cost_;
 };
 
@@ -168,8 +167,8 @@ bool Trial::CheckNumber(State state, std::string_view not_a_number, std::string_
 
 bool Trial::ReadTokenCount(Field field, std::int32_t& count) {
   using enum DeadLetterReason;
-  std::optional<std::int64_t> whole = reader_.Plain(field, 0);
-  if (!whole) {
+  std::int64_t value = reader_.Plain(field, 0);
+  if (value == kNoNumber) {
     const NumberField tokens = reader_.Number(field);
     if (!CheckNumber(tokens.state, "a token count is not a number",
                      "a token count is of another type")) {
@@ -177,9 +176,8 @@ bool Trial::ReadTokenCount(Field field, std::int32_t& count) {
     }
     if (tokens.state == State::kAbsent) return true;
     if (!tokens.value.is_whole()) return Reject(kInvalidNumber, "a token count is not whole");
-    whole = tokens.value.Scaled(0);
+    value = tokens.value.Scaled(0);
   }
-  const std::int64_t value = *whole;
   if (value < 0) return Reject(kValueOutOfRange, "a token count is negative");
   if (value > kInt32Max) return Reject(kValueOutOfRange, "a token count is above 2147483647");
   count = static_cast<std::int32_t>(value);

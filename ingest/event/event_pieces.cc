@@ -1,6 +1,7 @@
 #include "ingest/event/event_pieces.h"
 
 #include <algorithm>
+#include <optional>
 
 namespace usage_ingest::ingest {
 

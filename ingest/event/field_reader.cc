@@ -50,15 +50,16 @@ NumberField FieldReader::Number(Field field) const {
   return {State::kNumber, *number};
 }
 
-std::optional<std::int64_t> FieldReader::UnusualWhole(Field field) const {
+std::int64_t FieldReader::UnusualWhole(Field field) const {
   const NumberField number = Number(field);
-  if (number.state != State::kNumber || !number.value.is_whole()) return std::nullopt;
+  if (number.state != State::kNumber || !number.value.is_whole()) return kNoNumber;
   return number.value.Scaled(0);
 }
 
 FieldReader::TimeField FieldReader::Time(Field field) const {
   constexpr std::size_t kMicros = 6;
-  if (const auto plain = Plain(field, kMicros)) return {State::kNumber, {*plain}};
+  const std::int64_t plain = Plain(field, kMicros);
+  if (plain != kNoNumber) return {State::kNumber, {plain}};
   const NumberField number = Number(field);
   if (number.state == State::kNumber)
     return {State::kNumber, {number.value.Scaled(static_cast<int>(kMicros))}};

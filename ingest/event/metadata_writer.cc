@@ -92,8 +92,8 @@ void MetadataWriter::WriteOther(const Member& member, const Source& source) {
       return WriteCost(name, source.cost);
     case Key::kCachedTokens: {
       // OpenAI's name, else Anthropic's.
-      const std::optional<std::int64_t> cached = reader.Whole(Field::kCachedTokens);
-      return WriteCount(name, cached ? cached : reader.Whole(Field::kCacheReadTokens));
+      const std::int64_t cached = reader.Whole(Field::kCachedTokens);
+      return WriteCount(name, cached != kNoNumber ? cached : reader.Whole(Field::kCacheReadTokens));
     }
     case Key::kReasoningTokens:
       return WriteCount(name, reader.Whole(Field::kReasoningTokens));
@@ -141,10 +141,10 @@ void MetadataWriter::WriteFlag(const JsonBuffer::Name& name, bool value) {
   out_.Append("true,");
 }
 
-void MetadataWriter::WriteCount(const JsonBuffer::Name& name, std::optional<std::int64_t> value) {
-  if (!value || *value < 0 || *value > kTokensMax) return;
+void MetadataWriter::WriteCount(const JsonBuffer::Name& name, std::int64_t value) {
+  if (value < 0 || value > kTokensMax) return;  // kNoNumber, too
   std::array<char, 20> digits;
-  const char* const end = std::to_chars(digits.data(), digits.data() + 20, *value).ptr;
+  const char* const end = std::to_chars(digits.data(), digits.data() + 20, value).ptr;
   out_.Append(name);
   out_.Append({digits.data(), end});
   out_.Append(',');

@@ -4,7 +4,6 @@
 // Closed, because LiteLLM's events hold e-mail addresses, IP addresses, headers and prompts, and
 // none of them may ever get into the database by being passed on.
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,7 +25,7 @@ class MetadataWriter {
     JsonIndex& spare;             // for request_tags
     std::string_view secret;      // a raw key that no value may tell, or ""
     std::string_view request_id;  // when litellm_request_id had to be cut
-    std::optional<std::int32_t> ttft_ms;
+    std::int64_t ttft_ms = kNoNumber;
     Decimal cost;
   };
   // In the arena; "{}" when there is nothing.
@@ -45,7 +44,7 @@ class MetadataWriter {
   void WriteText(const JsonBuffer::Name& name, const CleanText& value, std::string_view secret);
   void WriteQuoted(const CleanText& value, std::string_view secret);
   void WriteFlag(const JsonBuffer::Name& name, bool value);
-  void WriteCount(const JsonBuffer::Name& name, std::optional<std::int64_t> value);
+  void WriteCount(const JsonBuffer::Name& name, std::int64_t value);
   void WriteCost(const JsonBuffer::Name& name, const Decimal& cost);
   void WriteTags(const JsonBuffer::Name& name, const Source& source);
   void WriteTag(const JsonValue& tag, const Source& source);

@@ -27,12 +27,9 @@ constexpr std::array<std::pair<std::string_view, std::int16_t>, 12> kClasses = {
 
 }  // namespace
 
-std::int16_t StatusCodeOf(Outcome outcome, std::optional<std::int64_t> error_code,
-                          std::string_view error_class) {
+std::int16_t StatusCodeOf(Outcome outcome, std::int64_t error_code, std::string_view error_class) {
   const std::int64_t lowest = outcome == Outcome::kSuccess ? 400 : 100;
-  if (error_code && *error_code >= lowest && *error_code <= 599) {
-    return static_cast<std::int16_t>(*error_code);
-  }
+  if (error_code >= lowest && error_code <= 599) return static_cast<std::int16_t>(error_code);
   if (outcome == Outcome::kSuccess) return kOk;
   error_class = error_class.substr(error_class.rfind('.') + 1);  // npos + 1 is 0
   if (error_class.ends_with("Error")) error_class.remove_suffix(5);

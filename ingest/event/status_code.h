@@ -1,7 +1,6 @@
 #pragma once
 // The HTTP status of a request, from what LiteLLM says of its error.
 #include <cstdint>
-#include <optional>
 #include <string_view>
 
 namespace usage_ingest::ingest {
@@ -11,9 +10,9 @@ enum class Outcome : unsigned char { kSuccess, kFailure };
   return outcome == Outcome::kSuccess ? "success" : "failure";
 }
 
-// `error_code` when it is a whole number, whatever it was written as; the class as LiteLLM names it
+// `error_code` when it is a status, whatever it was written as; the class as LiteLLM names it
 // ("litellm.exceptions.RateLimitError").
-[[nodiscard]] std::int16_t StatusCodeOf(Outcome outcome, std::optional<std::int64_t> error_code,
+[[nodiscard]] std::int16_t StatusCodeOf(Outcome outcome, std::int64_t error_code,
                                         std::string_view error_class);
 
 }  // namespace usage_ingest::ingest
