@@ -8,6 +8,7 @@ Key     metadata.user_api_key_hash when it is a SHA-256 (64 hex), else none.
 Value   LiteLLM's StandardLoggingPayload as one strict JSON object in UTF-8. "lean" by default:
         an allow-list of what accounting needs, about 2 KB of 14, no content and no personal data.
         It is a list of what is kept, because the next LiteLLM may add a field that holds prompts.
+        NaN and Infinity are null, but text where money is counted (`spelled_out`).
 
 Never in the way  `produce` appends to librdkafka's memory and returns; a full queue, a broken
         payload or a dead broker costs the request nothing. What is lost is counted and logged.
@@ -63,6 +64,8 @@ KEEP_METADATA = frozenset(
     " user_api_key_team_alias user_api_key_org_id user_api_key_request_route usage_object".split()
 )
 KEEP_ERROR = frozenset("error_code error_class error_message llm_provider".split())
+#: The numbers that usage-ingestd refuses to guess: without one of them there is no bill.
+BILLED = ("startTime", "prompt_tokens", "completion_tokens", "response_cost")
 
 #: Words that LiteLLM puts where a key's hash belongs; anything else that is no SHA-256 is
 #: the credential itself (seen for keys that do not begin with "sk-").
@@ -114,6 +117,17 @@ def bounded(value: Any, depth: int = 4) -> Any:
     return str(value)[:TEXT_CHARS_MAX]
 
 
+def spelled_out(payload: Mapping[str, Any]) -> Mapping[str, Any]:
+    """With "NaN", "Infinity" or "-Infinity" as text where a number to bill is none.
+
+    Strict JSON has no such number, and null would be booked as 0: a free call. Of a text that is
+    no number usage-ingestd makes a dead letter, for a person to look at.
+    """
+    found = {name: payload.get(name) for name in BILLED}
+    odd = {n: json.dumps(v) for n, v in found.items() if isinstance(v, float) and not math.isfinite(v)}
+    return {**payload, **odd} if odd else payload
+
+
 def finite(value: Any) -> Any:
     """A copy with null for NaN and Infinity and nothing else changed."""
     if isinstance(value, float):
@@ -155,6 +169,7 @@ def without_secret(value: Any, secret: str) -> Any:
 
 def encode(payload: Mapping[str, Any], full: bool, secret: str | None = None) -> bytes:
     """The message. A full event that cannot be written, or is too large, goes out lean."""
+    payload = spelled_out(payload)
     if secret:
         payload = {**payload, "metadata": {**payload["metadata"], "user_api_key_hash": None}}
         if len(secret) >= SECRET_CHARS_MIN:

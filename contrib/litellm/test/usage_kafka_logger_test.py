@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 import unittest
+from itertools import product
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -95,12 +96,13 @@ class LeanTest(unittest.TestCase):
             answered += "'content':" in json.dumps(event.get("error_str"))
         self.assertGreater(answered, 0, "LiteLLM put an answer into an error's text")
 
-    def test_nan_and_infinity_become_null(self):
-        odd = payload(response_cost=float("nan"), cost_breakdown={"input_cost": float("-inf"), "output_cost": 2.0})
+    def test_nan_and_infinity_become_null_where_nothing_is_billed(self):
+        odd = payload(response_cost=0.5, endTime=float("inf"), response_time=float("nan"),
+                      cost_breakdown={"input_cost": float("-inf"), "output_cost": 2.0, "response_cost": float("nan")})
         for full in (False, True):
             made = strict(module.encode(odd, full))
-            self.assertIsNone(made.get("response_cost"))
-            self.assertEqual(made["cost_breakdown"], {"input_cost": None, "output_cost": 2.0})
+            self.assertEqual((made["response_cost"], made["endTime"], made["response_time"]), (0.5, None, None))
+            self.assertEqual(made["cost_breakdown"], {"input_cost": None, "output_cost": 2.0, "response_cost": None})
 
     def test_lone_surrogate_is_replaced_and_other_text_is_utf8(self):
         made = strict(module.encode(payload(end_user="a\ud83db é \U0001f984 \0"), full=False))
@@ -134,6 +136,21 @@ class BookedAlikeTest(unittest.TestCase):
             secret = module.key_and_secret(event)[1]
             self.assertEqual(self.decode(module.encode(event, False, secret)), expected)
             self.assertEqual(self.decode(module.encode(event, True, secret)), self.decode(whole))
+
+    def test_nan_where_money_is_counted_is_a_dead_letter(self):
+        self.assertIn("\trow\t", self.judged(payload(startTime=1795400000.5)))
+        billed = ("startTime", "prompt_tokens", "completion_tokens", "response_cost")
+        for name, number in product(billed, ("NaN", "Infinity", "-Infinity")):
+            odd = payload(**{"startTime": 1795400000.5, name: float(number)})
+            for full in (False, True):
+                self.assertEqual(strict(module.encode(odd, full))[name], number)
+                # As text, startTime may be a date too, so the daemon says "unreadable" of it.
+                reason = "invalid_field" if name == "startTime" else "invalid_number"
+                self.assertIn(f"\treject\t{reason}\t", self.judged(odd, full), name)
+
+    def judged(self, event, full=False):
+        [line] = self.decode(module.encode(event, full))
+        return line
 
     @staticmethod
     def decode(value):
