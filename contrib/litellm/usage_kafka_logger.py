@@ -52,6 +52,10 @@ PRODUCER_DEFAULTS: dict[str, Any] = {
     "queue.buffering.max.messages": 100_000,
 }
 
+#: Kept whatever is configured, for Kafka may lose or double events without; and the ways to write it.
+GUARANTEES = {"enable.idempotence": ("true", "t", "1"), "acks": ("all", "-1")}
+GUARANTEES["request.required.acks"] = GUARANTEES["acks"]  # librdkafka's other name
+
 #: What accounting reads, by the names of LiteLLM's StandardLoggingPayload.
 KEEP = frozenset(
     "id litellm_call_id trace_id call_type cache_hit stream status custom_llm_provider startTime"
@@ -190,6 +194,18 @@ def encode(payload: Mapping[str, Any], full: bool, secret: str | None = None) ->
     return value
 
 
+def guaranteed(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Of an operator's properties those that may replace ours; the proxy starts in any case."""
+    weaker = {n: v for n, v in config.items() if n in GUARANTEES and str(v).lower() not in GUARANTEES[n]}
+    if weaker:
+        log.warning(
+            "USAGE_KAFKA_CONFIG: %s ignored, enable.idempotence=true and acks=all stay: no usage that is"
+            " billed may be lost or doubled. Remove it from USAGE_KAFKA_CONFIG",
+            ", ".join(f"{name}={value!r}" for name, value in weaker.items()),
+        )
+    return {name: value for name, value in config.items() if name not in GUARANTEES}
+
+
 def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
@@ -216,7 +232,7 @@ class _PROXY_UsageKafkaLogger(CustomLogger):
         """Raises KafkaException for a property that librdkafka refuses: better than no usage."""
         super().__init__()
         self.counts: Counter[str] = Counter()
-        self._config = {**PRODUCER_DEFAULTS, **config}
+        self._config = {**PRODUCER_DEFAULTS, **guaranteed(config)}
         self._topic = topic
         self._full = full
         self._spill = Path(spill) if spill else None

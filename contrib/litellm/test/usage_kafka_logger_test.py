@@ -272,10 +272,6 @@ class FailureTest(unittest.TestCase):
         made._close_deadline = time.monotonic()
         made.close()
 
-    def test_an_unknown_property_is_refused_at_start(self):
-        with self.assertRaises(KafkaException):
-            module._PROXY_UsageKafkaLogger({"bootstrap.servers": "x", "no.such.property": 1})
-
 
 def report_any(made, slp):
     asyncio.run(made.async_log_success_event({"standard_logging_object": slp}, None, None, None))
@@ -304,19 +300,6 @@ class ProcessTest(unittest.TestCase):
     def test_a_forked_child_uses_a_producer_of_its_own(self):
         code, lines, output = self.run_script(FORK)
         self.assertEqual((code, len(lines)), (0, 2), output)
-
-    def test_environment_is_checked_at_start(self):
-        for name, value in (("USAGE_KAFKA_BROKERS", ""), ("USAGE_KAFKA_PAYLOAD", "fat"), ("USAGE_KAFKA_CONFIG", "{")):
-            with self.assertRaises(ValueError):
-                module.from_environment({"USAGE_KAFKA_BROKERS": "127.0.0.1:1", name: value})
-
-    def test_configuration_can_come_from_a_file(self):
-        with tempfile.NamedTemporaryFile("w") as file:
-            file.write('{"client.id": "from-file"}')
-            file.flush()
-            made = module.from_environment({"USAGE_KAFKA_BROKERS": "127.0.0.1:1", "USAGE_KAFKA_CONFIG": f"@{file.name}"})
-        atexit.unregister(made.close)
-        self.assertEqual(made._config["client.id"], "from-file")
 
 
 REPORT = """
