@@ -1,4 +1,4 @@
-"""What an operator configures, and what librdkafka is given: properties and environment."""
+"""What an operator configures, and what LiteLLM finds: properties, environment, hooks, README.md."""
 
 import atexit
 import logging
@@ -10,11 +10,14 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
+import yaml
+
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # LiteLLM downloads its price list otherwise
 import usage_kafka_logger as module  # noqa: E402
 from confluent_kafka import KafkaException  # noqa: E402
+from litellm.integrations.custom_logger import CustomLogger  # noqa: E402
 
 module.log.propagate = False  # librdkafka complains of the closed port
 module.log.addHandler(logging.NullHandler())
@@ -81,6 +84,35 @@ class EnvironmentTest(unittest.TestCase):
             file.flush()
             properties, _ = start(USAGE_KAFKA_CONFIG=f"@{file.name}")
         self.assertEqual(properties["client.id"], "from-file")
+
+
+class HooksTest(unittest.TestCase):
+    def test_only_the_asynchronous_hooks_are_ours(self):
+        """LiteLLM calls the synchronous ones too for some requests: each would be two events."""
+        ours = module._PROXY_UsageKafkaLogger
+        for name in ("log_success_event", "log_failure_event"):
+            self.assertIs(getattr(ours, name), getattr(CustomLogger, name))
+        hooks = {name for name in dir(CustomLogger) if not name.startswith("__")}
+        replaced = {name for name in hooks if getattr(ours, name) is not getattr(CustomLogger, name)}
+        self.assertEqual(replaced, {"async_log_success_event", "async_log_failure_event"})
+
+
+class ReadmeTest(unittest.TestCase):
+    """The lines an operator copies are the lines that the end-to-end test runs with."""
+
+    def test_its_lines_of_configuration_are_those_of_the_proxy_under_test(self):
+        readme = (HERE.parent / "README.md").read_text()
+        [block] = re.findall(r"```yaml\n(.*?)```", readme, re.DOTALL)
+        told = yaml.safe_load(block)["litellm_settings"]
+        self.assertEqual(told.keys(), {"callbacks", "global_disable_no_log_param"})
+        used = yaml.safe_load((HERE / "proxy_config.yaml").read_text())["litellm_settings"]
+        self.assertEqual({name: used.get(name) for name in told}, told)
+
+    def test_the_callback_it_names_is_there(self):
+        name = module.__name__
+        self.assertIn(f'["{name}.{name}"]', (HERE.parent / "README.md").read_text())
+        with mock.patch.dict(vars(module)), mock.patch.object(module, "from_environment", return_value="made"):
+            self.assertEqual(getattr(module, name), "made")
 
 
 if __name__ == "__main__":
