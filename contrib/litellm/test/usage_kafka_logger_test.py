@@ -17,6 +17,7 @@ import time
 import unittest
 from itertools import product
 from pathlib import Path
+from unittest import mock
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
@@ -24,7 +25,7 @@ os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # LiteLLM downloads its pri
 sys.path.insert(0, str(HERE.parents[2] / "tests/reference"))
 import decode_events  # noqa: E402
 import usage_kafka_logger as module  # noqa: E402
-from confluent_kafka import KafkaException  # noqa: E402
+from confluent_kafka import KafkaError, KafkaException  # noqa: E402
 
 EVENTS = [json.loads(line) for line in (HERE.parents[2] / "tests/data/litellm/events.ndjson").open()]
 HASH = "ab" * 32
@@ -48,19 +49,20 @@ class StandIn:
     """Takes the place of confluent_kafka.Producer in a logger."""
 
     def __init__(self, error=None):
-        self.error, self.sent = error, []
+        self.error, self.sent, self.reports = error, [], []
 
     def produce(self, topic, value, key, on_delivery):
         if self.error:
             raise self.error
         self.sent.append((topic, key, value))
+        self.reports.append(lambda error: on_delivery(error, mock.Mock(**{"value.return_value": value})))
 
     def flush(self, timeout):
         return 0
 
 
-def logger(standin=None, **options):
-    made = module._PROXY_UsageKafkaLogger({"bootstrap.servers": "127.0.0.1:1"}, "t", **options)
+def logger(standin=None, extra=None, **options):
+    made = module._PROXY_UsageKafkaLogger({"bootstrap.servers": "127.0.0.1:1", **(extra or {})}, "t", **options)
     atexit.unregister(made.close)
     if standin:
         made._producer = standin
@@ -262,6 +264,28 @@ class FailureTest(unittest.TestCase):
             report(made, payload(id="later"))  # LiteLLM drains its queue after our close()
         self.assertLess(time.monotonic() - began, 5)
         self.assertEqual(self.spilled(), ["chatcmpl-1", "later"])
+        self.assertEqual(made.counts, {"produced": 2, "spilled": 2})
+
+    def test_each_delivery_report_is_counted(self):
+        for options, outcome in (({}, "lost"), ({"spill": self.spill}, "spilled")):
+            standin = StandIn()
+            made = logger(standin, **options)
+            for event in ("a", "b", "c"):
+                report(made, payload(id=event))
+            self.assertEqual(made.counts, {"produced": 3})
+            with self.assertLogs(module.log, logging.ERROR) as logs:
+                for deliver, error in zip(standin.reports, (None, KafkaError(KafkaError._MSG_TIMED_OUT), None)):
+                    deliver(error)
+            self.assertEqual(made.counts, {"produced": 3, "delivered": 2, outcome: 1})
+            self.assertIn(f"{{'produced': 3, 'delivered': 1, '{outcome}': 1}}", "".join(logs.output))
+        self.assertEqual(self.spilled(), ["b"])
+
+    def test_what_librdkafka_delivers_is_counted(self):
+        made = logger(extra={"test.mock.num.brokers": 1}, spill=self.spill)  # a broker within librdkafka
+        for event in EVENTS[:5]:
+            report(made, event)
+        made.close()
+        self.assertEqual(made.counts, {"produced": 5, "delivered": 5})
 
     def test_a_hook_does_not_wait_for_a_dead_broker(self):
         made = logger(spill=self.spill)
@@ -331,6 +355,7 @@ report("parent")
 child = os.fork()
 if child == 0:
     report("child")
+    assert module.usage_kafka_logger.counts["produced"] == 1, "the parent's are the parent's"
     sys.exit(0)
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
