@@ -117,6 +117,56 @@ TEST_F(DeadLettersTest, TheDaemonHealsThemAndItsMetricsShowIt) {
   EXPECT_EQ(program_->Terminate(), 0);
 }
 
+// attribution.retry_for: after that only a person tries again.
+TEST_F(DeadLettersTest, TheDaemonLeavesOldOnesAlone) {
+  database_.Execute(
+      "UPDATE usage_ingest.dead_letters SET first_seen_at = now() - interval '3 hours' "
+      "WHERE record_offset = 1");
+  DaemonOptions options = DaemonDefaults();
+  options.settings["attribution"] = {{"retry_for", "\"2h\""}};
+  program_ = std::make_unique<DaemonProcess>(options);
+  AddUser();
+  program_->StartAndWait();
+  EXPECT_TRUE(WaitUntil(After(std::chrono::seconds(30)), [&] {
+    return program_->Metric("usage_ingest_dead_letters_healed_total") == 2;
+  })) << program_->log();
+  // A change of the references brings forward what is young enough, and nothing else.
+  database_.Execute("UPDATE subscriptions SET status = 'suspended'");
+  EXPECT_TRUE(HoldsFor(std::chrono::seconds(5), [&] {
+    return States() == "resolved pending resolved pending";
+  })) << States();
+  EXPECT_EQ(database_.Value("SELECT attempts FROM usage_ingest.dead_letters "
+                            "WHERE record_offset = 1"),
+            "0");
+  EXPECT_EQ(program_->Terminate(), 0);
+  EXPECT_NE(Output({"retry", "--id", IdOf(1)}), "");
+  EXPECT_EQ(States(), "resolved resolved resolved pending");
+}
+
+// One that failed waits; the clock alone does not try it every second.
+TEST_F(DeadLettersTest, TheDaemonBacksOff) {
+  DaemonOptions options = DaemonDefaults();
+  options.settings["attribution"] = {{"retry_dead_letters", "\"1s\""}};
+  program_ = std::make_unique<DaemonProcess>(options);
+  program_->StartAndWait();
+  const auto attempts = [&] {
+    return database_.Value(
+        "SELECT string_agg(attempts::text, ' ' ORDER BY record_offset) "
+        "FROM usage_ingest.dead_letters WHERE reason = 'unattributed'");
+  };
+  ASSERT_TRUE(WaitUntil(After(std::chrono::seconds(30)), [&] { return attempts() == "1 1 1"; }))
+      << attempts();
+  EXPECT_TRUE(HoldsFor(std::chrono::seconds(5), [&] { return attempts() == "1 1 1"; }))
+      << attempts();
+  // As if it had been a while ago.
+  database_.Execute(
+      "UPDATE usage_ingest.dead_letters "
+      "SET last_attempt_at = now() - interval '121 seconds' WHERE record_offset = 2");
+  EXPECT_TRUE(WaitUntil(After(std::chrono::seconds(30)), [&] { return attempts() == "1 1 2"; }))
+      << attempts();
+  EXPECT_EQ(program_->Terminate(), 0);
+}
+
 // NOTIFY is a hint: without it the timers come to the same, a little later.
 TEST_F(DeadLettersTest, TheTimersDoWithoutNotifications) {
   for (const char* table : {"users", "models", "subscriptions"}) {
