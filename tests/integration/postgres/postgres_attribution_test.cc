@@ -60,6 +60,13 @@ class AttributionTest : public PostgresTest {
     EXPECT_TRUE(answers) << answers.error().context;
     return answers.value_or(std::vector<AttributionAnswer>{});
   }
+  void SetKey(int number, const std::string& column, const std::string& value) {
+    database_->Execute("UPDATE api_keys SET " + column + " = '" + value + "' WHERE id = '" +
+                       Key(number) + "'");
+  }
+  std::string Sha256(const std::string& text) {
+    return database_->Value("SELECT encode(sha256($1::bytea), 'hex')", {text});
+  }
   // "subscription key team", "-" for none; or what is missing.
   std::string Owner(const AttributionQuestion& question) {
     const AttributionAnswer answer = Ask({question}).at(0);
@@ -96,17 +103,55 @@ TEST_F(AttributionTest, HashesCompareInLowerCase) {
 TEST_F(AttributionTest, ByTheSha256OfAKeyOfTheSeedsTime) {
   AddSubscription(1, 1);
   AddKey(1, 1, "unrelated", ", lite_llm_key_value", ", 'sk-secret'");
-  const std::string hash = database_->Value("SELECT encode(sha256('sk-secret'), 'hex')");
-  EXPECT_EQ(Owner({.key_hash = hash, .model_id = "gpt"}), "b001 c001 -");
+  EXPECT_EQ(Owner({.key_hash = Sha256("sk-secret"), .model_id = "gpt"}), "b001 c001 -");
 }
 
+// As of a key's hash, a late event may carry the SHA-256 of what the key was.
+TEST_F(AttributionTest, ARotatedKeyOfTheSeedsTimeIsFoundByItsOldValue) {
+  AddSubscription(1, 1);
+  AddKey(1, 1, "unrelated", ", lite_llm_key_value", ", 'sk-old'");
+  SetKey(1, "lite_llm_key_value", "sk-new");
+  EXPECT_EQ(Owner({.key_hash = Sha256("sk-old"), .model_id = "gpt"}), "b001 c001 -");
+  EXPECT_EQ(Owner({.key_hash = Sha256("sk-new"), .model_id = "gpt"}), "b001 c001 -");
+  // Emptied, as when LiteMaaS no longer keeps the key itself.
+  SetKey(1, "lite_llm_key_value", "");
+  EXPECT_EQ(Owner({.key_hash = Sha256("sk-new"), .model_id = "gpt"}), "b001 c001 -");
+  EXPECT_EQ(Owner({.key_hash = Sha256(""), .model_id = "gpt"}), kNoKey) << "no value is no key";
+}
+
+// Of two keys the later wins, else the smaller id. So in the tests of a rule before these its
+// winner is neither: it would win without the rule.
 TEST_F(AttributionTest, AKeysHashWinsOverTheSha256OfAnother) {
-  const std::string hash = database_->Value("SELECT encode(sha256('sk-secret'), 'hex')");
+  const std::string hash = Sha256("sk-secret");
   AddSubscription(1, 1);
   AddSubscription(2, 2);
-  AddKey(1, 1, "unrelated", ", lite_llm_key_value", ", 'sk-secret'");
   AddKey(2, 2, hash);
+  AddKey(1, 1, "unrelated", ", lite_llm_key_value", ", 'sk-secret'");
   EXPECT_EQ(Owner({.key_hash = hash, .model_id = "gpt"}), "b002 c002 -");
+  SetKey(2, "key_hash", Hash('b'));
+  EXPECT_EQ(Owner({.key_hash = hash, .model_id = "gpt"}), "b002 c002 -") << "a rotated one too";
+}
+
+TEST_F(AttributionTest, WhoHasTheHashWinsOverWhoHadIt) {
+  AddSubscription(1, 1);
+  AddSubscription(2, 2);
+  AddKey(2, 2, Hash('a'));
+  SetKey(2, "key_hash", Hash('b'));
+  AddKey(1, 1, Hash('a'));
+  SetKey(1, "key_hash", Hash('c'));
+  // It had the hash before the other; upper case is the same hash.
+  SetKey(2, "key_hash", Hash('A'));
+  EXPECT_EQ(Owner({.key_hash = Hash('a'), .model_id = "gpt"}), "b002 c002 -");
+}
+
+TEST_F(AttributionTest, OfTwoThatHadTheHashTheLaterWins) {
+  AddSubscription(1, 1);
+  AddSubscription(2, 2);
+  AddKey(1, 1, Hash('a'));
+  SetKey(1, "key_hash", Hash('b'));
+  AddKey(2, 2, Hash('a'));
+  SetKey(2, "key_hash", Hash('c'));
+  EXPECT_EQ(Owner({.key_hash = Hash('a'), .model_id = "gpt"}), "b002 c002 -");
 }
 
 TEST_F(AttributionTest, InactiveRevokedAndExpiredKeysCount) {
@@ -123,7 +168,7 @@ TEST_F(AttributionTest, ARotatedKeyIsFoundByItsOldHash) {
   AddSubscription(1, 1);
   AddSubscription(2, 2);
   AddKey(1, 1, Hash('a'));
-  database_->Execute("UPDATE api_keys SET key_hash = '" + Hash('b') + "'");
+  SetKey(1, "key_hash", Hash('b'));
   EXPECT_EQ(Owner({.key_hash = Hash('a'), .model_id = "gpt"}), "b001 c001 -");
   EXPECT_EQ(Owner({.key_hash = Hash('b'), .model_id = "gpt"}), "b001 c001 -");
   // Who has the hash now wins over who had it.
