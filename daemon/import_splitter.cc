@@ -2,18 +2,12 @@
 
 #include <utility>
 
+#include "ingest/event/json_text.h"
+
 namespace usage_ingest::daemon {
-namespace {
 
-constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
-
-bool IsBlank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
-
-bool IsBlank(std::string_view text) {
-  return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
-}
-
-}  // namespace
+using ingest::IsJsonBlank;
+using ingest::kByteOrderMark;
 
 ImportSplitter::ImportSplitter(std::size_t element_bytes_max, OnElement on_element)
     : element_bytes_max_(element_bytes_max), on_element_(std::move(on_element)) {}
@@ -35,11 +29,11 @@ bool ImportSplitter::IsOfByteOrderMark(char c) {
 
 void ImportSplitter::Feed(char c) {
   if (form_ == Form::kBehindArray) {
-    if (IsBlank(c) && c != '\n') return;
+    if (IsJsonBlank(c) && c != '\n') return;
     form_ = Form::kUnknown;
     if (c == '\n') return;
   }
-  if (form_ == Form::kUnknown && !IsBlank(c)) form_ = c == '[' ? Form::kArray : Form::kLines;
+  if (form_ == Form::kUnknown && !IsJsonBlank(c)) form_ = c == '[' ? Form::kArray : Form::kLines;
   if (form_ == Form::kArray) {
     FeedArray(c);
   } else {
@@ -96,7 +90,7 @@ void ImportSplitter::Keep(char c) {
 }
 
 void ImportSplitter::Emit() {
-  if (!IsBlank(element_)) on_element_(number_, element_);
+  if (!ingest::TrimJsonBlanks(element_).empty()) on_element_(number_, element_);
   element_.clear();
 }
 

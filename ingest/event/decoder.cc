@@ -13,8 +13,6 @@
 namespace usage_ingest::ingest {
 namespace {
 
-constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
-
 std::string_view WithoutByteOrderMark(std::string_view value) {
   if (value.starts_with(kByteOrderMark)) value.remove_prefix(kByteOrderMark.size());
   return value;

@@ -245,6 +245,7 @@ EventForms::Index EventForms::AddSegment(const ObjectPiece& piece) {
   is_full_ =
       is_full_ || segments_.size() == kSegmentsMax || begin + piece.text.size() > kTextBytesMax;
   if (is_full_) return kNone;
+  static_assert(kPadding >= kShortBytes);
   text_.insert(begin, piece.text);
   segments_.push_back({.begin = static_cast<std::uint32_t>(begin),
                        .size = static_cast<std::uint32_t>(piece.text.size()),

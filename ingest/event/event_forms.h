@@ -15,8 +15,9 @@
 // Owner         a Decoder.
 // Shape         of the values of an event only short ones that no field wants are kept, in memory,
 //               until they come with another value.
-// Limit         kSegmentsMax segments in kTreesMax trees, which hold kTextBytesMax bytes. LiteLLM's
-//               forms need a tenth; when there is no more room, all are forgotten.
+// Limit         kSegmentsMax segments in kTreesMax trees, which hold kTextBytesMax bytes. Those of
+//               all captured events need less than half; when there is no more room, all are
+//               forgotten.
 // Source        the idea is that of Mison (Li et al., "Mison: A Fast JSON Parser for Data
 //               Analytics", VLDB 10, 2017): guess that a text is like the last ones, and check.
 #include <cstdint>

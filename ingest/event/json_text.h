@@ -37,6 +37,8 @@ char* WriteEscaped(std::string_view text, char* out);
 // At most `characters` code points of valid UTF-8.
 [[nodiscard]] std::string_view CutCharacters(std::string_view text, std::size_t characters);
 
+inline constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+
 [[nodiscard]] constexpr bool IsJsonBlank(char c) {
   return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }

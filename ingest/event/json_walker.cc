@@ -3,6 +3,7 @@
 #include <vector>
 
 namespace usage_ingest::ingest {
+
 // Most members of most objects are a text, null or a number. Walks over members from `at` on, as
 // long as they are and a comma follows; gives the first that is not.
 JsonWalker::Token JsonWalker::SkipPlainMembers(Token at) const {
