@@ -58,10 +58,6 @@ class ImportTest : public PipelineTest {
         "SELECT coalesce(string_agg(topic || ' ' || partition || ' ' || record_offset || ' ' || "
         "event_index || ' ' || reason, E'\n' ORDER BY id), '') FROM usage_ingest.dead_letters");
   }
-  std::string TopicOf(const std::string& bytes) {
-    return "import:" +
-           database_.Value("SELECT encode(sha256(convert_to($1, 'UTF8')), 'hex')", {bytes});
-  }
 
   std::vector<std::string> events_;
   TempDir folder_;
@@ -94,11 +90,11 @@ TEST_F(ImportTest, EveryFormOfAFileHoldsTheSameEvents) {
 TEST_F(ImportTest, ADeadLetterSaysWhichElementOfWhichFile) {
   const std::string lines = "\n{torn\n" + events_.front() + "\n[7]\n";
   const std::string array = "[{},\n8]trailing";
-  const std::string wanted = TopicOf(lines) + " 0 2 0 invalid_json\n" +   //
-                             TopicOf(lines) + " 0 4 0 invalid_field\n" +  //
-                             TopicOf(array) + " 0 1 0 invalid_field\n" +  //
-                             TopicOf(array) + " 0 2 0 invalid_field\n" +  //
-                             TopicOf(array) + " 0 3 0 invalid_json";
+  const std::string wanted = ImportTopic(database_, lines) + " 0 2 0 invalid_json\n" +   //
+                             ImportTopic(database_, lines) + " 0 4 0 invalid_field\n" +  //
+                             ImportTopic(database_, array) + " 0 1 0 invalid_field\n" +  //
+                             ImportTopic(database_, array) + " 0 2 0 invalid_field\n" +  //
+                             ImportTopic(database_, array) + " 0 3 0 invalid_json";
   for (int time = 0; time < 2; ++time) {
     EXPECT_EQ(ReportField(Import(lines), "dead_lettered"), 2);
     EXPECT_EQ(ReportField(Import(array), "dead_lettered"), 3);

@@ -64,6 +64,11 @@ class AttributionTest : public PostgresTest {
     database_->Execute("UPDATE api_keys SET " + column + " = '" + value + "' WHERE id = '" +
                        Key(number) + "'");
   }
+  // Of the user of the same number.
+  void AddRotatedKey(int number, const std::string& before, const std::string& now) {
+    AddKey(number, number, before);
+    SetKey(number, "key_hash", now);
+  }
   std::string Sha256(const std::string& text) {
     return database_->Value("SELECT encode(sha256($1::bytea), 'hex')", {text});
   }
@@ -135,10 +140,8 @@ TEST_F(AttributionTest, AKeysHashWinsOverTheSha256OfAnother) {
 TEST_F(AttributionTest, WhoHasTheHashWinsOverWhoHadIt) {
   AddSubscription(1, 1);
   AddSubscription(2, 2);
-  AddKey(2, 2, Hash('a'));
-  SetKey(2, "key_hash", Hash('b'));
-  AddKey(1, 1, Hash('a'));
-  SetKey(1, "key_hash", Hash('c'));
+  AddRotatedKey(2, Hash('a'), Hash('b'));
+  AddRotatedKey(1, Hash('a'), Hash('c'));
   // It had the hash before the other; upper case is the same hash.
   SetKey(2, "key_hash", Hash('A'));
   EXPECT_EQ(Owner({.key_hash = Hash('a'), .model_id = "gpt"}), "b002 c002 -");
@@ -147,10 +150,8 @@ TEST_F(AttributionTest, WhoHasTheHashWinsOverWhoHadIt) {
 TEST_F(AttributionTest, OfTwoThatHadTheHashTheLaterWins) {
   AddSubscription(1, 1);
   AddSubscription(2, 2);
-  AddKey(1, 1, Hash('a'));
-  SetKey(1, "key_hash", Hash('b'));
-  AddKey(2, 2, Hash('a'));
-  SetKey(2, "key_hash", Hash('c'));
+  AddRotatedKey(1, Hash('a'), Hash('b'));
+  AddRotatedKey(2, Hash('a'), Hash('c'));
   EXPECT_EQ(Owner({.key_hash = Hash('a'), .model_id = "gpt"}), "b002 c002 -");
 }
 
@@ -167,8 +168,7 @@ TEST_F(AttributionTest, InactiveRevokedAndExpiredKeysCount) {
 TEST_F(AttributionTest, ARotatedKeyIsFoundByItsOldHash) {
   AddSubscription(1, 1);
   AddSubscription(2, 2);
-  AddKey(1, 1, Hash('a'));
-  SetKey(1, "key_hash", Hash('b'));
+  AddRotatedKey(1, Hash('a'), Hash('b'));
   EXPECT_EQ(Owner({.key_hash = Hash('a'), .model_id = "gpt"}), "b001 c001 -");
   EXPECT_EQ(Owner({.key_hash = Hash('b'), .model_id = "gpt"}), "b001 c001 -");
   // Who has the hash now wins over who had it.
