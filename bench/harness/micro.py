@@ -24,8 +24,8 @@ class Step:
 
 STEPS = [
     Step("Decode/lean", "decode a lean event", "per_event"),
-    Step("Decode/default", "decode an event of 3 KB", "per_event", 1_000),
-    Step("Decode/full", "decode an event of 14 KB", "per_event", 3_000),
+    Step("Decode/default", "decode an event of 3 KB", "per_event", 2_000),
+    Step("Decode/full", "decode an event of 14 KB", "per_event", 4_000),
     Step("Decode/default_cold", "the same of 3 KB, not in the core's own caches", "per_event"),
     Step("Decode/full_cold", "the same of 14 KB, not in the core's own caches", "per_event"),
     Step("DecodePrompt/65536", "decode an event with a prompt of 64 KiB", "per_event"),

@@ -60,8 +60,7 @@ void Decode(benchmark::State& state, load::PayloadSize size, std::size_t events)
     }
     arena.Reset();
   };
-  // Until the forms of events are known.
-  for (int pass = 0; pass < 16; ++pass) decode_all();
+  decode_all();  // buffers grow to their size
   const std::uint64_t allocations = AllocationCount();
   for (auto _ : state) decode_all();
   const auto each = static_cast<double>(events);

@@ -4,7 +4,6 @@
 
 #include "ingest/event/dead_letter_payload.h"
 #include "ingest/event/event_fields.h"
-#include "ingest/event/event_forms.h"
 #include "ingest/event/event_judge.h"
 #include "ingest/event/json_text.h"
 #include "ingest/event/payload_maker.h"
@@ -23,7 +22,6 @@ class JudgingVisitor final : public RecordSplitter::Visitor {
  public:
   struct Parts {
     const RecordOrigin& origin;
-    EventForms& forms;
     EventFields& fields;
     EventJudge& judge;
     Arena& arena;
@@ -31,9 +29,9 @@ class JudgingVisitor final : public RecordSplitter::Visitor {
   };
   explicit JudgingVisitor(const Parts& parts) : parts_(parts) {}
 
-  bool Recognise(std::string_view text) override { return parts_.forms.Read(text, parts_.fields); }
   JsonWalker::Token ReadObject(const JsonWalker& json, JsonWalker::Token at) override {
-    return parts_.forms.Walk(json, at, parts_.fields);
+    parts_.fields.Clear();
+    return parts_.fields.ReadObject(json, at, ObjectKind::kTop);
   }
   void OnObject(std::uint32_t number, std::string_view bytes) override {
     parts_.judge.Judge({parts_.origin, IndexOf(number), bytes, parts_.fields}, parts_.arena,
@@ -72,7 +70,6 @@ struct Decoder::Impl {
 
   std::size_t record_bytes_max;
   RecordSplitter splitter;
-  EventForms forms;
   EventFields fields;
   EventJudge judge;
   PayloadMaker payloads;
@@ -94,7 +91,7 @@ void Decoder::Decode(const RecordOrigin& origin, std::string_view value, Arena& 
   }
   const std::string_view text = WithoutByteOrderMark(value);
   if (TrimJsonBlanks(text).empty()) return sink.OnSkip(origin.first_index, SkipReason::kTombstone);
-  JudgingVisitor visitor({origin, impl_->forms, impl_->fields, impl_->judge, arena, sink});
+  JudgingVisitor visitor({origin, impl_->fields, impl_->judge, arena, sink});
   impl_->splitter.Split(text, visitor);
 }
 

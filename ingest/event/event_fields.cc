@@ -101,26 +101,23 @@ const KeyTable& KeysOf(ObjectKind kind) {
 
 }  // namespace
 
-Token EventFields::ReadMember(const JsonWalker& json, Token at, Field field, ObjectKind inner,
-                              FieldTokens* found) {
+Token EventFields::ReadMember(const JsonWalker& json, Token at, Field field, ObjectKind inner) {
   JsonValue& value = (*this)[field];
   if (value.kind != JsonKind::kMissing) return json.Skip(at);
-  if (found != nullptr) found->emplace_back(field, at);
   if (inner == ObjectKind::kTop || !json.IsObject(at)) return json.Read(at, value);
-  const Token next = ReadObject(json, at, inner, found);
+  const Token next = ReadObject(json, at, inner);
   if (next != JsonWalker::kBroken) value = json.Container(at, next);
   return next;
 }
 
-Token EventFields::ReadObject(const JsonWalker& json, Token at, ObjectKind kind,
-                              FieldTokens* found) {
+Token EventFields::ReadObject(const JsonWalker& json, Token at, ObjectKind kind) {
   const KeyTable& keys = KeysOf(kind);
   const auto find = [&](std::string_view key) {
     const KeyTable::Slot* const entry = keys.Find(key, json.text_end());
     return entry == nullptr && json.MayHaveEscapes(key) ? FindEscaped(keys, key) : entry;
   };
   return json.ReadObject(at, find, [&](const KeyTable::Slot& entry, Token value) {
-    return ReadMember(json, value, entry.field, entry.inner, found);
+    return ReadMember(json, value, entry.field, entry.inner);
   });
 }
 

@@ -8,8 +8,6 @@
 #include <array>
 #include <cstddef>
 #include <cstring>
-#include <utility>
-#include <vector>
 
 #include "ingest/event/json_walker.h"
 
@@ -63,12 +61,8 @@ enum class Field : unsigned char {
   kCacheReadTokens,
   kCompletionDetails,
   kReasoningTokens,
-  kNone,  // of no meaning; EventFields has a place for what nobody asks for
-  kCount,
+  kNone,  // of no meaning; the last one
 };
-
-// Where the values of fields begin.
-using FieldTokens = std::vector<std::pair<Field, JsonWalker::Token>>;
 
 // Which keys mean what depends on the object that they are in.
 enum class ObjectKind : unsigned char {
@@ -97,18 +91,17 @@ class EventFields {
   [[nodiscard]] const JsonValue& operator[](Field field) const {
     return values_[static_cast<std::size_t>(field)];
   }
-  // Fills what is not set yet from the object at `at`; a step of JsonWalker. Adds to
-  // `found`, if there is one, where it found them.
+  // Fills what is not set yet from the object at `at`; a step of JsonWalker.
   [[nodiscard]] JsonWalker::Token ReadObject(const JsonWalker& json, JsonWalker::Token at,
-                                             ObjectKind kind, FieldTokens* found = nullptr);
+                                             ObjectKind kind);
 
  private:
   [[nodiscard]] JsonWalker::Token ReadMember(const JsonWalker& json, JsonWalker::Token at,
-                                             Field field, ObjectKind inner, FieldTokens* found);
+                                             Field field, ObjectKind inner);
 
   static constexpr std::size_t kPiece = 4;
   static constexpr std::size_t kSlots =
-      (static_cast<std::size_t>(Field::kCount) + kPiece - 1) / kPiece * kPiece;
+      (static_cast<std::size_t>(Field::kNone) + kPiece - 1) / kPiece * kPiece;
   // Zeros are a value that is missing.
   static_assert(JsonKind{} == JsonKind::kMissing && PlainNumber::kNone == 0);
 

@@ -23,7 +23,6 @@ void ForEachLine(std::string_view text, OnLine&& on_line) {
 
 RecordSplitter::Shape RecordSplitter::Read(std::string_view text, Visitor& visitor) {
   text_ = text;
-  if (visitor.Recognise(text)) return Shape::kObject;
   JsonIndex::Status status = index_.Build(text);
   if (status == JsonIndex::Status::kBadUtf8) {
     clean_ = ReplaceBadUtf8(text);

@@ -22,9 +22,6 @@ class RecordSplitter {
   class Visitor {
    public:
     virtual ~Visitor() = default;
-    // Whether all of the text is one object, read as ReadObject would. `false` need not mean that
-    // it is not: the text is then walked over.
-    virtual bool Recognise(std::string_view) { return false; }
     // Walks over the object at `at`, a step of JsonWalker. It is not known yet whether the text is
     // JSON as a whole, so nothing may come of it before OnObject.
     virtual JsonWalker::Token ReadObject(const JsonWalker& json, JsonWalker::Token at) = 0;
@@ -52,7 +49,7 @@ class RecordSplitter {
   void VisitLine(std::string_view line, std::uint32_t number, Visitor& visitor);
 
   std::string_view text_;           // that was read last
-  JsonIndex index_;                 // of it, unless it was recognised
+  JsonIndex index_;                 // of it
   std::size_t array_elements_ = 0;  // of the array that was read last
   std::string clean_;               // the text at hand when its UTF-8 had to be repaired
 };

@@ -4,8 +4,6 @@
 // The first byte chooses between a record of Kafka and a line of an imported file.
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -13,7 +11,6 @@
 
 #include "ingest/event/dead_letter_payload.h"
 #include "ingest/event/decoder.h"
-#include "ingest/event/event_forms.h"
 #include "ingest/event/json_index.h"
 #include "ingest/event/json_text.h"
 #include "ingest/event/json_walker.h"
@@ -36,59 +33,6 @@ bool IsContainer(std::string_view text) {
   if (index.Build(text) != JsonIndex::Status::kOk) return false;
   const JsonWalker json(index);
   return json.Container() != JsonWalker::kBroken && json.Skip(json.Container()) == json.end();
-}
-
-// The forms of one or two texts.
-class FormsOf {
- public:
-  // Whether `text` is an object; then its forms are known.
-  bool Learn(std::string_view text) {
-    if (!Walk(text)) return false;
-    forms_.Learn(JsonWalker(index_), found_);
-    return true;
-  }
-  // Whether the text, if it is recognised, says what the walk says.
-  bool AreRightOn(std::string_view text) {
-    EventFields read;
-    if (!forms_.Read(text, read)) return true;
-    if (!Walk(text)) return false;
-    for (std::size_t i = 0; i < static_cast<std::size_t>(Field::kNone); ++i) {
-      const JsonValue& one = read[static_cast<Field>(i)];
-      const JsonValue& other = walked_[static_cast<Field>(i)];
-      if (one.kind != other.kind || one.text() != other.text()) return false;
-      if (one.dot != other.dot && one.dot != 0 && other.dot != 0) return false;
-      if (one.has_escapes && !other.has_escapes) return false;
-    }
-    return true;
-  }
-
- private:
-  bool Walk(std::string_view text) {
-    if (index_.Build(text) != JsonIndex::Status::kOk) return false;
-    const JsonWalker json(index_);
-    const JsonWalker::Token at = json.Container();
-    if (at == JsonWalker::kBroken || !json.IsObject(at)) return false;
-    found_.clear();
-    walked_.Clear();
-    return walked_.ReadObject(json, at, ObjectKind::kTop, &found_) == json.end();
-  }
-
-  JsonIndex index_;
-  EventForms forms_;
-  FieldTokens found_;
-  EventFields walked_;
-};
-
-void CheckForms(std::string_view value) {
-  static std::string previous = "{}";  // of the inputs that were objects
-  FormsOf both;
-  both.Learn(previous);
-  const bool is_object = both.Learn(value);
-  if (!both.AreRightOn(previous) || !both.AreRightOn(value)) {
-    std::fprintf(stderr, "after the forms of: %s\n", previous.c_str());
-    std::abort();
-  }
-  if (is_object) previous = value;
 }
 
 void CheckMetadata(std::string_view metadata) {
@@ -160,7 +104,6 @@ void CheckRetry(std::string_view payload) {
 }
 
 void Run(const RecordOrigin& origin, std::string_view value) {
-  CheckForms(value);
   // Kept from input to input, as a lane does: leftovers would make the answers differ.
   static Decoder used({AllMetadataKeys(), 64 * 1024});
   Decoder fresh({AllMetadataKeys(), 64 * 1024});

@@ -28,9 +28,8 @@ TEST_F(AllocationTest, CapturedEventsNeedNoMemory) {
     for (const std::string& value : values) decoder_.Decode(origin_, value, arena_, sink);
     arena_.Reset();
   };
-  // Until the forms of events are known.
   constexpr int kPasses = 16;
-  for (int pass = 0; pass < kPasses; ++pass) decode_all();
+  for (int pass = 0; pass < kPasses; ++pass) decode_all();  // buffers grow to their size
   const std::uint64_t before = AllocationCount();
   for (int pass = 0; pass < kPasses; ++pass) decode_all();
   EXPECT_EQ(AllocationCount(), before);
