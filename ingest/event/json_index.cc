@@ -48,11 +48,16 @@ JsonIndex::Status JsonIndex::Build(std::string_view text) {
                     simdjson::stage1_mode::regular);
   if (error == simdjson::UTF8_ERROR) return Status::kBadUtf8;
   if (error != simdjson::SUCCESS) return Status::kInvalid;
-  size_ = parser.n_structural_indexes;
-  offsets_[size_] = static_cast<std::uint32_t>(text.size());
+  // Local, since a char that is written might be part of a member.
+  const std::size_t size = parser.n_structural_indexes;
+  const char* const bytes = text.data();
+  std::uint32_t* const offsets = offsets_;
   char* const kinds = kinds_.get();
-  for (std::size_t i = 0; i < size_; ++i) kinds[i] = text[offsets_[i]];
-  std::memset(kinds + size_, 0, kPadding);
+#pragma GCC unroll 8
+  for (std::size_t i = 0; i < size; ++i) kinds[i] = bytes[offsets[i]];
+  std::memset(kinds + size, 0, kPadding);
+  offsets[size] = static_cast<std::uint32_t>(text.size());
+  size_ = size;
   escapes_ = FindEscapes(text);
   return escapes_.valid ? Status::kOk : Status::kInvalid;
 }
