@@ -169,34 +169,13 @@ void MetadataWriter::WriteTags(const JsonBuffer::Name& name, const Source& sourc
   out_.Append(name);
   out_.Append('[');
   const std::size_t first = out_.size();
-  if (!WriteFlatTags(text, source)) {
-    out_.Truncate(first);
-    WriteNestedTags(text, source);
-  }
+  WriteElements(text, source);
   if (out_.size() == first) return out_.Truncate(before);
   out_.Close(']');
   out_.Append(',');
 }
 
-void MetadataWriter::WriteTag(const JsonValue& tag, const Source& source) {
-  const CleanText clean = source.reader.Clean(tag);
-  if (!clean.text.empty()) WriteQuoted(clean, source.secret);
-}
-
-bool MetadataWriter::WriteFlatTags(std::string_view text, const Source& source) {
-  const std::string_view array = TrimJsonBlanks(text);
-  if (!array.starts_with('[')) return false;
-  const char* const end = array.data() + array.size();
-  const auto write = [&](const char* at) {
-    JsonValue tag;
-    const char* const behind = ReadScalar(at, end, tag);
-    if (behind != nullptr) WriteTag(tag, source);
-    return behind;
-  };
-  return ReadElements(array.data(), end, write) == end;
-}
-
-void MetadataWriter::WriteNestedTags(std::string_view text, const Source& source) {
+void MetadataWriter::WriteElements(std::string_view text, const Source& source) {
   if (source.spare.Build(text) != JsonIndex::Status::kOk) return;
   const JsonWalker json(source.spare);
   const JsonWalker::Token at = json.Container();
@@ -204,7 +183,8 @@ void MetadataWriter::WriteNestedTags(std::string_view text, const Source& source
   const JsonWalker::Token end = json.ReadArray(at, [&](JsonWalker::Token element) {
     JsonValue tag;
     const JsonWalker::Token next = json.Read(element, tag);
-    WriteTag(tag, source);
+    const CleanText clean = source.reader.Clean(tag);
+    if (!clean.text.empty()) WriteQuoted(clean, source.secret);
     return next;
   });
   USAGE_INGEST_CHECK(end == json.end());

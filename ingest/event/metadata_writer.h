@@ -47,10 +47,7 @@ class MetadataWriter {
   void WriteCount(const JsonBuffer::Name& name, std::int64_t value);
   void WriteCost(const JsonBuffer::Name& name, const Decimal& cost);
   void WriteTags(const JsonBuffer::Name& name, const Source& source);
-  void WriteTag(const JsonValue& tag, const Source& source);
-  // False when there are brackets among them, or `text` is no array.
-  [[nodiscard]] bool WriteFlatTags(std::string_view text, const Source& source);
-  void WriteNestedTags(std::string_view text, const Source& source);
+  void WriteElements(std::string_view array, const Source& source);
 
   std::vector<Member> members_;
   JsonBuffer out_;

@@ -36,13 +36,6 @@ class PlainNumber {
   // the readable text) to be looked at.
   static constexpr std::uint8_t kNone = 0;
 
-  struct Found {
-    std::uint8_t size = 0;
-    std::uint8_t dot = kNone;  // where it is: the number's size when there is none
-  };
-  // The number at `begin`, which may go on where it ends (as 1e5 does behind the 1).
-  // REQUIRES: kReadBytes can be read.
-  [[nodiscard]] static Found Find(const char* begin);
   // Where the dot is in the number that is all of the token.
   [[nodiscard]] static std::uint8_t FindDot(const char* begin, const char* end, const char* limit);
   // The number times 10^places, when that is a whole number of at most 18 digits and easily had;
@@ -59,9 +52,12 @@ class PlainNumber {
   [[nodiscard]] static std::uint64_t ConvertEight(const char* begin, std::size_t count);
 };
 
+inline std::uint8_t PlainNumber::FindDot([[maybe_unused]] const char* begin,
+                                         [[maybe_unused]] const char* end,
+                                         [[maybe_unused]] const char* limit) {
 #if defined(__SSE2__)
-inline PlainNumber::Found PlainNumber::Find(const char* begin) {
   constexpr std::size_t kVector = sizeof(__m128i);
+  if (limit - begin < static_cast<std::ptrdiff_t>(kReadBytes)) return kNone;
   // The bytes that are no digits.
   const auto look = [begin](std::size_t at) {
     const auto bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(begin + at));
@@ -75,21 +71,14 @@ inline PlainNumber::Found PlainNumber::Find(const char* begin) {
   const auto first = static_cast<std::uint8_t>(std::countr_zero(others));
   const bool has_dot = begin[first] == '.';
   const std::uint32_t behind = has_dot ? others & (others - 1) : others;
-  if (behind == 0) return {};
-  const auto size = static_cast<std::uint8_t>(std::countr_zero(behind));
+  if (behind == 0 || std::countr_zero(behind) != end - begin) return kNone;
   // 0 is plain, and 0.5; 05 is not.
   const bool has_whole = first == 1 || (first != 0 && *begin != '0');
-  const bool has_decimals = !has_dot || size > first + 1;
-  return has_whole && has_decimals ? Found{size, first} : Found{};
-}
+  const bool has_decimals = !has_dot || end - begin > first + 1;
+  return has_whole && has_decimals ? first : kNone;
 #else
-inline PlainNumber::Found PlainNumber::Find(const char*) { return {}; }
+  return kNone;
 #endif
-
-inline std::uint8_t PlainNumber::FindDot(const char* begin, const char* end, const char* limit) {
-  if (limit - begin < static_cast<std::ptrdiff_t>(kReadBytes)) return kNone;
-  const Found number = Find(begin);
-  return number.size == end - begin ? number.dot : kNone;
 }
 
 // Eight digits in three multiplications: neighbours are joined to pairs, pairs to fours, fours to

@@ -159,6 +159,61 @@ TEST_F(JsonWalkerTest, ReadsMembers) {
   EXPECT_EQ(seen, R"(a=6:x\ny! b=8:[1 ,2] c=5:-1.5e3 d=5:12.25 e=1:null f=2:NaN )");
 }
 
+// Of each kind and length: short numbers far from the end are read in another way than others.
+TEST_F(JsonWalkerTest, ReadsScalars) {
+  using enum JsonKind;
+  struct {
+    std::string text;
+    JsonKind kind;
+  } const scalars[] = {{"null", kNull},
+                       {"true", kTrue},
+                       {"false", kFalse},
+                       {"NaN", kNotANumber},
+                       {"Infinity", kNotANumber},
+                       {"-Infinity", kNotANumber},
+                       {"0", kNumber},
+                       {"0.0", kNumber},
+                       {"7", kNumber},
+                       {"-0", kNumber},
+                       {"-1.5", kNumber},
+                       {"1E5", kNumber},
+                       {"0.5e-07", kNumber},
+                       {"3.2999999999999996e-05", kNumber},
+                       {"1795365287.721971", kNumber},
+                       {std::string(30, '7'), kNumber},
+                       {std::string(31, '7'), kNumber},
+                       {std::string(32, '7'), kNumber},
+                       {std::string(29, '7') + ".5", kNumber},
+                       {std::string(30, '7') + ".5", kNumber},
+                       {std::string(31, '7') + ".5", kNumber},
+                       {"1." + std::string(40, '7'), kNumber},
+                       {R"("")", kString},
+                       {R"("exactly sixteen!")", kString},
+                       {R"("[{,:}]")", kString},
+                       {R"("a\"b")", kString},
+                       {R"("\\")", kString},
+                       {"\"a text and \xF0\x9F\x98\x80 \\n in it\"", kString}};
+  GuardedText guarded;
+  for (const auto& [text, kind] : scalars) {
+    for (std::size_t more = 0; more < 40; ++more) {
+      for (const char* behind : {"]", " ]", ",", "\n,"}) {
+        const bool is_last = std::string_view(behind).ends_with(']');
+        const std::string rest =
+            is_last ? std::string(more, ' ') : std::string(more + 1, '7') + ']';
+        ASSERT_EQ(index_.Build(guarded.Put('[' + text + behind + rest)), JsonIndex::Status::kOk);
+        const JsonWalker json(index_);
+        JsonValue value;
+        EXPECT_EQ(json.Read(1, value), 2U) << text << behind << more;
+        EXPECT_EQ(value.kind, kind) << text << behind << more;
+        const std::string_view inside =
+            kind == kString ? std::string_view(text).substr(1, text.size() - 2) : text;
+        EXPECT_EQ(value.text(), inside) << text << behind << more;
+        EXPECT_EQ(value.has_escapes, text.contains('\\')) << text;
+      }
+    }
+  }
+}
+
 // simdjson asks for padding behind every text; we promise not to need it.
 TEST_F(JsonWalkerTest, ReadsNothingBehindTheText) {
   GuardedText guarded;
