@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -15,6 +16,16 @@ namespace {
 
 constexpr std::array<std::string_view, 4> kDropped = {
     R"("messages")", R"("response")", R"("model_map_information")", R"("proxy_server_request")"};
+
+// `key` has its quotes and may have escapes.
+bool IsDropped(std::string_view key) {
+  constexpr std::size_t kKeyBytesMax = 256;  // of the longest one in escapes alone
+  std::array<char, kKeyBytesMax> plain;
+  if (key.size() <= plain.size() && key.contains('\\') && FindEscapes(key).valid) {
+    key = {plain.data(), Unescape(key, plain.data())};
+  }
+  return std::ranges::find(kDropped, key) != kDropped.end();
+}
 
 // Copies a JSON text without some members. Byte by byte and without an index, so that a record too
 // large to be parsed can be stripped, too; of bytes that are not JSON it copies what it does not
@@ -47,7 +58,7 @@ class Stripper {
       if (at_ < json_.size() && json_[at_] == ':') ++at_;
       SkipBlanks();
       const std::string_view value = TakeValue();
-      if (std::ranges::find(kDropped, key) != kDropped.end()) continue;
+      if (IsDropped(key)) continue;
       if (!first) out_ += ',';
       first = false;
       out_.append(key).append(":").append(value);
@@ -88,62 +99,121 @@ class Stripper {
 };
 
 // Finds the values of members "…api_key" and "…api_key_hash" that are raw keys, in JSON, in JSON
-// inside a text of JSON, and in bytes that are neither.
+// inside a text of JSON, and in bytes that are neither. What can be written as an escape is found
+// as one, too: the decoder undoes escapes before it compares.
 class RawKeyFinder {
  public:
+  struct Found {
+    std::string_view value;  // without its quotes
+    bool is_text = false;    // else a number
+  };
+
   explicit RawKeyFinder(std::string_view json) : json_(json) {}
 
-  // The next one, without its quotes; nullopt: no more.
-  std::optional<std::string_view> Next() {
-    for (;;) {
-      at_ = json_.find(kName, at_);
-      if (at_ == std::string_view::npos) return std::nullopt;
-      at_ += kName.size();
-      if (json_.substr(at_).starts_with(kHash)) at_ += kHash.size();
-      const auto name_quote = TakeQuote();
-      if (!name_quote || !TakeColon()) continue;
-      if (const auto quote = TakeQuote()) {
-        if (*quote != *name_quote) continue;  // of another text: no member
-        const std::string_view value = TakeText(*quote);
-        if (ClassifyCredential(value) == CredentialKind::kRawKey && value != "None") return value;
-      } else {
+  // The next one; nullopt: no more.
+  std::optional<Found> Next() {
+    while (SkipToName()) {
+      TakeIf([this] { return TakeName(kHash); });
+      int level = 0;
+      if (!TakeIf([&] { return TakeQuote(level) && TakeColon(); })) continue;
+      int value_level = 0;
+      if (!TakeIf([&] { return TakeQuote(value_level); })) {
         const std::string_view value = TakeDigits();
-        if (!value.empty()) return value;
+        if (!value.empty()) return Found{value, false};
+      } else if (value_level == level) {  // else one of them is of another text: no member
+        const std::string_view value = TakeText(level);
+        if (ClassifyCredential(value) == CredentialKind::kRawKey && value != "None") {
+          return Found{value, true};
+        }
       }
     }
+    return std::nullopt;
   }
 
  private:
   static constexpr std::string_view kName = "api_key";
   static constexpr std::string_view kHash = "_hash";
 
-  // How many backslashes stand before the quote here, if it is one: 0, in a text inside a text 1.
-  std::optional<std::size_t> TakeQuote() {
-    const std::size_t quote = std::min(json_.find_first_not_of('\\', at_), json_.size());
-    if (quote == json_.size() || json_[quote] != '"') return std::nullopt;
-    return quote - std::exchange(at_, quote + 1);
+  // Moves behind the next kName; false: there is none.
+  bool SkipToName() {
+    for (;;) {
+      while (at_ < json_.size() && json_[at_] != kName.front() && json_[at_] != '\\') ++at_;
+      if (at_ == json_.size()) return false;
+      const std::size_t behind = json_[at_] == '\\' ? BehindBackslashes() : at_ + 1;
+      if (TakeIf([this] { return TakeName(kName); })) return true;
+      at_ = behind;
+    }
+  }
+  // Stays here unless take() finds what it looks for.
+  template <class Take>
+  bool TakeIf(Take&& take) {
+    const std::size_t before = at_;
+    if (take()) return true;
+    at_ = before;
+    return false;
+  }
+  struct Character {
+    char value = '\0';            // of what is none of ASCII, too, and at the end
+    std::size_t backslashes = 0;  // before it
+    bool is_code = false;         // written as \u and four digits
+    // How many texts around it have it as an escape. A backslash takes two in the text around.
+    [[nodiscard]] int Level() const {
+      const int doubled = is_code ? std::countr_zero(backslashes) : 0;
+      return doubled + std::countr_one(backslashes >> doubled);
+    }
+  };
+  // The character here, be it an escape of this text or of one inside it. Moves behind it.
+  Character TakeCharacter() {
+    for (;;) {
+      const std::size_t plain = BehindBackslashes();
+      Character found{.backslashes = plain - at_};
+      at_ = std::min(plain + 1, json_.size());
+      if (plain == json_.size()) return found;
+      if (found.backslashes == 0) return {json_[plain]};
+      const std::size_t length = EscapeLength(json_, plain - 1);
+      if (length == 0) return found;
+      at_ = plain - 1 + length;
+      std::array<char, 6> bytes;
+      const std::size_t size = Unescape(json_.substr(plain - 1, length), bytes.data());
+      if (size == 0) continue;  // U+0000, which the decoder leaves out
+      if (size == 1) found.value = bytes[0];
+      found.is_code = json_[plain] == 'u';
+      return found;
+    }
+  }
+  [[nodiscard]] std::size_t BehindBackslashes() const {
+    return std::min(json_.find_first_not_of('\\', at_), json_.size());
+  }
+  bool TakeName(std::string_view name) {
+    return std::ranges::all_of(name, [this](char c) { return TakeCharacter().value == c; });
+  }
+  bool TakeQuote(int& level) {
+    const Character found = TakeCharacter();
+    level = found.Level();
+    const bool is_alone = found.is_code || std::has_single_bit(found.backslashes + 1);
+    return found.value == '"' && is_alone;
   }
   bool TakeColon() {
     SkipBlanks();
-    if (at_ == json_.size() || json_[at_] != ':') return false;
-    ++at_;
+    if (TakeCharacter().value != ':') return false;
     SkipBlanks();
     return true;
   }
   void SkipBlanks() {
-    while (at_ < json_.size() && IsJsonBlank(json_[at_])) ++at_;
+    while (TakeIf([this] { return IsJsonBlank(TakeCharacter().value); })) continue;
   }
-  // Up to the quote that closes the text, or to the end of torn bytes.
-  std::string_view TakeText(std::size_t quote_backslashes) {
+  // Up to the quote that closes the text or one around it, or to the end of torn bytes.
+  std::string_view TakeText(int level) {
     const std::size_t begin = at_;
-    std::size_t backslashes = 0;
-    for (; at_ < json_.size(); ++at_) {
-      const bool closes =
-          quote_backslashes == 0 ? backslashes % 2 == 0 : backslashes <= quote_backslashes;
-      if (json_[at_] == '"' && closes) break;
-      backslashes = json_[at_] == '\\' ? backslashes + 1 : 0;
+    for (;;) {
+      at_ = std::min(json_.find_first_of("\"\\", at_), json_.size());
+      if (at_ == json_.size()) return json_.substr(begin);
+      const Character found = TakeCharacter();
+      if (found.value != '"' || found.Level() > level) continue;
+      const std::size_t quote_bytes =
+          found.is_code ? found.backslashes + 5 : std::size_t{1} << found.Level();
+      return json_.substr(begin, at_ - quote_bytes - begin);
     }
-    return json_.substr(begin, at_ - begin - std::min(backslashes, quote_backslashes));
   }
   std::string_view TakeDigits() {
     const std::size_t begin = at_;
@@ -165,13 +235,13 @@ std::string BlankRawKeys(std::string_view json, std::vector<std::string_view>& s
   std::string clean;
   const char* copied = json.data();
   RawKeyFinder finder(json);
-  while (const auto secret = finder.Next()) {
-    const bool is_new = std::ranges::find(secrets, *secret) == secrets.end();
-    if (is_new && secrets.size() <= kSecretsMax) secrets.push_back(*secret);
-    clean.append(copied, secret->data());
-    const bool is_text = secret->data()[-1] == '"';
-    if (!is_text) clean += '0';  // a number, to stay JSON
-    copied = secret->data() + secret->size();
+  while (const auto found = finder.Next()) {
+    const std::string_view secret = found->value;
+    const bool is_new = std::ranges::find(secrets, secret) == secrets.end();
+    if (is_new && secrets.size() <= kSecretsMax) secrets.push_back(secret);
+    clean.append(copied, secret.data());
+    if (!found->is_text) clean += '0';  // to stay JSON
+    copied = secret.data() + secret.size();
   }
   return clean.append(copied, json.data() + json.size());
 }

@@ -1,5 +1,7 @@
 #include "ingest/event/dead_letter_payload.h"
 
+#include <array>
+
 #include "schema/limits.h"
 #include "tests/unit/event/decode_fixture.h"
 
@@ -54,6 +56,49 @@ TEST(PayloadTest, BlanksRawKeysWhereverTheyAreTold) {
       << "a hash that holds a key is none any more";
 }
 
+// The decoder undoes escapes before it compares names, so whatever it takes for a key is one here.
+TEST(PayloadTest, NamesMayBeWrittenWithEscapes) {
+  for (const char* name : {R"(user_api_key_h\u0061sh)", R"(\u0075ser_api_key_hash)",
+                           R"(api_ke\u0079)", R"(\u0061pi\u005Fkey)", R"(api_key\u005fhash)",
+                           R"(api_\u0000key)", R"(\u0061\u0070\u0069\u005f\u006b\u0065\u0079)"}) {
+    const auto member = [&](const std::string& value) {
+      return "{\"" + std::string(name) + "\":\"" + value + "\",\"e\":\"a\"}";
+    };
+    EXPECT_EQ(PayloadOfElement(member("cap-plain-key-9999")), member(""));
+    EXPECT_EQ(PayloadOfElement(member(std::string(kHash))), member(std::string(kHash)));
+    EXPECT_EQ(PayloadOfBrokenBytes(member("cap-plain-key-9999") + '{'), member("") + '{');
+  }
+  for (const char* name : {R"(api_k\u0065)", R"(api_key\u0073)", R"(api_key\u00)",
+                           R"(api\u00e9key)", R"(\\\\)", R"(\u0061\\)", "a"}) {
+    const std::string other = "{\"" + std::string(name) + "\":\"cap-plain-key-9999\"}";
+    EXPECT_EQ(PayloadOfElement(other), other);
+  }
+  EXPECT_EQ(PayloadOfElement(R"({"mess\u0061ges":"p","\u0072esponse":1,"messages\\":2})"),
+            R"({"messages\\":2})");
+}
+
+// In a text of JSON each escape has a backslash of its own, and quotes and blanks may be escapes.
+TEST(PayloadTest, TextsOfJsonMayBeWrittenWithEscapes) {
+  const auto metadata = [](const std::string& text) { return R"({"metadata":")" + text + "\"}"; };
+  for (const auto& [before, value, after] : std::initializer_list<std::array<std::string, 3>>{
+           {R"({\"user_api_key_h\\u0061sh\": \")", "raw-key-1", R"(\"})"},
+           {R"({\"user_api_key_h\u0061sh\": \")", "raw-key-1", R"(\"})"},
+           {R"({\u0022api_key\u0022:\u0022)", "raw-key-1", R"(\u0022})"},
+           {R"({\u0022api_key\":\u0022)", "raw-key-1", R"(\",\"a\":\u0022b\u0022})"},
+           {R"({\"api_key\"\u0020\u003a\n\t\")", R"(raw\\u0022key)", R"(\"})"},
+           {R"({\"a\":\"{\\u0022api_key\\\":\\\")", "raw-key-1", R"(\\u0022}\"})"}}) {
+    EXPECT_EQ(PayloadOfElement(metadata(before + value + after)), metadata(before + after));
+  }
+  EXPECT_EQ(PayloadOfElement(R"({"api_key":"raw\u0022key"})"), R"({"api_key":""})")
+      << "a quote in the value does not end it";
+  EXPECT_EQ(PayloadOfElement(metadata(R"({\"api_key\":\"raw-key-1\\)")),
+            metadata(R"({\"api_key\":\")"))
+      << "a torn text ends where the one around it does";
+  EXPECT_EQ(PayloadOfElement(metadata(R"({\"api_key\":\"raw-key-1\\\\\",\"a\":\"b\"})")),
+            metadata(R"({\"api_key\":\"\",\"a\":\"b\"})"))
+      << "a backslash at the end of the value is no part of the quote";
+}
+
 // 64 raw keys in one event are an attack; what is kept must be free of all of them.
 TEST(PayloadTest, OfTooManyRawKeysIsNothing) {
   const auto with_keys = [](int count) {
@@ -79,6 +124,12 @@ TEST(PayloadTest, CostsWhatItsSizeCosts) {
   std::string told = R"({"api_key":"rawkey12","e":")";
   for (int i = 0; i < 800'000; ++i) told += "rawkey12";
   EXPECT_EQ(PayloadOfElement(told + "\"}").size(), 21U + 800'000 * 10);
+  // No run of backslashes is looked at again and again.
+  for (const char* part : {"\\\\", "a\\\\", "api_key\\\\", R"(\u0061)", R"(api_key\":\")"}) {
+    std::string text = "{\"e\":\"";
+    for (int i = 0; i < 400'000; ++i) text += part;
+    EXPECT_EQ(PayloadOfElement(text + "\"}").substr(0, 6), "{\"e\":\"");
+  }
 }
 
 TEST(PayloadTest, OfBytesThatDoNotParse) {
@@ -106,6 +157,17 @@ TEST_F(DeadLetterPayloadTest, IsOfTheElementAskedFor) {
   EXPECT_EQ(decoder_.DeadLetterPayload(lines, 2), R"({"id":"b"})");
   EXPECT_EQ(decoder_.DeadLetterPayload("[{\"id\":1},", 0), "[{\"id\":1},") << "not JSON: all of it";
   EXPECT_EQ(decoder_.DeadLetterPayload("\xEF\xBB\xBF{\"id\":1}", 0), "{\"id\":1}");
+}
+
+// Of the whole decoder: what is a raw key to the row is one to the payload.
+TEST_F(DeadLetterPayloadTest, ANameWithAnEscapeIsAKeyToBoth) {
+  EventJson event;
+  event.metadata = {{R"(user_api_key_h\u0061sh)", R"("cap-plain-key-9999")"}};
+  event.top["end_user"] = R"("I am cap-plain-key-9999")";
+  EXPECT_TRUE(Row(event.Text()).metadata_json.contains(R"("end_user":"[redacted]")"));
+  event.top.erase("startTime");
+  EXPECT_EQ(Outcomes(event.Text()), "invalid_field");
+  EXPECT_FALSE(decoder_.DeadLetterPayload(event.Text(), 0).contains("cap-plain-key-9999"));
 }
 
 TEST_F(DeadLetterPayloadTest, ARetryDecidesAsBefore) {
