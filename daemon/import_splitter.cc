@@ -7,6 +7,7 @@
 namespace usage_ingest::daemon {
 
 using ingest::IsJsonBlank;
+using ingest::JsonNesting;
 using ingest::kByteOrderMark;
 
 ImportSplitter::ImportSplitter(std::size_t element_bytes_max, OnElement on_element)
@@ -52,37 +53,16 @@ void ImportSplitter::FeedLines(char c) {
 
 // Depth 1 is the array itself: commas and the closing bracket there end an element.
 void ImportSplitter::FeedArray(char c) {
-  if (in_string_) {
+  const bool is_inside = nesting_.depth() != 0;
+  const bool is_between = nesting_.depth() == 1 && !nesting_.in_string();
+  nesting_.Take(c);
+  if (is_between && (c == ',' || JsonNesting::IsClosing(c))) {
+    Emit();
+    ++number_;
+    if (c != ',') form_ = Form::kBehindArray;
+  } else if (is_inside) {
     Keep(c);
-    if (escaped_) {
-      escaped_ = false;
-    } else if (c == '\\') {
-      escaped_ = true;
-    } else if (c == '"') {
-      in_string_ = false;
-    }
-    return;
   }
-  if (c == '[' || c == '{') {
-    if (depth_++ != 0) Keep(c);
-    return;
-  }
-  const bool closes = c == ']' || c == '}';
-  if (closes && depth_ == 1) {
-    Emit();
-    ++number_;
-    depth_ = 0;
-    form_ = Form::kBehindArray;
-    return;
-  }
-  if (c == ',' && depth_ == 1) {
-    Emit();
-    ++number_;
-    return;
-  }
-  if (closes) --depth_;
-  in_string_ = c == '"';
-  Keep(c);
 }
 
 void ImportSplitter::Keep(char c) {

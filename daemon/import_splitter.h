@@ -13,6 +13,8 @@
 #include <string>
 #include <string_view>
 
+#include "ingest/event/json_text.h"
+
 namespace usage_ingest::daemon {
 
 class ImportSplitter {
@@ -39,9 +41,7 @@ class ImportSplitter {
   std::size_t mark_seen_ = 0;
   std::string element_;
   std::int64_t number_ = 1;
-  std::size_t depth_ = 0;
-  bool in_string_ = false;
-  bool escaped_ = false;
+  ingest::JsonNesting nesting_;  // in an array
 };
 
 }  // namespace usage_ingest::daemon

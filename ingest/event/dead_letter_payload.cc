@@ -69,26 +69,23 @@ class Stripper {
   }
   // REQUIRES: at a quote.
   std::string_view TakeString() {
-    const std::size_t begin = at_++;
-    while (at_ < json_.size() && json_[at_] != '"') at_ += json_[at_] == '\\' ? 2U : 1U;
-    at_ = std::min(at_ + 1, json_.size());
+    const std::size_t begin = at_;
+    JsonNesting nesting;
+    do nesting.Take(json_[at_++]);
+    while (at_ < json_.size() && nesting.in_string());
     return json_.substr(begin, at_ - begin);
   }
   std::string_view TakeValue() {
     const std::size_t begin = at_;
-    std::size_t depth = 0;
+    JsonNesting nesting;
     while (at_ < json_.size()) {
       const char c = json_[at_];
-      const bool closes = c == '}' || c == ']';
-      if (depth == 0 && (closes || c == ',' || IsJsonBlank(c))) break;
-      if (c == '"') {
-        static_cast<void>(TakeString());  // ignored because the value is cut out as a whole
-      } else {
-        if (c == '{' || c == '[') ++depth;
-        if (closes) --depth;
-        ++at_;
-      }
-      if (depth == 0 && (c == '"' || closes)) break;
+      const bool is_outside = nesting.depth() == 0 && !nesting.in_string();
+      if (is_outside && (JsonNesting::IsClosing(c) || c == ',' || IsJsonBlank(c))) break;
+      nesting.Take(c);
+      ++at_;
+      const bool is_end = c == '"' || JsonNesting::IsClosing(c);
+      if (is_end && nesting.depth() == 0 && !nesting.in_string()) break;
     }
     return json_.substr(begin, at_ - begin);
   }

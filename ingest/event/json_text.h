@@ -21,6 +21,34 @@ struct EscapeRange {
 // The length of the escape that the backslash at json[at] begins, 0 when it is none.
 [[nodiscard]] std::size_t EscapeLength(std::string_view json, std::size_t at);
 
+// Where in a JSON text one is, byte by byte: for texts that are too large to be parsed, come in
+// pieces or are not JSON. Bytes that are not JSON do no harm: every bracket closes every other.
+class JsonNesting {
+ public:
+  void Take(char c) {
+    if (in_string_) {
+      in_string_ = c != '"' || is_escaped_;
+      is_escaped_ = c == '\\' && !is_escaped_;
+    } else if (c == '"') {
+      in_string_ = true;
+    } else if (IsOpening(c)) {
+      ++depth_;
+    } else if (IsClosing(c) && depth_ > 0) {
+      --depth_;
+    }
+  }
+  // Brackets that are open around what comes next.
+  [[nodiscard]] std::size_t depth() const noexcept { return depth_; }
+  [[nodiscard]] bool in_string() const noexcept { return in_string_; }
+  [[nodiscard]] static bool IsOpening(char c) { return c == '{' || c == '['; }
+  [[nodiscard]] static bool IsClosing(char c) { return c == '}' || c == ']'; }
+
+ private:
+  std::size_t depth_ = 0;
+  bool in_string_ = false;
+  bool is_escaped_ = false;
+};
+
 // Undoes the escapes of `raw`, the inside of a JSON string, into `out`, which has raw.size() bytes.
 // A lone surrogate becomes U+FFFD, NUL disappears. Returns how many bytes were written.
 // REQUIRES: its escapes are valid.
