@@ -8,93 +8,102 @@
 #include <variant>
 #include <vector>
 
-#include "daemon/command_line.h"
-#include "daemon/config_load.h"
-#include "daemon/config_parts.h"
-#include "daemon/logging.h"
-#include "daemon/print_problems.h"
-#include "daemon/reloader.h"
-#include "daemon/user_error.h"
+#include "daemon/assembly/component_checks.h"
+#include "daemon/cli/command_line.h"
+#include "daemon/config/config_load.h"
+#include "daemon/service/daemon.h"
+#include "daemon/service/reloader.h"
+#include "daemon/telemetry/logging.h"
+#include "daemon/text/print_problems.h"
+#include "daemon/text/user_error.h"
 
-namespace usage_ingest::daemon {
+namespace usage_ingest {
 namespace {
 
-ConfigNeeds NeedsOf(const VerbOptions& verb) {
-  const bool reads_kafka = std::holds_alternative<RunOptions>(verb) ||
-                           std::holds_alternative<ReplayOptions>(verb) ||
-                           std::holds_alternative<CheckConfigOptions>(verb);
+config::ConfigNeeds NeedsOf(const cli::VerbOptions& verb) {
+  const bool reads_kafka = std::holds_alternative<cli::RunOptions>(verb) ||
+                           std::holds_alternative<commands::ReplayOptions>(verb) ||
+                           std::holds_alternative<commands::CheckConfigOptions>(verb);
   return {.kafka = reads_kafka, .postgres = true};
 }
 
-LoadedConfig Load(const CommandLine& line) {
-  std::optional<ConfigText> file;
+config::LoadedConfig Load(const cli::CommandLine& line) {
+  std::optional<config::ConfigText> file;
   // A container may have everything in its environment; a file that was named must be there.
   if (!line.config_is_default || std::filesystem::exists(line.config_path)) {
-    file = ReadConfigFile(line.config_path);
+    file = config::ReadConfigFile(line.config_path);
   }
-  LoadedConfig loaded = LoadConfig(file, ProcessEnvironment(), NeedsOf(line.verb));
-  CheckParts(loaded);
+  config::LoadedConfig loaded =
+      config::LoadConfig(file, config::ProcessEnvironment(), NeedsOf(line.verb));
+  assembly::CheckParts(loaded);
   return loaded;
 }
 
-int Run(const CommandLine& line, const Config& config) {
-  Reloader reloader(config, [&line] { return Load(line); });
-  return RunDaemon(config, [&reloader] { reloader.Reload(); });
+int Run(const cli::CommandLine& line, const config::Config& config) {
+  service::Reloader reloader(config, [&line] { return Load(line); });
+  return service::RunDaemon(config, [&reloader] { reloader.Reload(); });
 }
 
-int CallVerb(const CommandLine& line, const LoadedConfig& loaded) {
-  const Config& config = loaded.config;
+int CallVerb(const cli::CommandLine& line, const config::LoadedConfig& loaded) {
+  const config::Config& config = loaded.config;
   return std::visit(
       [&](const auto& options) {
         using Options = std::remove_cvref_t<decltype(options)>;
-        if constexpr (std::is_same_v<Options, RunOptions>) return Run(line, config);
-        if constexpr (std::is_same_v<Options, CheckConfigOptions>) {
-          return CheckConfig(loaded, options);
+        if constexpr (std::is_same_v<Options, cli::RunOptions>) return Run(line, config);
+        if constexpr (std::is_same_v<Options, commands::CheckConfigOptions>) {
+          return commands::CheckConfig(loaded, options);
         }
-        if constexpr (std::is_same_v<Options, MigrateVerbOptions>) {
-          return MigrateDatabase(config, options);
+        if constexpr (std::is_same_v<Options, commands::MigrateVerbOptions>) {
+          return commands::MigrateDatabase(config, options);
         }
-        if constexpr (std::is_same_v<Options, StatusOptions>) return ShowStatus(config, options);
-        if constexpr (std::is_same_v<Options, ReplayOptions>) return Replay(config, options);
-        if constexpr (std::is_same_v<Options, ImportOptions>) return Import(config, options);
-        if constexpr (std::is_same_v<Options, DeadLetterOptions>) {
-          return DeadLetters(config, options);
+        if constexpr (std::is_same_v<Options, commands::StatusOptions>)
+          return commands::ShowStatus(config, options);
+        if constexpr (std::is_same_v<Options, commands::ReplayOptions>)
+          return commands::Replay(config, options);
+        if constexpr (std::is_same_v<Options, commands::ImportOptions>)
+          return commands::Import(config, options);
+        if constexpr (std::is_same_v<Options, commands::DeadLetterOptions>) {
+          return commands::DeadLetters(config, options);
         }
-        if constexpr (std::is_same_v<Options, SummariesOptions>) return Summaries(config, options);
-        if constexpr (std::is_same_v<Options, PartitionsOptions>) {
-          return Partitions(config, options);
+        if constexpr (std::is_same_v<Options, commands::SummariesOptions>)
+          return commands::Summaries(config, options);
+        if constexpr (std::is_same_v<Options, commands::PartitionsOptions>) {
+          return commands::Partitions(config, options);
         }
-        if constexpr (std::is_same_v<Options, VersionOptions>) return ShowVersion(options);
+        if constexpr (std::is_same_v<Options, commands::VersionOptions>)
+          return commands::ShowVersion(options);
       },
       line.verb);
 }
 
 int Main(const std::vector<std::string>& arguments) {
-  const auto line = ParseCommandLine(arguments);
+  const auto line = cli::ParseCommandLine(arguments);
   if (!line) {
     (line.error().exit_code == 0 ? std::cout : std::cerr) << line.error().text;
     return line.error().exit_code;
   }
-  if (const auto* version = std::get_if<VersionOptions>(&line->verb)) return ShowVersion(*version);
-  const LoadedConfig loaded = Load(*line);
+  if (const auto* version = std::get_if<commands::VersionOptions>(&line->verb))
+    return commands::ShowVersion(*version);
+  const config::LoadedConfig loaded = Load(*line);
   for (const std::string& warning : loaded.warnings) std::cerr << "warning: " << warning << '\n';
-  if (!loaded.problems.empty() && !std::holds_alternative<CheckConfigOptions>(line->verb)) {
-    PrintProblems(loaded.problems, std::cerr);
-    return ToInt(ExitCode::kConfig);
+  if (!loaded.problems.empty() &&
+      !std::holds_alternative<commands::CheckConfigOptions>(line->verb)) {
+    text::PrintProblems(loaded.problems, std::cerr);
+    return text::ToInt(text::ExitCode::kConfig);
   }
-  SetUpLogging(loaded.config.log_level, loaded.config.log_format);
+  telemetry::SetUpLogging(loaded.config.log_level, loaded.config.log_format);
   return CallVerb(*line, loaded);
 }
 
 }  // namespace
-}  // namespace usage_ingest::daemon
+}  // namespace usage_ingest
 
 int main(int argc, char** argv) {
-  using usage_ingest::daemon::ExitCode;
+  using usage_ingest::text::ExitCode;
   try {
-    return usage_ingest::daemon::Main({argv + 1, argv + argc});
-  } catch (const usage_ingest::daemon::UserError& error) {
-    usage_ingest::daemon::PrintError(error.message(), std::cerr);
+    return usage_ingest::Main({argv + 1, argv + argc});
+  } catch (const usage_ingest::text::UserError& error) {
+    usage_ingest::text::PrintError(error.message(), std::cerr);
     return ToInt(error.code());
   } catch (const std::exception& error) {
     std::cerr << "usage-ingestd: internal error: " << error.what() << '\n';

@@ -3,7 +3,7 @@
 //
 // Callers decide by `code` alone; `context` is for people (log line, dead-letter detail) and never
 // becomes a metric label. The tables from SQLSTATE and rd_kafka_resp_err_t to ErrorCode live at the
-// edges (ingest/postgres/sqlstate.h, ingest/kafka/kafka_error.h).
+// edges (ingest/postgres/session/sqlstate.h, ingest/kafka/client/kafka_error.h).
 #include <expected>
 #include <string>
 

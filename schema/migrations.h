@@ -6,7 +6,7 @@
 // mended by a new step.
 //
 // Shape         text begins with a header of comments that says mode, locks, time and way back
-//               (ingest/postgres/migration_step.h reads it).
+//               (ingest/postgres/migrate/migration_step.h reads it).
 #include <span>
 #include <string_view>
 

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "bench/micro/generated_batch.h"
-#include "ingest/postgres/copy_encoder.h"
+#include "ingest/postgres/batch/copy_encoder.h"
 
 namespace usage_ingest::bench {
 namespace {
@@ -17,7 +17,7 @@ void Encode(benchmark::State& state) {
   std::size_t bytes = 0;
   for (auto _ : state) {
     bytes = 0;
-    ingest::CopyEncoder encoder(rows);
+    postgres::batch::CopyEncoder encoder(rows);
     for (auto piece = encoder.Next(); !piece.empty(); piece = encoder.Next()) {
       bytes += piece.size();
       benchmark::DoNotOptimize(piece.data());

@@ -24,11 +24,11 @@ constexpr std::int64_t kStartUs = 1'790'000'000'000'000;
 constexpr std::size_t kWarmEvents = 64;
 constexpr std::size_t kColdEvents = 1024;
 
-class Counts final : public ingest::EventSink {
+class Counts final : public event::EventSink {
  public:
   void OnEvent(std::uint32_t, const UsageEvent& event) override { tokens += event.total_tokens(); }
   void OnSkip(std::uint32_t, SkipReason) override { ++others; }
-  void OnReject(std::uint32_t, const ingest::Rejection&) override { ++others; }
+  void OnReject(std::uint32_t, const event::Rejection&) override { ++others; }
 
   std::int64_t tokens = 0;
   std::int64_t others = 0;
@@ -48,7 +48,7 @@ void Decode(benchmark::State& state, load::PayloadSize size, std::size_t events)
   std::size_t bytes = 0;
   for (const std::string& value : values) bytes += value.size();
 
-  ingest::Decoder decoder({ingest::AllMetadataKeys()});
+  event::Decoder decoder({event::AllMetadataKeys()});
   const TopicPartition source{"litellm.usage.v1", {0}};
   Arena arena;
   Counts counts;
@@ -75,7 +75,7 @@ void Decode(benchmark::State& state, load::PayloadSize size, std::size_t events)
 // One event with a large part that is walked over, again and again: time must grow with its bytes
 // and nothing else, and the steady state still allocates nothing.
 void DecodeOne(benchmark::State& state, const std::string& value) {
-  ingest::Decoder decoder({ingest::AllMetadataKeys()});
+  event::Decoder decoder({event::AllMetadataKeys()});
   const TopicPartition source{"litellm.usage.v1", {0}};
   Arena arena;
   Counts counts;
@@ -110,18 +110,18 @@ void DecodeBrackets(benchmark::State& state) {
 }
 
 // The worst array: every element is refused, and its payload asked for at once.
-class Refusals final : public ingest::EventSink {
+class Refusals final : public event::EventSink {
  public:
-  Refusals(ingest::Decoder& decoder, std::string_view value) : decoder_(decoder), value_(value) {}
+  Refusals(event::Decoder& decoder, std::string_view value) : decoder_(decoder), value_(value) {}
   void OnEvent(std::uint32_t, const UsageEvent&) override {}
   void OnSkip(std::uint32_t, SkipReason) override {}
-  void OnReject(std::uint32_t index, const ingest::Rejection&) override {
+  void OnReject(std::uint32_t index, const event::Rejection&) override {
     bytes += decoder_.DeadLetterPayload(value_, index).size();
   }
   std::size_t bytes = 0;
 
  private:
-  ingest::Decoder& decoder_;
+  event::Decoder& decoder_;
   std::string_view value_;
 };
 
@@ -129,7 +129,7 @@ void RefuseElements(benchmark::State& state) {
   std::string value = "[5";
   for (std::int64_t i = 1; i < state.range(0); ++i) value += ",5";
   value += ']';
-  ingest::Decoder decoder({ingest::AllMetadataKeys()});
+  event::Decoder decoder({event::AllMetadataKeys()});
   const TopicPartition source{"litellm.usage.v1", {0}};
   Arena arena;
   Refusals refusals(decoder, value);

@@ -10,11 +10,11 @@ namespace {
 
 constexpr std::int64_t kStart = 1'790'000'000'000'000;
 
-class Collect : public ingest::EventSink {
+class Collect : public event::EventSink {
  public:
   void OnEvent(std::uint32_t, const UsageEvent& event) override { last = event; }
   void OnSkip(std::uint32_t, SkipReason) override { USAGE_INGEST_CHECK(false); }
-  void OnReject(std::uint32_t, const ingest::Rejection&) override { USAGE_INGEST_CHECK(false); }
+  void OnReject(std::uint32_t, const event::Rejection&) override { USAGE_INGEST_CHECK(false); }
   UsageEvent last;
 };
 
@@ -28,7 +28,7 @@ GeneratedBatch::GeneratedBatch(std::size_t rows, bool one_hot_subscription)
       population_,
       {.start_us = kStart, .duplicate_share = 0, .one_hot_subscription = one_hot_subscription});
   const load::EventRenderer renderer(population_, load::PayloadSize::kDefault);
-  ingest::Decoder decoder({ingest::AllMetadataKeys()});
+  event::Decoder decoder({event::AllMetadataKeys()});
   const TopicPartition source{"generated", {0}};
   Collect collect;
   std::string value;

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::event {
 namespace {
 
 constexpr std::string_view kMasterKey = "litellm_proxy_master_key";
@@ -53,4 +53,4 @@ std::string Redacted(std::string_view text, std::string_view secret) {
   return clean.append(text);
 }
 
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::event

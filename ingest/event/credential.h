@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::event {
 
 enum class CredentialKind : unsigned char { kAbsent, kHash, kMasterKey, kInternal, kRawKey };
 
@@ -27,4 +27,4 @@ inline constexpr std::string_view kRedacted = "[redacted]";
 // `text` with kRedacted for each `secret` in it. In linear time: clients choose both.
 [[nodiscard]] std::string Redacted(std::string_view text, std::string_view secret);
 
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::event

@@ -8,10 +8,10 @@
 #include <vector>
 
 #include "ingest/event/credential.h"
-#include "ingest/event/json_text.h"
+#include "ingest/json/json_text.h"
 #include "schema/limits.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::event {
 namespace {
 
 constexpr std::array<std::string_view, 4> kDropped = {
@@ -21,8 +21,8 @@ constexpr std::array<std::string_view, 4> kDropped = {
 bool IsDropped(std::string_view key) {
   constexpr std::size_t kKeyBytesMax = 256;  // of the longest one in escapes alone
   std::array<char, kKeyBytesMax> plain;
-  if (key.size() <= plain.size() && key.contains('\\') && FindEscapes(key).valid) {
-    key = {plain.data(), Unescape(key, plain.data())};
+  if (key.size() <= plain.size() && key.contains('\\') && json::FindEscapes(key).valid) {
+    key = {plain.data(), json::Unescape(key, plain.data())};
   }
   return std::ranges::find(kDropped, key) != kDropped.end();
 }
@@ -51,7 +51,7 @@ class Stripper {
   void CopyObject() {
     out_ += json_[at_++];
     for (bool first = true;;) {
-      while (at_ < json_.size() && (IsJsonBlank(json_[at_]) || json_[at_] == ',')) ++at_;
+      while (at_ < json_.size() && (json::IsJsonBlank(json_[at_]) || json_[at_] == ',')) ++at_;
       if (at_ == json_.size() || json_[at_] != '"') return;  // the bracket that closes it
       const std::string_view key = TakeString();
       SkipBlanks();
@@ -65,26 +65,27 @@ class Stripper {
     }
   }
   void SkipBlanks() {
-    while (at_ < json_.size() && IsJsonBlank(json_[at_])) ++at_;
+    while (at_ < json_.size() && json::IsJsonBlank(json_[at_])) ++at_;
   }
   // REQUIRES: at a quote.
   std::string_view TakeString() {
     const std::size_t begin = at_;
-    JsonNesting nesting;
+    json::JsonNesting nesting;
     do nesting.Take(json_[at_++]);
     while (at_ < json_.size() && nesting.in_string());
     return json_.substr(begin, at_ - begin);
   }
   std::string_view TakeValue() {
     const std::size_t begin = at_;
-    JsonNesting nesting;
+    json::JsonNesting nesting;
     while (at_ < json_.size()) {
       const char c = json_[at_];
       const bool is_outside = nesting.depth() == 0 && !nesting.in_string();
-      if (is_outside && (JsonNesting::IsClosing(c) || c == ',' || IsJsonBlank(c))) break;
+      if (is_outside && (json::JsonNesting::IsClosing(c) || c == ',' || json::IsJsonBlank(c)))
+        break;
       nesting.Take(c);
       ++at_;
-      const bool is_end = c == '"' || JsonNesting::IsClosing(c);
+      const bool is_end = c == '"' || json::JsonNesting::IsClosing(c);
       if (is_end && nesting.depth() == 0 && !nesting.in_string()) break;
     }
     return json_.substr(begin, at_ - begin);
@@ -167,11 +168,11 @@ class RawKeyFinder {
       at_ = std::min(plain + 1, json_.size());
       if (plain == json_.size()) return found;
       if (found.backslashes == 0) return {json_[plain]};
-      const std::size_t length = EscapeLength(json_, plain - 1);
+      const std::size_t length = json::EscapeLength(json_, plain - 1);
       if (length == 0) return found;
       at_ = plain - 1 + length;
       std::array<char, 6> bytes;
-      const std::size_t size = Unescape(json_.substr(plain - 1, length), bytes.data());
+      const std::size_t size = json::Unescape(json_.substr(plain - 1, length), bytes.data());
       if (size == 0) continue;  // U+0000, which the decoder leaves out
       if (size == 1) found.value = bytes[0];
       found.is_code = json_[plain] == 'u';
@@ -197,7 +198,7 @@ class RawKeyFinder {
     return true;
   }
   void SkipBlanks() {
-    while (TakeIf([this] { return IsJsonBlank(TakeCharacter().value); })) continue;
+    while (TakeIf([this] { return json::IsJsonBlank(TakeCharacter().value); })) continue;
   }
   // Up to the quote that closes the text or one around it, or to the end of torn bytes.
   std::string_view TakeText(int level) {
@@ -293,4 +294,4 @@ std::string PayloadOfLargeRecord(std::string_view record) {
   return payload;
 }
 
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::event

@@ -3,7 +3,7 @@
 #include <string>
 #include <string_view>
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::event {
 
 // `json` without the members messages, response, model_map_information and proxy_server_request
 // (the request's body, in a SpendLogs row) of its outermost objects, be they alone, in an array or
@@ -18,4 +18,4 @@ namespace usage_ingest::ingest {
 // retry, and cut at kDeadLetterPayloadBytesMax.
 [[nodiscard]] std::string PayloadOfLargeRecord(std::string_view record);
 
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::event

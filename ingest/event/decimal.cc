@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <array>
 
-#include "ingest/event/plain_number.h"
+#include "ingest/json/plain_number.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::event {
 namespace {
 
 constexpr std::int64_t kLeadingDigits = 19;  // fit 64 bits whatever they are
@@ -15,7 +15,7 @@ constexpr std::int64_t kExponentMax = std::int64_t{1} << 40;
 
 // REQUIRES: 0 <= exponent < 20.
 std::uint64_t PowerOfTen(std::int64_t exponent) {
-  return kPowersOfTen[static_cast<std::size_t>(exponent)];
+  return json::kPowersOfTen[static_cast<std::size_t>(exponent)];
 }
 
 bool TakeDigit(const char*& at, const char* end, std::uint64_t& value) {
@@ -115,9 +115,10 @@ std::optional<Decimal> Decimal::Parse(std::string_view text) {
 
 std::optional<Decimal> Decimal::FromPlain(std::string_view text, std::size_t dot) {
   const std::size_t decimals = dot == text.size() ? 0 : text.size() - dot - 1;
-  const bool fits = dot <= PlainNumber::kDigitsMax && decimals <= PlainNumber::kDigitsMax &&
+  const bool fits = dot <= json::PlainNumber::kDigitsMax &&
+                    decimals <= json::PlainNumber::kDigitsMax &&
                     dot + decimals <= static_cast<std::size_t>(kLeadingDigits) &&
-                    dot + 1 + PlainNumber::kDigitsMax <= PlainNumber::kReadBytes;
+                    dot + 1 + json::PlainNumber::kDigitsMax <= json::PlainNumber::kReadBytes;
   if (!fits) {
     std::optional<Decimal> parsed = Parse(text);
     if (parsed) parsed->is_plain_ = true;
@@ -125,10 +126,10 @@ std::optional<Decimal> Decimal::FromPlain(std::string_view text, std::size_t dot
   }
   Decimal number;
   number.is_plain_ = true;
-  number.leading_ = PlainNumber::Convert(text.data(), dot);
+  number.leading_ = json::PlainNumber::Convert(text.data(), dot);
   if (decimals != 0) {
     number.leading_ = number.leading_ * PowerOfTen(static_cast<std::int64_t>(decimals)) +
-                      PlainNumber::Convert(text.data() + dot + 1, decimals);
+                      json::PlainNumber::Convert(text.data() + dot + 1, decimals);
     number.exponent_ = -static_cast<std::int64_t>(decimals);
   }
   number.mantissa_ = text;
@@ -201,4 +202,4 @@ std::size_t Decimal::WritePlain(char* out) const noexcept {
   return static_cast<std::size_t>(at - out);
 }
 
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::event

@@ -11,7 +11,7 @@
 #include <optional>
 #include <string_view>
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::event {
 
 class Decimal {
  public:
@@ -47,4 +47,4 @@ class Decimal {
   bool is_plain_ = false;  // came from FromPlain
 };
 
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::event

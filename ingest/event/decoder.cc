@@ -5,15 +5,15 @@
 #include "ingest/event/dead_letter_payload.h"
 #include "ingest/event/event_fields.h"
 #include "ingest/event/event_judge.h"
-#include "ingest/event/json_text.h"
 #include "ingest/event/payload_maker.h"
 #include "ingest/event/record_splitter.h"
+#include "ingest/json/json_text.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::event {
 namespace {
 
 std::string_view WithoutByteOrderMark(std::string_view value) {
-  if (value.starts_with(kByteOrderMark)) value.remove_prefix(kByteOrderMark.size());
+  if (value.starts_with(json::kByteOrderMark)) value.remove_prefix(json::kByteOrderMark.size());
   return value;
 }
 
@@ -29,7 +29,8 @@ class JudgingVisitor final : public RecordSplitter::Visitor {
   };
   explicit JudgingVisitor(const Parts& parts) : parts_(parts) {}
 
-  JsonWalker::Token ReadObject(const JsonWalker& json, JsonWalker::Token at) override {
+  json::JsonWalker::Token ReadObject(const json::JsonWalker& json,
+                                     json::JsonWalker::Token at) override {
     parts_.fields.Clear();
     return parts_.fields.ReadObject(json, at, ObjectKind::kTop);
   }
@@ -90,7 +91,8 @@ void Decoder::Decode(const RecordOrigin& origin, std::string_view value, Arena& 
                          {DeadLetterReason::kRecordTooLarge, arena.Copy(detail), {}, {}, {}});
   }
   const std::string_view text = WithoutByteOrderMark(value);
-  if (TrimJsonBlanks(text).empty()) return sink.OnSkip(origin.first_index, SkipReason::kTombstone);
+  if (json::TrimJsonBlanks(text).empty())
+    return sink.OnSkip(origin.first_index, SkipReason::kTombstone);
   JudgingVisitor visitor({origin, impl_->fields, impl_->judge, arena, sink});
   impl_->splitter.Split(text, visitor);
 }
@@ -100,8 +102,8 @@ std::string Decoder::DeadLetterPayload(std::string_view value, std::uint32_t ind
   if (value.size() > impl_->record_bytes_max) {
     return PayloadOfLargeRecord(text);
   }
-  if (TrimJsonBlanks(text).empty()) return {};
+  if (json::TrimJsonBlanks(text).empty()) return {};
   return impl_->payloads.Make(text, index);
 }
 
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::event

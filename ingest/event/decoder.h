@@ -25,7 +25,7 @@
 #include "schema/reasons.h"
 #include "schema/usage_event.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::event {
 
 struct DecoderOptions {
   // Keys of the metadata column, in this order; names outside the closed list are refused by
@@ -90,4 +90,4 @@ class Decoder {
 [[nodiscard]] Uuid MakeRowId(std::string_view id, EventTimeUs start, std::string_view status,
                              std::string_view key_hash);
 
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::event

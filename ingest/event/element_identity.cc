@@ -6,7 +6,7 @@
 #include "ingest/event/sha256.h"
 #include "schema/check.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::event {
 
 std::string_view FallbackIdentity(const ElementPlace& place, Arena& arena) {
   if (place.origin.is_import) {
@@ -18,4 +18,4 @@ std::string_view FallbackIdentity(const ElementPlace& place, Arena& arena) {
                     std::to_string(place.origin.offset.value) + '/' + std::to_string(place.number));
 }
 
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::event

@@ -6,7 +6,7 @@
 #include "ingest/event/decoder.h"
 #include "schema/arena.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::event {
 
 struct ElementPlace {
   const RecordOrigin& origin;
@@ -19,4 +19,4 @@ struct ElementPlace {
 // has the same identity as the line it came from). In the arena.
 [[nodiscard]] std::string_view FallbackIdentity(const ElementPlace& place, Arena& arena);
 
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::event

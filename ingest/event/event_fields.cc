@@ -2,9 +2,9 @@
 
 #include "ingest/event/key_table.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::event {
 
-using Token = JsonWalker::Token;
+using Token = json::JsonWalker::Token;
 
 namespace {
 
@@ -96,21 +96,22 @@ const KeyTable& KeysOf(ObjectKind kind) {
   // No name of ours is longer than this even when each of its characters is written as \u0000.
   std::array<char, 256> plain;
   if (raw.size() > plain.size() || raw.find('\\') == std::string_view::npos) return nullptr;
-  return keys.Find({plain.data(), Unescape(raw, plain.data())}, plain.data() + plain.size());
+  return keys.Find({plain.data(), json::Unescape(raw, plain.data())}, plain.data() + plain.size());
 }
 
 }  // namespace
 
-Token EventFields::ReadMember(const JsonWalker& json, Token at, Field field, ObjectKind inner) {
-  JsonValue& value = (*this)[field];
-  if (value.kind != JsonKind::kMissing) return json.Skip(at);
+Token EventFields::ReadMember(const json::JsonWalker& json, Token at, Field field,
+                              ObjectKind inner) {
+  json::JsonValue& value = (*this)[field];
+  if (value.kind != json::JsonKind::kMissing) return json.Skip(at);
   if (inner == ObjectKind::kTop || !json.IsObject(at)) return json.Read(at, value);
   const Token next = ReadObject(json, at, inner);
-  if (next != JsonWalker::kBroken) value = json.Container(at, next);
+  if (next != json::JsonWalker::kBroken) value = json.Container(at, next);
   return next;
 }
 
-Token EventFields::ReadObject(const JsonWalker& json, Token at, ObjectKind kind) {
+Token EventFields::ReadObject(const json::JsonWalker& json, Token at, ObjectKind kind) {
   const KeyTable& keys = KeysOf(kind);
   const auto find = [&](std::string_view key) {
     const KeyTable::Slot* const entry = keys.Find(key, json.text_end());
@@ -121,4 +122,4 @@ Token EventFields::ReadObject(const JsonWalker& json, Token at, ObjectKind kind)
   });
 }
 
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::event

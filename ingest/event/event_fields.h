@@ -9,9 +9,9 @@
 #include <cstddef>
 #include <cstring>
 
-#include "ingest/event/json_walker.h"
+#include "ingest/json/json_walker.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::event {
 
 enum class Field : unsigned char {
   // StandardLoggingPayload, and by the same name in a SpendLogs row.
@@ -82,30 +82,31 @@ class EventFields {
     // In pieces that the compiler writes out: of all at once it makes a `rep stos`, which takes
     // longer to begin than these to end.
     for (std::size_t i = 0; i < kSlots; i += kPiece) {
-      std::memset(static_cast<void*>(&values_[i]), 0, kPiece * sizeof(JsonValue));
+      std::memset(static_cast<void*>(&values_[i]), 0, kPiece * sizeof(json::JsonValue));
     }
   }
-  [[nodiscard]] JsonValue& operator[](Field field) {
+  [[nodiscard]] json::JsonValue& operator[](Field field) {
     return values_[static_cast<std::size_t>(field)];
   }
-  [[nodiscard]] const JsonValue& operator[](Field field) const {
+  [[nodiscard]] const json::JsonValue& operator[](Field field) const {
     return values_[static_cast<std::size_t>(field)];
   }
   // Fills what is not set yet from the object at `at`; a step of JsonWalker.
-  [[nodiscard]] JsonWalker::Token ReadObject(const JsonWalker& json, JsonWalker::Token at,
-                                             ObjectKind kind);
+  [[nodiscard]] json::JsonWalker::Token ReadObject(const json::JsonWalker& json,
+                                                   json::JsonWalker::Token at, ObjectKind kind);
 
  private:
-  [[nodiscard]] JsonWalker::Token ReadMember(const JsonWalker& json, JsonWalker::Token at,
-                                             Field field, ObjectKind inner);
+  [[nodiscard]] json::JsonWalker::Token ReadMember(const json::JsonWalker& json,
+                                                   json::JsonWalker::Token at, Field field,
+                                                   ObjectKind inner);
 
   static constexpr std::size_t kPiece = 4;
   static constexpr std::size_t kSlots =
       (static_cast<std::size_t>(Field::kNone) + kPiece - 1) / kPiece * kPiece;
   // Zeros are a value that is missing.
-  static_assert(JsonKind{} == JsonKind::kMissing && PlainNumber::kNone == 0);
+  static_assert(json::JsonKind{} == json::JsonKind::kMissing && json::PlainNumber::kNone == 0);
 
-  std::array<JsonValue, kSlots> values_{};
+  std::array<json::JsonValue, kSlots> values_{};
 };
 
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::event

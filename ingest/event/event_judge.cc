@@ -7,11 +7,11 @@
 
 #include "ingest/event/credential.h"
 #include "ingest/event/element_identity.h"
-#include "ingest/event/json_text.h"
 #include "ingest/event/spend_logs.h"
 #include "ingest/event/status_code.h"
+#include "ingest/json/json_text.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::event {
 namespace {
 
 using State = NumberField::State;
@@ -51,7 +51,7 @@ class Trial {
   void ReadOutcome();
   void ReadDurations();
   void MakeIds();
-  void WriteMetadata(MetadataWriter& writer, JsonIndex& spare);
+  void WriteMetadata(MetadataWriter& writer, json::JsonIndex& spare);
   // The record goes away: what the event says of it moves into the arena, in one piece.
   void KeepTexts();
 
@@ -67,7 +67,7 @@ class Trial {
   [[nodiscard]] bool ReadTokenCount(Field field, std::int32_t& count);
   [[nodiscard]] bool IsFailure() const;
   [[nodiscard]] std::string_view Redact(std::string_view text);
-  [[nodiscard]] bool is_kind(Field field, JsonKind kind) const {
+  [[nodiscard]] bool is_kind(Field field, json::JsonKind kind) const {
     return element_.fields[field].kind == kind;
   }
 
@@ -79,13 +79,14 @@ class Trial {
   Outcome outcome_ = Outcome::kSuccess;
   std::string_view id_;
   std::string_view secret_;  // a raw key where its hash belongs
-  std::int64_t ttft_ms_ = kNoNumber;
+  std::int64_t ttft_ms_ = json::kNoNumber;
   Decimal cost_;
 };
 
 bool Trial::Reject(DeadLetterReason reason, std::string_view detail) {
   rejection_ = {reason, detail, event_.key_hash, {}, {}};
-  rejection_.event_id = arena_.Copy(CutCharacters(reader_.Text(Field::kId), limits::kVarcharChars));
+  rejection_.event_id =
+      arena_.Copy(json::CutCharacters(reader_.Text(Field::kId), limits::kVarcharChars));
   const FieldReader::TimeField start = reader_.Time(Field::kStartTime);
   // Beyond these bounds PostgreSQL could not store it.
   if (start.state == State::kNumber && start.value.value > 0 && start.value.value < kYear10000Us) {
@@ -127,7 +128,8 @@ bool Trial::ReadOwner() {
 bool Trial::ReadModel() {
   using enum DeadLetterReason;
   if (!reader_.IsTextOrAbsent(Field::kId)) return Reject(kInvalidField, "id is no text");
-  if (!reader_.IsTextOrAbsent(Field::kMetadata) && !is_kind(Field::kMetadata, JsonKind::kObject)) {
+  if (!reader_.IsTextOrAbsent(Field::kMetadata) &&
+      !is_kind(Field::kMetadata, json::JsonKind::kObject)) {
     return Reject(kInvalidField, "metadata is no object");
   }
   for (const Field field : {Field::kModelGroup, Field::kModel}) {
@@ -145,7 +147,7 @@ bool Trial::ReadStart() {
     case State::kAbsent:
       return Reject(kInvalidField, "startTime is missing");
     case State::kNotANumber:
-      if (is_kind(Field::kStartTime, JsonKind::kNotANumber)) {
+      if (is_kind(Field::kStartTime, json::JsonKind::kNotANumber)) {
         return Reject(kInvalidNumber, "startTime is not a number");
       }
       return Reject(kInvalidField, "startTime is neither a number nor a date");
@@ -168,7 +170,7 @@ bool Trial::CheckNumber(State state, std::string_view not_a_number, std::string_
 bool Trial::ReadTokenCount(Field field, std::int32_t& count) {
   using enum DeadLetterReason;
   std::int64_t value = reader_.Plain(field, 0);
-  if (value == kNoNumber) {
+  if (value == json::kNoNumber) {
     const NumberField tokens = reader_.Number(field);
     if (!CheckNumber(tokens.state, "a token count is not a number",
                      "a token count is of another type")) {
@@ -233,7 +235,7 @@ bool Trial::IsFailure() const {
   const std::string_view status = reader_.Text(Field::kStatus);
   if (status == "failure") return true;
   if (status == "success") return false;
-  return is_kind(Field::kErrorCode, JsonKind::kNumber) ||
+  return is_kind(Field::kErrorCode, json::JsonKind::kNumber) ||
          !reader_.Text(Field::kErrorCode).empty() || !reader_.Text(Field::kErrorClass).empty();
 }
 
@@ -247,7 +249,7 @@ void Trial::ReadOutcome() {
       StatusCodeOf(outcome_, reader_.Whole(Field::kErrorCode), reader_.Text(Field::kErrorClass));
   std::string_view message = reader_.Text(Field::kErrorStr);
   if (message.empty()) message = reader_.Text(Field::kErrorMessage);
-  event_.error_message = CutCharacters(Redact(message), limits::kErrorMessageChars);
+  event_.error_message = json::CutCharacters(Redact(message), limits::kErrorMessageChars);
 }
 
 void Trial::ReadDurations() {
@@ -260,7 +262,7 @@ void Trial::ReadDurations() {
 
 void Trial::MakeIds() {
   id_ = reader_.Text(Field::kId);
-  event_.litellm_request_id = CutCharacters(id_, limits::kVarcharChars);
+  event_.litellm_request_id = json::CutCharacters(id_, limits::kVarcharChars);
   std::string_view identity = id_;
   if (identity.empty()) identity = reader_.Text(Field::kCallId);
   if (identity.empty()) {
@@ -269,7 +271,7 @@ void Trial::MakeIds() {
   event_.id = MakeRowId(identity, event_.created_at, Name(outcome_), event_.key_hash);
 }
 
-void Trial::WriteMetadata(MetadataWriter& writer, JsonIndex& spare) {
+void Trial::WriteMetadata(MetadataWriter& writer, json::JsonIndex& spare) {
   const bool is_cut = event_.litellm_request_id.size() != id_.size();
   event_.metadata_json = writer.Write({.reader = reader_,
                                        .spare = spare,
@@ -308,4 +310,4 @@ void EventJudge::Judge(const Element& element, Arena& arena, EventSink& sink) {
   sink.OnEvent(element.index, trial.event());
 }
 
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::event

@@ -11,10 +11,10 @@
 
 #include "ingest/event/decoder.h"
 #include "ingest/event/event_fields.h"
-#include "ingest/event/json_index.h"
 #include "ingest/event/metadata_writer.h"
+#include "ingest/json/json_index.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::event {
 
 class EventJudge {
  public:
@@ -31,7 +31,7 @@ class EventJudge {
 
  private:
   MetadataWriter metadata_;
-  JsonIndex nested_;  // of a text inside the event that is JSON by itself
+  json::JsonIndex nested_;  // of a text inside the event that is JSON by itself
 };
 
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::event

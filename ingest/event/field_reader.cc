@@ -1,48 +1,48 @@
 #include "ingest/event/field_reader.h"
 
-#include "ingest/event/json_text.h"
 #include "ingest/event/time_text.h"
+#include "ingest/json/json_text.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::event {
 
 using State = NumberField::State;
 
 CleanText FieldReader::Unescaped(std::string_view raw) const {
   if (raw.find('\\') == std::string_view::npos) return {raw, false};
   char* const plain = arena_.Allocate(raw.size());
-  const std::size_t size = Unescape(raw, plain);
+  const std::size_t size = json::Unescape(raw, plain);
   arena_.Shrink(plain, raw.size(), size);
   return {{plain, size}, true};
 }
 
 bool FieldReader::IsTrue(Field field) const {
-  if (fields_[field].kind == JsonKind::kTrue) return true;
+  if (fields_[field].kind == json::JsonKind::kTrue) return true;
   const std::string_view text = Text(field);
   return text == "True" || text == "true";
 }
 
 NumberField FieldReader::Number(Field field) const {
-  const JsonValue& value = fields_[field];
+  const json::JsonValue& value = fields_[field];
   std::optional<Decimal> number;
   switch (value.kind) {
-    case JsonKind::kMissing:
-    case JsonKind::kNull:
+    case json::JsonKind::kMissing:
+    case json::JsonKind::kNull:
       return {State::kAbsent, {}};
-    case JsonKind::kNotANumber:
+    case json::JsonKind::kNotANumber:
       return {State::kNotANumber, {}};
-    case JsonKind::kFalse:
-    case JsonKind::kTrue:
-    case JsonKind::kObject:
-    case JsonKind::kArray:
+    case json::JsonKind::kFalse:
+    case json::JsonKind::kTrue:
+    case json::JsonKind::kObject:
+    case json::JsonKind::kArray:
       return {State::kOtherType, {}};
-    case JsonKind::kNumber:
-      number = value.dot == PlainNumber::kNone ? Decimal::Parse(value.text())
-                                               : Decimal::FromPlain(value.text(), value.dot);
+    case json::JsonKind::kNumber:
+      number = value.dot == json::PlainNumber::kNone ? Decimal::Parse(value.text())
+                                                     : Decimal::FromPlain(value.text(), value.dot);
       break;
-    case JsonKind::kString: {
+    case json::JsonKind::kString: {
       const std::string_view text = Text(field);
       if (text.empty()) return {State::kAbsent, {}};
-      number = Decimal::Parse(TrimJsonBlanks(text));
+      number = Decimal::Parse(json::TrimJsonBlanks(text));
       break;
     }
   }
@@ -52,23 +52,23 @@ NumberField FieldReader::Number(Field field) const {
 
 std::int64_t FieldReader::UnusualWhole(Field field) const {
   const NumberField number = Number(field);
-  if (number.state != State::kNumber || !number.value.is_whole()) return kNoNumber;
+  if (number.state != State::kNumber || !number.value.is_whole()) return json::kNoNumber;
   return number.value.Scaled(0);
 }
 
 FieldReader::TimeField FieldReader::Time(Field field) const {
   constexpr std::size_t kMicros = 6;
   const std::int64_t plain = Plain(field, kMicros);
-  if (plain != kNoNumber) return {State::kNumber, {plain}};
+  if (plain != json::kNoNumber) return {State::kNumber, {plain}};
   const NumberField number = Number(field);
   if (number.state == State::kNumber)
     return {State::kNumber, {number.value.Scaled(static_cast<int>(kMicros))}};
-  if (number.state == State::kNotANumber && fields_[field].kind == JsonKind::kString) {
-    if (const auto time = ParseDateTime(TrimJsonBlanks(Text(field)))) {
+  if (number.state == State::kNotANumber && fields_[field].kind == json::JsonKind::kString) {
+    if (const auto time = ParseDateTime(json::TrimJsonBlanks(Text(field)))) {
       return {State::kNumber, *time};
     }
   }
   return {number.state, {}};
 }
 
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::event

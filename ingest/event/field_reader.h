@@ -11,7 +11,7 @@
 #include "schema/arena.h"
 #include "schema/strong.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::event {
 
 struct NumberField {
   enum class State : unsigned char {
@@ -45,24 +45,25 @@ class FieldReader {
   [[nodiscard]] bool IsTrue(Field field) const;
   // Absent, or a text (which Text() may find to be absent too).
   [[nodiscard]] bool IsTextOrAbsent(Field field) const {
-    const JsonKind kind = fields_[field].kind;
-    return kind == JsonKind::kString || kind == JsonKind::kMissing || kind == JsonKind::kNull ||
-           kind == JsonKind::kNotANumber;
+    const json::JsonKind kind = fields_[field].kind;
+    return kind == json::JsonKind::kString || kind == json::JsonKind::kMissing ||
+           kind == json::JsonKind::kNull || kind == json::JsonKind::kNotANumber;
   }
   [[nodiscard]] NumberField Number(Field field) const;
   // The number times 10^places when it is as most are (see PlainNumber), else kNoNumber: ask
   // Number().
   [[nodiscard]] std::int64_t Plain(Field field, std::size_t places) const {
-    const JsonValue& value = fields_[field];
-    if (value.kind != JsonKind::kNumber || value.dot == PlainNumber::kNone) return kNoNumber;
-    return PlainNumber::Scaled(value.text(), value.dot, places);
+    const json::JsonValue& value = fields_[field];
+    if (value.kind != json::JsonKind::kNumber || value.dot == json::PlainNumber::kNone)
+      return json::kNoNumber;
+    return json::PlainNumber::Scaled(value.text(), value.dot, places);
   }
   // A whole number of `field`, kNoNumber when it is anything else.
   [[nodiscard]] std::int64_t Whole(Field field) const {
-    const JsonKind kind = fields_[field].kind;
-    if (kind == JsonKind::kMissing || kind == JsonKind::kNull) return kNoNumber;
+    const json::JsonKind kind = fields_[field].kind;
+    if (kind == json::JsonKind::kMissing || kind == json::JsonKind::kNull) return json::kNoNumber;
     const std::int64_t plain = Plain(field, 0);
-    return plain != kNoNumber ? plain : UnusualWhole(field);
+    return plain != json::kNoNumber ? plain : UnusualWhole(field);
   }
   // Seconds since the epoch, or a date: microseconds. kNotANumber: text that is neither, or NaN.
   struct TimeField {
@@ -71,8 +72,8 @@ class FieldReader {
   };
   [[nodiscard]] TimeField Time(Field field) const;
   // Of any string value, "None" included.
-  [[nodiscard]] CleanText Clean(const JsonValue& value) const {
-    if (value.kind != JsonKind::kString) return {};
+  [[nodiscard]] CleanText Clean(const json::JsonValue& value) const {
+    if (value.kind != json::JsonKind::kString) return {};
     if (!value.has_escapes) return {value.text(), false};
     return Unescaped(value.text());
   }
@@ -88,4 +89,4 @@ class FieldReader {
   Arena& arena_;
 };
 
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::event

@@ -13,7 +13,7 @@
 
 #include "ingest/event/event_fields.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::event {
 
 struct KeyTableEntry {
   std::string_view name;
@@ -114,4 +114,4 @@ class KeyTable {
   std::array<std::array<char, kNameBytes>, kNames> names_{};
 };
 
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::event

@@ -8,7 +8,7 @@
 #include "ingest/event/decoder.h"
 #include "schema/check.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::event {
 namespace {
 
 constexpr std::int64_t kTokensMax = 2'147'483'647;
@@ -58,7 +58,7 @@ MetadataWriter::MetadataWriter(const std::vector<std::string>& keys) {
     const auto found = std::ranges::find(all, key);
     USAGE_INGEST_CHECK(found != all.end());
     const auto which = static_cast<std::size_t>(found - all.begin());
-    members_.push_back({static_cast<Key>(which), kTexts[which], JsonBuffer::Name(key)});
+    members_.push_back({static_cast<Key>(which), kTexts[which], json::JsonBuffer::Name(key)});
   }
 }
 
@@ -78,7 +78,7 @@ std::string_view MetadataWriter::Write(const Source& source) {
 
 void MetadataWriter::WriteOther(const Member& member, const Source& source) {
   const FieldReader& reader = source.reader;
-  const JsonBuffer::Name& name = member.name;
+  const json::JsonBuffer::Name& name = member.name;
   switch (member.key) {
     case Key::kStream:
       return WriteFlag(name, reader.IsTrue(Field::kStream));
@@ -93,7 +93,8 @@ void MetadataWriter::WriteOther(const Member& member, const Source& source) {
     case Key::kCachedTokens: {
       // OpenAI's name, else Anthropic's.
       const std::int64_t cached = reader.Whole(Field::kCachedTokens);
-      return WriteCount(name, cached != kNoNumber ? cached : reader.Whole(Field::kCacheReadTokens));
+      return WriteCount(name,
+                        cached != json::kNoNumber ? cached : reader.Whole(Field::kCacheReadTokens));
     }
     case Key::kReasoningTokens:
       return WriteCount(name, reader.Whole(Field::kReasoningTokens));
@@ -124,7 +125,7 @@ void MetadataWriter::WriteQuoted(const CleanText& value, std::string_view secret
   out_.Append("\",");
 }
 
-void MetadataWriter::WriteText(const JsonBuffer::Name& name, const CleanText& value,
+void MetadataWriter::WriteText(const json::JsonBuffer::Name& name, const CleanText& value,
                                std::string_view secret) {
   if (value.text.empty()) return;
   out_.Append(name);
@@ -135,13 +136,13 @@ void MetadataWriter::WriteText(const JsonBuffer::Name& name, const CleanText& va
   }
 }
 
-void MetadataWriter::WriteFlag(const JsonBuffer::Name& name, bool value) {
+void MetadataWriter::WriteFlag(const json::JsonBuffer::Name& name, bool value) {
   if (!value) return;
   out_.Append(name);
   out_.Append("true,");
 }
 
-void MetadataWriter::WriteCount(const JsonBuffer::Name& name, std::int64_t value) {
+void MetadataWriter::WriteCount(const json::JsonBuffer::Name& name, std::int64_t value) {
   if (value < 0 || value > kTokensMax) return;  // kNoNumber, too
   std::array<char, 20> digits;
   const char* const end = std::to_chars(digits.data(), digits.data() + 20, value).ptr;
@@ -150,7 +151,7 @@ void MetadataWriter::WriteCount(const JsonBuffer::Name& name, std::int64_t value
   out_.Append(',');
 }
 
-void MetadataWriter::WriteCost(const JsonBuffer::Name& name, const Decimal& cost) {
+void MetadataWriter::WriteCost(const json::JsonBuffer::Name& name, const Decimal& cost) {
   std::array<char, Decimal::kPlainBytesMax> digits;
   const std::size_t size = cost.WritePlain(digits.data());
   if (size == 0) return;
@@ -159,11 +160,11 @@ void MetadataWriter::WriteCost(const JsonBuffer::Name& name, const Decimal& cost
   out_.Append(',');
 }
 
-void MetadataWriter::WriteTags(const JsonBuffer::Name& name, const Source& source) {
-  const JsonValue& tags = source.reader.fields()[Field::kTags];
+void MetadataWriter::WriteTags(const json::JsonBuffer::Name& name, const Source& source) {
+  const json::JsonValue& tags = source.reader.fields()[Field::kTags];
   // LiteLLM writes the tags of a SpendLogs row as JSON text.
   const std::string_view text =
-      tags.kind == JsonKind::kArray ? tags.text() : source.reader.Text(Field::kTags);
+      tags.kind == json::JsonKind::kArray ? tags.text() : source.reader.Text(Field::kTags);
   if (text.empty()) return;
   const std::size_t before = out_.size();
   out_.Append(name);
@@ -176,13 +177,13 @@ void MetadataWriter::WriteTags(const JsonBuffer::Name& name, const Source& sourc
 }
 
 void MetadataWriter::WriteElements(std::string_view text, const Source& source) {
-  if (source.spare.Build(text) != JsonIndex::Status::kOk) return;
-  const JsonWalker json(source.spare);
-  const JsonWalker::Token at = json.Container();
-  if (at == JsonWalker::kBroken || !json.IsArray(at) || json.Skip(at) != json.end()) return;
-  const JsonWalker::Token end = json.ReadArray(at, [&](JsonWalker::Token element) {
-    JsonValue tag;
-    const JsonWalker::Token next = json.Read(element, tag);
+  if (source.spare.Build(text) != json::JsonIndex::Status::kOk) return;
+  const json::JsonWalker json(source.spare);
+  const json::JsonWalker::Token at = json.Container();
+  if (at == json::JsonWalker::kBroken || !json.IsArray(at) || json.Skip(at) != json.end()) return;
+  const json::JsonWalker::Token end = json.ReadArray(at, [&](json::JsonWalker::Token element) {
+    json::JsonValue tag;
+    const json::JsonWalker::Token next = json.Read(element, tag);
     const CleanText clean = source.reader.Clean(tag);
     if (!clean.text.empty()) WriteQuoted(clean, source.secret);
     return next;
@@ -190,4 +191,4 @@ void MetadataWriter::WriteElements(std::string_view text, const Source& source) 
   USAGE_INGEST_CHECK(end == json.end());
 }
 
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::event

@@ -9,11 +9,11 @@
 #include <vector>
 
 #include "ingest/event/field_reader.h"
-#include "ingest/event/json_buffer.h"
-#include "ingest/event/json_index.h"
-#include "ingest/event/json_walker.h"
+#include "ingest/json/json_buffer.h"
+#include "ingest/json/json_index.h"
+#include "ingest/json/json_walker.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::event {
 
 class MetadataWriter {
  public:
@@ -22,10 +22,10 @@ class MetadataWriter {
 
   struct Source {
     const FieldReader& reader;
-    JsonIndex& spare;             // for request_tags
+    json::JsonIndex& spare;       // for request_tags
     std::string_view secret;      // a raw key that no value may tell, or ""
     std::string_view request_id;  // when litellm_request_id had to be cut
-    std::int64_t ttft_ms = kNoNumber;
+    std::int64_t ttft_ms = json::kNoNumber;
     Decimal cost;
   };
   // In the arena; "{}" when there is nothing.
@@ -36,21 +36,22 @@ class MetadataWriter {
   struct Member {
     Key key;
     Field text;  // whose text it is; kNone: see WriteOther
-    JsonBuffer::Name name;
+    json::JsonBuffer::Name name;
   };
 
   // Each ends what it writes with a comma.
   void WriteOther(const Member& member, const Source& source);
-  void WriteText(const JsonBuffer::Name& name, const CleanText& value, std::string_view secret);
+  void WriteText(const json::JsonBuffer::Name& name, const CleanText& value,
+                 std::string_view secret);
   void WriteQuoted(const CleanText& value, std::string_view secret);
-  void WriteFlag(const JsonBuffer::Name& name, bool value);
-  void WriteCount(const JsonBuffer::Name& name, std::int64_t value);
-  void WriteCost(const JsonBuffer::Name& name, const Decimal& cost);
-  void WriteTags(const JsonBuffer::Name& name, const Source& source);
+  void WriteFlag(const json::JsonBuffer::Name& name, bool value);
+  void WriteCount(const json::JsonBuffer::Name& name, std::int64_t value);
+  void WriteCost(const json::JsonBuffer::Name& name, const Decimal& cost);
+  void WriteTags(const json::JsonBuffer::Name& name, const Source& source);
   void WriteElements(std::string_view array, const Source& source);
 
   std::vector<Member> members_;
-  JsonBuffer out_;
+  json::JsonBuffer out_;
 };
 
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::event

@@ -5,7 +5,7 @@
 #include "ingest/event/dead_letter_payload.h"
 #include "ingest/event/record_splitter.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::event {
 namespace {
 
 constexpr std::size_t kKeepElements = 4096;
@@ -21,7 +21,8 @@ class PayloadMaker::Finder final : public RecordSplitter::Visitor {
  public:
   explicit Finder(PayloadMaker& maker) : maker_(maker) {}
 
-  JsonWalker::Token ReadObject(const JsonWalker& json, JsonWalker::Token at) override {
+  json::JsonWalker::Token ReadObject(const json::JsonWalker& json,
+                                     json::JsonWalker::Token at) override {
     return json.Skip(at);
   }
   void OnObject(std::uint32_t, std::string_view bytes) override { Add(Kept(bytes), Kind::kJson); }
@@ -73,4 +74,4 @@ std::string PayloadMaker::Make(std::string_view text, std::uint32_t index) {
   return {};
 }
 
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::event

@@ -13,7 +13,7 @@
 #include <string_view>
 #include <vector>
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::event {
 
 class PayloadMaker {
  public:
@@ -36,4 +36,4 @@ class PayloadMaker {
   std::deque<std::string> repaired_;  // elements that are not in the record as they were read
 };
 
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::event

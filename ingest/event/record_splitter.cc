@@ -1,10 +1,10 @@
 #include "ingest/event/record_splitter.h"
 
-#include "ingest/event/json_text.h"
+#include "ingest/json/json_text.h"
 #include "schema/check.h"
 #include "schema/limits.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::event {
 namespace {
 
 // Calls on_line(line) for each line that is not blank until it returns false.
@@ -12,7 +12,7 @@ template <class OnLine>
 void ForEachLine(std::string_view text, OnLine&& on_line) {
   while (!text.empty()) {
     const std::size_t end = text.find('\n');
-    const std::string_view line = TrimJsonBlanks(text.substr(0, end));
+    const std::string_view line = json::TrimJsonBlanks(text.substr(0, end));
     if (!line.empty() && !on_line(line)) return;
     if (end == std::string_view::npos) return;
     text.remove_prefix(end + 1);
@@ -23,25 +23,25 @@ void ForEachLine(std::string_view text, OnLine&& on_line) {
 
 RecordSplitter::Shape RecordSplitter::Read(std::string_view text, Visitor& visitor) {
   text_ = text;
-  JsonIndex::Status status = index_.Build(text);
-  if (status == JsonIndex::Status::kBadUtf8) {
-    clean_ = ReplaceBadUtf8(text);
+  json::JsonIndex::Status status = index_.Build(text);
+  if (status == json::JsonIndex::Status::kBadUtf8) {
+    clean_ = json::ReplaceBadUtf8(text);
     text_ = clean_;
     status = index_.Build(clean_);
-  } else if (clean_.capacity() > JsonIndex::kKeepBytes) {
+  } else if (clean_.capacity() > json::JsonIndex::kKeepBytes) {
     clean_ = {};
   }
-  if (status != JsonIndex::Status::kOk || index_.size() == 0) return Shape::kBroken;
-  const JsonWalker json(index_);
-  const JsonWalker::Token at = json.Container();
-  if (at == JsonWalker::kBroken) return ReadLoneScalar();
+  if (status != json::JsonIndex::Status::kOk || index_.size() == 0) return Shape::kBroken;
+  const json::JsonWalker json(index_);
+  const json::JsonWalker::Token at = json.Container();
+  if (at == json::JsonWalker::kBroken) return ReadLoneScalar();
   const bool is_object = json.IsObject(at);
   array_elements_ = 0;
-  const auto skip = [&](JsonWalker::Token element) {
+  const auto skip = [&](json::JsonWalker::Token element) {
     ++array_elements_;
     return json.Skip(element);
   };
-  const JsonWalker::Token behind =
+  const json::JsonWalker::Token behind =
       is_object ? visitor.ReadObject(json, at) : json.ReadArray(at, skip);
   if (behind != json.end()) return Shape::kBroken;
   return is_object ? Shape::kObject : Shape::kArray;
@@ -50,44 +50,47 @@ RecordSplitter::Shape RecordSplitter::Read(std::string_view text, Visitor& visit
 RecordSplitter::Shape RecordSplitter::ReadLoneScalar() const {
   if (index_.size() != 1) return Shape::kBroken;
   // A scalar is ended by what follows it: a comma will do.
-  const std::string token = std::string(TrimJsonBlanks(index_.text())) + ',';
+  const std::string token = std::string(json::TrimJsonBlanks(index_.text())) + ',';
   const char* const end = token.data() + token.size() - 1;
   if (token.front() == '"') return end[-1] == '"' ? Shape::kOther : Shape::kBroken;
-  switch (ClassifyScalar(token.data(), end).kind) {
-    case JsonKind::kMissing:
+  switch (json::ClassifyScalar(token.data(), end).kind) {
+    case json::JsonKind::kMissing:
       return Shape::kBroken;
-    case JsonKind::kNull:
-    case JsonKind::kNotANumber:
+    case json::JsonKind::kNull:
+    case json::JsonKind::kNotANumber:
       return Shape::kNull;
-    case JsonKind::kFalse:
-    case JsonKind::kTrue:
-    case JsonKind::kNumber:
-    case JsonKind::kString:
-    case JsonKind::kObject:
-    case JsonKind::kArray:
+    case json::JsonKind::kFalse:
+    case json::JsonKind::kTrue:
+    case json::JsonKind::kNumber:
+    case json::JsonKind::kString:
+    case json::JsonKind::kObject:
+    case json::JsonKind::kArray:
       return Shape::kOther;
   }
   return Shape::kBroken;
 }
 
 void RecordSplitter::VisitArray(Visitor& visitor) {
-  const JsonWalker json(index_);
+  const json::JsonWalker json(index_);
   std::uint32_t number = 0;
-  const JsonWalker::Token end = json.ReadArray(json.Container(), [&](JsonWalker::Token at) {
-    const bool is_object = json.IsObject(at);
-    JsonValue value;
-    const JsonWalker::Token next = is_object ? visitor.ReadObject(json, at) : json.Read(at, value);
-    const std::string_view bytes = json.TextBetween(at, next);
-    if (is_object) {
-      visitor.OnObject(number, bytes);
-    } else if (value.kind == JsonKind::kNull || value.kind == JsonKind::kNotANumber) {
-      visitor.OnNull(number);
-    } else {
-      visitor.OnOther(number, bytes);
-    }
-    ++number;
-    return next;
-  });
+  const json::JsonWalker::Token end =
+      json.ReadArray(json.Container(), [&](json::JsonWalker::Token at) {
+        const bool is_object = json.IsObject(at);
+        json::JsonValue value;
+        const json::JsonWalker::Token next =
+            is_object ? visitor.ReadObject(json, at) : json.Read(at, value);
+        const std::string_view bytes = json.TextBetween(at, next);
+        if (is_object) {
+          visitor.OnObject(number, bytes);
+        } else if (value.kind == json::JsonKind::kNull ||
+                   value.kind == json::JsonKind::kNotANumber) {
+          visitor.OnNull(number);
+        } else {
+          visitor.OnOther(number, bytes);
+        }
+        ++number;
+        return next;
+      });
   USAGE_INGEST_CHECK(end == json.end());  // it was walked before
 }
 
@@ -135,14 +138,14 @@ void RecordSplitter::VisitLines(std::string_view text, Visitor& visitor) {
 void RecordSplitter::Split(std::string_view text, Visitor& visitor) {
   switch (Read(text, visitor)) {
     case Shape::kObject:
-      return visitor.OnObject(0, TrimJsonBlanks(text_));
+      return visitor.OnObject(0, json::TrimJsonBlanks(text_));
     case Shape::kArray:
       if (array_elements_ > limits::kRecordElementsMax) return visitor.OnTooMany(text);
       return VisitArray(visitor);
     case Shape::kNull:
       return visitor.OnNull(0);
     case Shape::kOther:
-      return visitor.OnOther(0, TrimJsonBlanks(text));
+      return visitor.OnOther(0, json::TrimJsonBlanks(text));
     case Shape::kBroken:
       break;
   }
@@ -150,4 +153,4 @@ void RecordSplitter::Split(std::string_view text, Visitor& visitor) {
   VisitLines(text, visitor);
 }
 
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::event

@@ -12,10 +12,10 @@
 #include <string>
 #include <string_view>
 
-#include "ingest/event/json_index.h"
-#include "ingest/event/json_walker.h"
+#include "ingest/json/json_index.h"
+#include "ingest/json/json_walker.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::event {
 
 class RecordSplitter {
  public:
@@ -24,7 +24,8 @@ class RecordSplitter {
     virtual ~Visitor() = default;
     // Walks over the object at `at`, a step of JsonWalker. It is not known yet whether the text is
     // JSON as a whole, so nothing may come of it before OnObject.
-    virtual JsonWalker::Token ReadObject(const JsonWalker& json, JsonWalker::Token at) = 0;
+    virtual json::JsonWalker::Token ReadObject(const json::JsonWalker& json,
+                                               json::JsonWalker::Token at) = 0;
     // The object last read is element `number`; `bytes` is its text.
     virtual void OnObject(std::uint32_t number, std::string_view bytes) = 0;
     virtual void OnNull(std::uint32_t number) = 0;
@@ -49,9 +50,9 @@ class RecordSplitter {
   void VisitLine(std::string_view line, std::uint32_t number, Visitor& visitor);
 
   std::string_view text_;           // that was read last
-  JsonIndex index_;                 // of it
+  json::JsonIndex index_;           // of it
   std::size_t array_elements_ = 0;  // of the array that was read last
   std::string clean_;               // the text at hand when its UTF-8 had to be repaired
 };
 
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::event

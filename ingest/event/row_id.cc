@@ -11,7 +11,7 @@
 #include "ingest/event/decoder.h"
 #include "ingest/event/sha256.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::event {
 namespace {
 
 std::array<char, 8> BigEndian(std::int64_t value) {
@@ -53,4 +53,4 @@ Uuid MakeRowId(std::string_view id, EventTimeUs start, std::string_view status,
   return row_id;
 }
 
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::event

@@ -5,7 +5,7 @@
 
 #include "schema/check.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::event {
 
 Sha256Digest Sha256(std::string_view bytes) {
   Sha256Digest digest;
@@ -27,4 +27,4 @@ std::string Hex(const Sha256Digest& digest) {
   return text;
 }
 
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::event

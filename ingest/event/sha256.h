@@ -8,11 +8,11 @@
 #include <string>
 #include <string_view>
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::event {
 
 using Sha256Digest = std::array<std::uint8_t, 32>;
 
 [[nodiscard]] Sha256Digest Sha256(std::string_view bytes);
 [[nodiscard]] std::string Hex(const Sha256Digest& digest);
 
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::event

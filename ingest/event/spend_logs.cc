@@ -3,9 +3,9 @@
 #include <array>
 #include <utility>
 
-#include "ingest/event/json_walker.h"
+#include "ingest/json/json_walker.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::event {
 namespace {
 
 constexpr std::array<std::pair<Field, Field>, 5> kColumns = {{
@@ -22,20 +22,20 @@ constexpr std::array kInMetadata = {Field::kErrorInformation, Field::kErrorCode,
                                     Field::kCostBreakdown,    Field::kOutputCost};
 
 void ReadText(const InnerTexts& source, std::string_view text, ObjectKind kind) {
-  if (text.empty() || source.nested.Build(text) != JsonIndex::Status::kOk) return;
-  const JsonWalker json(source.nested);
-  const JsonWalker::Token at = json.Container();
-  if (at == JsonWalker::kBroken || !json.IsObject(at)) return;
+  if (text.empty() || source.nested.Build(text) != json::JsonIndex::Status::kOk) return;
+  const json::JsonWalker json(source.nested);
+  const json::JsonWalker::Token at = json.Container();
+  if (at == json::JsonWalker::kBroken || !json.IsObject(at)) return;
   EventFields& fields = source.reader.fields();
   const EventFields before = fields;
   if (fields.ReadObject(json, at, kind) != json.end()) fields = before;
 }
 
 void ReadMetadata(const InnerTexts& source, ObjectKind kind) {
-  const JsonValue metadata = source.reader.fields()[Field::kMetadata];
-  if (metadata.kind == JsonKind::kString) {
+  const json::JsonValue metadata = source.reader.fields()[Field::kMetadata];
+  if (metadata.kind == json::JsonKind::kString) {
     ReadText(source, source.reader.Text(Field::kMetadata), kind);
-  } else if (metadata.kind == JsonKind::kObject && kind == ObjectKind::kSpendLogsMetadata) {
+  } else if (metadata.kind == json::JsonKind::kObject && kind == ObjectKind::kSpendLogsMetadata) {
     ReadText(source, metadata.text(), kind);
   }
 }
@@ -44,15 +44,15 @@ void ReadMetadata(const InnerTexts& source, ObjectKind kind) {
 
 void ReadInnerTexts(const InnerTexts& source) {
   EventFields& fields = source.reader.fields();
-  const bool is_spend_logs = fields[Field::kRequestId].kind != JsonKind::kMissing &&
-                             fields[Field::kSpend].kind != JsonKind::kMissing;
+  const bool is_spend_logs = fields[Field::kRequestId].kind != json::JsonKind::kMissing &&
+                             fields[Field::kSpend].kind != json::JsonKind::kMissing;
   if (!is_spend_logs) return ReadMetadata(source, ObjectKind::kMetadata);
   for (const auto& [column, field] : kColumns) fields[field] = fields[column];
   for (const Field field : kInMetadata) fields[field] = {};
-  const JsonValue column_status = std::exchange(fields[Field::kStatus], {});
+  const json::JsonValue column_status = std::exchange(fields[Field::kStatus], {});
   ReadMetadata(source, ObjectKind::kSpendLogsMetadata);
   // Newer versions have a status column, too.
   if (source.reader.Text(Field::kStatus).empty()) fields[Field::kStatus] = column_status;
 }
 
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::event

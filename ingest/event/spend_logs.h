@@ -3,12 +3,12 @@
 // exports) says the same as a StandardLoggingPayload under other names and with its metadata as
 // text.
 #include "ingest/event/field_reader.h"
-#include "ingest/event/json_index.h"
+#include "ingest/json/json_index.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::event {
 
 struct InnerTexts {
-  JsonIndex& nested;  // to read the metadata with
+  json::JsonIndex& nested;  // to read the metadata with
   const FieldReader& reader;
 };
 
@@ -16,4 +16,4 @@ struct InnerTexts {
 // metadata text of either shape. A text that is no JSON object is as if absent.
 void ReadInnerTexts(const InnerTexts& source);
 
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::event

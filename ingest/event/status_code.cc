@@ -3,7 +3,7 @@
 #include <array>
 #include <utility>
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::event {
 namespace {
 
 constexpr std::int16_t kOk = 200;
@@ -39,4 +39,4 @@ std::int16_t StatusCodeOf(Outcome outcome, std::int64_t error_code, std::string_
   return kInternalServerError;
 }
 
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::event

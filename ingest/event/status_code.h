@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <string_view>
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::event {
 
 enum class Outcome : unsigned char { kSuccess, kFailure };
 [[nodiscard]] constexpr std::string_view Name(Outcome outcome) {
@@ -15,4 +15,4 @@ enum class Outcome : unsigned char { kSuccess, kFailure };
 [[nodiscard]] std::int16_t StatusCodeOf(Outcome outcome, std::int64_t error_code,
                                         std::string_view error_class);
 
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::event

@@ -3,7 +3,7 @@
 #include <chrono>
 #include <cstdint>
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::event {
 namespace {
 
 constexpr std::int64_t kMicros = 1'000'000;
@@ -99,4 +99,4 @@ std::optional<EventTimeUs> ParseDateTime(std::string_view text) {
   return EventTimeUs{seconds * kMicros + micros};
 }
 
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::event

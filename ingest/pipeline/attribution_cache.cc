@@ -9,7 +9,7 @@
 #include <string>
 #include <utility>
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::pipeline {
 namespace {
 
 constexpr std::size_t kInitialSlots = 1 << 10;
@@ -102,4 +102,4 @@ void AttributionCache::Expire() noexcept {
   }
 }
 
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::pipeline

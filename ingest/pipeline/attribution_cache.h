@@ -2,8 +2,8 @@
 // AttributionCache: whose usage (key, user, team, model) was, as PostgreSQL last said.
 //
 // One probe an event. The four texts are one question, so the answer is cached as a whole; the
-// rules are in one SQL statement (ingest/postgres/statements.h) and nowhere else. "Nobody's" is
-// cached too, else a flood of made-up keys would be a flood of look-ups.
+// rules are in one SQL statement (ingest/postgres/batch/statements.h) and nowhere else. "Nobody's"
+// is cached too, else a flood of made-up keys would be a flood of look-ups.
 //
 // Owner         one lane.
 // Invariants    a stale answer can delay but not misattribute: the transaction locks the parents
@@ -19,7 +19,7 @@
 
 #include "ingest/pipeline/batch_store.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::pipeline {
 
 // 128 bits of XXH3 over the question, keyed by a secret of this process, so that nobody can make
 // two questions collide.
@@ -55,4 +55,4 @@ class AttributionCache {
   Generation old_;
 };
 
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::pipeline

@@ -7,7 +7,7 @@
 
 #include "schema/check.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::pipeline {
 namespace {
 
 AttributionQuestion QuestionOf(const UsageEvent& event) {
@@ -142,4 +142,4 @@ void Attributor::ForgetSubscriptions(Batch& batch, std::span<const Uuid> gone) {
   }
 }
 
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::pipeline

@@ -13,7 +13,7 @@
 #include "ingest/pipeline/batch.h"
 #include "ingest/pipeline/batch_store.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::pipeline {
 
 // Makes the payload that a dead letter keeps; the decoder's, bound by the lane.
 using MakePayload = std::function<std::string(std::string_view value, std::uint32_t index)>;
@@ -48,4 +48,4 @@ class Attributor {
   std::uint64_t as_of_ = 0;  // counts Expire
 };
 
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::pipeline

@@ -1,6 +1,6 @@
 #include "ingest/pipeline/batch.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::pipeline {
 
 void Batch::AddDeadLetter(std::uint32_t partition, const DeadLetter& letter) {
   dead_letters.push_back(letter);
@@ -28,4 +28,4 @@ void Batch::Clear() noexcept {
   arena.Reset();
 }
 
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::pipeline

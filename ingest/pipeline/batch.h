@@ -20,7 +20,7 @@
 #include "schema/arena.h"
 #include "schema/usage_event.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::pipeline {
 
 // How far one partition moves in this transaction, and what became of its events.
 struct PartitionMove {
@@ -91,4 +91,4 @@ class Batch {
   void Clear() noexcept;
 };
 
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::pipeline

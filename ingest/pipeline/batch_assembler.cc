@@ -2,9 +2,9 @@
 
 #include <utility>
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::pipeline {
 
-BatchAssembler::BatchAssembler(DecoderOptions options, Clock& clock,
+BatchAssembler::BatchAssembler(event::DecoderOptions options, Clock& clock,
                                const std::atomic<std::uint64_t>& current_epoch)
     : decoder_(std::move(options)), clock_(clock), current_epoch_(current_epoch) {}
 
@@ -76,7 +76,7 @@ void BatchAssembler::Decode(Batch& batch, Record record, std::uint32_t partition
   move.last_timestamp_ms = record.timestamp_ms;
   ++move.outcomes.records;
 
-  RecordOrigin origin;
+  event::RecordOrigin origin;
   origin.source = record.source;
   origin.offset = record.offset;
   origin.now = clock_.WallNow();
@@ -103,7 +103,7 @@ void BatchAssembler::OnSkip(std::uint32_t, SkipReason reason) {
   batch_->CountSkip(partition_, reason);
 }
 
-void BatchAssembler::OnReject(std::uint32_t index, const Rejection& rejection) {
+void BatchAssembler::OnReject(std::uint32_t index, const event::Rejection& rejection) {
   ++batch_->partitions[partition_].outcomes.events;
   const Record& record = batch_->records.back();
   DeadLetter letter;
@@ -121,4 +121,4 @@ void BatchAssembler::OnReject(std::uint32_t index, const Rejection& rejection) {
   batch_->AddDeadLetter(partition_, letter);
 }
 
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::pipeline

@@ -16,12 +16,12 @@
 #include "ingest/pipeline/batch.h"
 #include "ingest/pipeline/runtime.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::pipeline {
 
-class BatchAssembler final : private EventSink {
+class BatchAssembler final : private event::EventSink {
  public:
   // `current_epoch` is the consumer's: records of an older one are stale.
-  BatchAssembler(DecoderOptions options, Clock& clock,
+  BatchAssembler(event::DecoderOptions options, Clock& clock,
                  const std::atomic<std::uint64_t>& current_epoch);
 
   // Decodes `record` into `batch`, or drops it when it is stale.
@@ -45,13 +45,13 @@ class BatchAssembler final : private EventSink {
 
   void OnEvent(std::uint32_t index, const UsageEvent& event) override;
   void OnSkip(std::uint32_t index, SkipReason reason) override;
-  void OnReject(std::uint32_t index, const Rejection& rejection) override;
+  void OnReject(std::uint32_t index, const event::Rejection& rejection) override;
 
   [[nodiscard]] bool IsStale(Epoch epoch) const;
   std::uint32_t MoveOf(Batch& batch, const Record& record, const Position& position) const;
   void Decode(Batch& batch, Record record, std::uint32_t partition);
 
-  Decoder decoder_;
+  event::Decoder decoder_;
   Clock& clock_;
   const std::atomic<std::uint64_t>& current_epoch_;
   Epoch abandoned_;
@@ -62,4 +62,4 @@ class BatchAssembler final : private EventSink {
   std::uint32_t partition_ = 0;
 };
 
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::pipeline

@@ -21,7 +21,7 @@
 #include "ingest/pipeline/task.h"
 #include "schema/error.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::pipeline {
 
 // Whose usage is it? Texts as the event has them; empty means absent.
 struct AttributionQuestion {
@@ -85,4 +85,4 @@ class BatchStore {
   virtual Task<Result<>> Commit() = 0;
 };
 
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::pipeline

@@ -6,7 +6,7 @@
 #include "schema/check.h"
 #include "schema/limits.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::pipeline {
 namespace {
 
 using std::chrono::milliseconds;
@@ -334,4 +334,4 @@ Task<Result<>> BatchWriter::BackOff(milliseconds bound) {
   co_return Result<>{};
 }
 
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::pipeline

@@ -26,7 +26,7 @@
 #include "ingest/pipeline/recent_ids.h"
 #include "ingest/pipeline/runtime.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::pipeline {
 
 struct BatchWriterOptions {
   std::size_t lane = 0;
@@ -100,4 +100,4 @@ class BatchWriter {
   WriteResult result_;
 };
 
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::pipeline

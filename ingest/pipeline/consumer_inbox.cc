@@ -6,7 +6,7 @@
 
 #include "schema/check.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::pipeline {
 
 // Several producers: what one of them pushed comes out in its order; among them there is none, and
 // none is needed: Committed of one partition always comes from one lane, and epochs sort the rest.
@@ -24,4 +24,4 @@ void ConsumerInbox::Push(ConsumerMessage message) {
 
 bool ConsumerInbox::Take(ConsumerMessage& message) { return impl_->queue.try_dequeue(message); }
 
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::pipeline

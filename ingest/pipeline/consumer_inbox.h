@@ -15,7 +15,7 @@
 #include "ingest/pipeline/record.h"
 #include "schema/kafka_position.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::pipeline {
 
 // The batch that ends at next_offset is in PostgreSQL; Kafka's own offset may follow (INV-7).
 struct Committed {
@@ -65,4 +65,4 @@ struct PositionsRequest {
 
 using RequestPositions = std::function<void(PositionsRequest)>;
 
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::pipeline

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::pipeline {
 namespace {
 
 // Records decoded before the sockets get a turn: some 100 us, well below a round trip's worth.
@@ -212,4 +212,4 @@ void Lane::Report(const Batch& batch, const WriteResult& result) {
   links_.observer.BatchCommitted(options_.index, report);
 }
 
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::pipeline

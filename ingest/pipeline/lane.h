@@ -25,11 +25,11 @@
 #include "ingest/pipeline/record_keeper.h"
 #include "ingest/pipeline/runtime.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::pipeline {
 
 struct LaneOptions {
   std::size_t index = 0;
-  DecoderOptions decoder;
+  event::DecoderOptions decoder;
   std::size_t rows_max = 10'000;              // hands over when the writer is free
   std::size_t bytes_max = 32 << 20;           // likewise
   std::size_t transaction_rows_max = 40'000;  // stops decoding when the writer is not
@@ -103,4 +103,4 @@ class Lane {
   std::atomic<bool> idle_{true};
 };
 
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::pipeline

@@ -7,7 +7,7 @@
 
 #include "schema/check.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::pipeline {
 namespace {
 
 struct Traits : moodycamel::ConcurrentQueueDefaultTraits {
@@ -154,4 +154,4 @@ bool LaneQueue::Consumer::PrepareSleep() {
   return false;
 }
 
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::pipeline

@@ -16,7 +16,7 @@
 
 #include "ingest/pipeline/record.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::pipeline {
 
 class LaneQueue {
  public:
@@ -80,4 +80,4 @@ class LaneQueue::Consumer {
   Impl* impl_;
 };
 
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::pipeline

@@ -16,7 +16,7 @@
 #include "ingest/pipeline/record.h"
 #include "schema/reasons.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::pipeline {
 
 enum class Phase : unsigned char { kDecode, kAttribute, kCopy, kUpsert, kCommit };
 inline constexpr std::array<std::string_view, 5> kPhaseNames = {"decode", "attribute", "copy",
@@ -109,4 +109,4 @@ class PipelineObserver {
   virtual void Lag(const TopicPartition& /*source*/, const PartitionLag& /*lag*/) {}
 };
 
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::pipeline

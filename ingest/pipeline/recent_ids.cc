@@ -4,7 +4,7 @@
 #include <bit>
 #include <utility>
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::pipeline {
 
 RecentIds::RecentIds(std::size_t ids_max)
     : ids_max_(ids_max), mask_(std::bit_ceil(ids_max * 2) - 1) {
@@ -44,4 +44,4 @@ void RecentIds::Forget() noexcept {
   }
 }
 
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::pipeline

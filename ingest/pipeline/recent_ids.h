@@ -16,7 +16,7 @@
 
 #include "schema/uuid.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::pipeline {
 
 class RecentIds {
  public:
@@ -40,4 +40,4 @@ class RecentIds {
   Generation old_;
 };
 
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::pipeline

@@ -14,7 +14,7 @@
 #include "schema/kafka_position.h"
 #include "schema/limits.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::pipeline {
 
 // Counts the assignments of this process. A record of an older epoch is dropped unread: it will be
 // read again by whoever owns the partition now.
@@ -95,4 +95,4 @@ class Record {
   bool is_let_go_ = false;
 };
 
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::pipeline

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::pipeline {
 namespace {
 
 RecordFingerprint FingerprintOf(const Record& record) {
@@ -50,4 +50,4 @@ bool RecordKeeper::AttributeEventsOf(Batch& batch, std::size_t record) {
   return all;
 }
 
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::pipeline

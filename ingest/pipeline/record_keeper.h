@@ -17,7 +17,7 @@
 #include "ingest/pipeline/attributor.h"
 #include "ingest/pipeline/batch.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::pipeline {
 
 class RecordKeeper {
  public:
@@ -44,4 +44,4 @@ class RecordKeeper {
   std::size_t batches_to_keep_ = 0;
 };
 
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::pipeline

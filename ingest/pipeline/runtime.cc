@@ -4,7 +4,7 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::pipeline {
 
 TimePoint SystemClock::Now() const { return std::chrono::steady_clock::now(); }
 
@@ -45,4 +45,4 @@ Task<> SleepFor(const Runtime& runtime, std::chrono::milliseconds duration) {
   co_await never.WaitUntil(runtime.clock.Now() + duration);
 }
 
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::pipeline

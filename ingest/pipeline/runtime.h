@@ -13,7 +13,7 @@
 #include "ingest/pipeline/task.h"
 #include "schema/strong.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::pipeline {
 
 using TimePoint = std::chrono::steady_clock::time_point;
 
@@ -60,4 +60,4 @@ class Wakeup {
 Task<> Yield(const Runtime& runtime);
 Task<> SleepFor(const Runtime& runtime, std::chrono::milliseconds duration);
 
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::pipeline

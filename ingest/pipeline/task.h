@@ -6,9 +6,9 @@
 // own.
 #include <boost/asio/awaitable.hpp>
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::pipeline {
 
 template <class T = void>
 using Task = boost::asio::awaitable<T>;
 
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::pipeline

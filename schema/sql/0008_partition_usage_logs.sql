@@ -1,5 +1,5 @@
 -- Makes a usage_logs that is not partitioned the first partition of one that is. The steps and their
--- SQL are in ingest/postgres/migration_partitioning.cc, since each is a transaction of its own and
+-- SQL are in ingest/postgres/migrate/migration_partitioning.cc, since each is a transaction of its own and
 -- the next one depends on what it finds.
 -- Mode: partitioning
 -- Locks: SHARE UPDATE EXCLUSIVE while the index is built and the bound is checked; at the end

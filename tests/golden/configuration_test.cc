@@ -5,10 +5,10 @@
 #include <fstream>
 #include <sstream>
 
-#include "daemon/config_keys.h"
-#include "daemon/config_load.h"
+#include "daemon/config/config_keys.h"
+#include "daemon/config/config_load.h"
 
-namespace usage_ingest::daemon {
+namespace usage_ingest {
 namespace {
 
 using ::testing::HasSubstr;
@@ -30,10 +30,11 @@ std::string Example() {
 }
 
 TEST(ConfigurationManualTest, ItsExampleIsTheDefaults) {
-  const LoadedConfig loaded = LoadConfig(ConfigText{Example(), "docs/configuration.md"}, {});
+  const config::LoadedConfig loaded =
+      config::LoadConfig(config::ConfigText{Example(), "docs/configuration.md"}, {});
   EXPECT_THAT(loaded.problems, IsEmpty());
-  const Config defaults;
-  for (const ConfigKey& key : ConfigKeys()) {
+  const config::Config defaults;
+  for (const config::ConfigKey& key : config::ConfigKeys()) {
     EXPECT_TRUE(loaded.set_at.contains(key.path())) << key.path() << " is not in the example";
     const bool is_required = key.path() == "kafka.brokers" || key.path() == "postgres.conninfo";
     EXPECT_NE(key.same(loaded.config, defaults), is_required) << key.path();
@@ -45,7 +46,7 @@ TEST(ConfigurationManualTest, DescribesEveryKeyAndNamesTheReloadableOnes) {
   const std::size_t reload = manual.find("takes over ");
   ASSERT_NE(reload, std::string::npos);
   const std::string reloadable = manual.substr(reload, manual.find(" and names", reload) - reload);
-  for (const ConfigKey& key : ConfigKeys()) {
+  for (const config::ConfigKey& key : config::ConfigKeys()) {
     EXPECT_THAT(manual, HasSubstr("| `" + key.path() + "` | "));
     EXPECT_EQ(reloadable.find("`" + key.path() + "`") != std::string::npos, key.reloadable)
         << key.path();
@@ -53,4 +54,4 @@ TEST(ConfigurationManualTest, DescribesEveryKeyAndNamesTheReloadableOnes) {
 }
 
 }  // namespace
-}  // namespace usage_ingest::daemon
+}  // namespace usage_ingest

@@ -12,7 +12,7 @@
 
 #include "tests/reference/decoded_rows.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest {
 namespace {
 
 constexpr std::int64_t kNowUs = 1'795'400'000'000'000;  // some hours after they were captured
@@ -33,7 +33,7 @@ TEST(LitellmRowsTest, CapturedEventsBecomeTheseRows) {
   ASSERT_EQ(index.size(), events.size() + 1);
 
   const TopicPartition partition{"litellm.usage.v1", {0}};
-  Decoder decoder({AllMetadataKeys()});
+  event::Decoder decoder({event::AllMetadataKeys()});
   Arena arena;
   std::vector<std::string> rows = {"line\tscenario\t" + std::string(kTsvColumns)};
   for (std::size_t i = 0; i < events.size(); ++i) {
@@ -55,4 +55,4 @@ TEST(LitellmRowsTest, CapturedEventsBecomeTheseRows) {
 }
 
 }  // namespace
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest

@@ -1,6 +1,6 @@
 // The names that alerts and dashboards stand on: changing one must be a decision.
 // USAGE_INGEST_UPDATE_GOLDEN=1 rewrites metrics.txt and the table in docs/metrics.md.
-#include "daemon/metrics.h"
+#include "daemon/telemetry/metrics.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -12,10 +12,10 @@
 #include <set>
 #include <sstream>
 
-#include "daemon/metrics_catalogue.h"
-#include "tests/unit/daemon/report_fixture.h"
+#include "daemon/telemetry/metrics_catalogue.h"
+#include "tests/unit/telemetry/report_fixture.h"
 
-namespace usage_ingest::daemon {
+namespace usage_ingest {
 namespace {
 
 const std::string kSource = USAGE_INGEST_SOURCE_DIR;
@@ -35,12 +35,12 @@ std::string ReadFile(const std::string& path) {
 
 // Everything that can be reported, reported once, so that every metric has a sample.
 std::string RenderAll() {
-  LagTracker lag(SystemClockMs);
+  telemetry::LagTracker lag(telemetry::SystemClockMs);
   const std::function<std::size_t()> none = [] { return std::size_t{0}; };
-  Metrics metrics({.version = "1", .commit = "c"}, {none, none, 1, &lag});
-  const SampleBatch batch;
+  telemetry::Metrics metrics({.version = "1", .commit = "c"}, {none, none, 1, &lag});
+  const telemetry::SampleBatch batch;
   metrics.BatchCommitted(0, batch.report);
-  lag.Report(kUsage0, {});
+  lag.Report(telemetry::kUsage0, {});
   return metrics.Render();
 }
 
@@ -81,13 +81,13 @@ std::string Exposed(const std::string& text) {
 
 std::string DocsTable() {
   std::string table = "| metric | type | labels | meaning |\n|---|---|---|---|\n";
-  for (const MetricSpec& spec : MetricCatalogue()) {
+  for (const telemetry::MetricSpec& spec : telemetry::MetricCatalogue()) {
     std::string labels(spec.labels);
     labels = std::regex_replace(labels, std::regex("\\|"), ", ");
     labels = std::regex_replace(labels, std::regex("="), ": ");
     labels = std::regex_replace(labels, std::regex("(\\w),(\\w)"), "$1, $2");
-    table += "| `" + std::string(spec.name) + "` | " + std::string(TypeName(spec.type)) + " | " +
-             labels + " | " + std::string(spec.help) + " |\n";
+    table += "| `" + std::string(spec.name) + "` | " + std::string(telemetry::TypeName(spec.type)) +
+             " | " + labels + " | " + std::string(spec.help) + " |\n";
   }
   return table;
 }
@@ -99,7 +99,7 @@ TEST(MetricsGoldenTest, NamesTypesAndLabelsAreFrozen) {
 }
 
 // "k=b|a,l" of the catalogue as Exposed() writes it: " k=a|b l=*".
-std::string CatalogueLabels(const MetricSpec& spec) {
+std::string CatalogueLabels(const telemetry::MetricSpec& spec) {
   std::map<std::string, std::set<std::string>> labels;
   std::istringstream parts{std::string(spec.labels)};
   for (std::string part; std::getline(parts, part, ',');) {
@@ -118,8 +118,8 @@ std::string CatalogueLabels(const MetricSpec& spec) {
 
 TEST(MetricsGoldenTest, WhatIsExposedIsWhatTheCatalogueSays) {
   std::set<std::string> lines;
-  for (const MetricSpec& spec : MetricCatalogue()) {
-    lines.insert(std::string(spec.name) + ' ' + std::string(TypeName(spec.type)) +
+  for (const telemetry::MetricSpec& spec : telemetry::MetricCatalogue()) {
+    lines.insert(std::string(spec.name) + ' ' + std::string(telemetry::TypeName(spec.type)) +
                  CatalogueLabels(spec) + '\n');
   }
   std::string catalogue;
@@ -153,4 +153,4 @@ TEST(MetricsGoldenTest, PromtoolFindsNothingToSay) {
 }
 
 }  // namespace
-}  // namespace usage_ingest::daemon
+}  // namespace usage_ingest

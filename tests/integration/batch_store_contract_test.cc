@@ -1,7 +1,7 @@
 // PgBatchStore on a real PostgreSQL keeps the contract that the simulation's fake keeps.
 #include "tests/sim/batch_store_contract.h"
 
-#include "ingest/postgres/pg_batch_store.h"
+#include "ingest/postgres/batch/pg_batch_store.h"
 #include "tests/integration/postgres/postgres_fixture.h"
 #include "tests/sim/event_factory.h"
 
@@ -11,11 +11,11 @@ namespace {
 constexpr char kGroup[] = "contract";
 constexpr char kDatabase[] = "litemaas";
 
-class PostgresWorld final : public StoreWorld, private ingest::PostgresTest {
+class PostgresWorld final : public StoreWorld, private postgres::PostgresTest {
  public:
-  explicit PostgresWorld(ingest::ForeignKeys foreign_keys)
+  explicit PostgresWorld(postgres::batch::ForeignKeys foreign_keys)
       : foreign_keys_(foreign_keys), database_(CreateMigrated(kDatabase)) {
-    ingest::Populate(database_, 1);
+    postgres::Populate(database_, 1);
     database_.Execute(
         "UPDATE subscriptions SET quota_requests = " + std::to_string(kQuota) +
         ", quota_tokens = 1000000;"
@@ -27,13 +27,14 @@ class PostgresWorld final : public StoreWorld, private ingest::PostgresTest {
         std::to_string(kRefusedLatencyMs) + ")");
   }
 
-  std::unique_ptr<ingest::BatchStore> MakeStore(std::size_t lane) override {
-    return std::make_unique<ingest::PgBatchStore>(
+  std::unique_ptr<pipeline::BatchStore> MakeStore(std::size_t lane) override {
+    return std::make_unique<postgres::batch::PgBatchStore>(
         context.get_executor(),
-        ingest::PgBatchStoreOptions{.conninfo = postgres_.conninfo(kDatabase),
-                                    .application_name = "usage-ingestd/" + std::to_string(lane),
-                                    .foreign_keys = foreign_keys_},
-        ingest::MakeGroupLedger(kGroup));
+        postgres::batch::PgBatchStoreOptions{
+            .conninfo = postgres_.conninfo(kDatabase),
+            .application_name = "usage-ingestd/" + std::to_string(lane),
+            .foreign_keys = foreign_keys_},
+        postgres::batch::MakeGroupLedger(kGroup));
   }
   void Step() override {
     context.restart();
@@ -67,7 +68,7 @@ class PostgresWorld final : public StoreWorld, private ingest::PostgresTest {
     try {
       database_.Execute(
           "SET lock_timeout = '200ms'; DELETE FROM subscriptions WHERE model_id = 'model-a'");
-    } catch (const ingest::DatabaseError& error) {
+    } catch (const postgres::DatabaseError& error) {
       if (error.sqlstate != "55P03") throw;
       return false;
     }
@@ -83,19 +84,19 @@ class PostgresWorld final : public StoreWorld, private ingest::PostgresTest {
   void TestBody() override {}
   std::int64_t Number(const std::string& sql) { return database_.Number(sql); }
 
-  ingest::ForeignKeys foreign_keys_;
-  ingest::Database database_;
+  postgres::batch::ForeignKeys foreign_keys_;
+  postgres::Database database_;
 };
 
-template <ingest::ForeignKeys kForeignKeys>
+template <postgres::batch::ForeignKeys kForeignKeys>
 std::unique_ptr<StoreWorld> MakeWorld() {
   return std::make_unique<PostgresWorld>(kForeignKeys);
 }
 
 INSTANTIATE_TEST_SUITE_P(Fast, BatchStoreContractTest,
-                         ::testing::Values(&MakeWorld<ingest::ForeignKeys::kBatch>));
+                         ::testing::Values(&MakeWorld<postgres::batch::ForeignKeys::kBatch>));
 INSTANTIATE_TEST_SUITE_P(Slow, BatchStoreContractTest,
-                         ::testing::Values(&MakeWorld<ingest::ForeignKeys::kConstraints>));
+                         ::testing::Values(&MakeWorld<postgres::batch::ForeignKeys::kConstraints>));
 
 }  // namespace
 }  // namespace usage_ingest::sim

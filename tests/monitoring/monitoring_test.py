@@ -19,7 +19,7 @@ METRIC = re.compile(r"\b(?:usage_ingest|process)_[a-z_]+\b")
 
 def catalogue() -> dict[str, tuple[str, str]]:
     """name -> (type, labels), from the one file that defines them."""
-    source = (TOP / "daemon/metrics_catalogue.cc").read_text()
+    source = (TOP / "daemon/telemetry/metrics_catalogue.cc").read_text()
     entry = re.compile(r'\{k\w+,\s*"((?:usage_ingest|process)_\w+)",\s*k(\w+),\s*((?:"[^"]*"\s*)+),')
     return {name: (kind, "".join(re.findall(r'"([^"]*)"', labels))) for name, kind, labels in entry.findall(source)}
 

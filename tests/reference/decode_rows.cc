@@ -12,7 +12,7 @@
 
 #include "tests/reference/decoded_rows.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest {
 namespace {
 
 bool ReadRecord(std::istream& in, std::string& record) {
@@ -36,7 +36,7 @@ std::string Hex(std::string_view bytes) {
 
 int Run(std::int64_t now_us) {
   const TopicPartition source{"t", {0}};
-  Decoder decoder({AllMetadataKeys()});
+  event::Decoder decoder({event::AllMetadataKeys()});
   Arena arena;
   std::string record;
   for (std::int64_t offset = 0; ReadRecord(std::cin, record); ++offset) {
@@ -55,7 +55,7 @@ int Run(std::int64_t now_us) {
 }
 
 }  // namespace
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest
 
 int main(int argc, char** argv) {
   if (argc != 2) {
@@ -63,5 +63,5 @@ int main(int argc, char** argv) {
     return 64;
   }
   std::ios::sync_with_stdio(false);
-  return usage_ingest::ingest::Run(std::strtoll(argv[1], nullptr, 10));
+  return usage_ingest::Run(std::strtoll(argv[1], nullptr, 10));
 }

@@ -1,6 +1,6 @@
 #include "tests/reference/decoded_rows.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest {
 namespace {
 
 void Add(std::string& line, std::string_view text) {
@@ -40,7 +40,7 @@ void CollectingSink::OnSkip(std::uint32_t index, SkipReason reason) {
   lines.push_back(ToTsv(index, reason));
 }
 
-void CollectingSink::OnReject(std::uint32_t index, const Rejection& rejection) {
+void CollectingSink::OnReject(std::uint32_t index, const event::Rejection& rejection) {
   rejections.emplace_back(index, rejection);
   lines.push_back(ToTsv(index, rejection));
 }
@@ -74,7 +74,7 @@ std::string ToTsv(std::uint32_t index, SkipReason reason) {
   return line;
 }
 
-std::string ToTsv(std::uint32_t index, const Rejection& rejection) {
+std::string ToTsv(std::uint32_t index, const event::Rejection& rejection) {
   std::string line = std::to_string(index);
   Add(line, "reject");
   Add(line, Name(rejection.reason));
@@ -84,4 +84,4 @@ std::string ToTsv(std::uint32_t index, const Rejection& rejection) {
   return line;
 }
 
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest

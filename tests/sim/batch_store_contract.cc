@@ -10,8 +10,8 @@
 namespace usage_ingest::sim {
 namespace {
 
-using ingest::Batch;
-using ingest::BatchStore;
+using pipeline::Batch;
+using pipeline::BatchStore;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
@@ -43,7 +43,7 @@ void BatchStoreContractTest::SetUp() {
   store_ = MakeConnected(0);
   ASSERT_TRUE(Await(store_->EnsurePartition({1'767'225'600'000'000})));  // January 2026
   key_hash_ = world_->key_hash();
-  const ingest::AttributionQuestion question{key_hash_, {}, {}, "model-a"};
+  const pipeline::AttributionQuestion question{key_hash_, {}, {}, "model-a"};
   const auto answers = Await(store_->Attribute(std::span(&question, 1)));
   ASSERT_TRUE(answers && answers->size() == 1 && answers->front().owner);
   owner_ = *answers->front().owner;
@@ -61,13 +61,13 @@ std::unique_ptr<BatchStore> BatchStoreContractTest::MakeConnected(std::size_t la
 std::unique_ptr<Batch> BatchStoreContractTest::MakeBatch(std::int64_t expected,
                                                          const std::vector<RowSpec>& rows) {
   auto batch = std::make_unique<Batch>();
-  ingest::PartitionMove& move = batch->partitions.emplace_back();
+  pipeline::PartitionMove& move = batch->partitions.emplace_back();
   move.source = &kSource;
   move.expected = Offset{expected};
   move.next_offset = Offset{expected + std::ssize(rows)};
   move.outcomes.records = move.outcomes.events = move.outcomes.inserted = std::ssize(rows);
   for (const RowSpec& spec : rows) {
-    ingest::BatchEvent& event = batch->events.emplace_back();
+    pipeline::BatchEvent& event = batch->events.emplace_back();
     event.row.event = MakeEvent(spec.number);
     event.row.event.created_at = spec.created_at;
     event.row.event.latency_ms = spec.latency_ms;
@@ -78,12 +78,12 @@ std::unique_ptr<Batch> BatchStoreContractTest::MakeBatch(std::int64_t expected,
 
 std::vector<const UsageRow*> BatchStoreContractTest::RowsOf(const Batch& batch) {
   std::vector<const UsageRow*> rows;
-  for (const ingest::BatchEvent& event : batch.events) rows.push_back(&event.row);
+  for (const pipeline::BatchEvent& event : batch.events) rows.push_back(&event.row);
   return rows;
 }
 
-ingest::Parents BatchStoreContractTest::ParentsOf(const Batch& batch) {
-  ingest::Parents parents;
+pipeline::Parents BatchStoreContractTest::ParentsOf(const Batch& batch) {
+  pipeline::Parents parents;
   if (batch.events.empty()) return parents;
   const Attribution& owner = batch.events.front().row.owner;
   parents.subscriptions = {owner.subscription_id};
@@ -195,9 +195,9 @@ TEST_P(BatchStoreContractTest, AClaimThatWaitedSeesWhatItWaitedFor) {
   const auto other = MakeConnected(1);
   const auto batch = MakeBatch(0, {{.number = 1}});
   ASSERT_TRUE(Write(*other, *batch, Until::kApply));
-  std::optional<Result<ingest::Parents>> begun;
+  std::optional<Result<pipeline::Parents>> begun;
   boost::asio::co_spawn(world_->context, store_->Begin(*batch, ParentsOf(*batch)),
-                        [&begun](const std::exception_ptr&, Result<ingest::Parents> answer) {
+                        [&begun](const std::exception_ptr&, Result<pipeline::Parents> answer) {
                           begun.emplace(std::move(answer));
                         });
   ASSERT_TRUE(Await(other->Commit()));
@@ -292,7 +292,7 @@ TEST_P(BatchStoreContractTest, ParentsThatAreGoneAreTold) {
   EXPECT_THAT(gone->subscriptions, ElementsAre(owner_.subscription_id));
   EXPECT_THAT(gone->teams, IsEmpty());
   Reset(*store_);
-  const ingest::AttributionQuestion question{key_hash_, {}, {}, "model-a"};
+  const pipeline::AttributionQuestion question{key_hash_, {}, {}, "model-a"};
   const auto answers = Await(store_->Attribute(std::span(&question, 1)));
   ASSERT_TRUE(answers) << answers.error().context;
   EXPECT_FALSE(answers->front().owner);
@@ -321,7 +321,7 @@ TEST_P(BatchStoreContractTest, ADeadLetterIsKeptOnceHoweverOftenItIsDecided) {
     const auto batch = MakeBatch(round, {});
     batch->partitions.front().next_offset = Offset{round + 1};
     batch->partitions.front().outcomes.records = batch->partitions.front().outcomes.events = 1;
-    ingest::DeadLetter letter;
+    pipeline::DeadLetter letter;
     letter.source = &kSource;
     letter.record_offset = Offset{7};
     letter.payload = "{";

@@ -30,7 +30,7 @@ class StoreWorld {
 
   virtual ~StoreWorld() = default;
   // The session of one lane, not connected yet.
-  virtual std::unique_ptr<ingest::BatchStore> MakeStore(std::size_t lane) = 0;
+  virtual std::unique_ptr<pipeline::BatchStore> MakeStore(std::size_t lane) = 0;
   // Runs one handler of `context`; waits, or lets time pass, when none is ready.
   virtual void Step() = 0;
 
@@ -64,20 +64,21 @@ class BatchStoreContractTest : public ::testing::TestWithParam<MakeStoreWorld> {
   static constexpr EventTimeUs kMonthLongAgo{1'706'745'600'000'000};
 
   void SetUp() override;
-  std::unique_ptr<ingest::BatchStore> MakeConnected(std::size_t lane);
+  std::unique_ptr<pipeline::BatchStore> MakeConnected(std::size_t lane);
   // A batch that moves partition 0 from `expected` by one record for each row.
-  std::unique_ptr<ingest::Batch> MakeBatch(std::int64_t expected, const std::vector<RowSpec>& rows);
-  static std::vector<const UsageRow*> RowsOf(const ingest::Batch& batch);
-  static ingest::Parents ParentsOf(const ingest::Batch& batch);
+  std::unique_ptr<pipeline::Batch> MakeBatch(std::int64_t expected,
+                                             const std::vector<RowSpec>& rows);
+  static std::vector<const UsageRow*> RowsOf(const pipeline::Batch& batch);
+  static pipeline::Parents ParentsOf(const pipeline::Batch& batch);
 
   // The steps of a transaction, one after the other; the first that fails is the answer.
   enum class Until : unsigned char { kBegin, kRows, kApply, kCommit };
-  Result<> Write(ingest::BatchStore& store, const ingest::Batch& batch,
+  Result<> Write(pipeline::BatchStore& store, const pipeline::Batch& batch,
                  Until until = Until::kCommit);
   ErrorCode CodeOf(const Result<>& result);
 
   template <class T>
-  T Await(ingest::Task<T> task) {
+  T Await(pipeline::Task<T> task) {
     std::optional<T> answer;
     boost::asio::co_spawn(world_->context, std::move(task),
                           [&answer](const std::exception_ptr& thrown, T value) {
@@ -87,11 +88,11 @@ class BatchStoreContractTest : public ::testing::TestWithParam<MakeStoreWorld> {
     while (!answer) world_->Step();
     return std::move(*answer);
   }
-  void Reset(ingest::BatchStore& store);
+  void Reset(pipeline::BatchStore& store);
   void ExpectNothing();
 
   std::unique_ptr<StoreWorld> world_;
-  std::unique_ptr<ingest::BatchStore> store_;  // of lane 0, connected
+  std::unique_ptr<pipeline::BatchStore> store_;  // of lane 0, connected
   std::string key_hash_;
   Attribution owner_;
 };

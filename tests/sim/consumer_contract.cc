@@ -4,12 +4,12 @@
 
 #include <array>
 
-#include "ingest/kafka/message_record.h"
+#include "ingest/kafka/client/message_record.h"
 
 namespace usage_ingest::sim {
 
-using ingest::Epoch;
-using ingest::Record;
+using pipeline::Epoch;
+using pipeline::Record;
 
 void ConsumerContractTest::Listen() {
   heard_.resize(world_->members.size());
@@ -48,7 +48,7 @@ void ConsumerContractTest::ExpectToHear(std::size_t member, const std::string& s
 }
 
 void ConsumerContractTest::Report(std::size_t member, Offset next) {
-  world_->members[member]->inbox.Push(ingest::Committed{source_, EpochOf(member), next});
+  world_->members[member]->inbox.Push(pipeline::Committed{source_, EpochOf(member), next});
 }
 
 namespace {
@@ -60,7 +60,7 @@ StoredOffset After(std::int64_t next, const std::string& value) {
   Record last;
   last.timestamp_ms = ConsumerWorld::TimestampOf(next - 1);
   last.value = value;
-  return {.next_offset = Offset{next}, .last_record = ingest::FingerprintOf(last)};
+  return {.next_offset = Offset{next}, .last_record = kafka::client::FingerprintOf(last)};
 }
 
 TEST_P(ConsumerContractTest, BeginsWherePostgresIs) {
@@ -131,7 +131,7 @@ TEST_P(ConsumerContractTest, LostPositionsAreReadAgain) {
   world_->Start(0);
   ExpectToHear(0, "start 0, 0, 1, 2, 3, 4");
   world_->Store(At(3));  // a zombie went on
-  world_->members[0]->inbox.Push(ingest::PositionsLost{EpochOf(0), "the contract says so"});
+  world_->members[0]->inbox.Push(pipeline::PositionsLost{EpochOf(0), "the contract says so"});
   ExpectToHear(0, "start 3, 3, 4");
 }
 

@@ -24,9 +24,9 @@ namespace usage_ingest::sim {
 class ConsumerWorld {
  public:
   struct Member {
-    ingest::ConsumerInbox inbox;
-    ingest::LaneQueue queue{{.records_max = 4096, .bytes_max = std::size_t{8} << 20}, [] {}};
-    ingest::LaneQueue::Consumer lane = queue.MakeConsumer();
+    pipeline::ConsumerInbox inbox;
+    pipeline::LaneQueue queue{{.records_max = 4096, .bytes_max = std::size_t{8} << 20}, [] {}};
+    pipeline::LaneQueue::Consumer lane = queue.MakeConsumer();
     const std::atomic<std::uint64_t>* epoch = nullptr;  // once it is started
   };
 
@@ -51,8 +51,8 @@ class ConsumerContractTest : public ::testing::TestWithParam<MakeConsumerWorld> 
  protected:
   // A record, or a word about the partition, as the lane got it.
   struct Heard {
-    ingest::Record::Kind kind{};
-    ingest::Epoch epoch;
+    pipeline::Record::Kind kind{};
+    pipeline::Epoch epoch;
     Offset offset;
     std::int64_t gap_records = 0;
   };
@@ -61,7 +61,7 @@ class ConsumerContractTest : public ::testing::TestWithParam<MakeConsumerWorld> 
   void Listen();
   // "start 3, gap 4 to 7, 7, 8": what a lane that drops stale records has of the present epoch.
   std::string Said(std::size_t member);
-  [[nodiscard]] ingest::Epoch EpochOf(std::size_t member) const;
+  [[nodiscard]] pipeline::Epoch EpochOf(std::size_t member) const;
   void ExpectToHear(std::size_t member, const std::string& said);
   // The lane's report.
   void Report(std::size_t member, Offset next);

@@ -8,9 +8,9 @@
 
 namespace usage_ingest::sim {
 
-class CountingObserver final : public ingest::PipelineObserver {
+class CountingObserver final : public pipeline::PipelineObserver {
  public:
-  void BatchCommitted(std::size_t, const ingest::BatchReport& report) override {
+  void BatchCommitted(std::size_t, const pipeline::BatchReport& report) override {
     ++commits;
     staged += report.staged ? 1 : 0;
   }

@@ -61,8 +61,8 @@ Truth EventFactory::MakeTruth(EventTimeUs now) {
     truth.request_tokens = truth.response_tokens = 0;
     truth.cost_micros = 0;
   }
-  truth.id = ingest::MakeRowId(truth.litellm_id, EventTimeUs{truth.start_ms * 1000},
-                               truth.is_failure ? "failure" : "success", truth.key_hash);
+  truth.id = event::MakeRowId(truth.litellm_id, EventTimeUs{truth.start_ms * 1000},
+                              truth.is_failure ? "failure" : "success", truth.key_hash);
   if (truth.kind == Truth::Kind::kEvent) {
     if (earlier_.size() < kEarlierMax) {
       earlier_.push_back(truth);

@@ -9,15 +9,15 @@
 namespace usage_ingest::sim {
 
 using namespace std::chrono_literals;
-using ingest::AttributionAnswer;
-using ingest::AttributionQuestion;
-using ingest::Parents;
+using pipeline::AttributionAnswer;
+using pipeline::AttributionQuestion;
+using pipeline::Parents;
 
 namespace {
 
 constexpr auto kLockPoll = 20ms;
 
-Offset StoredAt(const Tables& tables, const ingest::PartitionMove& move) {
+Offset StoredAt(const Tables& tables, const pipeline::PartitionMove& move) {
   const auto row = tables.offsets.find(move.source->partition);
   return row == tables.offsets.end() ? Offset{-1} : row->second.stored.next_offset;
 }
@@ -33,9 +33,9 @@ void FakeBatchStore::NoteCall() {
 Task<> FakeBatchStore::Latency() {
   if (links_.faults.is_slow && links_.faults.random().PerThousand(400)) {
     const std::chrono::milliseconds time(links_.faults.random().Between(1, 30));
-    co_await ingest::SleepFor(runtime_, time);
+    co_await pipeline::SleepFor(runtime_, time);
   } else {
-    co_await ingest::Yield(runtime_);
+    co_await pipeline::Yield(runtime_);
   }
 }
 
@@ -170,7 +170,7 @@ Task<Result<>> FakeBatchStore::EnsurePartition(EventTimeUs month_start) {
 }
 
 Task<Result<>> FakeBatchStore::Lock(LockKey key, LockMode mode) {
-  const ingest::TimePoint now = runtime_.clock.Now();
+  const pipeline::TimePoint now = runtime_.clock.Now();
   const auto give_up_at = now + limits::kLockTimeout;
   const bool is_stuck = blocked_since_ && now - *blocked_since_ > limits::kZombieBlocksMax;
   if (is_stuck && !has(PlantedBug::kZombieLeftAlone)) {
@@ -182,7 +182,7 @@ Task<Result<>> FakeBatchStore::Lock(LockKey key, LockMode mode) {
       if (!blocked_since_) blocked_since_ = give_up_at;
       co_return Refuse(ErrorCode::kConflict, "55P03: canceling statement due to lock timeout");
     }
-    co_await ingest::SleepFor(runtime_, kLockPoll);
+    co_await pipeline::SleepFor(runtime_, kLockPoll);
     if (is_killed_ || !links_.database.is_open(session_)) co_return Lose("gone while it waited");
   }
   co_return Result<>{};

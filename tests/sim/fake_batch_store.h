@@ -20,8 +20,8 @@
 
 namespace usage_ingest::sim {
 
-using ingest::Batch;
-using ingest::Task;
+using pipeline::Batch;
+using pipeline::Task;
 
 struct StoreLinks {
   FakeDatabase& database;
@@ -32,23 +32,24 @@ struct StoreLinks {
   std::function<void(const std::string&)> violated;
 };
 
-class FakeBatchStore final : public ingest::BatchStore {
+class FakeBatchStore final : public pipeline::BatchStore {
  public:
-  FakeBatchStore(StoreLinks links, ingest::Runtime runtime)
+  FakeBatchStore(StoreLinks links, pipeline::Runtime runtime)
       : links_(std::move(links)), runtime_(runtime) {}
 
   Task<Result<>> Connect() override;
   [[nodiscard]] bool connected() const override;
   Task<> Reset() override;
   Task<Result<bool>> IsCommitted(const Batch& batch) override;
-  Task<Result<std::vector<ingest::AttributionAnswer>>> Attribute(
-      std::span<const ingest::AttributionQuestion> questions) override;
+  Task<Result<std::vector<pipeline::AttributionAnswer>>> Attribute(
+      std::span<const pipeline::AttributionQuestion> questions) override;
   Task<Result<>> EnsurePartition(EventTimeUs month_start) override;
-  Task<Result<ingest::Parents>> Begin(const Batch& batch, const ingest::Parents& parents) override;
+  Task<Result<pipeline::Parents>> Begin(const Batch& batch,
+                                        const pipeline::Parents& parents) override;
   Task<Result<>> BeginTrial() override;
   Task<Result<std::int64_t>> CopyRows(std::span<const UsageRow* const> rows) override;
   Task<Result<std::vector<Uuid>>> StageRows(std::span<const UsageRow* const> rows) override;
-  [[nodiscard]] ingest::CopyFailure failure() const override { return failure_; }
+  [[nodiscard]] pipeline::CopyFailure failure() const override { return failure_; }
   Task<Result<std::int64_t>> Apply(const aggregate::Deltas& deltas, const Batch& batch) override;
   Task<Result<>> Commit() override;
 
@@ -63,11 +64,11 @@ class FakeBatchStore final : public ingest::BatchStore {
   Task<Result<>> Return();
   Task<Result<>> Open();
   Task<Result<>> Lock(LockKey key, LockMode mode);
-  Task<Result<>> LockParents(const ingest::Parents& parents);
+  Task<Result<>> LockParents(const pipeline::Parents& parents);
   Result<> Lose(std::string_view how);
   Result<> Refuse(ErrorCode code, std::string_view why);
   Result<> Claim(const Batch& batch, Transaction& transaction);
-  [[nodiscard]] ingest::Parents GoneOf(const ingest::Parents& parents) const;
+  [[nodiscard]] pipeline::Parents GoneOf(const pipeline::Parents& parents) const;
   enum class OnDuplicate : unsigned char { kFail, kSkip };
   Task<Result<bool>> InsertRow(const UsageRow& row, OnDuplicate on_duplicate);
   void NoteCall();
@@ -79,12 +80,12 @@ class FakeBatchStore final : public ingest::BatchStore {
   [[nodiscard]] bool has(PlantedBug bug) const { return links_.bug == bug; }
 
   StoreLinks links_;
-  ingest::Runtime runtime_;
+  pipeline::Runtime runtime_;
   SessionId session_ = 0;
   bool is_killed_ = false;
   AwaitPoint at_;
-  ingest::CopyFailure failure_;
-  std::optional<ingest::TimePoint> blocked_since_;
+  pipeline::CopyFailure failure_;
+  std::optional<pipeline::TimePoint> blocked_since_;
   // The epoch when the writer came with its present batch, right after it had looked itself.
   std::optional<std::uint64_t> epoch_of_call_;
 

@@ -13,7 +13,7 @@ namespace {
 // Longer than the writer's first back-offs: it looks before this COMMIT is through.
 constexpr auto kLateCommit = 400ms;
 
-LetterKey KeyOf(const ingest::DeadLetter& letter) {
+LetterKey KeyOf(const pipeline::DeadLetter& letter) {
   return {letter.source->partition, letter.record_offset, letter.event_index};
 }
 

@@ -24,11 +24,11 @@ class FakeWorld final : public StoreWorld {
     tables.offsets[PartitionId{0}] = {};
   }
 
-  std::unique_ptr<ingest::BatchStore> MakeStore(std::size_t) override {
+  std::unique_ptr<pipeline::BatchStore> MakeStore(std::size_t) override {
     return std::make_unique<FakeBatchStore>(
         StoreLinks{database_, faults_, PlantedBug::kNone, epoch_,
                    [](const std::string& what) { ADD_FAILURE() << what; }},
-        ingest::Runtime{context.get_executor(), clock_});
+        pipeline::Runtime{context.get_executor(), clock_});
   }
   void Step() override {
     context.restart();

@@ -2,14 +2,14 @@
 
 #include <utility>
 
-#include "ingest/kafka/lane_of.h"
-#include "ingest/kafka/message_record.h"
+#include "ingest/kafka/client/lane_of.h"
+#include "ingest/kafka/client/message_record.h"
 #include "schema/check.h"
 
 namespace usage_ingest::sim {
 
-using ingest::AssignedPartition;
-using ingest::Record;
+using kafka::consumer::AssignedPartition;
+using pipeline::Record;
 
 bool FakeConsumer::Turn(TimePoint now) {
   bool did_something = ServeInbox(now);
@@ -36,18 +36,18 @@ AssignedPartition* FakeConsumer::Find(const TopicPartition* source) {
 
 bool FakeConsumer::ServeInbox(TimePoint now) {
   bool any = false;
-  ingest::ConsumerMessage message;
+  pipeline::ConsumerMessage message;
   while (links_.inbox.Take(message)) {
     any = true;
-    if (const auto* committed = std::get_if<ingest::Committed>(&message)) {
+    if (const auto* committed = std::get_if<pipeline::Committed>(&message)) {
       if (committed->epoch != epoch()) continue;
       if (AssignedPartition* partition = Find(committed->source)) {
         partition->OnCommitted(committed->next_offset);
         committer_.Report(committed->source, committed->next_offset);
       }
-    } else if (const auto* lost = std::get_if<ingest::PositionsLost>(&message)) {
+    } else if (const auto* lost = std::get_if<pipeline::PositionsLost>(&message)) {
       if (lost->epoch == epoch() && stage_ == Stage::kReading) StartAnew();
-    } else if (const auto* found = std::get_if<ingest::PositionsFound>(&message)) {
+    } else if (const auto* found = std::get_if<pipeline::PositionsFound>(&message)) {
       if (found->epoch == epoch()) OnPositions(found->positions, now);
     }
   }
@@ -80,7 +80,7 @@ void FakeConsumer::OnAssigned(const GroupEvent& event) {
   partitions_.clear();
   for (const PartitionId id : event.partitions) {
     const TopicPartition* source = table_.Intern(kTopic, id);
-    partitions_.emplace_back(source, ingest::LaneOf(*source, links_.lanes.size()));
+    partitions_.emplace_back(source, kafka::client::LaneOf(*source, links_.lanes.size()));
   }
   asks_postgres_ = !partitions_.empty();
   stage_ = asks_postgres_ ? Stage::kAskPostgres : Stage::kIdle;
@@ -140,7 +140,7 @@ bool FakeConsumer::AnswerPositions() {
     return true;
   }
   if (links_.faults.Draw() != Fault::kNone) return false;
-  positions_.emplace(ingest::PositionsFound{epoch(), {}});
+  positions_.emplace(pipeline::PositionsFound{epoch(), {}});
   for (const AssignedPartition& partition : partitions_) {
     auto& offsets = links_.database.tables().offsets;
     const auto [row, is_new] = offsets.try_emplace(partition.source()->partition);
@@ -161,10 +161,10 @@ void FakeConsumer::StartReading(const std::vector<StoredOffset>& stored) {
     const auto log = links_.kafka.log(partition.source()->partition).watermarks();
     const auto marked = new_logs_.find(partition.source());
     const bool is_new_log = marked != new_logs_.end() && marked->second == stored[i].next_offset;
-    const ingest::StartPlan plan = ingest::PlanStart(stored[i], log, is_new_log);
+    const kafka::consumer::StartPlan plan = kafka::consumer::PlanStart(stored[i], log, is_new_log);
     partition.Start(plan, stored[i].next_offset);
     PushControl(partition, Record::Kind::kStart, stored[i].next_offset, 0);
-    if (plan.reason != ingest::StartReason::kContinue && !has(PlantedBug::kGapNotTold)) {
+    if (plan.reason != kafka::consumer::StartReason::kContinue && !has(PlantedBug::kGapNotTold)) {
       PushControl(partition, Record::Kind::kGap, plan.deliver_from, plan.gap_records);
     }
     committer_.Report(partition.source(), stored[i].next_offset);

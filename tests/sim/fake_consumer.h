@@ -1,5 +1,5 @@
 #pragma once
-// FakeConsumer: what ingest/kafka/consumer.h documents, turn by turn, on a FakeKafka.
+// FakeConsumer: what ingest/kafka/consumer/consumer.h documents, turn by turn, on a FakeKafka.
 //
 // The rules that decide what is read are the real ones (PlanStart, AssignedPartition, LaneOf,
 // OffsetCommitter, PositionCheck); librdkafka, the group's protocol and the coordinator that asks
@@ -12,10 +12,10 @@
 #include <optional>
 #include <vector>
 
-#include "ingest/kafka/assigned_partition.h"
-#include "ingest/kafka/offset_committer.h"
-#include "ingest/kafka/partition_table.h"
-#include "ingest/kafka/position_check.h"
+#include "ingest/kafka/client/partition_table.h"
+#include "ingest/kafka/consumer/assigned_partition.h"
+#include "ingest/kafka/consumer/offset_committer.h"
+#include "ingest/kafka/consumer/position_check.h"
 #include "ingest/pipeline/consumer_inbox.h"
 #include "ingest/pipeline/lane_queue.h"
 #include "ingest/pipeline/runtime.h"
@@ -31,13 +31,13 @@ struct ConsumerLinks {
   FakeDatabase& database;
   Faults& faults;
   PlantedBug bug = PlantedBug::kNone;
-  ingest::ConsumerInbox& inbox;
-  std::vector<ingest::LaneQueue::Producer> lanes;
+  pipeline::ConsumerInbox& inbox;
+  std::vector<pipeline::LaneQueue::Producer> lanes;
 };
 
 class FakeConsumer {
  public:
-  using TimePoint = ingest::TimePoint;
+  using TimePoint = pipeline::TimePoint;
 
   explicit FakeConsumer(ConsumerLinks links) : links_(std::move(links)) {}
 
@@ -50,7 +50,7 @@ class FakeConsumer {
   static constexpr std::chrono::seconds kPositionCheckInterval{5};
   struct CommitRequest {  // on its way to the broker
     std::uint64_t generation = 0;
-    ingest::OffsetCommitter::Offsets offsets;
+    kafka::consumer::OffsetCommitter::Offsets offsets;
   };
 
   bool ServeInbox(TimePoint now);
@@ -63,29 +63,29 @@ class FakeConsumer {
   bool AnswerPositions();
   void OnPositions(const std::vector<StoredOffset>& stored, TimePoint now);
   void StartReading(const std::vector<StoredOffset>& stored);
-  void PushControl(const ingest::AssignedPartition& partition, ingest::Record::Kind kind,
+  void PushControl(const kafka::consumer::AssignedPartition& partition, pipeline::Record::Kind kind,
                    Offset offset, std::int64_t gap_records);
   bool Poll();
-  bool Deliver(ingest::AssignedPartition& partition, const LogRecord& logged);
+  bool Deliver(kafka::consumer::AssignedPartition& partition, const LogRecord& logged);
   bool PushHeldBack();
-  [[nodiscard]] ingest::AssignedPartition* Find(const TopicPartition* source);
-  [[nodiscard]] ingest::Epoch epoch() const { return {epoch_.load()}; }
+  [[nodiscard]] kafka::consumer::AssignedPartition* Find(const TopicPartition* source);
+  [[nodiscard]] pipeline::Epoch epoch() const { return {epoch_.load()}; }
   [[nodiscard]] bool has(PlantedBug bug) const { return links_.bug == bug; }
 
   ConsumerLinks links_;
-  ingest::PartitionTable table_;
+  kafka::client::PartitionTable table_;
   std::atomic<std::uint64_t> epoch_{0};
   Stage stage_ = Stage::kIdle;
   std::uint64_t generation_ = 0;
-  std::vector<ingest::AssignedPartition> partitions_;
+  std::vector<kafka::consumer::AssignedPartition> partitions_;
   // Of these the record before `second` was read, and is another one than PostgreSQL remembers.
   std::map<const TopicPartition*, Offset> new_logs_;
-  std::optional<ingest::Record> held_back_;
+  std::optional<pipeline::Record> held_back_;
   std::size_t held_back_lane_ = 0;
   bool asks_postgres_ = false;
-  std::optional<ingest::PositionsFound> positions_;  // PostgreSQL's answer, still on its way
-  ingest::PositionCheck position_check_{kPositionCheckInterval};
-  ingest::OffsetCommitter committer_;
+  std::optional<pipeline::PositionsFound> positions_;  // PostgreSQL's answer, still on its way
+  kafka::consumer::PositionCheck position_check_{kPositionCheckInterval};
+  kafka::consumer::OffsetCommitter committer_;
   std::deque<CommitRequest> requests_;
 };
 

@@ -48,7 +48,7 @@ class FakeWorld final : public ConsumerWorld {
   static constexpr PartitionId kPartition{0};
   FakeLog& log() { return kafka_.log(kPartition); }
 
-  ingest::TimePoint now_;
+  pipeline::TimePoint now_;
   Random random_{1};
   Faults faults_{random_};
   FakeKafka kafka_{1, random_};

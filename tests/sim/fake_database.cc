@@ -145,14 +145,14 @@ void FakeDatabase::Commit(SessionId session) {
   NoteChange();
 }
 
-void FakeDatabase::Touch(SessionId session, ingest::TimePoint now, bool is_copying) {
+void FakeDatabase::Touch(SessionId session, pipeline::TimePoint now, bool is_copying) {
   const auto found = sessions_.find(session);
   if (found == sessions_.end()) return;
   found->second.active_at = now;
   found->second.is_copying = is_copying;
 }
 
-void FakeDatabase::PassTime(ingest::TimePoint now) {
+void FakeDatabase::PassTime(pipeline::TimePoint now) {
   while (!late_commits_.empty() && late_commits_.begin()->first <= now) {
     const SessionId late = late_commits_.begin()->second;
     late_commits_.erase(late_commits_.begin());
@@ -168,7 +168,7 @@ void FakeDatabase::PassTime(ingest::TimePoint now) {
   for (const SessionId session : idle) Close(session);
 }
 
-bool FakeDatabase::is_silent(SessionId session, ingest::TimePoint now) const {
+bool FakeDatabase::is_silent(SessionId session, pipeline::TimePoint now) const {
   const auto found = sessions_.find(session);
   return found != sessions_.end() && found->second.transaction &&
          now - found->second.active_at > limits::kZombieSilentMax;

@@ -47,7 +47,7 @@ struct Transaction {
   bool overwrites_summaries = false;  // a planted bug
   std::vector<aggregate::QuotaDelta> quotas;
   std::vector<std::pair<LetterKey, DeadLetterReason>> dead_letters;
-  std::vector<std::pair<PartitionId, ingest::Outcomes>> outcomes;
+  std::vector<std::pair<PartitionId, pipeline::Outcomes>> outcomes;
 };
 
 class FakeDatabase {
@@ -67,18 +67,20 @@ class FakeDatabase {
   // REQUIRES: a transaction is open.
   void Commit(SessionId session);
   // The client speaks, or hears an answer.
-  void Touch(SessionId session, ingest::TimePoint now, bool is_copying);
+  void Touch(SessionId session, pipeline::TimePoint now, bool is_copying);
   [[nodiscard]] bool is_copying(SessionId session) const {
     const auto found = sessions_.find(session);
     return found != sessions_.end() && found->second.is_copying;
   }
   // In a transaction, and its client has said nothing for kZombieSilentMax.
-  [[nodiscard]] bool is_silent(SessionId session, ingest::TimePoint now) const;
+  [[nodiscard]] bool is_silent(SessionId session, pipeline::TimePoint now) const;
   // The server goes on with a COMMIT whose client is gone: a synchronous standby was slow, say.
-  void CommitAt(SessionId session, ingest::TimePoint when) { late_commits_.emplace(when, session); }
+  void CommitAt(SessionId session, pipeline::TimePoint when) {
+    late_commits_.emplace(when, session);
+  }
   // What the server does by itself: those COMMITs, and idle_in_transaction_session_timeout, which
   // knows nothing of a client that stopped inside COPY.
-  void PassTime(ingest::TimePoint now);
+  void PassTime(pipeline::TimePoint now);
 
   // False: another transaction holds it in a mode that excludes this one.
   [[nodiscard]] bool TryLock(SessionId session, const LockKey& key, LockMode mode);
@@ -100,7 +102,7 @@ class FakeDatabase {
   struct Session {
     std::optional<Transaction> transaction;
     std::vector<LockKey> locks;
-    ingest::TimePoint active_at;
+    pipeline::TimePoint active_at;
     bool is_copying = false;
   };
   void ReleaseLocks(SessionId session);
@@ -111,7 +113,7 @@ class FakeDatabase {
   Tables tables_;
   std::map<SessionId, Session> sessions_;
   std::map<LockKey, std::vector<std::pair<SessionId, LockMode>>> locks_;
-  std::multimap<ingest::TimePoint, SessionId> late_commits_;
+  std::multimap<pipeline::TimePoint, SessionId> late_commits_;
   SessionId last_session_ = 0;
   std::uint64_t version_ = 0;
 };

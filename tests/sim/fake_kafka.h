@@ -16,7 +16,7 @@
 #include <set>
 #include <vector>
 
-#include "ingest/kafka/start_plan.h"
+#include "ingest/kafka/consumer/start_plan.h"
 #include "schema/kafka_position.h"
 #include "tests/sim/event_factory.h"
 
@@ -37,13 +37,13 @@ class FakeLog {
   // The first record at or above `offset`, if retention has left it.
   [[nodiscard]] const LogRecord* Read(Offset offset) const;
   void Expire(Offset low) { log_.low = std::max(log_.low, low); }
-  [[nodiscard]] ingest::Watermarks watermarks() const { return log_; }
+  [[nodiscard]] kafka::client::Watermarks watermarks() const { return log_; }
   // Also those that retention has taken: the truth.
   [[nodiscard]] const std::deque<LogRecord>& records() const { return records_; }
 
  private:
   std::deque<LogRecord> records_;  // addresses stay: records in flight point into it
-  ingest::Watermarks log_{Offset{0}, Offset{0}};
+  kafka::client::Watermarks log_{Offset{0}, Offset{0}};
 };
 
 using MemberId = std::size_t;

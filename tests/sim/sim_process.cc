@@ -13,8 +13,8 @@ using namespace std::chrono_literals;
 const std::atomic<std::uint64_t> kNoEpoch{0};
 
 // All bounds small, so that they are met.
-ingest::LaneOptions OptionsOf(std::size_t index) {
-  ingest::LaneOptions options;
+pipeline::LaneOptions OptionsOf(std::size_t index) {
+  pipeline::LaneOptions options;
   options.index = index;
   options.decoder.metadata_keys = {"call_type"};
   options.rows_max = 6;
@@ -36,7 +36,7 @@ SimProcess::LaneParts::LaneParts()
 
 SimProcess::SimProcess(MemberId member, World& world)
     : member_(member), world_(world), clock_(world.now) {
-  std::vector<ingest::LaneQueue::Producer> producers;
+  std::vector<pipeline::LaneQueue::Producer> producers;
   for (std::size_t i = 0; i < kLanes; ++i) {
     lanes_.push_back(std::make_unique<LaneParts>());
     producers.push_back(lanes_.back()->queue.MakeProducer());
@@ -48,16 +48,16 @@ SimProcess::SimProcess(MemberId member, World& world)
 }
 
 void SimProcess::StartLanes(World& world) {
-  const ingest::Runtime runtime{context_.get_executor(), clock_};
+  const pipeline::Runtime runtime{context_.get_executor(), clock_};
   const auto& epoch = consumer_->current_epoch();
   for (std::size_t i = 0; i < kLanes; ++i) {
     LaneParts& parts = *lanes_[i];
     parts.store = std::make_unique<FakeBatchStore>(
         StoreLinks{world.database, world.faults, world.bug, epoch, world.violated}, runtime);
     const auto& seen = world.bug == PlantedBug::kEpochIgnored ? kNoEpoch : epoch;
-    parts.lane = std::make_unique<ingest::Lane>(
+    parts.lane = std::make_unique<pipeline::Lane>(
         OptionsOf(i), parts.queue.MakeConsumer(),
-        ingest::LaneLinks{*parts.store, world.observer, inbox_, seen}, runtime);
+        pipeline::LaneLinks{*parts.store, world.observer, inbox_, seen}, runtime);
     boost::asio::co_spawn(
         context_, parts.lane->Run(), [this, &parts](std::exception_ptr thrown, Result<> ended) {
           parts.has_ended = true;

@@ -26,7 +26,7 @@ struct World {
   FakeDatabase& database;
   Faults& faults;
   PlantedBug bug = PlantedBug::kNone;
-  ingest::PipelineObserver& observer;
+  pipeline::PipelineObserver& observer;
   std::function<void(const std::string&)> violated;
 };
 
@@ -54,9 +54,9 @@ class SimProcess {
   static constexpr std::size_t kLanes = 2;
   struct LaneParts {
     LaneParts();
-    ingest::LaneQueue queue;
+    pipeline::LaneQueue queue;
     std::unique_ptr<FakeBatchStore> store;
-    std::unique_ptr<ingest::Lane> lane;
+    std::unique_ptr<pipeline::Lane> lane;
     bool has_ended = false;
   };
   void StartLanes(World& world);
@@ -65,7 +65,7 @@ class SimProcess {
   World& world_;
   boost::asio::io_context context_{1};
   VirtualClock clock_;
-  ingest::ConsumerInbox inbox_;
+  pipeline::ConsumerInbox inbox_;
   std::vector<std::unique_ptr<LaneParts>> lanes_;
   std::unique_ptr<FakeConsumer> consumer_;
 };

@@ -18,7 +18,7 @@ namespace usage_ingest::sim {
 
 struct OffsetsRow {
   StoredOffset stored;
-  ingest::Outcomes outcomes;
+  pipeline::Outcomes outcomes;
 };
 
 struct StoredRow {

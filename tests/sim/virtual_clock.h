@@ -13,9 +13,9 @@
 
 namespace usage_ingest::sim {
 
-using ingest::TimePoint;
+using pipeline::TimePoint;
 
-class VirtualClock final : public ingest::Clock {
+class VirtualClock final : public pipeline::Clock {
  public:
   // 2026-03-31 23:59:50 UTC: soon a new hour, day and month begin.
   static constexpr EventTimeUs kWallStart{1'775'001'590'000'000};

@@ -93,7 +93,7 @@ class ExampleConfigTest(unittest.TestCase):
 
     @staticmethod
     def known() -> set[str]:
-        source = (TOP / "daemon/config_keys.cc").read_text()
+        source = (TOP / "daemon/config/config_keys.cc").read_text()
         return {".".join(key) for key in re.findall(r'Bind\(\s*"(\w+)",\s*"(\w+)"', source)}
 
     def uncommented(self) -> dict:

@@ -3,13 +3,13 @@
 import pathlib
 import re
 
+import modules
 import tree
 
 LINES_MAX = 400
 README_LINES_MAX = 30
-README_FOLDERS = ("schema", "aggregate", "ingest", "ingest/event", "ingest/kafka",
-                  "ingest/pipeline", "ingest/postgres", "daemon", "systemd", "bench", "tests",
-                  "monitoring", "contrib/litellm")
+README_FOLDERS = (*modules.MODULES, "ingest", "ingest/kafka", "ingest/postgres", "daemon", "systemd",
+                  "bench", "tests", "monitoring", "contrib/litellm")
 # Data that others made; it is never edited.
 CAPTURED = ("tests/data/", "bench/load/templates/")
 # In two pieces each, so that this file does not find itself.

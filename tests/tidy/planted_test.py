@@ -3,10 +3,12 @@
 import pathlib
 import tempfile
 import unittest
+import unittest.mock
 
 import built_tests
 import house_rules
 import include_direction
+import modules
 
 
 class PlantedTest(unittest.TestCase):
@@ -25,26 +27,55 @@ class PlantedTest(unittest.TestCase):
 
     def test_arrow_to_the_right(self):
         self.plant("schema/a.h", '#include "ingest/event/decoder.h"\n')
-        self.assertIn("schema/a.h:1: schema includes", self.found(include_direction.check))
+        self.assertIn("schema/a.h:1: schema includes", self.found(include_direction.check_includes))
 
     def test_pipeline_must_not_see_kafka(self):
-        self.plant("ingest/pipeline/a.cc", '#include "ingest/kafka/consumer.h"\n')
-        self.assertIn("ingest/pipeline includes", self.found(include_direction.check))
+        self.plant("ingest/pipeline/a.cc", '#include "ingest/kafka/consumer/consumer.h"\n')
+        self.assertIn("ingest/pipeline includes", self.found(include_direction.check_includes))
+
+    def test_what_never_blocks_must_not_see_what_blocks(self):
+        self.plant("ingest/postgres/batch/a.cc",
+                   '#include "ingest/postgres/blocking/sync_connection.h"\n')
+        self.assertIn("ingest/postgres/batch includes",
+                      self.found(include_direction.check_includes))
+
+    def test_every_allowed_arrow_points_one_way(self):
+        self.assertEqual(self.found(include_direction.check_order), "")
+        swapped = {"a": ("b",), "b": ()}
+        with unittest.mock.patch.object(modules, "MODULES", swapped):
+            self.assertIn("a names b", self.found(include_direction.check_order))
+
+    def test_file_outside_every_module(self):
+        self.plant("daemon/elsewhere/a.h", "")
+        self.assertIn("daemon/elsewhere is no module", self.found(include_direction.check_modules))
+
+    def test_module_that_is_too_large(self):
+        for number in range(modules.FILES_MAX + 1):
+            self.plant(f"ingest/json/a{number}.cc", "")
+        self.assertIn("ingest/json: 41 files", self.found(include_direction.check_modules))
+
+    def test_namespace_of_another_module(self):
+        self.plant("ingest/json/a.cc", "namespace usage_ingest::event {\n}\n")
+        self.plant("ingest/kafka/client/a.cc", "namespace usage_ingest::kafka::client {\n}\n")
+        found = self.found(include_direction.check_modules)
+        self.assertIn("ingest/json/a.cc:1: namespace usage_ingest::event", found)
+        self.assertNotIn("kafka", found)
 
     def test_library_outside_its_folder(self):
-        self.plant("daemon/a.cc", "#include <libpq-fe.h>\n#  include <simdjson.h>\n")
-        found = self.found(include_direction.check)
-        self.assertIn("daemon/a.cc:1: <libpq-fe.h> belongs only in ingest/postgres/", found)
-        self.assertIn("daemon/a.cc:2: <simdjson.h> belongs only in ingest/event/", found)
+        self.plant("daemon/text/a.cc", "#include <libpq-fe.h>\n#  include <simdjson.h>\n")
+        found = self.found(include_direction.check_includes)
+        self.assertIn("daemon/text/a.cc:1: <libpq-fe.h> belongs only in ingest/postgres/", found)
+        self.assertIn("daemon/text/a.cc:2: <simdjson.h> belongs only in ingest/json/", found)
 
     def test_heavy_header(self):
-        self.plant("daemon/a.h", "#include <prometheus/registry.h>\n")
-        self.assertIn("in a header", self.found(include_direction.check))
+        self.plant("daemon/telemetry/a.h", "#include <prometheus/registry.h>\n")
+        self.assertIn("in a header", self.found(include_direction.check_includes))
 
     def test_what_is_allowed_is_not_reported(self):
-        self.plant("daemon/a.cc", '#include "ingest/event/decoder.h"\n#include <prometheus/x.h>\n')
+        self.plant("daemon/telemetry/a.cc",
+                   '#include "ingest/pipeline/lane.h"\n#include <prometheus/x.h>\n')
         self.plant("tests/unit/a_test.cc", "#include <libpq-fe.h>\n")
-        self.assertEqual(self.found(include_direction.check), "")
+        self.assertEqual(self.found(include_direction.check_includes), "")
 
     def test_long_file(self):
         self.plant("daemon/a.cc", "\n" * 401)

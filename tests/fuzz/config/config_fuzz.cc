@@ -4,13 +4,13 @@
 #include <cstdint>
 #include <string>
 
-#include "daemon/config_load.h"
-#include "daemon/memory_plan.h"
+#include "daemon/config/config_load.h"
+#include "daemon/config/memory_plan.h"
 #include "schema/check.h"
 
-using usage_ingest::daemon::ConfigText;
-using usage_ingest::daemon::LoadConfig;
-using usage_ingest::daemon::LoadedConfig;
+using usage_ingest::config::ConfigText;
+using usage_ingest::config::LoadConfig;
+using usage_ingest::config::LoadedConfig;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string text(data, data + size);
@@ -22,7 +22,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (!loaded.problems.empty()) return 0;
   const auto& config = loaded.config;
   const auto plan =
-      usage_ingest::daemon::PlanMemory({.budget_bytes = config.memory_budget_bytes,
+      usage_ingest::config::PlanMemory({.budget_bytes = config.memory_budget_bytes,
                                         .writers = config.postgres.writers,
                                         .batch_bytes_max = config.batch.bytes_max,
                                         .record_bytes_max = config.events.record_bytes_max});

@@ -11,13 +11,13 @@
 
 #include "ingest/event/dead_letter_payload.h"
 #include "ingest/event/decoder.h"
-#include "ingest/event/json_index.h"
-#include "ingest/event/json_text.h"
-#include "ingest/event/json_walker.h"
+#include "ingest/json/json_index.h"
+#include "ingest/json/json_text.h"
+#include "ingest/json/json_walker.h"
 #include "schema/check.h"
 #include "schema/limits.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest {
 namespace {
 
 constexpr std::size_t kRedactedBytes = 64;
@@ -25,14 +25,14 @@ constexpr std::int64_t kNowUs = 1'795'400'000'000'000;
 
 void CheckText(std::string_view text) {
   USAGE_INGEST_CHECK(text.find('\0') == std::string_view::npos);
-  USAGE_INGEST_CHECK(ReplaceBadUtf8(text) == text);
+  USAGE_INGEST_CHECK(json::ReplaceBadUtf8(text) == text);
 }
 
 bool IsContainer(std::string_view text) {
-  JsonIndex index;
-  if (index.Build(text) != JsonIndex::Status::kOk) return false;
-  const JsonWalker json(index);
-  return json.Container() != JsonWalker::kBroken && json.Skip(json.Container()) == json.end();
+  json::JsonIndex index;
+  if (index.Build(text) != json::JsonIndex::Status::kOk) return false;
+  const json::JsonWalker json(index);
+  return json.Container() != json::JsonWalker::kBroken && json.Skip(json.Container()) == json.end();
 }
 
 void CheckMetadata(std::string_view metadata) {
@@ -47,7 +47,7 @@ void CheckKeyHash(std::string_view hash) {
   USAGE_INGEST_CHECK(hash.find_first_not_of("0123456789abcdef") == std::string_view::npos);
 }
 
-class CheckingSink final : public EventSink {
+class CheckingSink final : public event::EventSink {
  public:
   void OnEvent(std::uint32_t index, const UsageEvent& event) override {
     Next(index);
@@ -65,14 +65,14 @@ class CheckingSink final : public EventSink {
     USAGE_INGEST_CHECK(cost < limits::kCostMicrosEnd);
     USAGE_INGEST_CHECK(!event.latency_ms || *event.latency_ms >= 0);
     USAGE_INGEST_CHECK(event.status_code >= 100 && event.status_code <= 599);
-    USAGE_INGEST_CHECK(CutCharacters(event.litellm_request_id, limits::kVarcharChars) ==
+    USAGE_INGEST_CHECK(json::CutCharacters(event.litellm_request_id, limits::kVarcharChars) ==
                        event.litellm_request_id);
-    USAGE_INGEST_CHECK(CutCharacters(event.error_message, limits::kErrorMessageChars) ==
+    USAGE_INGEST_CHECK(json::CutCharacters(event.error_message, limits::kErrorMessageChars) ==
                        event.error_message);
     ids.push_back(event.id);
   }
   void OnSkip(std::uint32_t index, SkipReason) override { Next(index); }
-  void OnReject(std::uint32_t index, const Rejection& rejection) override {
+  void OnReject(std::uint32_t index, const event::Rejection& rejection) override {
     Next(index);
     CheckText(rejection.event_id);
     CheckText(rejection.detail);
@@ -93,7 +93,7 @@ class CheckingSink final : public EventSink {
 // which is no element but is a record.
 void CheckRetry(std::string_view payload) {
   if (payload.empty()) return;  // it held too many raw keys
-  Decoder decoder({AllMetadataKeys()});
+  event::Decoder decoder({event::AllMetadataKeys()});
   Arena arena;
   CheckingSink sink;
   const TopicPartition source{"t", {0}};
@@ -103,10 +103,10 @@ void CheckRetry(std::string_view payload) {
                      sink.rejected[0].second != DeadLetterReason::kInvalidJson);
 }
 
-void Run(const RecordOrigin& origin, std::string_view value) {
+void Run(const event::RecordOrigin& origin, std::string_view value) {
   // Kept from input to input, as a lane does: leftovers would make the answers differ.
-  static Decoder used({AllMetadataKeys(), 64 * 1024});
-  Decoder fresh({AllMetadataKeys(), 64 * 1024});
+  static event::Decoder used({event::AllMetadataKeys(), 64 * 1024});
+  event::Decoder fresh({event::AllMetadataKeys(), 64 * 1024});
   Arena arena;
   CheckingSink first;
   used.Decode(origin, value, arena, first);
@@ -120,13 +120,13 @@ void Run(const RecordOrigin& origin, std::string_view value) {
     USAGE_INGEST_CHECK(payload == fresh.DeadLetterPayload(value, index));
     if (reason == DeadLetterReason::kRecordTooLarge) continue;
     if (reason == DeadLetterReason::kInvalidJson) continue;  // and may be made JSON by that
-    USAGE_INGEST_CHECK(PayloadOfElement(payload) == payload);
+    USAGE_INGEST_CHECK(event::PayloadOfElement(payload) == payload);
     CheckRetry(payload);
   }
 }
 
 }  // namespace
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace usage_ingest;
@@ -134,8 +134,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   // A copy of its own, so that a read behind the end is a read behind the allocation.
   const std::vector<char> value(data + 1, data + size);
   const TopicPartition source{"t", {0}};
-  const ingest::RecordOrigin origin{
-      .source = &source, .offset = {7}, .now = {ingest::kNowUs}, .is_import = data[0] % 2 != 0};
-  ingest::Run(origin, {value.data(), value.size()});
+  const event::RecordOrigin origin{
+      .source = &source, .offset = {7}, .now = {kNowUs}, .is_import = data[0] % 2 != 0};
+  Run(origin, {value.data(), value.size()});
   return 0;
 }

@@ -7,21 +7,21 @@
 #include <set>
 #include <string>
 
-#include "daemon/http_message.h"
-#include "daemon/http_routes.h"
+#include "daemon/http/http_message.h"
+#include "daemon/http/http_routes.h"
 #include "schema/check.h"
 
 namespace {
 
-using usage_ingest::daemon::HttpHandler;
-using usage_ingest::daemon::Readiness;
-using usage_ingest::daemon::Response;
+using usage_ingest::http::HttpHandler;
+using usage_ingest::http::Response;
+using usage_ingest::telemetry::Readiness;
 
 const HttpHandler& Handler() {
   static const HttpHandler kHandler =
-      usage_ingest::daemon::MakeRoutes({.metrics = [] { return std::string("m"); },
-                                        .readiness = [] { return Readiness{false, "why"}; },
-                                        .status_json = [] { return std::string("{}"); }});
+      usage_ingest::http::MakeRoutes({.metrics = [] { return std::string("m"); },
+                                      .readiness = [] { return Readiness{false, "why"}; },
+                                      .status_json = [] { return std::string("{}"); }});
   return kHandler;
 }
 
@@ -36,15 +36,15 @@ void CheckResponse(const Response& response) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  usage_ingest::daemon::RequestParser parser;
-  usage_ingest::daemon::LimitParser(parser);
+  usage_ingest::http::RequestParser parser;
+  usage_ingest::http::LimitParser(parser);
   boost::system::error_code error;
   // ignored because how many bytes were taken does not matter for one request
   static_cast<void>(parser.put(boost::asio::buffer(data, size), error));
   if (parser.is_header_done()) {
-    CheckResponse(usage_ingest::daemon::Respond(parser, Handler()));
-  } else if (error && usage_ingest::daemon::DeservesAnswer(error)) {
-    CheckResponse(usage_ingest::daemon::RespondToError(error));
+    CheckResponse(usage_ingest::http::Respond(parser, Handler()));
+  } else if (error && usage_ingest::http::DeservesAnswer(error)) {
+    CheckResponse(usage_ingest::http::RespondToError(error));
   }
   return 0;
 }

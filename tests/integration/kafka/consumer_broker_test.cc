@@ -3,7 +3,7 @@
 #include "tests/integration/kafka/transactional_producer.h"
 #include "tests/support/kafka_broker.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::kafka::consumer {
 namespace {
 
 using namespace std::chrono_literals;
@@ -71,7 +71,7 @@ TEST_F(ConsumerBrokerTest, WaitsForATopicThatIsNotThereYet) {
 TEST_F(ConsumerBrokerTest, ReadsAnAddedPartitionFromItsBeginningWhateverStartSays) {
   broker_.CreateTopic("t", 1);
   HarnessOptions options = Options();
-  options.kafka.start = StartFrom::kLatest;
+  options.kafka.start = client::StartFrom::kLatest;
   ConsumerHarness harness(std::move(options), database_);
   harness.Start();
   ASSERT_TRUE(Eventually([&] { return harness.observer.assigned == 1; }));
@@ -209,4 +209,4 @@ TEST_F(ConsumerBrokerTest, AStaticMemberThatRestartsDisturbsNobody) {
 }
 
 }  // namespace
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::kafka::consumer

@@ -5,13 +5,13 @@
 #include <stdexcept>
 #include <thread>
 
-#include "ingest/kafka/consumer.h"
+#include "ingest/kafka/consumer/consumer.h"
 #include "tests/integration/kafka/consumer_harness.h"
 #include "tests/support/kafka_broker.h"
 #include "tests/support/producer.h"
 #include "tests/support/wait.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::kafka::consumer {
 namespace {
 
 constexpr char kTopic[] = "t";
@@ -52,7 +52,7 @@ class BrokerWorld final : public sim::ConsumerWorld {
   void Start(std::size_t number) override {
     Member& member = *members.emplace_back(std::make_unique<Member>());
     ASSERT_EQ(members.size(), number + 1);
-    KafkaOptions options;
+    client::KafkaOptions options;
     options.brokers = broker_.brokers();
     options.topics = {kTopic};
     options.group_id = kGroup;
@@ -60,10 +60,10 @@ class BrokerWorld final : public sim::ConsumerWorld {
     KafkaConsumer::Links links{
         {},
         member.inbox,
-        [this, &member](const PositionsRequest& request) {
+        [this, &member](const pipeline::PositionsRequest& request) {
           const std::scoped_lock lock(mutex_);
           const std::size_t count = request.partitions.size();
-          member.inbox.Push(PositionsFound{request.epoch, std::vector(count, stored_)});
+          member.inbox.Push(pipeline::PositionsFound{request.epoch, std::vector(count, stored_)});
         },
         observer_};
     links.lanes.push_back(member.queue.MakeProducer());
@@ -91,14 +91,14 @@ class BrokerWorld final : public sim::ConsumerWorld {
 };
 
 }  // namespace
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::kafka::consumer
 
 namespace usage_ingest::sim {
 namespace {
 
 INSTANTIATE_TEST_SUITE_P(Broker, ConsumerContractTest, ::testing::Values(MakeConsumerWorld([] {
                            return std::unique_ptr<ConsumerWorld>(
-                               std::make_unique<ingest::BrokerWorld>());
+                               std::make_unique<kafka::consumer::BrokerWorld>());
                          })));
 
 }  // namespace

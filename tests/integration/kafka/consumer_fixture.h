@@ -10,7 +10,7 @@
 #include "tests/support/producer.h"
 #include "tests/support/wait.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::kafka::consumer {
 
 class ConsumerFixture : public ::testing::Test {
  protected:
@@ -56,4 +56,4 @@ class ConsumerFixture : public ::testing::Test {
   int next_ = 0;
 };
 
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::kafka::consumer

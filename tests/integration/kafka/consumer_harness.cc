@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <array>
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::kafka::consumer {
 
 bool FakeDatabase::Commit(const TopicPartition& source, Offset expected, StoredOffset after,
                           std::int64_t gap_records, const std::vector<std::string>& values) {
@@ -18,7 +18,7 @@ bool FakeDatabase::Commit(const TopicPartition& source, Offset expected, StoredO
   return true;
 }
 
-std::vector<StoredOffset> FakeDatabase::Find(const PositionsRequest& request) {
+std::vector<StoredOffset> FakeDatabase::Find(const pipeline::PositionsRequest& request) {
   const std::scoped_lock lock(mutex_);
   for (const auto& [topic, firsts] : request.first_offsets) {
     const bool is_known = std::ranges::any_of(
@@ -59,8 +59,9 @@ std::int64_t FakeDatabase::gap_records() const {
   return gap_records_;
 }
 
-void RecordingObserver::KafkaError(KafkaErrorClass error_class, std::string_view message) {
-  if (error_class == KafkaErrorClass::kTransient) ++transient_errors;
+void RecordingObserver::KafkaError(pipeline::KafkaErrorClass error_class,
+                                   std::string_view message) {
+  if (error_class == pipeline::KafkaErrorClass::kTransient) ++transient_errors;
   const std::scoped_lock lock(mutex_);
   errors_.emplace_back(message);
 }
@@ -74,14 +75,16 @@ void RecordingObserver::OffsetGap(const TopicPartition&, std::int64_t records) {
   gap_records += records;
 }
 
-void RecordingObserver::Paused(PauseReason, bool paused) { ++(paused ? pauses : resumes); }
+void RecordingObserver::Paused(pipeline::PauseReason, bool paused) {
+  ++(paused ? pauses : resumes);
+}
 
-void RecordingObserver::Lag(const TopicPartition& source, const PartitionLag& lag) {
+void RecordingObserver::Lag(const TopicPartition& source, const pipeline::PartitionLag& lag) {
   const std::scoped_lock lock(mutex_);
   lags_[source] = lag;
 }
 
-std::map<TopicPartition, PartitionLag> RecordingObserver::lags() const {
+std::map<TopicPartition, pipeline::PartitionLag> RecordingObserver::lags() const {
   const std::scoped_lock lock(mutex_);
   return lags_;
 }
@@ -111,7 +114,7 @@ void Bell::WaitForMoreThan(std::uint64_t rings, const std::stop_token& stop) {
 // Pops, commits each chunk at once, reports: a Lane without decoding.
 class ConsumerHarness::TestLane {
  public:
-  TestLane(ConsumerHarness& harness, LaneQueue::Consumer queue,
+  TestLane(ConsumerHarness& harness, pipeline::LaneQueue::Consumer queue,
            const std::atomic<std::uint64_t>& current_epoch)
       : harness_(harness),
         queue_(std::move(queue)),
@@ -129,7 +132,7 @@ class ConsumerHarness::TestLane {
 
  private:
   struct Position {
-    Epoch epoch;
+    pipeline::Epoch epoch;
     Offset stored;
     Offset read;
     std::int64_t gap_records = 0;
@@ -138,14 +141,14 @@ class ConsumerHarness::TestLane {
   };
 
   void Run(const std::stop_token& stop) {
-    std::array<Record, 64> chunk;
+    std::array<pipeline::Record, 64> chunk;
     while (!stop.stop_requested()) {
       const std::uint64_t rings = harness_.bell_.rings();
       const bool is_held = harness_.lanes_held_;
       const std::size_t count = is_held ? 0 : queue_.Pop(chunk);
       for (std::size_t i = 0; i < count; ++i) {
         Add(chunk[i]);
-        chunk[i] = Record{};
+        chunk[i] = pipeline::Record{};
       }
       CommitAll();
       if (is_held || (count == 0 && queue_.PrepareSleep())) {
@@ -154,13 +157,13 @@ class ConsumerHarness::TestLane {
     }
   }
 
-  [[nodiscard]] bool IsStale(Epoch epoch) const {
+  [[nodiscard]] bool IsStale(pipeline::Epoch epoch) const {
     return epoch <= abandoned_ || epoch.value < current_epoch_.load(std::memory_order_acquire);
   }
 
-  void Add(const Record& record) {
+  void Add(const pipeline::Record& record) {
     if (IsStale(record.epoch)) return;
-    if (record.kind == Record::Kind::kStart) {
+    if (record.kind == pipeline::Record::Kind::kStart) {
       positions_[record.source] = {record.epoch, record.offset, record.offset, 0, {}, {}};
       return;
     }
@@ -169,7 +172,7 @@ class ConsumerHarness::TestLane {
       return Violate("a record before its kStart");
     }
     Position& position = found->second;
-    if (record.kind == Record::Kind::kGap) {
+    if (record.kind == pipeline::Record::Kind::kGap) {
       position.gap_records += record.gap_records;
       position.read = record.offset;
       return;
@@ -190,10 +193,10 @@ class ConsumerHarness::TestLane {
       if (!harness_.database_.Commit(*source, position.stored, after, position.gap_records,
                                      position.values)) {
         abandoned_ = position.epoch;
-        harness_.inbox_.Push(PositionsLost{position.epoch, "compare-and-set failed"});
+        harness_.inbox_.Push(pipeline::PositionsLost{position.epoch, "compare-and-set failed"});
         return;
       }
-      harness_.inbox_.Push(Committed{source, position.epoch, position.read});
+      harness_.inbox_.Push(pipeline::Committed{source, position.epoch, position.read});
       position.stored = position.read;
       position.gap_records = 0;
       position.values.clear();
@@ -206,9 +209,9 @@ class ConsumerHarness::TestLane {
   }
 
   ConsumerHarness& harness_;
-  LaneQueue::Consumer queue_;
+  pipeline::LaneQueue::Consumer queue_;
   const std::atomic<std::uint64_t>& current_epoch_;
-  Epoch abandoned_;
+  pipeline::Epoch abandoned_;
   std::map<const TopicPartition*, Position> positions_;
   std::mutex mutex_;
   std::vector<std::string> violations_;
@@ -220,7 +223,7 @@ ConsumerHarness::ConsumerHarness(HarnessOptions options, FakeDatabase& database)
   KafkaConsumer::Links links{.lanes = {},
                              .inbox = inbox_,
                              .request_positions =
-                                 [this](PositionsRequest request) {
+                                 [this](pipeline::PositionsRequest request) {
                                    ++requests_;
                                    {
                                      const std::scoped_lock lock(requests_mutex_);
@@ -230,7 +233,8 @@ ConsumerHarness::ConsumerHarness(HarnessOptions options, FakeDatabase& database)
                                  },
                              .observer = observer};
   for (std::size_t i = 0; i < options_.lanes; ++i) {
-    queues_.push_back(std::make_unique<LaneQueue>(options_.queue, [this] { bell_.Ring(); }));
+    queues_.push_back(
+        std::make_unique<pipeline::LaneQueue>(options_.queue, [this] { bell_.Ring(); }));
     links.lanes.push_back(queues_.back()->MakeProducer());
   }
   auto made = KafkaConsumer::Make(options_.kafka, std::move(links));
@@ -294,16 +298,16 @@ std::vector<std::string> ConsumerHarness::Violations() const {
 void ConsumerHarness::Answer(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     const std::uint64_t rings = bell_.rings();
-    std::vector<PositionsRequest> asked;
+    std::vector<pipeline::PositionsRequest> asked;
     if (!answers_held_) {
       const std::scoped_lock lock(requests_mutex_);
       asked = std::exchange(asked_, {});
     }
-    for (const PositionsRequest& request : asked) {
-      inbox_.Push(PositionsFound{request.epoch, database_.Find(request)});
+    for (const pipeline::PositionsRequest& request : asked) {
+      inbox_.Push(pipeline::PositionsFound{request.epoch, database_.Find(request)});
     }
     bell_.WaitForMoreThan(rings, stop);
   }
 }
 
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::kafka::consumer

@@ -17,9 +17,9 @@
 #include <thread>
 #include <vector>
 
-#include "ingest/kafka/consumer.h"
+#include "ingest/kafka/consumer/consumer.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::kafka::consumer {
 
 // What PostgreSQL would hold. Shared by harnesses that stand for daemons of one group.
 class FakeDatabase {
@@ -27,7 +27,7 @@ class FakeDatabase {
   // One transaction: false when `expected` is not what is stored.
   [[nodiscard]] bool Commit(const TopicPartition& source, Offset expected, StoredOffset after,
                             std::int64_t gap_records, const std::vector<std::string>& values);
-  [[nodiscard]] std::vector<StoredOffset> Find(const PositionsRequest& request);
+  [[nodiscard]] std::vector<StoredOffset> Find(const pipeline::PositionsRequest& request);
 
   void Set(const TopicPartition& source, StoredOffset stored);
   [[nodiscard]] StoredOffset At(const TopicPartition& source) const;
@@ -42,13 +42,13 @@ class FakeDatabase {
   std::int64_t gap_records_ = 0;
 };
 
-class RecordingObserver : public PipelineObserver {
+class RecordingObserver : public pipeline::PipelineObserver {
  public:
-  void KafkaError(KafkaErrorClass error_class, std::string_view message) override;
+  void KafkaError(pipeline::KafkaErrorClass error_class, std::string_view message) override;
   void Rebalanced(std::span<const TopicPartition* const> assigned) override;
   void OffsetGap(const TopicPartition& source, std::int64_t records) override;
-  void Paused(PauseReason reason, bool paused) override;
-  void Lag(const TopicPartition& source, const PartitionLag& lag) override;
+  void Paused(pipeline::PauseReason reason, bool paused) override;
+  void Lag(const TopicPartition& source, const pipeline::PartitionLag& lag) override;
 
   std::atomic<int> rebalances{0};
   std::atomic<int> assigned{0};
@@ -56,12 +56,12 @@ class RecordingObserver : public PipelineObserver {
   std::atomic<int> resumes{0};
   std::atomic<int> transient_errors{0};
   std::atomic<std::int64_t> gap_records{0};
-  [[nodiscard]] std::map<TopicPartition, PartitionLag> lags() const;
+  [[nodiscard]] std::map<TopicPartition, pipeline::PartitionLag> lags() const;
   [[nodiscard]] bool HasError(std::string_view part) const;
 
  private:
   mutable std::mutex mutex_;
-  std::map<TopicPartition, PartitionLag> lags_;
+  std::map<TopicPartition, pipeline::PartitionLag> lags_;
   std::vector<std::string> errors_;
 };
 
@@ -80,9 +80,9 @@ class Bell {
 };
 
 struct HarnessOptions {
-  KafkaOptions kafka;
+  client::KafkaOptions kafka;
   std::size_t lanes = 2;
-  LaneQueue::Limits queue{.records_max = 4096, .bytes_max = std::size_t{8} << 20};
+  pipeline::LaneQueue::Limits queue{.records_max = 4096, .bytes_max = std::size_t{8} << 20};
 };
 
 class ConsumerHarness {
@@ -110,20 +110,20 @@ class ConsumerHarness {
 
   FakeDatabase& database_;
   HarnessOptions options_;
-  ConsumerInbox inbox_;
+  pipeline::ConsumerInbox inbox_;
   Bell bell_;  // for lanes and answers: there may be something to do
   std::mutex requests_mutex_;
-  std::vector<PositionsRequest> asked_;
+  std::vector<pipeline::PositionsRequest> asked_;
   std::atomic<int> requests_{0};
   std::atomic<bool> lanes_held_{false};
   std::atomic<bool> answers_held_{false};
   std::atomic<bool> has_ended_{false};
   Result<> result_;
   std::unique_ptr<KafkaConsumer> consumer_;  // outlives queues and lanes
-  std::vector<std::unique_ptr<LaneQueue>> queues_;
+  std::vector<std::unique_ptr<pipeline::LaneQueue>> queues_;
   std::vector<std::unique_ptr<TestLane>> lanes_;
   std::jthread answering_;
   std::jthread running_;
 };
 
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::kafka::consumer

@@ -4,7 +4,7 @@
 #include "tests/integration/kafka/consumer_fixture.h"
 #include "tests/integration/kafka/mock_cluster.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::kafka::consumer {
 namespace {
 
 class ConsumerMockTest : public ConsumerFixture {
@@ -46,7 +46,7 @@ TEST_F(ConsumerMockTest, BeginsAtTheEndWhenToldSo) {
   Produce("t", 2, 10);
   ForgetProduced();
   HarnessOptions options = Options();
-  options.kafka.start = StartFrom::kLatest;
+  options.kafka.start = client::StartFrom::kLatest;
   ConsumerHarness harness(std::move(options), database_);
   harness.Start();
   ASSERT_TRUE(Eventually([&] { return harness.requests() == 1; }));
@@ -297,4 +297,4 @@ TEST(ConsumerConfigTest, RefusesAPropertyThatLibrdkafkaDoesNotKnow) {
 }
 
 }  // namespace
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::kafka::consumer

@@ -10,7 +10,7 @@
 
 #include "tests/support/kafka_client.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::kafka::consumer {
 
 // Kafka's numbers of requests (rdkafka_proto.h has the names, but is not public).
 enum class ApiKey : std::int16_t {
@@ -57,4 +57,4 @@ class MockCluster {
   std::unique_ptr<rd_kafka_mock_cluster_t, Closer> cluster_;
 };
 
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::kafka::consumer

@@ -1,5 +1,5 @@
 // RangeReader and KafkaProbe against a real Apache Kafka.
-#include "ingest/kafka/range_reader.h"
+#include "ingest/kafka/consumer/range_reader.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -7,13 +7,13 @@
 #include <array>
 #include <thread>
 
-#include "ingest/kafka/kafka_probe.h"
+#include "ingest/kafka/client/kafka_probe.h"
 #include "tests/integration/kafka/transactional_producer.h"
 #include "tests/support/kafka_broker.h"
 #include "tests/support/producer.h"
 #include "tests/support/wait.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::kafka::consumer {
 namespace {
 
 using ::testing::ElementsAre;
@@ -31,8 +31,8 @@ class RangeReaderTest : public ::testing::Test {
     int reports = 0;
   };
 
-  [[nodiscard]] KafkaOptions Options() const {
-    KafkaOptions options;
+  [[nodiscard]] client::KafkaOptions Options() const {
+    client::KafkaOptions options;
     options.brokers = broker_.brokers();
     options.topics = {"t"};
     options.group_id = "g";
@@ -53,8 +53,8 @@ class RangeReaderTest : public ::testing::Test {
   }
   [[nodiscard]] Read ReadRange(const RangeRequest& request) {
     Read read;
-    LaneQueue queue({.records_max = 64, .bytes_max = 1 << 20}, [] {});
-    std::vector<LaneQueue::Producer> lanes;
+    pipeline::LaneQueue queue({.records_max = 64, .bytes_max = 1 << 20}, [] {});
+    std::vector<pipeline::LaneQueue::Producer> lanes;
     lanes.push_back(queue.MakeProducer());
     auto reader = RangeReader::Make(Options(), std::move(lanes));
     if (!reader) throw std::runtime_error(reader.error().context);
@@ -72,19 +72,21 @@ class RangeReaderTest : public ::testing::Test {
     lane.join();
     return read;
   }
-  static void Drain(LaneQueue::Consumer& consumer, const std::stop_token& stop, Read& read) {
-    std::array<Record, 16> chunk;
+  static void Drain(pipeline::LaneQueue::Consumer& consumer, const std::stop_token& stop,
+                    Read& read) {
+    std::array<pipeline::Record, 16> chunk;
     for (;;) {
       const bool is_last = stop.stop_requested();  // before the look: nothing is missed
       const std::size_t count = consumer.Pop(chunk);
       for (std::size_t i = 0; i < count; ++i) {
         const std::int32_t partition = chunk[i].source->partition.value;
-        if (chunk[i].kind == Record::Kind::kStart) read.started[partition] = chunk[i].offset;
-        if (chunk[i].kind == Record::Kind::kMessage) {
+        if (chunk[i].kind == pipeline::Record::Kind::kStart)
+          read.started[partition] = chunk[i].offset;
+        if (chunk[i].kind == pipeline::Record::Kind::kMessage) {
           EXPECT_TRUE(read.started.contains(partition));
           read.values[partition].emplace_back(chunk[i].value);
         }
-        chunk[i] = Record{};
+        chunk[i] = pipeline::Record{};
       }
       if (count == 0 && is_last) return;
       if (count == 0) std::this_thread::yield();
@@ -202,9 +204,9 @@ TEST_F(RangeReaderTest, NamesATopicThatDoesNotExist) {
 
 TEST_F(RangeReaderTest, TheProbeFindsBrokersTopicsAndGroup) {
   broker_.CreateTopic("t", 3);
-  KafkaOptions options = Options();
+  client::KafkaOptions options = Options();
   options.topics = {"t", "nowhere"};
-  const auto findings = ProbeKafka(options, kTimeout);
+  const auto findings = client::ProbeKafka(options, kTimeout);
   ASSERT_TRUE(findings.has_value()) << findings.error().context;
   EXPECT_EQ(findings->brokers, 1);
   ASSERT_EQ(findings->topics.size(), 2U);
@@ -215,12 +217,12 @@ TEST_F(RangeReaderTest, TheProbeFindsBrokersTopicsAndGroup) {
 }
 
 TEST(KafkaProbeTest, SaysInTimeWhyNobodyAnswers) {
-  KafkaOptions options;
+  client::KafkaOptions options;
   options.brokers = "127.0.0.1:1";
   options.topics = {"t"};
   options.group_id = "g";
   const auto begin = std::chrono::steady_clock::now();
-  const auto findings = ProbeKafka(options, std::chrono::milliseconds(1500));
+  const auto findings = client::ProbeKafka(options, std::chrono::milliseconds(1500));
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(4000));
   ASSERT_FALSE(findings.has_value());
   EXPECT_EQ(findings.error().code, ErrorCode::kUnavailable);
@@ -228,16 +230,16 @@ TEST(KafkaProbeTest, SaysInTimeWhyNobodyAnswers) {
 }
 
 TEST(KafkaProbeTest, SaysWhichPropertyIsWrong) {
-  KafkaOptions options;
+  client::KafkaOptions options;
   options.brokers = "127.0.0.1:1";
   options.topics = {"t"};
   options.group_id = "g";
   options.properties = {{"security.protocol", "telepathy"}};
-  const auto findings = ProbeKafka(options, std::chrono::milliseconds(1500));
+  const auto findings = client::ProbeKafka(options, std::chrono::milliseconds(1500));
   ASSERT_FALSE(findings.has_value());
   EXPECT_EQ(findings.error().code, ErrorCode::kFatal);
   EXPECT_THAT(findings.error().context, HasSubstr("security.protocol"));
 }
 
 }  // namespace
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::kafka::consumer

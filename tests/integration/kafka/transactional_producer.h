@@ -7,7 +7,7 @@
 
 #include "tests/support/kafka_client.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::kafka::consumer {
 
 class TransactionalProducer {
  public:
@@ -51,4 +51,4 @@ class TransactionalProducer {
   support::KafkaHandle client_;
 };
 
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::kafka::consumer

@@ -1,8 +1,8 @@
 #include "tests/integration/postgres/daemon_like_writer.h"
 
-#include "ingest/postgres/statements.h"
+#include "ingest/postgres/batch/statements.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::postgres {
 namespace {
 
 // Rows of the batch, made up from a seed: latencies, errors and costs, some unknown.
@@ -78,9 +78,9 @@ void DaemonLikeWriter::WriteInTransaction(int rows) {
   if (fast_path_) database_.Execute("SET LOCAL session_replication_role = replica");
   database_.Execute(kInsertRows);
   if (fast_path_) database_.Execute("SET LOCAL session_replication_role = origin");
-  database_.Execute(sql::kAddSummaries, OnlyRow(database_, kSums));
-  database_.Execute(sql::kAddQuotas, OnlyRow(database_, kTicks));
+  database_.Execute(batch::sql::kAddSummaries, OnlyRow(database_, kSums));
+  database_.Execute(batch::sql::kAddQuotas, OnlyRow(database_, kTicks));
   database_.Execute("COMMIT");
 }
 
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::postgres

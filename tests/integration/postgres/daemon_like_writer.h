@@ -1,12 +1,13 @@
 #pragma once
 // DaemonLikeWriter: transactions as the daemon's lanes write them, one statement after the other.
 //
-// The statements are the daemon's own (ingest/postgres/statements.h); only COPY is an INSERT here.
+// The statements are the daemon's own (ingest/postgres/batch/statements.h); only COPY is an INSERT
+// here.
 #include <string>
 
 #include "tests/integration/postgres/postgres_fixture.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::postgres {
 
 class DaemonLikeWriter {
  public:
@@ -28,4 +29,4 @@ class DaemonLikeWriter {
   std::string lock_timeout_ = "250ms";
 };
 
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::postgres

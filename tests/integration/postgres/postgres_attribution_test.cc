@@ -1,11 +1,11 @@
 // Whose usage it is: each rule of docs/events.md, "Whose usage it is", asked of the one statement
 // that knows them, as the lanes ask it.
-#include "ingest/postgres/ledger.h"
-#include "ingest/postgres/pg_batch_store.h"
+#include "ingest/postgres/batch/ledger.h"
+#include "ingest/postgres/batch/pg_batch_store.h"
 #include "tests/integration/postgres/postgres_fixture.h"
 #include "tests/integration/postgres/run_task.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::postgres {
 namespace {
 
 // Ids that can be read: kind, then number.
@@ -33,10 +33,11 @@ class AttributionTest : public PostgresTest {
     }
     database_->Execute(
         "INSERT INTO models (id, name, provider) VALUES ('gpt', 'g', 'x'), ('other', 'o', 'x')");
-    store_ = std::make_unique<PgBatchStore>(
+    store_ = std::make_unique<batch::PgBatchStore>(
         io_.get_executor(),
-        PgBatchStoreOptions{.conninfo = postgres_.conninfo("litemaas"), .application_name = "test"},
-        MakeGroupLedger("test"));
+        batch::PgBatchStoreOptions{.conninfo = postgres_.conninfo("litemaas"),
+                                   .application_name = "test"},
+        batch::MakeGroupLedger("test"));
     ASSERT_TRUE(RunTask(io_, store_->Connect()));
   }
 
@@ -55,10 +56,11 @@ class AttributionTest : public PostgresTest {
                        ") VALUES ('" + Key(number) + "', '" + User(user) + "', '" + hash +
                        "', 'sk-'" + values + ")");
   }
-  std::vector<AttributionAnswer> Ask(const std::vector<AttributionQuestion>& questions) {
+  std::vector<pipeline::AttributionAnswer> Ask(
+      const std::vector<pipeline::AttributionQuestion>& questions) {
     auto answers = RunTask(io_, store_->Attribute(questions));
     EXPECT_TRUE(answers) << answers.error().context;
-    return answers.value_or(std::vector<AttributionAnswer>{});
+    return answers.value_or(std::vector<pipeline::AttributionAnswer>{});
   }
   void SetKey(int number, const std::string& column, const std::string& value) {
     database_->Execute("UPDATE api_keys SET " + column + " = '" + value + "' WHERE id = '" +
@@ -73,8 +75,8 @@ class AttributionTest : public PostgresTest {
     return database_->Value("SELECT encode(sha256($1::bytea), 'hex')", {text});
   }
   // "subscription key team", "-" for none; or what is missing.
-  std::string Owner(const AttributionQuestion& question) {
-    const AttributionAnswer answer = Ask({question}).at(0);
+  std::string Owner(const pipeline::AttributionQuestion& question) {
+    const pipeline::AttributionAnswer answer = Ask({question}).at(0);
     if (!answer.owner) return std::string(answer.missing);
     const auto name = [](const Uuid& id) { return id.is_nil() ? "-" : id.ToString().substr(32); };
     return name(answer.owner->subscription_id) + ' ' + name(answer.owner->api_key_id) + ' ' +
@@ -83,7 +85,7 @@ class AttributionTest : public PostgresTest {
 
   boost::asio::io_context io_;
   std::unique_ptr<Database> database_;
-  std::unique_ptr<PgBatchStore> store_;
+  std::unique_ptr<batch::PgBatchStore> store_;
 };
 
 constexpr const char* kNoKey = "no api key has this hash, and no user is named";
@@ -249,14 +251,14 @@ TEST_F(AttributionTest, AnswersInTheOrderOfTheQuestions) {
   AddSubscription(2, 2);
   const std::string first = User(1);
   const std::string second = User(2);
-  std::vector<AttributionQuestion> questions;
+  std::vector<pipeline::AttributionQuestion> questions;
   for (int i = 0; i < 3'000; ++i) {
     questions.push_back({.user_id = i % 3 == 0   ? std::string_view(first)
                                     : i % 3 == 1 ? std::string_view(second)
                                                  : "",
                          .model_id = "gpt"});
   }
-  const std::vector<AttributionAnswer> answers = Ask(questions);
+  const std::vector<pipeline::AttributionAnswer> answers = Ask(questions);
   ASSERT_EQ(answers.size(), questions.size());
   for (std::size_t i = 0; i < answers.size(); ++i) {
     ASSERT_EQ(answers[i].owner.has_value(), i % 3 != 2) << i;
@@ -267,4 +269,4 @@ TEST_F(AttributionTest, AnswersInTheOrderOfTheQuestions) {
 }
 
 }  // namespace
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::postgres

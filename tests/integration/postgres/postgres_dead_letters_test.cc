@@ -1,14 +1,14 @@
 // The retry of dead letters on a real PostgreSQL: which ones, in which order, how many, and what
 // they become.
-#include "ingest/postgres/dead_letter_retrier.h"
-#include "ingest/postgres/statements.h"
+#include "ingest/postgres/background/dead_letter_retrier.h"
+#include "ingest/postgres/batch/statements.h"
 #include "tests/integration/postgres/postgres_fixture.h"
 #include "tests/integration/postgres/run_task.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::postgres {
 namespace {
 
-class HealingObserver final : public PipelineObserver {
+class HealingObserver final : public pipeline::PipelineObserver {
  public:
   void DeadLettersHealed(std::int64_t count) override { healed += count; }
 
@@ -28,11 +28,12 @@ class DeadLettersTest : public PostgresTest {
     retrier_ = MakeRetrier();
   }
 
-  std::unique_ptr<DeadLetterRetrier> MakeRetrier() {
-    return std::make_unique<DeadLetterRetrier>(
-        PgBatchStoreOptions{.conninfo = postgres_.conninfo("litemaas"), .application_name = "test"},
-        DecoderOptions{.metadata_keys = AllMetadataKeys()}, observer_,
-        Runtime{io_.get_executor(), clock_});
+  std::unique_ptr<background::DeadLetterRetrier> MakeRetrier() {
+    return std::make_unique<background::DeadLetterRetrier>(
+        batch::PgBatchStoreOptions{.conninfo = postgres_.conninfo("litemaas"),
+                                   .application_name = "test"},
+        event::DecoderOptions{.metadata_keys = event::AllMetadataKeys()}, observer_,
+        pipeline::Runtime{io_.get_executor(), clock_});
   }
   [[nodiscard]] std::string Event(const std::string& id, const std::string& user,
                                   const std::string& tokens = "5") const {
@@ -54,13 +55,13 @@ class DeadLettersTest : public PostgresTest {
   void AddUnattributed(int count) {
     for (int i = 0; i < count; ++i) Add(Event("e" + std::to_string(next_offset_), kMissingUser));
   }
-  Result<RetryReport> Retry(const DeadLetterSelection& selection) {
+  Result<background::RetryReport> Retry(const background::DeadLetterSelection& selection) {
     return RunTask(io_, retrier_->Retry(selection));
   }
-  RetryReport MustRetry(const DeadLetterSelection& selection) {
-    const Result<RetryReport> report = Retry(selection);
+  background::RetryReport MustRetry(const background::DeadLetterSelection& selection) {
+    const Result<background::RetryReport> report = Retry(selection);
     EXPECT_TRUE(report) << report.error().context;
-    return report.value_or(RetryReport{});
+    return report.value_or(background::RetryReport{});
   }
   // Offsets of the letters that were tried at least `times`.
   std::string Tried(int times = 1) {
@@ -75,10 +76,10 @@ class DeadLettersTest : public PostgresTest {
   }
 
   boost::asio::io_context io_;
-  SystemClock clock_;
+  pipeline::SystemClock clock_;
   HealingObserver observer_;
   std::unique_ptr<Database> database_;
-  std::unique_ptr<DeadLetterRetrier> retrier_;
+  std::unique_ptr<background::DeadLetterRetrier> retrier_;
   std::string user_;
   std::string start_;
   int next_offset_ = 0;
@@ -89,7 +90,7 @@ TEST_F(DeadLettersTest, WhoseReferencesCameBecomeRowsOnce) {
   Add(Event("known", user_));
   Add(Event("unknown", kMissingUser));
   Add(Event("nothing", kMissingUser, "0"));
-  const RetryReport report = MustRetry({.reason = "unattributed"});
+  const background::RetryReport report = MustRetry({.reason = "unattributed"});
   EXPECT_EQ(States(), "resolved duplicate pending discarded");
   EXPECT_TRUE(report.is_complete);
   EXPECT_EQ(report.outcomes.events, 4);
@@ -109,7 +110,7 @@ TEST_F(DeadLettersTest, WhoseReferencesCameBecomeRowsOnce) {
 
 TEST_F(DeadLettersTest, TheOldestFirstAndNoMoreThanTheBound) {
   AddUnattributed(7);
-  RetryReport report = MustRetry({.letters_max = 3});
+  background::RetryReport report = MustRetry({.letters_max = 3});
   EXPECT_EQ(Tried(), "0 1 2");
   EXPECT_FALSE(report.is_complete);
   // Going on tries the rest, and nothing twice.
@@ -130,7 +131,7 @@ TEST_F(DeadLettersTest, MoreThanOneTransactionHolds) {
       "payload) SELECT 'g', 't', 0, i, 'unattributed', convert_to(replace($1, 'ID', i::text), "
       "'UTF8') FROM generate_series(1, 1200) AS i",
       {Event("ID", user_)});
-  const RetryReport report = MustRetry({});
+  const background::RetryReport report = MustRetry({});
   EXPECT_EQ(report.outcomes.inserted, 1'200);
   EXPECT_EQ(observer_.healed, 1'200);
   EXPECT_EQ(database_->Number("SELECT count(*) FROM usage_logs"), 1'200);
@@ -177,7 +178,7 @@ TEST_F(DeadLettersTest, TheNextOnesAreFoundWithoutSorting) {
       "ANALYZE usage_ingest.dead_letters");
   std::string plan;
   for (const support::Row& line :
-       database_->Query(std::string("EXPLAIN ") + sql::kNextDeadLetters,
+       database_->Query(std::string("EXPLAIN ") + batch::sql::kNextDeadLetters,
                         {"unattributed", "1", "{}", "2000-01-01", "2100-01-01", "500"})) {
     plan += *line[0] + '\n';
   }
@@ -197,7 +198,7 @@ TEST_F(DeadLettersTest, OneInstanceAtATime) {
   AddUnattributed(1);
   Database other = postgres_.Connect("litemaas");
   other.Execute(std::string("SELECT pg_advisory_lock(") + kRetryLock + ")");
-  const Result<RetryReport> refused = Retry({});
+  const Result<background::RetryReport> refused = Retry({});
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, ErrorCode::kConflict);
   EXPECT_EQ(Tried(), "");
@@ -256,4 +257,4 @@ TEST_F(DeadLettersTest, AStrippedArrayStaysPendingWhileOneElementIsRefused) {
 }
 
 }  // namespace
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::postgres

@@ -8,7 +8,7 @@
 #include "tests/support/child_process.h"
 #include "tests/support/wait.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::postgres {
 namespace {
 
 using namespace std::chrono_literals;
@@ -128,9 +128,9 @@ TEST_F(DocsTest, WayBackLeadsBackAndForthAgain) {
   MustMigrate("litemaas");
   database.Execute(log_one);
   ASSERT_TRUE(daemon.WriteBatch(50));
-  SyncConnection connection = Open("litemaas");
-  ASSERT_TRUE(RebuildSummaries(connection, {}));
-  const auto verified = VerifySummaries(connection, {});
+  blocking::SyncConnection connection = Open("litemaas");
+  ASSERT_TRUE(admin::RebuildSummaries(connection, {}));
+  const auto verified = admin::VerifySummaries(connection, {});
   ASSERT_TRUE(verified);
   EXPECT_EQ(verified->rows_different, 0);
   EXPECT_EQ(database.Number("SELECT sum(used_requests) FROM subscriptions"), 108);
@@ -138,4 +138,4 @@ TEST_F(DocsTest, WayBackLeadsBackAndForthAgain) {
 }
 
 }  // namespace
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::postgres

@@ -4,10 +4,10 @@
 #include <filesystem>
 #include <sstream>
 
-#include "ingest/postgres/grants.h"
+#include "ingest/postgres/probe/grants.h"
 #include "tests/support/child_process.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::postgres {
 
 PostgresTest::PostgresTest(const support::PostgresOptions& options) : postgres_(options) {}
 
@@ -40,10 +40,11 @@ Database PostgresTest::CreateMigrated(const std::string& name) {
   return database;
 }
 
-MigrateOutcome PostgresTest::Migrate(const std::string& name, const MigrateOptions& options,
+MigrateOutcome PostgresTest::Migrate(const std::string& name,
+                                     const migrate::MigrateOptions& options,
                                      const std::string& user) {
   std::ostringstream output;
-  Result<> result = ingest::Migrate(postgres_.conninfo(name, user), options, output);
+  Result<> result = migrate::Migrate(postgres_.conninfo(name, user), options, output);
   return {.result = std::move(result), .output = output.str()};
 }
 
@@ -53,29 +54,31 @@ std::string PostgresTest::MustMigrate(const std::string& name) {
   return outcome.output;
 }
 
-SyncConnection PostgresTest::Open(const std::string& name, const std::string& user) {
-  auto connection = SyncConnection::Open(postgres_.conninfo(name, user), "test");
+blocking::SyncConnection PostgresTest::Open(const std::string& name, const std::string& user) {
+  auto connection = blocking::SyncConnection::Open(postgres_.conninfo(name, user), "test");
   if (!connection) throw std::runtime_error(connection.error().context);
   return std::move(*connection);
 }
 
-ProbeReport PostgresTest::Probe(const std::string& name, const std::string& user) {
-  auto report = ProbeDatabase(postgres_.conninfo(name, user));
+probe::ProbeReport PostgresTest::Probe(const std::string& name, const std::string& user) {
+  auto report = probe::ProbeDatabase(postgres_.conninfo(name, user));
   if (!report) throw std::runtime_error(report.error().context);
   return std::move(*report);
 }
 
 void PostgresTest::CreateRole(const std::string& role) {
-  postgres_.Connect("postgres").Execute("CREATE ROLE " + QuoteIdentifier(role) + " LOGIN");
+  postgres_.Connect("postgres")
+      .Execute("CREATE ROLE " + blocking::QuoteIdentifier(role) + " LOGIN");
 }
 
 void PostgresTest::CreateDaemonRole(const std::string& role, const std::string& database,
                                     bool fast) {
   CreateRole(role);
   Database admin = postgres_.Connect(database);
-  admin.Execute(GrantsFor(role, database));
+  admin.Execute(probe::GrantsFor(role, database));
   if (!fast) {
-    admin.Execute("REVOKE SET ON PARAMETER session_replication_role FROM " + QuoteIdentifier(role));
+    admin.Execute("REVOKE SET ON PARAMETER session_replication_role FROM " +
+                  blocking::QuoteIdentifier(role));
   }
 }
 
@@ -151,4 +154,4 @@ bool Holds(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::postgres

@@ -8,14 +8,14 @@
 #include <string>
 #include <vector>
 
-#include "ingest/postgres/migrator.h"
-#include "ingest/postgres/partition_admin.h"
-#include "ingest/postgres/probe.h"
-#include "ingest/postgres/summary_admin.h"
-#include "ingest/postgres/sync_connection.h"
+#include "ingest/postgres/admin/partition_admin.h"
+#include "ingest/postgres/admin/summary_admin.h"
+#include "ingest/postgres/blocking/sync_connection.h"
+#include "ingest/postgres/migrate/migrator.h"
+#include "ingest/postgres/probe/probe.h"
 #include "tests/support/postgres_cluster.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::postgres {
 
 using support::Database;
 using support::DatabaseError;
@@ -37,13 +37,13 @@ class PostgresTest : public ::testing::Test {
   // An empty one, migrated.
   Database CreateMigrated(const std::string& name);
 
-  MigrateOutcome Migrate(const std::string& name, const MigrateOptions& options = {},
+  MigrateOutcome Migrate(const std::string& name, const migrate::MigrateOptions& options = {},
                          const std::string& user = "postgres");
   // Fails the test unless it works.
   std::string MustMigrate(const std::string& name);
 
-  SyncConnection Open(const std::string& name, const std::string& user = "postgres");
-  ProbeReport Probe(const std::string& name, const std::string& user = "postgres");
+  blocking::SyncConnection Open(const std::string& name, const std::string& user = "postgres");
+  probe::ProbeReport Probe(const std::string& name, const std::string& user = "postgres");
   void CreateRole(const std::string& role);
   // The role with what `migrate --print-grants` prints; without the optional SET privilege unless
   // `fast`.
@@ -65,4 +65,4 @@ std::string SqlstateOf(Database& database, const std::string& sql);
 std::string ReadTestData(const std::string& path);
 bool Holds(const std::string& text, const std::string& part);
 
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::postgres

@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <sstream>
 
-#include "ingest/postgres/grants.h"
+#include "ingest/postgres/probe/grants.h"
 #include "schema/migrations.h"
 #include "tests/integration/postgres/postgres_fixture.h"
 #include "tests/support/daemon_process.h"
 #include "tests/support/wait.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::postgres {
 namespace {
 
 using namespace std::chrono_literals;
@@ -194,8 +194,8 @@ TEST_F(HostileTest, OrdinaryWriterGoesThroughTheTriggerExactly) {
   database.Execute("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO writer");
   Database writer(postgres_.conninfo("litemaas", "writer"));
   LogByTrigger(writer, "now");
-  SyncConnection connection = Open("litemaas");
-  const auto verified = VerifySummaries(connection, {});
+  blocking::SyncConnection connection = Open("litemaas");
+  const auto verified = admin::VerifySummaries(connection, {});
   ASSERT_TRUE(verified);
   EXPECT_EQ(verified->rows_different, 0);
   EXPECT_EQ(database.Number("SELECT sum(used_requests) FROM subscriptions"), 4);
@@ -230,9 +230,9 @@ TEST_F(HostileTest, PrintedGrantsQuoteWhatMustBeQuoted) {
   CreateRole("Usage\"Ingest");
   const std::string conninfo = postgres_.conninfo("'Lite\"MaaS'");
   std::ostringstream output;
-  ASSERT_TRUE(ingest::Migrate(conninfo, {}, output));
-  Database(conninfo).Execute(GrantsFor("Usage\"Ingest", "Lite\"MaaS"));
-  const ProbeReport report = Probe("'Lite\"MaaS'", "'Usage\"Ingest'");
+  ASSERT_TRUE(migrate::Migrate(conninfo, {}, output));
+  Database(conninfo).Execute(probe::GrantsFor("Usage\"Ingest", "Lite\"MaaS"));
+  const probe::ProbeReport report = Probe("'Lite\"MaaS'", "'Usage\"Ingest'");
   EXPECT_TRUE(report.findings.empty()) << report.findings[0].ToLine();
   // As a shell gives it to the program.
   Create("\"Upper\"");
@@ -246,4 +246,4 @@ TEST_F(HostileTest, PrintedGrantsQuoteWhatMustBeQuoted) {
 }
 
 }  // namespace
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::postgres

@@ -4,7 +4,7 @@
 #include "tests/support/daemon_process.h"
 #include "tests/support/wait.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::postgres {
 namespace {
 
 using namespace std::chrono_literals;
@@ -57,4 +57,4 @@ TEST_F(HousekeepingTest, RunwayCountsThePartitionThatBeginsAtMinvalue) {
 }
 
 }  // namespace
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::postgres

@@ -2,7 +2,7 @@
 // accepted, what does not is refused with the SQL for a person.
 #include "tests/integration/postgres/postgres_fixture.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::postgres {
 namespace {
 
 class MigrateFilledTest : public PostgresTest {
@@ -147,9 +147,9 @@ TEST_F(MigrateFilledTest, PlainUsageLogsWithRowsBecomesAPartition) {
             0);
   EXPECT_TRUE(Probe("plain").ok());
 
-  SyncConnection connection = Open("plain");
-  ASSERT_TRUE(RebuildSummaries(connection, {}));
-  const auto verified = VerifySummaries(connection, {});
+  blocking::SyncConnection connection = Open("plain");
+  ASSERT_TRUE(admin::RebuildSummaries(connection, {}));
+  const auto verified = admin::VerifySummaries(connection, {});
   ASSERT_TRUE(verified);
   EXPECT_EQ(verified->rows_different, 0);
   EXPECT_EQ(database.Number("SELECT sum(request_count) FROM usage_summaries WHERE period_type = "
@@ -312,4 +312,4 @@ TEST_F(MigrateFilledTest, SomebodyElsesTablesAreRefusedWithTheRoleToUse) {
 }
 
 }  // namespace
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::postgres

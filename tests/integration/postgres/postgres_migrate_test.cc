@@ -5,7 +5,7 @@
 #include "schema/migrations.h"
 #include "tests/integration/postgres/postgres_fixture.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::postgres {
 namespace {
 
 using namespace std::chrono_literals;
@@ -17,7 +17,7 @@ TEST_F(MigrateTest, EmptyDatabaseIsReadyWithinTwoSeconds) {
   const auto started = std::chrono::steady_clock::now();
   MustMigrate("empty");
   EXPECT_LT(std::chrono::steady_clock::now() - started, 2s);
-  const ProbeReport report = Probe("empty");
+  const probe::ProbeReport report = Probe("empty");
   EXPECT_TRUE(report.findings.empty()) << report.findings.front().ToLine();
   EXPECT_EQ(report.facts.migration_level, Migrations().back().number);
 }
@@ -225,4 +225,4 @@ TEST_F(MigrateTest, TriggerEstimatesARowThatTheMigrationHasNotReached) {
 }
 
 }  // namespace
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::postgres

@@ -12,7 +12,7 @@
 #include "tests/integration/postgres/postgres_fixture.h"
 #include "tests/support/postgres_replica.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::postgres {
 namespace {
 
 using namespace std::string_view_literals;
@@ -74,7 +74,7 @@ class OtherServersTest : public PostgresTest {
  protected:
   static void ExpectRefusal(const std::string& conninfo, const std::string& part) {
     std::ostringstream output;
-    const Result<> migrated = ingest::Migrate(conninfo, {}, output);
+    const Result<> migrated = migrate::Migrate(conninfo, {}, output);
     ASSERT_FALSE(migrated);
     EXPECT_EQ(migrated.error().code, ErrorCode::kFatal);
     EXPECT_TRUE(Holds(migrated.error().context, part)) << migrated.error().context;
@@ -83,7 +83,7 @@ class OtherServersTest : public PostgresTest {
 
 TEST_F(OtherServersTest, TooOldIsFatalAndSaysWhichOneToHave) {
   const OldServer server;
-  const auto report = ProbeDatabase(server.conninfo());
+  const auto report = probe::ProbeDatabase(server.conninfo());
   ASSERT_TRUE(report) << report.error().context;
   ASSERT_EQ(report->findings.size(), 1U);
   EXPECT_EQ(report->findings[0].ToLine(),
@@ -93,7 +93,7 @@ TEST_F(OtherServersTest, TooOldIsFatalAndSaysWhichOneToHave) {
 TEST_F(OtherServersTest, OtherEncodingIsFatalAndSaysHowToConvert) {
   postgres_.Connect("postgres")
       .Execute("CREATE DATABASE \"La tin\" ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0");
-  const ProbeReport report = Probe("'La tin'");
+  const probe::ProbeReport report = Probe("'La tin'");
   ASSERT_EQ(report.findings.size(), 1U);
   EXPECT_FALSE(report.ok());
   EXPECT_TRUE(Holds(report.findings[0].what, "LATIN1"));
@@ -104,7 +104,7 @@ TEST_F(OtherServersTest, OtherEncodingIsFatalAndSaysHowToConvert) {
 TEST_F(OtherServersTest, StandbyIsNotWrittenTo) {
   CreateMigrated("litemaas");
   const support::PostgresReplica replica(postgres_);
-  const auto report = ProbeDatabase(replica.conninfo("litemaas"));
+  const auto report = probe::ProbeDatabase(replica.conninfo("litemaas"));
   ASSERT_TRUE(report) << report.error().context;
   EXPECT_TRUE(report->facts.in_recovery);
   ASSERT_FALSE(report->findings.empty());
@@ -113,4 +113,4 @@ TEST_F(OtherServersTest, StandbyIsNotWrittenTo) {
 }
 
 }  // namespace
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::postgres

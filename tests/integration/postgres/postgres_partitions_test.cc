@@ -4,11 +4,11 @@
 #include "tests/integration/postgres/postgres_fixture.h"
 #include "tests/support/wait.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::postgres {
 namespace {
 
 using namespace std::chrono_literals;
-using Outcome = RetainedPartition::Outcome;
+using Outcome = admin::RetainedPartition::Outcome;
 
 class PartitionsTest : public PostgresTest {
  protected:
@@ -38,11 +38,11 @@ class PartitionsTest : public PostgresTest {
         "SELECT usage_ingest.ensure_partition((date_trunc('month', now()) - m * "
         "interval '1 month')::date) FROM generate_series(0, 24) AS m");
   }
-  std::vector<RetainedPartition> Retain(const RetainOptions& options) {
-    SyncConnection connection = Open("litemaas");
-    auto retained = RetainPartitions(connection, options, {});
+  std::vector<admin::RetainedPartition> Retain(const admin::RetainOptions& options) {
+    blocking::SyncConnection connection = Open("litemaas");
+    auto retained = admin::RetainPartitions(connection, options, {});
     EXPECT_TRUE(retained) << retained.error().context;
-    return retained ? *retained : std::vector<RetainedPartition>{};
+    return retained ? *retained : std::vector<admin::RetainedPartition>{};
   }
 
   std::unique_ptr<Database> database_;
@@ -126,8 +126,8 @@ TEST_F(PartitionsTest, ManyMakersAtOnceMakeOneEach) {
     std::vector<std::jthread> makers;
     for (std::string& failure : failures) {
       makers.emplace_back([&failure, this] {
-        SyncConnection connection = Open("litemaas");
-        auto done = EnsurePartitions(connection, {.months_ahead = 11});
+        blocking::SyncConnection connection = Open("litemaas");
+        auto done = admin::EnsurePartitions(connection, {.months_ahead = 11});
         if (!done) failure = done.error().context;
       });
     }
@@ -139,19 +139,20 @@ TEST_F(PartitionsTest, ManyMakersAtOnceMakeOneEach) {
 }
 
 TEST_F(PartitionsTest, RunwayEndsAtTheFirstGap) {
-  SyncConnection connection = Open("litemaas");
-  const auto list = ListPartitions(connection);
+  blocking::SyncConnection connection = Open("litemaas");
+  const auto list = admin::ListPartitions(connection);
   ASSERT_TRUE(list);
   const auto at = [](std::int64_t seconds) { return EventTimeUs{seconds * 1'000'000}; };
-  const std::vector<PartitionInfo> partitions = {{.name = "a", .from = std::nullopt, .to = at(100)},
-                                                 {.name = "b", .from = at(100), .to = at(200)},
-                                                 {.name = "c", .from = at(300), .to = at(400)}};
-  EXPECT_EQ(PartitionRunway(partitions, at(50)), 150s);
-  EXPECT_EQ(PartitionRunway(partitions, at(250)), 0s);
-  EXPECT_EQ(PartitionRunway(partitions, at(399)), 1s);
+  const std::vector<admin::PartitionInfo> partitions = {
+      {.name = "a", .from = std::nullopt, .to = at(100)},
+      {.name = "b", .from = at(100), .to = at(200)},
+      {.name = "c", .from = at(300), .to = at(400)}};
+  EXPECT_EQ(admin::PartitionRunway(partitions, at(50)), 150s);
+  EXPECT_EQ(admin::PartitionRunway(partitions, at(250)), 0s);
+  EXPECT_EQ(admin::PartitionRunway(partitions, at(399)), 1s);
   // The real ones: the current month and three more.
   const auto now = database_->Number("SELECT (extract(epoch FROM now()) * 1000000)::bigint");
-  EXPECT_GT(PartitionRunway(*list, EventTimeUs{now}), std::chrono::days(3 * 28));
+  EXPECT_GT(admin::PartitionRunway(*list, EventTimeUs{now}), std::chrono::days(3 * 28));
 }
 
 TEST_F(PartitionsTest, RetainDropsWhatIsOlderAndNothingElse) {
@@ -159,13 +160,13 @@ TEST_F(PartitionsTest, RetainDropsWhatIsOlderAndNothingElse) {
   const auto before = database_->Number(
       "SELECT count(*) FROM "
       "usage_ingest.partitions_of_usage_logs()");
-  for (const RetainedPartition& one : Retain({.retention_months = 6, .dry_run = true})) {
+  for (const admin::RetainedPartition& one : Retain({.retention_months = 6, .dry_run = true})) {
     EXPECT_EQ(one.outcome, Outcome::kWouldGo);
   }
   EXPECT_EQ(database_->Number("SELECT count(*) FROM usage_ingest.partitions_of_usage_logs()"),
             before);
   EXPECT_TRUE(Retain({.retention_months = 0}).empty());
-  for (const RetainedPartition& one : Retain({.retention_months = 6})) {
+  for (const admin::RetainedPartition& one : Retain({.retention_months = 6})) {
     EXPECT_EQ(one.outcome, Outcome::kDropped);
   }
   EXPECT_EQ(database_->Number("SELECT count(*) FROM usage_ingest.partitions_of_usage_logs() WHERE "
@@ -181,7 +182,7 @@ TEST_F(PartitionsTest, RetainCanKeepTheTables) {
   MakeTwoYears();
   const auto retained = Retain({.retention_months = 23, .keep_tables = true});
   ASSERT_FALSE(retained.empty());
-  for (const RetainedPartition& one : retained) {
+  for (const admin::RetainedPartition& one : retained) {
     EXPECT_EQ(one.outcome, Outcome::kDetached);
     EXPECT_EQ(database_->Number("SELECT count(*) FROM " + one.name), 0);
   }
@@ -194,8 +195,9 @@ TEST_F(PartitionsTest, PendingDetachIsFinalizedFirst) {
   MakeTwoYears();
   Database reader = postgres_.Connect("litemaas");
   reader.Execute("BEGIN; SELECT count(*) FROM usage_logs");
-  SyncConnection connection = Open("litemaas");
-  const auto blocked = RetainPartitions(connection, {.retention_months = 6, .patience = 0s}, {});
+  blocking::SyncConnection connection = Open("litemaas");
+  const auto blocked =
+      admin::RetainPartitions(connection, {.retention_months = 6, .patience = 0s}, {});
   ASSERT_FALSE(blocked);
   EXPECT_EQ(blocked.error().code, ErrorCode::kUnavailable);
   EXPECT_EQ(database_->Number("SELECT count(*) FROM pg_inherits WHERE inhdetachpending"), 1);
@@ -236,8 +238,8 @@ TEST_F(PartitionsTest, DefaultPartitionIsInTheWayAndNamedWithItsFix) {
   Log("2017-02-03");  // into the DEFAULT one: then its month cannot be made
   EXPECT_EQ(SqlstateOf(*database_, "SELECT usage_ingest.ensure_partition('2017-02-01')"), "23514");
   EXPECT_EQ(Ensure("2017-03-01"), "created");
-  SyncConnection connection = Open("litemaas");
-  const auto retained = RetainPartitions(connection, {.retention_months = 6}, {});
+  blocking::SyncConnection connection = Open("litemaas");
+  const auto retained = admin::RetainPartitions(connection, {.retention_months = 6}, {});
   ASSERT_FALSE(retained);
   EXPECT_EQ(retained.error().code, ErrorCode::kFatal);
   EXPECT_TRUE(Holds(retained.error().context, "DETACH PARTITION public.rest"))
@@ -262,4 +264,4 @@ TEST_F(PartitionsTest, RetainDropsWhatAnInterruptedOneDetached) {
 }
 
 }  // namespace
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::postgres

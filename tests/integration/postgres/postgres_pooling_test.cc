@@ -9,7 +9,7 @@
 #include "tests/support/temp_dir.h"
 #include "tests/support/wait.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::postgres {
 namespace {
 
 using namespace std::chrono_literals;
@@ -45,7 +45,7 @@ class PoolingTest : public PostgresTest {
                               .user = support::PostgresUser()});
     const std::string conninfo = "host=127.0.0.1 dbname=litemaas user=postgres port=" + port;
     EXPECT_TRUE(support::WaitUntil(support::After(10s), [&] {
-      return SyncConnection::Open(conninfo, "test").has_value();
+      return blocking::SyncConnection::Open(conninfo, "test").has_value();
     })) << support::ReadFile(files_.path() / "pgbouncer.log");
     return conninfo;
   }
@@ -56,7 +56,7 @@ class PoolingTest : public PostgresTest {
 
 TEST_F(PoolingTest, TransactionPoolingIsRefused) {
   for (const int pool_size : {1, 20}) {
-    const auto report = ProbeDatabase(StartProxy("transaction", pool_size));
+    const auto report = probe::ProbeDatabase(StartProxy("transaction", pool_size));
     ASSERT_TRUE(report) << report.error().context;
     EXPECT_FALSE(report->ok());
     ASSERT_FALSE(report->findings.empty());
@@ -66,10 +66,10 @@ TEST_F(PoolingTest, TransactionPoolingIsRefused) {
 }
 
 TEST_F(PoolingTest, SessionPoolingWorks) {
-  const auto report = ProbeDatabase(StartProxy("session", 20));
+  const auto report = probe::ProbeDatabase(StartProxy("session", 20));
   ASSERT_TRUE(report) << report.error().context;
   EXPECT_TRUE(report->findings.empty()) << report->findings[0].ToLine();
 }
 
 }  // namespace
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::postgres

@@ -1,13 +1,13 @@
 // What the start-up probe finds: one line each, with the SQL that mends it, which then does.
 #include "tests/integration/postgres/postgres_fixture.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::postgres {
 namespace {
 
 struct Case {
   const char* name;
   const char* breaks;  // SQL that makes the finding
-  Severity severity;
+  probe::Severity severity;
   const char* where;
   const char* fix;  // part of what is proposed
   bool fix_is_sql;  // as it stands
@@ -19,9 +19,9 @@ TEST_P(ProbeTest, FindsItAndTheFixMendsIt) {
   Database database = CreateMigrated("litemaas");
   Populate(database, 2);
   database.Execute(GetParam().breaks);
-  const ProbeReport report = Probe("litemaas");
-  const Finding* found = nullptr;
-  for (const Finding& finding : report.findings) {
+  const probe::ProbeReport report = Probe("litemaas");
+  const probe::Finding* found = nullptr;
+  for (const probe::Finding& finding : report.findings) {
     if (Holds(finding.where, GetParam().where) && Holds(finding.fix, GetParam().fix)) {
       found = &finding;
     }
@@ -29,11 +29,11 @@ TEST_P(ProbeTest, FindsItAndTheFixMendsIt) {
   ASSERT_NE(found, nullptr) << report.findings.size() << " findings, the first: "
                             << (report.findings.empty() ? "" : report.findings[0].ToLine());
   EXPECT_EQ(found->severity, GetParam().severity);
-  EXPECT_EQ(report.ok(), GetParam().severity == Severity::kWarning);
+  EXPECT_EQ(report.ok(), GetParam().severity == probe::Severity::kWarning);
   EXPECT_FALSE(Holds(found->ToLine(), "\n"));
   if (!GetParam().fix_is_sql) return;
   database.Execute(found->fix);
-  for (const Finding& finding : Probe("litemaas").findings) {
+  for (const probe::Finding& finding : Probe("litemaas").findings) {
     EXPECT_FALSE(finding.where == found->where && finding.what == found->what) << finding.ToLine();
   }
 }
@@ -73,74 +73,80 @@ constexpr const char* kWideTokens =
 INSTANTIATE_TEST_SUITE_P(
     Findings, ProbeTest,
     ::testing::Values(
-        Case{"InvertedGuard", kInvertedGuard, Severity::kFatal, "trigger update_usage_on_log",
-             "CREATE OR REPLACE TRIGGER update_usage_on_log", true},
-        Case{"GuardWithAnOr", kGuardWithAnOr, Severity::kFatal, "trigger update_usage_on_log",
-             "CREATE OR REPLACE TRIGGER update_usage_on_log", true},
-        Case{"ForeignCounter", kForeignCounter, Severity::kFatal, "trigger bill",
+        Case{"InvertedGuard", kInvertedGuard, probe::Severity::kFatal,
+             "trigger update_usage_on_log", "CREATE OR REPLACE TRIGGER update_usage_on_log", true},
+        Case{"GuardWithAnOr", kGuardWithAnOr, probe::Severity::kFatal,
+             "trigger update_usage_on_log", "CREATE OR REPLACE TRIGGER update_usage_on_log", true},
+        Case{"ForeignCounter", kForeignCounter, probe::Severity::kFatal, "trigger bill",
              "CREATE OR REPLACE TRIGGER bill", true},
         Case{"SummaryTriggerGone", "DROP TRIGGER update_usage_on_log ON usage_logs",
-             Severity::kWarning, "trigger update_usage_on_log", "number IN (15)", false},
+             probe::Severity::kWarning, "trigger update_usage_on_log", "number IN (15)", false},
         Case{"QuotaTriggerDisabled",
              "ALTER TABLE subscriptions DISABLE TRIGGER enforce_subscription_quota",
-             Severity::kWarning, "trigger enforce_subscription_quota", "ENABLE TRIGGER", false},
+             probe::Severity::kWarning, "trigger enforce_subscription_quota", "ENABLE TRIGGER",
+             false},
         Case{"RequiredColumnOfSummaries",
-             "ALTER TABLE usage_summaries ADD COLUMN region TEXT NOT NULL", Severity::kFatal,
+             "ALTER TABLE usage_summaries ADD COLUMN region TEXT NOT NULL", probe::Severity::kFatal,
              "public.usage_summaries.region", "DROP NOT NULL", true},
         Case{"RequiredColumnOfAuditLogs", "ALTER TABLE audit_logs ADD COLUMN region TEXT NOT NULL",
-             Severity::kFatal, "public.audit_logs.region", "DROP NOT NULL", true},
+             probe::Severity::kFatal, "public.audit_logs.region", "DROP NOT NULL", true},
         Case{
             "PeriodTypeWithoutDay",
             "ALTER TABLE usage_summaries ADD CONSTRAINT hours CHECK (period_type IN ('hour')), ADD "
             "CHECK (period_type <> '')",
-            Severity::kFatal, "public.usage_summaries.period_type", "DROP CONSTRAINT \"hours\"",
-            false},
+            probe::Severity::kFatal, "public.usage_summaries.period_type",
+            "DROP CONSTRAINT \"hours\"", false},
         Case{"GapInTheLedger", "DELETE FROM usage_ingest.migrations WHERE number = 12",
-             Severity::kFatal, "usage_ingest.migrations", "usage-ingestd migrate", false},
-        Case{"TokensTooWide", kWideTokens, Severity::kFatal, "public.usage_logs.request_tokens",
+             probe::Severity::kFatal, "usage_ingest.migrations", "usage-ingestd migrate", false},
+        Case{"TokensTooWide", kWideTokens, probe::Severity::kFatal,
+             "public.usage_logs.request_tokens",
              "DROP COLUMN total_tokens, ALTER COLUMN request_tokens TYPE integer", true},
-        Case{"CountsTwice", kTriggerWithoutGuard, Severity::kFatal, "trigger update_usage_on_log",
-             "CREATE OR REPLACE TRIGGER update_usage_on_log", true},
-        Case{"CountsTwiceOnAPartition", kSecondTrigger, Severity::kFatal, "trigger Mine",
+        Case{"CountsTwice", kTriggerWithoutGuard, probe::Severity::kFatal,
+             "trigger update_usage_on_log", "CREATE OR REPLACE TRIGGER update_usage_on_log", true},
+        Case{"CountsTwiceOnAPartition", kSecondTrigger, probe::Severity::kFatal, "trigger Mine",
              "CREATE OR REPLACE TRIGGER \"Mine\"", true},
-        Case{"ForeignTrigger", kForeignTrigger, Severity::kWarning, "trigger theirs",
+        Case{"ForeignTrigger", kForeignTrigger, probe::Severity::kWarning, "trigger theirs",
              "DROP TRIGGER theirs", false},
-        Case{"TableGone", "DROP TABLE audit_logs", Severity::kFatal, "public.audit_logs",
+        Case{"TableGone", "DROP TABLE audit_logs", probe::Severity::kFatal, "public.audit_logs",
              "usage-ingestd migrate", false},
-        Case{"NotMigrated", "DROP TABLE usage_ingest.migrations", Severity::kFatal,
+        Case{"NotMigrated", "DROP TABLE usage_ingest.migrations", probe::Severity::kFatal,
              "usage_ingest.migrations", "usage-ingestd migrate", false},
         Case{"StepMissing", "DELETE FROM usage_ingest.migrations WHERE number > 20",
-             Severity::kFatal, "usage_ingest.migrations", "usage-ingestd migrate", false},
+             probe::Severity::kFatal, "usage_ingest.migrations", "usage-ingestd migrate", false},
         Case{"ColumnGone", "ALTER TABLE usage_logs DROP COLUMN latency_ms CASCADE",
-             Severity::kFatal, "public.usage_logs.latency_ms", "ADD COLUMN", true},
+             probe::Severity::kFatal, "public.usage_logs.latency_ms", "ADD COLUMN", true},
         Case{"SummaryColumnGone", "ALTER TABLE usage_summaries DROP COLUMN latency_count",
-             Severity::kFatal, "public.usage_summaries.latency_count", "ADD COLUMN", true},
+             probe::Severity::kFatal, "public.usage_summaries.latency_count", "ADD COLUMN", true},
         Case{"SummaryKeyGone",
              "ALTER TABLE usage_summaries DROP CONSTRAINT "
              "usage_summaries_subscription_id_model_id_period_type_period_key",
-             Severity::kFatal, "public.usage_summaries", "CREATE UNIQUE INDEX CONCURRENTLY", true},
+             probe::Severity::kFatal, "public.usage_summaries", "CREATE UNIQUE INDEX CONCURRENTLY",
+             true},
         Case{"WrongType", "ALTER TABLE audit_logs ALTER resource_id TYPE bytea USING NULL",
-             Severity::kFatal, "public.audit_logs.resource_id", "TYPE varchar(255)", true},
+             probe::Severity::kFatal, "public.audit_logs.resource_id", "TYPE varchar(255)", true},
         Case{"RequiredColumn",
              "ALTER TABLE usage_logs ADD COLUMN region TEXT NOT NULL DEFAULT 'x'; ALTER TABLE "
              "usage_logs ALTER region DROP DEFAULT",
-             Severity::kFatal, "public.usage_logs.region", "DROP NOT NULL", true},
-        Case{"NoKey", "ALTER TABLE usage_logs DROP CONSTRAINT usage_logs_pkey", Severity::kFatal,
-             "public.usage_logs", "ADD PRIMARY KEY (id, created_at)", true},
+             probe::Severity::kFatal, "public.usage_logs.region", "DROP NOT NULL", true},
+        Case{"NoKey", "ALTER TABLE usage_logs DROP CONSTRAINT usage_logs_pkey",
+             probe::Severity::kFatal, "public.usage_logs", "ADD PRIMARY KEY (id, created_at)",
+             true},
         Case{"DefaultPartition", "CREATE TABLE rest PARTITION OF usage_logs DEFAULT",
-             Severity::kWarning, "partition rest", "DETACH PARTITION rest", false},
+             probe::Severity::kWarning, "partition rest", "DETACH PARTITION rest", false},
         Case{"KeyTriggerDisabled", "ALTER TABLE api_keys DISABLE TRIGGER usage_ingest_remember_key",
-             Severity::kWarning, "trigger usage_ingest_remember_key", "ENABLE TRIGGER", false},
+             probe::Severity::kWarning, "trigger usage_ingest_remember_key", "ENABLE TRIGGER",
+             false},
         Case{"NarrowCounter",
              "DROP VIEW active_subscriptions; DROP TRIGGER enforce_subscription_quota ON "
              "subscriptions; ALTER TABLE subscriptions ALTER used_tokens TYPE integer",
-             Severity::kWarning, "subscriptions.used_tokens", "TYPE bigint", false},
+             probe::Severity::kWarning, "subscriptions.used_tokens", "TYPE bigint", false},
         Case{"StatusWithoutSuspended",
              "DROP VIEW active_subscriptions; DROP INDEX unique_active_subscription; DROP TRIGGER "
              "usage_ingest_announce ON subscriptions; ALTER TABLE "
              "subscriptions ALTER status DROP DEFAULT, ALTER status TYPE text; ALTER TABLE "
              "subscriptions ADD CONSTRAINT stati CHECK (status IN ('active', 'off'))",
-             Severity::kFatal, "public.subscriptions.status", "DROP CONSTRAINT \"stati\"", false}),
+             probe::Severity::kFatal, "public.subscriptions.status", "DROP CONSTRAINT \"stati\"",
+             false}),
     [](const auto& test) { return test.param.name; });
 
 class ProbeFactsTest : public PostgresTest {};
@@ -167,7 +173,7 @@ TEST_F(ProbeFactsTest, TriggerOnUpdatesIsNoneOfOurBusiness) {
   database.Execute(
       "CREATE FUNCTION noop() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'; CREATE "
       "TRIGGER theirs AFTER UPDATE ON usage_logs FOR EACH ROW EXECUTE FUNCTION noop()");
-  const ProbeReport report = Probe("litemaas");
+  const probe::ProbeReport report = Probe("litemaas");
   EXPECT_TRUE(report.findings.empty()) << report.findings[0].ToLine();
   EXPECT_TRUE(report.facts.may_skip_constraints);
 }
@@ -178,9 +184,9 @@ TEST_F(ProbeFactsTest, SummaryFunctionOfTheSeedIsFoundAndMigrateBringsOursBack) 
   const std::string seed = ReadTestData("seed/schema.sql");
   const std::size_t begin = seed.find("CREATE OR REPLACE FUNCTION update_usage_summary()");
   database.Execute(seed.substr(begin, seed.find("CREATE TRIGGER", begin) - begin));
-  const ProbeReport report = Probe("litemaas");
+  const probe::ProbeReport report = Probe("litemaas");
   ASSERT_EQ(report.findings.size(), 1U);
-  EXPECT_EQ(report.findings[0].severity, Severity::kWarning);
+  EXPECT_EQ(report.findings[0].severity, probe::Severity::kWarning);
   EXPECT_TRUE(Holds(report.findings[0].fix, "WHERE number = 15"));
   database.Execute("DELETE FROM usage_ingest.migrations WHERE number = 15");
   MustMigrate("litemaas");
@@ -190,7 +196,7 @@ TEST_F(ProbeFactsTest, SummaryFunctionOfTheSeedIsFoundAndMigrateBringsOursBack) 
 TEST_F(ProbeFactsTest, ColumnsOfUsageLogsAreThoseOfTheCatalogue) {
   Database database = CreateMigrated("litemaas");
   database.Execute("ALTER TABLE usage_logs ADD COLUMN region TEXT DEFAULT 'eu'");
-  const DatabaseFacts facts = Probe("litemaas").facts;
+  const probe::DatabaseFacts facts = Probe("litemaas").facts;
   ASSERT_EQ(facts.usage_log_columns.size(), 18U);
   EXPECT_EQ(facts.usage_log_columns[0].name, "id");
   EXPECT_EQ(facts.usage_log_columns[0].type_oid, 2950U);
@@ -206,19 +212,19 @@ TEST_F(ProbeFactsTest, RowSecurityIsFoundForTheRoleItConcerns) {
   CreateDaemonRole("ingest", "litemaas", /*fast=*/true);
   database.Execute("ALTER TABLE usage_logs ENABLE ROW LEVEL SECURITY");
   EXPECT_TRUE(Probe("litemaas").ok());
-  const ProbeReport report = Probe("litemaas", "ingest");
+  const probe::ProbeReport report = Probe("litemaas", "ingest");
   ASSERT_EQ(report.findings.size(), 1U);
-  EXPECT_EQ(report.findings[0].severity, Severity::kFatal);
+  EXPECT_EQ(report.findings[0].severity, probe::Severity::kFatal);
   EXPECT_TRUE(Holds(report.findings[0].fix, "ALTER ROLE ingest BYPASSRLS"))
       << report.findings[0].fix;
 }
 
 TEST_F(ProbeFactsTest, DatabaseOfTheSeedIsNotMigrated) {
   CreateSeed("seed");
-  const ProbeReport report = Probe("seed");
+  const probe::ProbeReport report = Probe("seed");
   ASSERT_EQ(report.findings.size(), 1U);
   EXPECT_EQ(report.findings[0].fix, "run `usage-ingestd migrate`");
 }
 
 }  // namespace
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::postgres

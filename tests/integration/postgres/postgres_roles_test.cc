@@ -1,8 +1,8 @@
 // The daemon as an ordinary role: with what `migrate --print-grants` prints, and no more.
-#include "ingest/postgres/grants.h"
+#include "ingest/postgres/probe/grants.h"
 #include "tests/integration/postgres/daemon_like_writer.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::postgres {
 namespace {
 
 class RolesTest : public PostgresTest {
@@ -18,8 +18,8 @@ class RolesTest : public PostgresTest {
   void ExpectBooksOf(std::int64_t rows) {
     EXPECT_EQ(database_->Number("SELECT count(*) FROM usage_logs"), rows);
     EXPECT_EQ(database_->Number("SELECT sum(used_requests) FROM subscriptions"), rows);
-    SyncConnection connection = Open("litemaas");
-    const auto report = VerifySummaries(connection, {});
+    blocking::SyncConnection connection = Open("litemaas");
+    const auto report = admin::VerifySummaries(connection, {});
     ASSERT_TRUE(report);
     EXPECT_EQ(report->rows_different, 0);
   }
@@ -29,7 +29,7 @@ class RolesTest : public PostgresTest {
 
 TEST_F(RolesTest, PrintedGrantsAreEnoughOnTheFastPath) {
   CreateDaemonRole("in\"gest", "litemaas", /*fast=*/true);
-  const ProbeReport report = Probe("litemaas", "'in\\\"gest'");
+  const probe::ProbeReport report = Probe("litemaas", "'in\\\"gest'");
   EXPECT_TRUE(report.findings.empty()) << report.findings.front().ToLine();
   EXPECT_TRUE(report.facts.may_skip_constraints);
   DaemonLikeWriter writer(ConnectAs("'in\\\"gest'"), /*fast_path=*/true, 1);
@@ -39,7 +39,7 @@ TEST_F(RolesTest, PrintedGrantsAreEnoughOnTheFastPath) {
 
 TEST_F(RolesTest, PrintedGrantsAreEnoughOnTheSlowPath) {
   CreateDaemonRole("ingest", "litemaas", /*fast=*/false);
-  const ProbeReport report = Probe("litemaas", "ingest");
+  const probe::ProbeReport report = Probe("litemaas", "ingest");
   EXPECT_TRUE(report.ok());
   EXPECT_FALSE(report.facts.may_skip_constraints);
   ASSERT_EQ(report.findings.size(), 1U);
@@ -58,17 +58,17 @@ TEST_F(RolesTest, EverySingleGrantIsNeededAndNamed) {
       "REVOKE TEMPORARY, CONNECT ON DATABASE litemaas FROM PUBLIC;"
       "REVOKE USAGE ON SCHEMA public FROM PUBLIC");
   int revoked = 0;
-  for (const Privilege& privilege : RequiredPrivileges()) {
+  for (const probe::Privilege& privilege : probe::RequiredPrivileges()) {
     if (privilege.privileges == "CONNECT") continue;  // then there is no session to ask in
-    std::string grant = GrantStatement(privilege, "ingest", "litemaas");
+    std::string grant = probe::GrantStatement(privilege, "ingest", "litemaas");
     std::string revoke = "REVOKE" + grant.substr(5);
     revoke.replace(revoke.rfind(" TO "), 4, " FROM ");
     database_->Execute(revoke);
-    const ProbeReport report = Probe("litemaas", "ingest");
+    const probe::ProbeReport report = Probe("litemaas", "ingest");
     ASSERT_FALSE(report.findings.empty()) << revoke;
     EXPECT_EQ(report.ok(), privilege.optional) << revoke;
     bool named = false;
-    for (const Finding& finding : report.findings) {
+    for (const probe::Finding& finding : report.findings) {
       // quoted only where it must be, or always
       named = named || Holds(finding.fix, grant) ||
               Holds(finding.fix, grant.substr(0, grant.rfind(" TO ")) + " TO ingest");
@@ -137,4 +137,4 @@ TEST_F(RolesTest, SuspensionIsAuditedAndAnnounced) {
 }
 
 }  // namespace
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::postgres

@@ -5,7 +5,7 @@
 
 #include "tests/integration/postgres/postgres_fixture.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::postgres {
 namespace {
 
 // The SQL of the document: its fenced blocks, one after the other.
@@ -270,4 +270,4 @@ TEST_F(SeedDefectsTest, QuotaSuspendsAboveItFromAnyStatusAsBefore) {
 }
 
 }  // namespace
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::postgres

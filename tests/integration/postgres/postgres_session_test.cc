@@ -5,26 +5,26 @@
 #include <cstdlib>
 #include <exception>
 
-#include "ingest/postgres/async_connection.h"
+#include "ingest/postgres/session/async_connection.h"
 #include "schema/limits.h"
 #include "tests/integration/postgres/postgres_fixture.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::postgres {
 namespace {
 
 using namespace std::chrono_literals;
 
 class SessionTest : public PostgresTest {
  protected:
-  AsyncConnection& Connection(const std::string& conninfo) {
+  session::AsyncConnection& Connection(const std::string& conninfo) {
     connection_.emplace(context_.get_executor(), conninfo, "usage-ingestd/test");
     return *connection_;
   }
-  AsyncConnection& Connection() { return Connection(postgres_.conninfo("postgres")); }
+  session::AsyncConnection& Connection() { return Connection(postgres_.conninfo("postgres")); }
 
   // Runs what the lane would co_await, to its end.
   template <class T>
-  T Await(Task<T> task) {
+  T Await(pipeline::Task<T> task) {
     std::optional<T> result;
     boost::asio::co_spawn(context_, std::move(task), [&](const std::exception_ptr& bug, T value) {
       if (bug) std::rethrow_exception(bug);
@@ -35,7 +35,7 @@ class SessionTest : public PostgresTest {
     return std::move(result).value();
   }
   std::string Setting(const std::string& name) {
-    Statement statement{"SELECT current_setting($1)", {}};
+    session::Statement statement{"SELECT current_setting($1)", {}};
     statement.params.Add(std::string_view(name));
     const auto answer = Await(connection_->Execute(statement));
     return answer ? PQgetvalue(answer->get(), 0, 0) : answer.error().context;
@@ -48,7 +48,7 @@ class SessionTest : public PostgresTest {
   static std::string Code(ErrorCode code) { return std::to_string(static_cast<int>(code)); }
 
   boost::asio::io_context context_;
-  std::optional<AsyncConnection> connection_;
+  std::optional<session::AsyncConnection> connection_;
 };
 
 TEST_F(SessionTest, IsSetUpWhateverItsRoleAndConninfoSay) {
@@ -60,8 +60,8 @@ TEST_F(SessionTest, IsSetUpWhateverItsRoleAndConninfoSay) {
       "odd "
       "SET TimeZone = 'Asia/Tokyo'; ALTER ROLE odd SET search_path = 'nowhere'; ALTER ROLE odd SET "
       "default_transaction_isolation = 'serializable'");
-  AsyncConnection& connection = Connection(postgres_.conninfo("mine", "odd") +
-                                           " application_name=else options='-c lock_timeout=1h'");
+  session::AsyncConnection& connection = Connection(
+      postgres_.conninfo("mine", "odd") + " application_name=else options='-c lock_timeout=1h'");
   ASSERT_TRUE(Await(connection.Connect()));
   EXPECT_EQ(Setting("lock_timeout"), std::to_string(limits::kLockTimeout / 1ms) + "ms");
   EXPECT_EQ(Setting("statement_timeout"), "1min");
@@ -130,4 +130,4 @@ TEST_F(SessionTest, TheFirstHostThatAnswersIsTaken) {
 }
 
 }  // namespace
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::postgres

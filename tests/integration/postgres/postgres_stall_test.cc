@@ -16,7 +16,7 @@
 #include "tests/integration/postgres/daemon_like_writer.h"
 #include "tests/support/wait.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::postgres {
 namespace {
 
 using namespace std::chrono_literals;
@@ -232,8 +232,8 @@ TEST_F(PartitionStallTest, MakingPartitionsUnderIngestBlocksNobodyFor250Millisec
     others.emplace_back([&] { WorkAsLiteMaas(done); });
     for (const bool fast : {true, false}) others.emplace_back([&, fast] { Ingest(fast, done); });
     ASSERT_TRUE(support::WaitUntil(support::After(30s), [&] { return batches_ >= 2; }));
-    SyncConnection connection = Open("litemaas");
-    const auto months = EnsurePartitions(connection, {.months_ahead = 27});
+    blocking::SyncConnection connection = Open("litemaas");
+    const auto months = admin::EnsurePartitions(connection, {.months_ahead = 27});
     EXPECT_TRUE(months) << months.error().context;
     done = true;
   }
@@ -242,8 +242,8 @@ TEST_F(PartitionStallTest, MakingPartitionsUnderIngestBlocksNobodyFor250Millisec
   EXPECT_EQ(database_->Number("SELECT count(*) FROM usage_ingest.partitions_of_usage_logs() WHERE "
                               "to_time > now()"),
             28);
-  SyncConnection connection = Open("litemaas");
-  const auto verified = VerifySummaries(connection, {});
+  blocking::SyncConnection connection = Open("litemaas");
+  const auto verified = admin::VerifySummaries(connection, {});
   ASSERT_TRUE(verified);
   EXPECT_EQ(verified->rows_different, 0);
 }
@@ -259,8 +259,8 @@ TEST_F(PartitionStallTest, RetainingUnderIngestBlocksNobodyFor250Milliseconds) {
     others.emplace_back([&] { WorkAsLiteMaas(done); });
     others.emplace_back([&] { Ingest(/*fast=*/true, done); });
     ASSERT_TRUE(support::WaitUntil(support::After(30s), [&] { return batches_ >= 2; }));
-    SyncConnection connection = Open("litemaas");
-    const auto retained = RetainPartitions(connection, {.retention_months = 12}, {});
+    blocking::SyncConnection connection = Open("litemaas");
+    const auto retained = admin::RetainPartitions(connection, {.retention_months = 12}, {});
     EXPECT_TRUE(retained) << retained.error().context;
     EXPECT_GE(retained ? retained->size() : 0U, 4U);
     done = true;
@@ -270,4 +270,4 @@ TEST_F(PartitionStallTest, RetainingUnderIngestBlocksNobodyFor250Milliseconds) {
 }
 
 }  // namespace
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::postgres

@@ -5,7 +5,7 @@
 
 #include "tests/integration/postgres/daemon_like_writer.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::postgres {
 namespace {
 
 class SummariesTest : public PostgresTest {
@@ -27,17 +27,17 @@ class SummariesTest : public PostgresTest {
         std::to_string(rows) + ") AS i");
   }
 
-  VerifyReport Verify(const SummaryRange& range = {}) {
-    SyncConnection connection = Open("litemaas");
-    auto report = VerifySummaries(connection, {.range = range});
+  admin::VerifyReport Verify(const admin::SummaryRange& range = {}) {
+    blocking::SyncConnection connection = Open("litemaas");
+    auto report = admin::VerifySummaries(connection, {.range = range});
     EXPECT_TRUE(report) << report.error().context;
-    return report ? *report : VerifyReport{};
+    return report ? *report : admin::VerifyReport{};
   }
-  RebuildReport Rebuild(const SummaryRange& range = {}) {
-    SyncConnection connection = Open("litemaas");
-    auto report = RebuildSummaries(connection, {.range = range, .rows_per_transaction = 50});
+  admin::RebuildReport Rebuild(const admin::SummaryRange& range = {}) {
+    blocking::SyncConnection connection = Open("litemaas");
+    auto report = admin::RebuildSummaries(connection, {.range = range, .rows_per_transaction = 50});
     EXPECT_TRUE(report) << report.error().context;
-    return report ? *report : RebuildReport{};
+    return report ? *report : admin::RebuildReport{};
   }
   // The counters of all subscriptions beside the rows that are there.
   void ExpectCountersExact() {
@@ -73,7 +73,7 @@ TEST_F(SummariesTest, Inv2HoldsWithMixedWriters) {
     });
   }
   EXPECT_GT(batches, 20);
-  const VerifyReport report = Verify();
+  const admin::VerifyReport report = Verify();
   EXPECT_EQ(report.rows_different, 0);
   EXPECT_GT(report.rows_compared, 100);
   ExpectCountersExact();
@@ -94,7 +94,7 @@ TEST_F(SummariesTest, VerifyNamesEachDifference) {
       " WHERE id = '" +
       database_->Value("SELECT id FROM usage_summaries WHERE period_type = 'hour' LIMIT 1") + "'";
   database_->Execute("UPDATE usage_summaries SET total_tokens = total_tokens + 1" + hour);
-  const VerifyReport wrong = Verify();
+  const admin::VerifyReport wrong = Verify();
   EXPECT_EQ(wrong.rows_different, 1);
   ASSERT_EQ(wrong.differences.size(), 1U);
   EXPECT_EQ(wrong.differences[0].period_type, "hour");
@@ -109,7 +109,7 @@ TEST_F(SummariesTest, VerifyNamesEachDifference) {
       "period_start, request_count) SELECT id, model_id, 'hour', "
       "date_trunc('hour', now()) + interval '30 minutes', 3 FROM subscriptions LIMIT "
       "1");
-  const VerifyReport unfounded = Verify();
+  const admin::VerifyReport unfounded = Verify();
   EXPECT_EQ(unfounded.rows_unfounded, 1);
   EXPECT_EQ(unfounded.rows_different, 2);
 }
@@ -135,7 +135,7 @@ TEST_F(SummariesTest, RebuildMakesWhatTheSeedLeftExact) {
       "model_id = 'model-a'");
   const auto report = Rebuild();
   EXPECT_GT(report.rows_repaired, 300);
-  const VerifyReport verified = Verify();
+  const admin::VerifyReport verified = Verify();
   EXPECT_EQ(verified.rows_different, 0);
   EXPECT_EQ(database_->Number("SELECT count(*) FROM usage_summaries WHERE request_count = 0 OR "
                               "extract(minute FROM period_start) <> 0"),
@@ -169,7 +169,7 @@ TEST_F(SummariesTest, RangeRepairsTheDaysItTouchesOnly) {
       "period_type = 'hour'");
   const auto all = Verify().rows_different;
   const auto now = database_->Number("SELECT (extract(epoch FROM now()) * 1000000)::bigint");
-  const SummaryRange today = {.from = EventTimeUs{now}, .to = EventTimeUs{now + 1}};
+  const admin::SummaryRange today = {.from = EventTimeUs{now}, .to = EventTimeUs{now + 1}};
   const auto of_today = Verify(today).rows_different;
   EXPECT_LT(of_today, all);
   Rebuild(today);
@@ -183,8 +183,8 @@ TEST_F(SummariesTest, PeriodsOfRetiredPartitionsAreLeftAlone) {
       "INSERT INTO usage_logs (subscription_id, model_id, request_tokens, "
       "response_tokens, created_at) SELECT id, model_id, 1, 1, '2020-05-05' FROM "
       "subscriptions");
-  SyncConnection connection = Open("litemaas");
-  ASSERT_TRUE(RetainPartitions(connection, {.retention_months = 12}, {}));
+  blocking::SyncConnection connection = Open("litemaas");
+  ASSERT_TRUE(admin::RetainPartitions(connection, {.retention_months = 12}, {}));
   EXPECT_EQ(Verify().rows_different, 0);
   Rebuild();
   EXPECT_EQ(database_->Number("SELECT sum(request_count) FROM usage_summaries WHERE period_type = "
@@ -194,8 +194,8 @@ TEST_F(SummariesTest, PeriodsOfRetiredPartitionsAreLeftAlone) {
 
 TEST_F(SummariesTest, SecondRebuildAtTheSameTimeIsRefused) {
   database_->Execute("SELECT pg_advisory_lock(7305801562440212770)");
-  SyncConnection connection = Open("litemaas");
-  const auto report = RebuildSummaries(connection, {});
+  blocking::SyncConnection connection = Open("litemaas");
+  const auto report = admin::RebuildSummaries(connection, {});
   ASSERT_FALSE(report);
   EXPECT_EQ(report.error().code, ErrorCode::kUnavailable);
 }
@@ -207,8 +207,8 @@ TEST_F(SummariesTest, DaemonsRoleCanVerifyAndRebuild) {
       "INSERT INTO usage_summaries (subscription_id, model_id, period_type, "
       "period_start, request_count) SELECT id, model_id, 'day', "
       "date_trunc('day', now()) - interval '2 days', 3 FROM subscriptions");
-  SyncConnection connection = Open("litemaas", "ingest");
-  const auto report = RebuildSummaries(connection, {});
+  blocking::SyncConnection connection = Open("litemaas", "ingest");
+  const auto report = admin::RebuildSummaries(connection, {});
   ASSERT_TRUE(report) << report.error().context;
   // It may not delete, so they are zeros, which count as none.
   EXPECT_EQ(Verify().rows_different, 0);
@@ -246,4 +246,4 @@ TEST_F(SummariesTest, ViewsShowTheRightNumbers) {
 }
 
 }  // namespace
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::postgres

@@ -8,10 +8,10 @@
 
 #include "ingest/pipeline/task.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::postgres {
 
 template <class T>
-T RunTask(boost::asio::io_context& io, Task<T> task) {
+T RunTask(boost::asio::io_context& io, pipeline::Task<T> task) {
   std::optional<T> answer;
   boost::asio::co_spawn(io, std::move(task), [&](const std::exception_ptr& bug, T result) {
     if (bug) std::rethrow_exception(bug);
@@ -22,4 +22,4 @@ T RunTask(boost::asio::io_context& io, Task<T> task) {
   return std::move(*answer);
 }
 
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::postgres

@@ -4,7 +4,7 @@
 #include "bench/micro/allocation_counter.h"
 #include "tests/unit/event/decode_fixture.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::event {
 namespace {
 
 class SilentSink final : public EventSink {
@@ -44,4 +44,4 @@ TEST_F(AllocationTest, TheCounterCounts) {
 }
 
 }  // namespace
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::event

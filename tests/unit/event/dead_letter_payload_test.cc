@@ -5,7 +5,7 @@
 #include "schema/limits.h"
 #include "tests/unit/event/decode_fixture.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::event {
 namespace {
 
 TEST(PayloadTest, LeavesOutPromptsAnswersAndPrices) {
@@ -258,4 +258,4 @@ TEST_F(DeadLetterPayloadTest, IsUtf8) {
 }
 
 }  // namespace
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::event

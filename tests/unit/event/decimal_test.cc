@@ -5,7 +5,7 @@
 #include <array>
 #include <string>
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::event {
 namespace {
 
 std::int64_t Scaled(std::string_view text, int places) {
@@ -94,4 +94,4 @@ TEST(DecimalTest, WritesPlainNotation) {
 }
 
 }  // namespace
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::event

@@ -9,7 +9,7 @@
 #include "ingest/event/decoder.h"
 #include "tests/reference/decoded_rows.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::event {
 
 inline constexpr std::int64_t kNowUs = 1'795'400'000'000'000;
 inline constexpr std::string_view kHash =
@@ -98,4 +98,4 @@ class DecodeFixture : public testing::Test {
   CollectingSink sink_;
 };
 
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::event

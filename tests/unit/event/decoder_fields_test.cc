@@ -1,7 +1,7 @@
 // From field to column: docs/events.md, "Reading a value", "The row", "What is refused".
 #include "tests/unit/event/decode_fixture.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::event {
 namespace {
 
 class DecoderFieldsTest : public DecodeFixture {
@@ -330,4 +330,4 @@ TEST_F(DecoderFieldsTest, ARejectionTellsWhoseAndWhich) {
 }
 
 }  // namespace
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::event

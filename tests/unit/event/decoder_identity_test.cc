@@ -1,7 +1,7 @@
 // The same event, however it arrives, has the same id; two events never have.
 #include "tests/unit/event/decode_fixture.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::event {
 namespace {
 
 class DecoderIdentityTest : public DecodeFixture {
@@ -97,4 +97,4 @@ TEST_F(DecoderIdentityTest, ASpendLogsRowIsTheSameEvent) {
 }
 
 }  // namespace
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::event

@@ -1,7 +1,7 @@
 // The metadata column: docs/events.md, "metadata holds these keys and no others".
 #include "tests/unit/event/decode_fixture.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::event {
 namespace {
 
 class DecoderMetadataTest : public DecodeFixture {
@@ -133,4 +133,4 @@ TEST_F(DecoderMetadataTest, TheListCanBeShortened) {
 }
 
 }  // namespace
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::event

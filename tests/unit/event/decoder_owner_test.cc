@@ -1,7 +1,7 @@
 // Whose event it is, as far as it says: skips, keys and secrets of docs/events.md.
 #include "tests/unit/event/decode_fixture.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::event {
 namespace {
 
 class DecoderOwnerTest : public DecodeFixture {
@@ -121,4 +121,4 @@ TEST_F(DecoderOwnerTest, ARawKeyIsInNoRejection) {
 }
 
 }  // namespace
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::event

@@ -2,7 +2,7 @@
 #include "schema/limits.h"
 #include "tests/unit/event/decode_fixture.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::event {
 namespace {
 
 class DecoderRecordTest : public DecodeFixture {
@@ -164,4 +164,4 @@ TEST_F(DecoderRecordTest, LargePartsAreWalkedOver) {
 }
 
 }  // namespace
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::event

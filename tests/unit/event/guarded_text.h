@@ -8,7 +8,7 @@
 #include <cstring>
 #include <string_view>
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::event {
 
 // Texts that end where memory ends.
 class GuardedText {
@@ -35,4 +35,4 @@ class GuardedText {
   char* pages_;
 };
 
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::event

@@ -1,7 +1,7 @@
 // SpendLogs rows: docs/events.md, "SpendLogs rows".
 #include "tests/unit/event/decode_fixture.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::event {
 namespace {
 
 class SpendLogsTest : public DecodeFixture {
@@ -127,4 +127,4 @@ TEST_F(SpendLogsTest, RawKeysAreNoHash) {
 }
 
 }  // namespace
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::event

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::event {
 namespace {
 
 struct Case {
@@ -72,4 +72,4 @@ TEST(TimeTextTest, RefusesWhatIsNoTime) {
 }
 
 }  // namespace
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::event

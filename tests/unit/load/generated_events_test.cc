@@ -16,7 +16,7 @@ namespace {
 constexpr std::int64_t kStart = 1'790'000'000'000'000;
 
 // What the daemon's decoder makes of an event, in the terms of Expectation.
-class Decoded : public ingest::EventSink {
+class Decoded : public event::EventSink {
  public:
   void OnEvent(std::uint32_t, const UsageEvent& event) override {
     rows.insert(event.id);
@@ -27,7 +27,7 @@ class Decoded : public ingest::EventSink {
     key_hash = std::string(event.key_hash);
   }
   void OnSkip(std::uint32_t, SkipReason) override { ++skipped; }
-  void OnReject(std::uint32_t, const ingest::Rejection& rejection) override {
+  void OnReject(std::uint32_t, const event::Rejection& rejection) override {
     ++rejected[rejection.reason];
   }
 
@@ -53,7 +53,7 @@ class GeneratedEventsTest : public testing::TestWithParam<PayloadSize> {
 // Two kinds need the database to be told from rows and are left out.
 TEST_P(GeneratedEventsTest, IsDecodedToWhatIsExpected) {
   const EventRenderer renderer(population_, GetParam());
-  ingest::Decoder decoder({ingest::AllMetadataKeys()});
+  event::Decoder decoder({event::AllMetadataKeys()});
   Expectation expected(population_.subscriptions.size());
   Arena arena;
   Decoded all;

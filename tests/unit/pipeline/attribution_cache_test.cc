@@ -4,7 +4,7 @@
 
 #include <string>
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::pipeline {
 namespace {
 
 QuestionHash HashOf(int number) {
@@ -88,4 +88,4 @@ TEST(AttributionCacheTest, ExpireForgetsEverything) {
 }
 
 }  // namespace
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::pipeline

@@ -12,7 +12,7 @@
 
 #include "schema/check.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::pipeline {
 namespace {
 
 // A store that only answers questions: users it knows have a subscription.
@@ -239,4 +239,4 @@ TEST_F(AttributorTest, LeavesEverythingPendingWhenNobodyAnswers) {
 }
 
 }  // namespace
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::pipeline

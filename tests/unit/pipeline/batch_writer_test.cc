@@ -11,7 +11,7 @@
 #include "schema/limits.h"
 #include "tests/unit/pipeline/scripted_store.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::pipeline {
 namespace {
 
 using std::chrono::milliseconds;
@@ -389,4 +389,4 @@ TEST_F(BatchWriterTest, EventsOfASubscriptionThatIsGoneAreAttributedAgain) {
 }
 
 }  // namespace
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::pipeline

@@ -6,7 +6,7 @@
 #include <thread>
 #include <vector>
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::pipeline {
 namespace {
 
 TEST(ConsumerInboxTest, IsEmptyAtFirst) {
@@ -55,4 +55,4 @@ TEST(ConsumerInboxTest, KeepsTheOrderOfEachLane) {
 }
 
 }  // namespace
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::pipeline

@@ -15,7 +15,7 @@
 
 #include "ingest/pipeline/lane.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::pipeline {
 
 class LaneFixture : public ::testing::Test {
  protected:
@@ -61,4 +61,4 @@ class LaneFixture : public ::testing::Test {
   LaneQueue::Producer producer_ = queue_.MakeProducer();
 };
 
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::pipeline

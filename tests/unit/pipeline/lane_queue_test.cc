@@ -10,7 +10,7 @@
 #include <thread>
 #include <vector>
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::pipeline {
 namespace {
 
 Record Message(std::int64_t offset, std::string_view value = {}) {
@@ -193,4 +193,4 @@ TEST(LaneQueueThreadsTest, WakesAConsumerThatIsJustLyingDown) {
 }
 
 }  // namespace
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::pipeline

@@ -6,7 +6,7 @@
 
 #include "tests/unit/pipeline/lane_fixture.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::pipeline {
 namespace {
 
 using namespace std::chrono_literals;
@@ -121,4 +121,4 @@ TEST_F(LaneTest, AFencedBatchTakesTheRestOfItsEpochWithIt) {
 }
 
 }  // namespace
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::pipeline

@@ -12,7 +12,7 @@
 #include "tests/unit/pipeline/lane_fixture.h"
 #include "tests/unit/pipeline/scripted_store.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::pipeline {
 namespace {
 
 using namespace std::chrono_literals;
@@ -35,7 +35,7 @@ std::string EventOf(std::string_view id) {
          R"(,"metadata":{"user_api_key_hash":")" + kKeyHash + R"("}})";
 }
 Uuid RowIdOf(std::string_view id) {
-  return MakeRowId(id, EventTimeUs{NowSeconds() * 1'000'000}, "success", kKeyHash);
+  return event::MakeRowId(id, EventTimeUs{NowSeconds() * 1'000'000}, "success", kKeyHash);
 }
 
 class CountingObserver final : public PipelineObserver {
@@ -248,4 +248,4 @@ TEST_F(SettleTest, AfterAMissRecordsAreKeptForSoManyBatches) {
 }
 
 }  // namespace
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::pipeline

@@ -14,7 +14,7 @@
 
 #include "ingest/pipeline/batch_store.h"
 
-namespace usage_ingest::ingest {
+namespace usage_ingest::pipeline {
 
 enum class Step { kConnect, kAttribute, kEnsure, kBegin, kCopy, kStage, kApply, kCommit, kAsk };
 
@@ -152,4 +152,4 @@ class ScriptedStore final : public BatchStore {
   bool connected_ = false;
 };
 
-}  // namespace usage_ingest::ingest
+}  // namespace usage_ingest::pipeline

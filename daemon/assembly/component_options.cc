@@ -1,0 +1,72 @@
+#include "daemon/assembly/component_options.h"
+
+namespace usage_ingest::assembly {
+namespace {
+
+// Records are small beside their values; this many of them is what the bytes allow at 1 KiB each.
+constexpr std::size_t kBytesPerQueuedRecord = 1024;
+
+// Of memory_plan.h's fixed part: ids and attribution take about 20 MiB a lane at these sizes.
+constexpr std::size_t kRecentIdsPerLane = 1 << 17;
+constexpr std::size_t kAttributionsPerLane = 1 << 16;
+
+// A transaction grows while PostgreSQL is busy with the one before, to at most so many rows_max; in
+// bytes, to what the memory plan has for it.
+constexpr std::size_t kTransactionRowsFactor = 4;
+
+}  // namespace
+
+config::MemoryPlan MemoryPlanFor(const config::Config& config) {
+  return config::PlanMemory({.budget_bytes = config.memory_budget_bytes,
+                             .writers = config.postgres.writers,
+                             .batch_bytes_max = config.batch.bytes_max,
+                             .record_bytes_max = config.events.record_bytes_max});
+}
+
+kafka::client::KafkaOptions KafkaOptionsFor(const config::Config& config) {
+  kafka::client::KafkaOptions options;
+  options.brokers = config.kafka.brokers;
+  options.topics = config.kafka.topics;
+  options.group_id = config.kafka.group_id;
+  options.start = config.kafka.start;
+  options.properties = config.kafka.properties;
+  options.prefetch_bytes = MemoryPlanFor(config).prefetch_bytes;
+  return options;
+}
+
+event::DecoderOptions DecoderOptionsFor(const config::Config& config) {
+  return {.metadata_keys = config.events.metadata,
+          .record_bytes_max = config.events.record_bytes_max};
+}
+
+pipeline::LaneOptions LaneOptionsFor(const config::Config& config, std::size_t lane) {
+  pipeline::LaneOptions options;
+  options.index = lane;
+  options.decoder = DecoderOptionsFor(config);
+  options.rows_max = config.batch.rows_max;
+  options.bytes_max = config.batch.bytes_max;
+  options.transaction_rows_max = config.batch.rows_max * kTransactionRowsFactor;
+  options.transaction_bytes_max = MemoryPlanFor(config).transaction_bytes;
+  options.linger = config.batch.linger;
+  options.attribution_entries_max = kAttributionsPerLane;
+  options.lets_records_go = true;
+  options.writer.lane = lane;
+  options.writer.recent_ids_max = kRecentIdsPerLane;
+  return options;
+}
+
+pipeline::LaneQueue::Limits QueueLimitsFor(const config::Config& config) {
+  const std::size_t bytes = MemoryPlanFor(config).lane_queue_bytes;
+  return {.records_max = bytes / kBytesPerQueuedRecord, .bytes_max = bytes};
+}
+
+postgres::batch::PgBatchStoreOptions StoreOptionsFor(const config::Config& config,
+                                                     const std::string& who) {
+  postgres::batch::PgBatchStoreOptions options;
+  options.conninfo = config.postgres.conninfo;
+  options.application_name = "usage-ingestd/" + who;
+  options.foreign_keys = config.postgres.foreign_keys;
+  return options;
+}
+
+}  // namespace usage_ingest::assembly

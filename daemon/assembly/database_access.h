@@ -1,0 +1,30 @@
+#pragma once
+// Access to PostgreSQL for commands: a session, and errors of the pipeline as errors for a person.
+#include <string>
+#include <utility>
+
+#include "daemon/config/config.h"
+#include "daemon/text/user_error.h"
+#include "ingest/postgres/blocking/sync_connection.h"
+#include "schema/error.h"
+
+namespace usage_ingest::assembly {
+
+[[nodiscard]] text::UserError ToUserError(const Error& error, const std::string& where,
+                                          const std::string& sqlstate = {});
+
+// The value, or throws UserError.
+template <class T>
+T ValueOrThrow(Result<T> result, const std::string& where) {
+  if (!result) throw ToUserError(result.error(), where);
+  if constexpr (!std::is_void_v<T>) return std::move(*result);
+}
+
+// PostgreSQL for one verb, or throws UserError (69, 77, 78).
+[[nodiscard]] postgres::blocking::SyncConnection ConnectOrThrow(const config::Config& config,
+                                                                const std::string& purpose);
+[[nodiscard]] postgres::blocking::SyncRows QueryOrThrow(
+    postgres::blocking::SyncConnection& connection, const std::string& sql,
+    const std::vector<postgres::blocking::SyncParam>& params = {});
+
+}  // namespace usage_ingest::assembly

@@ -1,0 +1,61 @@
+#pragma once
+// LaneThread: a lane with all that it owns: its thread, its executor, its session of PostgreSQL.
+//
+// Owner         Pipeline (or a replay). Made, started, stopped, joined and destroyed in this order,
+//               on one thread; who is destroyed while it runs, as by an exception, stops first.
+// Thread-safety Stop, Finish, ExpireAttribution, progress from any thread while it runs.
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "ingest/pipeline/lane_queue.h"
+#include "schema/error.h"
+
+namespace usage_ingest::pipeline {
+class Lane;
+struct LaneLinks;
+struct LaneOptions;
+class PipelineObserver;
+class ConsumerInbox;
+}  // namespace usage_ingest::pipeline
+namespace usage_ingest::postgres::batch {
+class Ledger;
+struct PgBatchStoreOptions;
+}  // namespace usage_ingest::postgres::batch
+
+namespace usage_ingest::assembly {
+
+class LaneThread {
+ public:
+  struct Links {
+    pipeline::PipelineObserver& observer;
+    pipeline::ConsumerInbox& inbox;
+    const std::atomic<std::uint64_t>& current_epoch;
+    // On the lane's thread, once, when it ends: by Stop or Finish, or with an error for a person.
+    std::function<void(const Result<>&)> ended;
+  };
+
+  explicit LaneThread(pipeline::LaneQueue::Limits queue_limits);
+  ~LaneThread();
+  LaneThread(const LaneThread&) = delete;
+  LaneThread& operator=(const LaneThread&) = delete;
+
+  [[nodiscard]] pipeline::LaneQueue& queue();
+  void Start(const pipeline::LaneOptions& options,
+             const postgres::batch::PgBatchStoreOptions& store,
+             std::unique_ptr<postgres::batch::Ledger> ledger, Links links);
+
+  void Stop();
+  void Finish();
+  void ExpireAttribution();
+  void Join();
+  [[nodiscard]] std::uint64_t progress() const;
+  [[nodiscard]] bool idle() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace usage_ingest::assembly

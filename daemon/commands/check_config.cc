@@ -1,0 +1,75 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <iostream>
+
+#include "daemon/commands/connect_checks.h"
+#include "daemon/commands/verbs.h"
+#include "daemon/text/json_writer.h"
+#include "daemon/text/print_problems.h"
+#include "daemon/text/units.h"
+
+namespace usage_ingest::commands {
+namespace {
+
+void PrintSummary(const config::LoadedConfig& loaded) {
+  const config::Config& config = loaded.config;
+  std::cout << loaded.source << ": fine\n";
+  std::cout << fmt::format("  kafka     {}, topics {}, group {}\n", config.kafka.brokers,
+                           fmt::join(config.kafka.topics, ", "), config.kafka.group_id);
+  std::cout << fmt::format("  writing   {} writers, batches of {} rows or {} or {}\n",
+                           config.postgres.writers, config.batch.rows_max,
+                           text::FormatSize(config.batch.bytes_max),
+                           text::FormatDuration(config.batch.linger));
+  std::cout << fmt::format("  memory    {}\n", text::FormatSize(config.memory_budget_bytes));
+  std::cout << fmt::format("  http      {}:{}\n", config.http_listen.host, config.http_listen.port);
+}
+
+void PrintChecks(const std::vector<ConnectCheck>& checks) {
+  for (const ConnectCheck& check : checks) {
+    constexpr std::array<std::string_view, 4> kMarks = {"ok  ", "warn", "FAIL", "DOWN"};
+    std::cout << kMarks[static_cast<std::size_t>(check.verdict)] << "  " << check.what << '\n';
+    if (!check.fix.empty()) std::cout << "      fix: " << check.fix << '\n';
+  }
+}
+
+void PrintJson(const config::LoadedConfig& loaded, const std::vector<ConnectCheck>& checks) {
+  text::JsonWriter json;
+  json.BeginObject();
+  json.Key("source").String(loaded.source);
+  json.Key("ok").Bool(loaded.problems.empty() && ExitCodeOf(checks) == text::ExitCode::kOk);
+  json.Key("problems");
+  text::WriteProblems(json, loaded.problems);
+  json.Key("warnings").BeginArray();
+  for (const std::string& warning : loaded.warnings) json.String(warning);
+  json.EndArray().Key("checks").BeginArray();
+  for (const ConnectCheck& check : checks) {
+    constexpr std::array<std::string_view, 4> kNames = {"ok", "warning", "failed", "unavailable"};
+    json.BeginObject();
+    json.Key("verdict").String(kNames[static_cast<std::size_t>(check.verdict)]);
+    json.Key("what").String(check.what);
+    json.Key("fix").String(check.fix);
+    json.EndObject();
+  }
+  json.EndArray().EndObject();
+  std::cout << json.Take() << '\n';
+}
+
+}  // namespace
+
+int CheckConfig(const config::LoadedConfig& loaded, const CheckConfigOptions& options) {
+  std::vector<ConnectCheck> checks;
+  if (loaded.problems.empty() && options.connect) checks = CheckConnections(loaded.config);
+  if (options.json) {
+    PrintJson(loaded, checks);
+  } else if (loaded.problems.empty()) {
+    PrintSummary(loaded);
+    PrintChecks(checks);
+  } else {
+    text::PrintProblems(loaded.problems, std::cerr);
+  }
+  if (!loaded.problems.empty()) return text::ToInt(text::ExitCode::kConfig);
+  return text::ToInt(ExitCodeOf(checks));
+}
+
+}  // namespace usage_ingest::commands

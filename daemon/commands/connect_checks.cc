@@ -1,0 +1,108 @@
+#include "daemon/commands/connect_checks.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "daemon/assembly/component_options.h"
+#include "daemon/text/text_table.h"
+#include "ingest/kafka/client/kafka_probe.h"
+#include "ingest/postgres/admin/partition_admin.h"
+#include "ingest/postgres/probe/probe.h"
+
+namespace usage_ingest::commands {
+namespace {
+
+using Verdict = ConnectCheck::Verdict;
+using Checks = std::vector<ConnectCheck>;
+
+constexpr auto kKafkaPatience = std::chrono::seconds(5);
+// Less than this and a new month may come before somebody looks.
+constexpr auto kRunwayMin = std::chrono::days(14);
+
+void CheckKafka(const config::Config& config, Checks& checks) {
+  const auto found = kafka::client::ProbeKafka(assembly::KafkaOptionsFor(config), kKafkaPatience);
+  if (!found) {
+    const bool is_away = found.error().code == ErrorCode::kUnavailable;
+    checks.push_back({is_away ? Verdict::kUnavailable : Verdict::kFailed, found.error().context,
+                      "check kafka.brokers and [kafka.properties], and that a broker runs there"});
+    return;
+  }
+  checks.push_back({Verdict::kOk, fmt::format("kafka: {} brokers", found->brokers), {}});
+  for (const kafka::client::TopicFinding& topic : found->topics) {
+    if (topic.problem.empty()) {
+      checks.push_back(
+          {Verdict::kOk, fmt::format("topic {}: {} partitions", topic.name, topic.partitions), {}});
+    } else {
+      // The daemon waits for a topic, so it is away, not wrong.
+      checks.push_back({Verdict::kUnavailable,
+                        fmt::format("topic {}: {}", topic.name, topic.problem),
+                        "create the topic, or correct kafka.topics"});
+    }
+  }
+  if (!found->group_problem.empty()) {
+    checks.push_back({Verdict::kFailed,
+                      fmt::format("group {}: {}", config.kafka.group_id, found->group_problem),
+                      "allow this user to READ the group"});
+  }
+}
+
+void CheckRunway(const config::Config& config, Checks& checks) {
+  auto connection =
+      postgres::blocking::SyncConnection::Open(config.postgres.conninfo, "check-config");
+  if (!connection) return;  // the probe has said so
+  const auto partitions = postgres::admin::ListPartitions(*connection);
+  if (!partitions) return;  // likewise
+  const auto now = std::chrono::duration_cast<std::chrono::microseconds>(
+      std::chrono::system_clock::now().time_since_epoch());
+  const auto runway = postgres::admin::PartitionRunway(*partitions, EventTimeUs{now.count()});
+  const bool is_short = runway < kRunwayMin;
+  checks.push_back({is_short ? Verdict::kWarning : Verdict::kOk,
+                    fmt::format("partitions of usage_logs last for {}",
+                                text::Roughly(static_cast<double>(runway.count()))),
+                    is_short ? "usage-ingestd partitions ensure" : ""});
+}
+
+void CheckPostgres(const config::Config& config, Checks& checks) {
+  const auto report = postgres::probe::ProbeDatabase(config.postgres.conninfo);
+  if (!report) {
+    const bool is_away = report.error().code == ErrorCode::kUnavailable;
+    checks.push_back({is_away ? Verdict::kUnavailable : Verdict::kFailed,
+                      fmt::format("PostgreSQL: {}", report.error().context),
+                      "check postgres.conninfo, and that the server runs and lets us in"});
+    return;
+  }
+  const auto& facts = report->facts;
+  checks.push_back(
+      {Verdict::kOk,
+       fmt::format("PostgreSQL {}.{}, schema at step {}, foreign keys by {}",
+                   facts.server_version / 10'000, facts.server_version % 10'000,
+                   facts.migration_level, facts.may_skip_constraints ? "batch" : "constraints"),
+       {}});
+  for (const postgres::probe::Finding& finding : report->findings) {
+    const bool is_fatal = finding.severity == postgres::probe::Severity::kFatal;
+    checks.push_back({is_fatal ? Verdict::kFailed : Verdict::kWarning,
+                      fmt::format("{}: {}", finding.where, finding.what), finding.fix});
+  }
+  CheckRunway(config, checks);
+}
+
+}  // namespace
+
+std::vector<ConnectCheck> CheckConnections(const config::Config& config) {
+  Checks checks;
+  CheckKafka(config, checks);
+  CheckPostgres(config, checks);
+  return checks;
+}
+
+text::ExitCode ExitCodeOf(const std::vector<ConnectCheck>& checks) {
+  const auto any = [&](Verdict verdict) {
+    return std::ranges::find(checks, verdict, &ConnectCheck::verdict) != checks.end();
+  };
+  if (any(Verdict::kUnavailable)) return text::ExitCode::kUnavailable;
+  return any(Verdict::kFailed) ? text::ExitCode::kConfig : text::ExitCode::kOk;
+}
+
+}  // namespace usage_ingest::commands

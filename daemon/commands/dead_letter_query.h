@@ -1,0 +1,50 @@
+#pragma once
+// DeadLetterQuery: reads and discards rows of usage_ingest.dead_letters for a person.
+//
+// A retry is not here: it goes through the pipeline (RetryDeadLetters), so that it cannot count
+// twice.
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "daemon/commands/verbs.h"
+#include "ingest/postgres/blocking/sync_connection.h"
+
+namespace usage_ingest::commands {
+
+struct DeadLetterRow {
+  std::int64_t id = 0;
+  std::string topic;
+  std::int64_t partition = 0;
+  std::int64_t record_offset = 0;
+  std::int64_t event_index = 0;
+  std::string reason;
+  std::string detail;
+  std::string key_hash;
+  std::string event_id;
+  std::string event_time;
+  std::string state;
+  std::int64_t attempts = 0;
+  std::string first_seen_at;
+  std::string last_attempt_at;
+  std::string payload;  // only from ShowDeadLetters; bytes that are not UTF-8 are replaced
+};
+
+// What a list shows at most; a person reads no more, and --json asks by --since.
+inline constexpr std::int64_t kListedMax = 1000;
+
+struct DeadLetterList {
+  std::vector<DeadLetterRow> rows;  // youngest first, at most kListedMax
+  std::int64_t matching = 0;        // how many there are
+};
+
+// Pending ones, unless ids name others.
+[[nodiscard]] DeadLetterList ListDeadLetters(postgres::blocking::SyncConnection& connection,
+                                             const DeadLetterOptions& options);
+[[nodiscard]] std::vector<DeadLetterRow> ShowDeadLetters(
+    postgres::blocking::SyncConnection& connection, const DeadLetterOptions& options);
+// Only pending ones; returns how many.
+[[nodiscard]] std::int64_t DiscardDeadLetters(postgres::blocking::SyncConnection& connection,
+                                              const DeadLetterOptions& options);
+
+}  // namespace usage_ingest::commands

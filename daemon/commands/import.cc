@@ -1,0 +1,134 @@
+// `import`: files of events through the pipeline, as LiteLLM exports them.
+#include <array>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "daemon/assembly/database_access.h"
+#include "daemon/commands/verbs.h"
+#include "daemon/replay/import_file.h"
+#include "daemon/replay/import_splitter.h"
+#include "daemon/replay/replay_books.h"
+#include "daemon/replay/replay_lanes.h"
+#include "daemon/replay/replay_result.h"
+#include "daemon/replay/stop_on_signal.h"
+#include "daemon/text/progress_bar.h"
+#include "daemon/text/user_error.h"
+
+namespace usage_ingest::commands {
+namespace {
+
+constexpr auto kFullQueueNap = std::chrono::milliseconds(2);
+
+void ReleaseText(void* text) noexcept { delete static_cast<std::string*>(text); }
+
+// One file as one partition: its lines are the records, their numbers the offsets.
+class FileImport {
+ public:
+  FileImport(const config::Config& config, const ImportOptions& options, const std::string& path)
+      : config_(config),
+        options_(options),
+        file_(path),
+        source_{"import:" + file_.sha256_hex(), PartitionId{0}},
+        lanes_(config, {.lanes = 1, .dry_run = options.dry_run, .count_quotas = !options.no_quota}),
+        producer_(std::move(lanes_.MakeProducers().front())) {}
+
+  pipeline::Outcomes Run(const replay::StopOnSignal& stop) {
+    // The number of lines is not known yet; the size tells one version of a file from another as
+    // well as its hash, which is in the topic's name.
+    const replay::ReplayRange range{source_, Offset{1}, Offset{file_.bytes() + 2}};
+    if (!options_.dry_run) {
+      run_ = replay::OpenReplay(config_, "import", {range}, !options_.no_quota);
+      begin_ = run_.next_offsets.front();
+    }
+    lanes_.SetReplayIds(run_.ids);
+    lanes_.Start(epoch_);
+    PushStart();
+    const bool complete = PushAll(stop);
+    const pipeline::Outcomes outcomes = complete ? lanes_.Finish() : lanes_.Interrupt();
+    Close(complete ? "finished" : "interrupted");
+    if (!complete) {
+      throw text::UserError(text::ExitCode::kUnavailable,
+                            {.what = "interrupted",
+                             .where = "import",
+                             .fix = "run it again: it goes on where it stopped"});
+    }
+    return outcomes;
+  }
+
+ private:
+  void PushStart() {
+    pipeline::Record start;
+    start.kind = pipeline::Record::Kind::kStart;
+    start.source = &source_;
+    start.epoch = pipeline::Epoch{epoch_.load()};
+    start.offset = begin_;
+    Push(start);
+  }
+
+  void Close(const std::string& outcome) {
+    if (!options_.dry_run) replay::CloseReplay(config_, run_, outcome);
+  }
+
+  // False when it was interrupted. Throws UserError when the file is damaged.
+  bool PushAll(const replay::StopOnSignal& stop) try {
+    text::ProgressBar bar("events");
+    replay::ImportSplitter splitter(config_.events.record_bytes_max,
+                                    [&](std::int64_t number, std::string_view text) {
+                                      if (number >= begin_.value) PushElement(number, text);
+                                      bar.Update(number, 0);
+                                    });
+    std::array<char, 65536> buffer;
+    while (const std::size_t got = file_.Read(buffer)) {
+      if (stop.token().stop_requested()) return false;
+      splitter.Feed({buffer.data(), got});
+    }
+    splitter.Finish();
+    return true;
+  } catch (const text::UserError&) {
+    static_cast<void>(lanes_.Interrupt());  // the counts are in `replays`
+    Close("failed");
+    throw;
+  }
+
+  void PushElement(std::int64_t number, std::string_view text) {
+    auto copy = std::make_unique<std::string>(text);
+    pipeline::Record record;
+    record.source = &source_;
+    record.epoch = pipeline::Epoch{epoch_.load()};
+    record.offset = Offset{number};
+    record.is_import = true;
+    record.value = *copy;
+    record.Own(copy.release(), ReleaseText);
+    Push(record);
+  }
+
+  void Push(pipeline::Record& record) {
+    while (!producer_.TryPush(record)) std::this_thread::sleep_for(kFullQueueNap);
+  }
+
+  const config::Config& config_;
+  const ImportOptions& options_;
+  replay::ImportFile file_;
+  TopicPartition source_;
+  std::atomic<std::uint64_t> epoch_{1};
+  replay::ReplayLanes lanes_;
+  pipeline::LaneQueue::Producer producer_;
+  replay::ReplayRun run_;
+  Offset begin_{1};
+};
+
+}  // namespace
+
+int Import(const config::Config& config, const ImportOptions& options) {
+  replay::StopOnSignal stop;
+  pipeline::Outcomes total;
+  for (const std::string& path : options.files) {
+    FileImport import(config, options, path);
+    total.Add(import.Run(stop));
+  }
+  replay::PrintReplayReport({total, options.dry_run}, options.json);
+  return text::ToInt(text::ExitCode::kOk);
+}
+
+}  // namespace usage_ingest::commands

@@ -1,0 +1,34 @@
+#pragma once
+// OffsetsQuery: how far PostgreSQL says that a group is, for the `status` verb.
+//
+// The counters are since ever and of every instance of the group; a daemon's own are since its
+// start.
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "daemon/text/json_writer.h"
+#include "ingest/pipeline/observer.h"
+#include "ingest/postgres/blocking/sync_connection.h"
+
+namespace usage_ingest::commands {
+
+struct StoredPartition {
+  TopicPartition source;
+  std::int64_t next_offset = 0;
+  pipeline::Outcomes outcomes;
+  std::string updated_at;
+};
+
+struct StoredProgress {
+  std::vector<StoredPartition> partitions;
+  std::vector<std::pair<std::string, std::int64_t>> dead_letters_pending;  // by reason
+};
+
+// Throws UserError.
+[[nodiscard]] StoredProgress ReadStoredProgress(postgres::blocking::SyncConnection& connection,
+                                                const std::string& group_id);
+void WriteStoredProgress(text::JsonWriter& json, const StoredProgress& progress);
+
+}  // namespace usage_ingest::commands

@@ -1,0 +1,202 @@
+#include "daemon/config/config_binders.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <set>
+
+#include "daemon/text/suggest.h"
+#include "daemon/text/units.h"
+#include "ingest/event/decoder.h"
+
+namespace usage_ingest::config {
+namespace {
+
+// Kafka's own bound and alphabet (org.apache.kafka.common.internals.Topic).
+constexpr std::size_t kTopicCharsMax = 249;
+constexpr std::string_view kTopicAlphabet =
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+// kafka_offsets.group_id, and a name longer than this is a mistake.
+constexpr std::size_t kGroupIdCharsMax = 255;
+
+std::optional<Complaint> CheckTopic(const std::string& topic) {
+  if (topic.empty() || topic.size() > kTopicCharsMax || topic == "." || topic == ".." ||
+      topic.find_first_not_of(kTopicAlphabet) != std::string::npos) {
+    return Complaint{"holds a name that cannot be a Kafka topic",
+                     fmt::format("use 1 to {} letters, digits, '.', '_' and '-'; patterns are not "
+                                 "supported, list the topics",
+                                 kTopicCharsMax)};
+  }
+  return std::nullopt;
+}
+
+std::optional<Complaint> CheckMetadataKey(const std::string& key) {
+  const auto& known = event::AllMetadataKeys();
+  if (std::ranges::find(known, key) != known.end()) return std::nullopt;
+  const auto near = text::Suggest(key, known);
+  return Complaint{fmt::format("holds \"{}\", which is not in the closed list", key),
+                   near ? fmt::format("did you mean \"{}\"?", *near)
+                        : fmt::format("choose among {}", fmt::join(known, ", "))};
+}
+
+// A list without repetition, each element judged by `check`.
+std::optional<Complaint> SetTexts(std::vector<std::string>& member, const ConfigValue& value,
+                                  std::string_view example,
+                                  std::optional<Complaint> (*check)(const std::string&)) {
+  auto texts = AsTexts(value);
+  if (!texts) return WrongType(value, "a list of texts", example);
+  std::set<std::string> seen;
+  for (const std::string& text : *texts) {
+    if (auto complaint = check(text)) return complaint;
+    if (!seen.insert(text).second) return Complaint{"names something twice", "list each one once"};
+  }
+  member = std::move(*texts);
+  return std::nullopt;
+}
+
+std::optional<std::uint16_t> ParsePort(std::string_view text) {
+  std::uint16_t port = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return port;
+}
+
+}  // namespace
+
+std::string_view TypeOf(const ConfigValue& value) {
+  constexpr std::array<std::string_view, 5> kNames = {"text", "a whole number", "a decimal number",
+                                                      "true/false", "a list of texts"};
+  if (const auto* other = std::get_if<ConfigValue::Other>(&value.value)) return other->type_name;
+  return kNames[value.value.index()];
+}
+
+Complaint WrongType(const ConfigValue& value, std::string_view wanted, std::string_view example) {
+  return {fmt::format("must be {}, not {}", wanted,
+                      value.is_text_only ? std::string_view("this text") : TypeOf(value)),
+          fmt::format("for example {}", example)};
+}
+
+std::optional<std::int64_t> AsInteger(const ConfigValue& value) {
+  if (const auto* number = std::get_if<std::int64_t>(&value.value)) return *number;
+  const auto* text = std::get_if<std::string>(&value.value);
+  if (text == nullptr || !value.is_text_only) return std::nullopt;
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), number);
+  if (error != std::errc{} || end != text->data() + text->size()) return std::nullopt;
+  return number;
+}
+
+std::optional<std::vector<std::string>> AsTexts(const ConfigValue& value) {
+  if (const auto* texts = std::get_if<std::vector<std::string>>(&value.value)) return *texts;
+  const auto* text = std::get_if<std::string>(&value.value);
+  if (text == nullptr || !value.is_text_only) return std::nullopt;
+  std::vector<std::string> texts;
+  for (std::size_t begin = 0; begin <= text->size() && !text->empty();) {
+    const std::size_t end = std::min(text->find(',', begin), text->size());
+    texts.push_back(text->substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return texts;
+}
+
+Complaint UnknownChoice(const std::vector<std::string>& choices, std::string_view given) {
+  const auto near = text::Suggest(given, choices);
+  return {"is none of the choices", near ? fmt::format("did you mean \"{}\"?", *near)
+                                         : fmt::format("choose {}", fmt::join(choices, ", "))};
+}
+
+DurationSetter DurationIn(DurationRange range) {
+  return [range](std::chrono::milliseconds& member,
+                 const ConfigValue& value) -> std::optional<Complaint> {
+    const auto* text = std::get_if<std::string>(&value.value);
+    const auto duration = text != nullptr ? text::ParseDuration(*text) : std::nullopt;
+    if (!duration) {
+      return WrongType(value, "a duration",
+                       R"("30s": a whole number and ms, s, m, h or d, in quotes)");
+    }
+    if (*duration < range.min || *duration > range.max) {
+      return Complaint{"is out of range",
+                       fmt::format("choose from {} to {}", text::FormatDuration(range.min),
+                                   text::FormatDuration(range.max))};
+    }
+    member = *duration;
+    return std::nullopt;
+  };
+}
+
+SizeSetter SizeIn(SizeRange range) {
+  return [range](std::size_t& member, const ConfigValue& value) -> std::optional<Complaint> {
+    const auto* text = std::get_if<std::string>(&value.value);
+    auto size = text != nullptr ? text::ParseSize(*text) : std::nullopt;
+    const auto* number = std::get_if<std::int64_t>(&value.value);
+    if (number != nullptr && *number >= 0) size = static_cast<std::size_t>(*number);
+    if (!size) {
+      return WrongType(value, "a size", R"("32MiB": a number and B, KiB, MiB or GiB, in quotes)");
+    }
+    if (*size < range.min || *size > range.max) {
+      return Complaint{"is out of range",
+                       fmt::format("choose from {} to {}", text::FormatSize(range.min),
+                                   text::FormatSize(range.max))};
+    }
+    member = *size;
+    return std::nullopt;
+  };
+}
+
+TextSetter NonEmptyText(std::string example) {
+  return [example = std::move(example)](std::string& member,
+                                        const ConfigValue& value) -> std::optional<Complaint> {
+    const auto* text = std::get_if<std::string>(&value.value);
+    if (text == nullptr) return WrongType(value, "text", example);
+    if (text->empty()) return Complaint{"is empty", "for example " + example};
+    member = *text;
+    return std::nullopt;
+  };
+}
+
+TextSetter GroupId() {
+  return [](std::string& member, const ConfigValue& value) -> std::optional<Complaint> {
+    auto complaint = NonEmptyText("\"usage-ingestd\"")(member, value);
+    if (!complaint && member.size() > kGroupIdCharsMax) {
+      complaint = Complaint{"is too long", fmt::format("at most {} bytes", kGroupIdCharsMax)};
+    }
+    return complaint;
+  };
+}
+
+TextsSetter TopicNames() {
+  return [](std::vector<std::string>& member, const ConfigValue& value) {
+    auto complaint = SetTexts(member, value, R"(["litellm.usage.v1"])", CheckTopic);
+    if (!complaint && member.empty()) {
+      complaint = Complaint{"is empty", R"(name at least one topic: ["litellm.usage.v1"])"};
+    }
+    return complaint;
+  };
+}
+
+TextsSetter MetadataKeys() {
+  return [](std::vector<std::string>& member, const ConfigValue& value) {
+    return SetTexts(member, value, R"(["provider", "tags"])", CheckMetadataKey);
+  };
+}
+
+std::optional<Complaint> SetListenAddress(ListenAddress& member, const ConfigValue& value) {
+  constexpr std::string_view kExample = R"("127.0.0.1:9464" or "[::]:9464")";
+  const auto* text = std::get_if<std::string>(&value.value);
+  if (text == nullptr) return WrongType(value, "text", kExample);
+  const std::size_t colon = text->rfind(':');
+  std::string host = colon == std::string::npos ? "" : text->substr(0, colon);
+  const auto port = colon == std::string::npos
+                        ? std::nullopt
+                        : ParsePort(std::string_view(*text).substr(colon + 1));
+  const bool has_brackets = host.size() > 2 && host.front() == '[' && host.back() == ']';
+  if (has_brackets) host = host.substr(1, host.size() - 2);
+  if (!port || host.empty() || (!has_brackets && host.find(':') != std::string::npos)) {
+    return Complaint{"is not an address and a port", fmt::format("for example {}", kExample)};
+  }
+  member = {std::move(host), *port};
+  return std::nullopt;
+}
+
+}  // namespace usage_ingest::config

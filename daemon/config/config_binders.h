@@ -1,0 +1,99 @@
+#pragma once
+// Config binders: from a TOML value to a member, with bounds and a complaint a person understands.
+//
+// Errors        a Complaint never repeats the value: it may be a secret on the wrong line.
+#include <charconv>
+#include <concepts>
+#include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "daemon/config/config_keys.h"
+
+namespace usage_ingest::config {
+
+// What a value is, for "must be X, is Y".
+[[nodiscard]] std::string_view TypeOf(const ConfigValue& value);
+[[nodiscard]] Complaint WrongType(const ConfigValue& value, std::string_view wanted,
+                                  std::string_view example);
+[[nodiscard]] std::optional<std::int64_t> AsInteger(const ConfigValue& value);
+[[nodiscard]] std::optional<std::vector<std::string>> AsTexts(const ConfigValue& value);
+[[nodiscard]] Complaint UnknownChoice(const std::vector<std::string>& choices,
+                                      std::string_view given);
+
+// `get` is a generic lambda from (const) Config& to the member.
+template <class Get, class Set>
+ConfigKey Bind(std::string section, std::string name, Get get, const Set& set) {
+  return {std::move(section), std::move(name),
+          [get, set](Config& config, const ConfigValue& value) { return set(get(config), value); },
+          [get](const Config& a, const Config& b) { return get(a) == get(b); },
+          [get](Config& to, const Config& from) { get(to) = get(from); }};
+}
+
+template <std::integral T>
+struct Range {
+  T min;
+  T max;
+};
+
+template <std::integral T>
+auto IntegerIn(Range<T> range) {
+  return [range](T& member, const ConfigValue& value) -> std::optional<Complaint> {
+    const auto number = AsInteger(value);
+    if (!number) return WrongType(value, "a whole number", std::to_string(range.min));
+    if (!std::in_range<T>(*number) || std::cmp_less(*number, range.min) ||
+        std::cmp_greater(*number, range.max)) {
+      return Complaint{"is out of range", "choose a number from " + std::to_string(range.min) +
+                                              " to " + std::to_string(range.max)};
+    }
+    member = static_cast<T>(*number);
+    return std::nullopt;
+  };
+}
+
+template <class T>
+auto ChoiceOf(std::vector<std::pair<std::string, T>> choices) {
+  return [choices = std::move(choices)](T& member,
+                                        const ConfigValue& value) -> std::optional<Complaint> {
+    const auto* text = std::get_if<std::string>(&value.value);
+    if (text == nullptr) return WrongType(value, "text", '"' + choices.front().first + '"');
+    std::vector<std::string> names;
+    for (const auto& [name, choice] : choices) {
+      if (name == *text) {
+        member = choice;
+        return std::nullopt;
+      }
+      names.push_back(name);
+    }
+    return UnknownChoice(names, *text);
+  };
+}
+
+struct DurationRange {
+  std::chrono::milliseconds min;
+  std::chrono::milliseconds max;
+};
+struct SizeRange {
+  std::size_t min;
+  std::size_t max;
+};
+using DurationSetter =
+    std::function<std::optional<Complaint>(std::chrono::milliseconds&, const ConfigValue&)>;
+using SizeSetter = std::function<std::optional<Complaint>(std::size_t&, const ConfigValue&)>;
+using TextSetter = std::function<std::optional<Complaint>(std::string&, const ConfigValue&)>;
+using TextsSetter =
+    std::function<std::optional<Complaint>(std::vector<std::string>&, const ConfigValue&)>;
+
+[[nodiscard]] DurationSetter DurationIn(DurationRange range);
+[[nodiscard]] SizeSetter SizeIn(SizeRange range);
+[[nodiscard]] TextSetter NonEmptyText(std::string example);
+[[nodiscard]] TextSetter GroupId();
+[[nodiscard]] TextsSetter TopicNames();
+[[nodiscard]] TextsSetter MetadataKeys();
+[[nodiscard]] std::optional<Complaint> SetListenAddress(ListenAddress& member,
+                                                        const ConfigValue& value);
+
+}  // namespace usage_ingest::config

@@ -1,0 +1,44 @@
+#pragma once
+// ConfigKeys: the table of every key: its name, how text becomes its value, its bounds.
+//
+// One row a key keeps file, environment, reload and documentation from disagreeing about what
+// exists. Adding a key is one row here, one member in config.h and one line in
+// docs/configuration.md (a test compares the three).
+//
+// Thread-safety the table is built once and const.
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "daemon/config/config.h"
+#include "daemon/config/config_file.h"
+
+namespace usage_ingest::config {
+
+struct Complaint {
+  std::string what;  // continues "<section>.<key> "
+  std::string fix;
+};
+
+struct ConfigKey {
+  std::string section;
+  std::string name;
+  std::function<std::optional<Complaint>(Config&, const ConfigValue&)> set;
+  std::function<bool(const Config&, const Config&)> same;
+  std::function<void(Config& to, const Config& from)> copy;
+  bool reloadable = false;  // a running daemon takes a new value over at SIGHUP
+
+  [[nodiscard]] std::string path() const { return section + "." + name; }
+};
+
+inline constexpr std::string_view kPropertiesSection = "kafka.properties";
+
+[[nodiscard]] const std::vector<ConfigKey>& ConfigKeys();
+
+// One of [kafka.properties]: text, a whole number or true/false.
+[[nodiscard]] std::optional<Complaint> SetKafkaProperty(Config& config, const std::string& name,
+                                                        const ConfigValue& value);
+
+}  // namespace usage_ingest::config

@@ -1,0 +1,48 @@
+#pragma once
+// LoadConfig: file, then environment, then what is missing or does not fit together.
+//
+// Every problem is found in one go: an operator who mends one line at a time restarts a service ten
+// times.
+//
+// Errors        never thrown; LoadedConfig::problems. `config` is usable only when there are none.
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "daemon/config/config.h"
+#include "daemon/text/config_problem.h"
+
+namespace usage_ingest::config {
+
+using Environment = std::vector<std::pair<std::string, std::string>>;
+[[nodiscard]] Environment ProcessEnvironment();
+
+// What a verb cannot work without; a migration needs no broker.
+struct ConfigNeeds {
+  bool kafka = true;
+  bool postgres = true;
+};
+
+struct ConfigText {
+  std::string text;
+  std::string name;  // the file's path, for "where"
+};
+
+struct LoadedConfig {
+  Config config;
+  text::ConfigProblems problems;
+  std::vector<std::string> warnings;
+  std::map<std::string, std::string> set_at;  // key -> file:line or variable that set it last
+  std::string source;                         // the file, or that there is none
+};
+
+[[nodiscard]] LoadedConfig LoadConfig(const std::optional<ConfigText>& file,
+                                      const Environment& environment, ConfigNeeds needs = {});
+
+// Throws UserError (user_error.h): 66 when there is no such file, 77 when it may not be read.
+[[nodiscard]] ConfigText ReadConfigFile(const std::filesystem::path& path);
+
+}  // namespace usage_ingest::config

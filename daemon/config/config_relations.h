@@ -1,0 +1,16 @@
+#pragma once
+// Config relations: what each key may be alone, but not together.
+#include <map>
+#include <string>
+
+#include "daemon/config/config.h"
+#include "daemon/text/config_problem.h"
+
+namespace usage_ingest::config {
+
+// `seen` tells where a key was set, so that a problem points at a line; `fallback` when neither
+// was.
+void CheckRelations(const Config& config, const std::map<std::string, std::string>& seen,
+                    const std::string& fallback, text::ConfigProblems& problems);
+
+}  // namespace usage_ingest::config

@@ -1,0 +1,63 @@
+#include "daemon/config/kafka_properties.h"
+
+#include <array>
+
+namespace usage_ingest::config {
+namespace {
+
+struct Owned {
+  std::string_view name;
+  std::string_view reason;
+  std::string_view fix;
+};
+
+constexpr std::string_view kOffsetsAreOurs =
+    "the offsets are kept in PostgreSQL, in the transaction of the rows; Kafka's own follow later";
+constexpr std::string_view kMemoryIsOurs = "it is derived from memory.budget, which it would break";
+constexpr std::string_view kRemove = "remove the line";
+constexpr std::string_view kUseBudget = "remove the line and set memory.budget";
+
+// Source: librdkafka 2.0.2, CONFIGURATION.md.
+constexpr std::array kOwned = std::to_array<Owned>({
+    {"bootstrap.servers", "it has a key of its own", "set kafka.brokers"},
+    {"metadata.broker.list", "it has a key of its own", "set kafka.brokers"},
+    {"group.id", "it has a key of its own", "set kafka.group_id"},
+    {"enable.auto.commit", kOffsetsAreOurs, kRemove},
+    {"auto.commit.enable", kOffsetsAreOurs, kRemove},
+    {"auto.commit.interval.ms", kOffsetsAreOurs, kRemove},
+    {"enable.auto.offset.store", kOffsetsAreOurs, kRemove},
+    {"auto.offset.reset", "a gap must be counted and reported, never skipped silently",
+     "remove the line; kafka.start says where to begin when PostgreSQL has no offset yet"},
+    {"offset.store.method", kOffsetsAreOurs, kRemove},
+    {"offset.store.path", kOffsetsAreOurs, kRemove},
+    {"enable.partition.eof", "the consumer needs it as it sets it", kRemove},
+    {"queued.min.messages", kMemoryIsOurs, kUseBudget},
+    {"queued.max.messages.kbytes", kMemoryIsOurs, kUseBudget},
+    {"fetch.max.bytes", kMemoryIsOurs, kUseBudget},
+    {"fetch.message.max.bytes", kMemoryIsOurs, kUseBudget},
+    {"max.partition.fetch.bytes", kMemoryIsOurs, kUseBudget},
+    {"receive.message.max.bytes", kMemoryIsOurs, kUseBudget},
+    {"plugin.library.paths", "it would load foreign code into the daemon", kRemove},
+});
+
+}  // namespace
+
+std::optional<PropertyRefusal> RefuseKafkaProperty(std::string_view name, std::string_view value) {
+  for (const Owned& owned : kOwned) {
+    if (owned.name == name)
+      return PropertyRefusal{std::string(owned.reason), std::string(owned.fix)};
+  }
+  if (name == "partition.assignment.strategy" &&
+      value.find("cooperative") != std::string_view::npos) {
+    return PropertyRefusal{
+        "cooperative-sticky hangs and crashes in librdkafka before 2.6.1, and this is 2.0.2",
+        "remove the line, or choose range or roundrobin"};
+  }
+  if (name.ends_with("_cb") || name == "opaque" || name == "interceptors" ||
+      name == "default_topic_conf") {
+    return PropertyRefusal{"it is a pointer in a program, not a setting", std::string(kRemove)};
+  }
+  return std::nullopt;
+}
+
+}  // namespace usage_ingest::config

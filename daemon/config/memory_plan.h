@@ -1,0 +1,44 @@
+#pragma once
+// MemoryPlan: how memory.budget is shared out (INV-6).
+//
+// The budget is one number for an operator; the queue between the threads, librdkafka's prefetch
+// and the batches in flight each get a part that is enforced where it is used, so their sum cannot
+// pass it whatever the load.
+//
+// Units         bytes.
+// Source        the shares were measured: ARCHITECTURE.md, "Cost sketch".
+#include <cstddef>
+
+namespace usage_ingest::config {
+
+// Code, allocator, attribution cache, recent ids, metrics: what does not grow with the load.
+inline constexpr std::size_t kFixedBytes = std::size_t{64} << 20;
+// At least so many batch.bytes_max a lane: the transaction that PostgreSQL works on and the one
+// being decoded, each of which may grow to half as much again.
+inline constexpr std::size_t kBatchCopies = 3;
+// Less than this for queues and prefetch, and the lanes starve.
+inline constexpr std::size_t kFlowBytesMin = std::size_t{32} << 20;
+// More than this is of more use to transactions: larger ones update each summary less often. Half
+// of it is far above what keeps the lanes busy (WakeFetchers in
+// ingest/kafka/client/group_client.cc).
+inline constexpr std::size_t kFlowBytesEnough = std::size_t{128} << 20;
+
+struct MemoryShape {
+  std::size_t budget_bytes;
+  std::size_t writers;
+  std::size_t batch_bytes_max;
+  std::size_t record_bytes_max;
+};
+
+struct MemoryPlan {
+  std::size_t transaction_bytes = 0;  // of one; each lane has two, one written, one being decoded
+  std::size_t lane_queue_bytes = 0;   // of one lane
+  std::size_t prefetch_bytes = 0;     // librdkafka, decompressed
+};
+
+// The smallest budget that such a shape fits into.
+[[nodiscard]] std::size_t BudgetNeeded(const MemoryShape& shape);
+// REQUIRES: shape.budget_bytes >= BudgetNeeded(shape), which config checks.
+[[nodiscard]] MemoryPlan PlanMemory(const MemoryShape& shape);
+
+}  // namespace usage_ingest::config

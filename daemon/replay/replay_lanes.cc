@@ -1,0 +1,93 @@
+#include "daemon/replay/replay_lanes.h"
+
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include "daemon/assembly/component_options.h"
+#include "daemon/assembly/database_access.h"
+#include "daemon/assembly/lane_thread.h"
+#include "ingest/postgres/batch/ledger.h"
+
+namespace usage_ingest::replay {
+
+struct ReplayLanes::Impl {
+  Impl(const config::Config& c, ReplayLanesOptions o) : config(c), options(std::move(o)) {}
+
+  void NoteEnd(const Result<>& result) {
+    const std::lock_guard lock(mutex);
+    if (!result && !failure) failure = result.error();
+  }
+
+  const config::Config& config;
+  ReplayLanesOptions options;
+  std::vector<std::int64_t> replay_ids;
+  ReplayObserver observer;
+  pipeline::ConsumerInbox inbox;
+  std::mutex mutex;
+  std::optional<Error> failure;
+  std::vector<std::unique_ptr<assembly::LaneThread>> lanes;
+};
+
+ReplayLanes::ReplayLanes(const config::Config& config, ReplayLanesOptions options)
+    : impl_(std::make_unique<Impl>(config, std::move(options))) {
+  for (std::size_t i = 0; i < impl_->options.lanes; ++i) {
+    impl_->lanes.push_back(
+        std::make_unique<assembly::LaneThread>(assembly::QueueLimitsFor(config)));
+  }
+}
+
+ReplayLanes::~ReplayLanes() = default;
+
+std::vector<pipeline::LaneQueue::Producer> ReplayLanes::MakeProducers() {
+  std::vector<pipeline::LaneQueue::Producer> producers;
+  for (const auto& lane : impl_->lanes) producers.push_back(lane->queue().MakeProducer());
+  return producers;
+}
+
+void ReplayLanes::SetReplayIds(std::vector<std::int64_t> ids) {
+  impl_->replay_ids = std::move(ids);
+}
+
+void ReplayLanes::Start(const std::atomic<std::uint64_t>& current_epoch) {
+  Impl& impl = *impl_;
+  for (std::size_t i = 0; i < impl.lanes.size(); ++i) {
+    pipeline::LaneOptions options = assembly::LaneOptionsFor(impl.config, i);
+    options.lets_records_go = false;  // a range is read once
+    options.writer.count_quotas = impl.options.count_quotas;
+    postgres::batch::PgBatchStoreOptions store =
+        assembly::StoreOptionsFor(impl.config, "replay-" + std::to_string(i));
+    store.dry_run = impl.options.dry_run;
+    auto ledger = impl.options.dry_run ? postgres::batch::MakeDryRunLedger()
+                                       : postgres::batch::MakeReplayLedger(
+                                             impl.config.kafka.group_id, impl.replay_ids);
+    impl.lanes[i]->Start(options, store, std::move(ledger),
+                         {impl.observer, impl.inbox, current_epoch,
+                          [&impl](const Result<>& result) { impl.NoteEnd(result); }});
+  }
+}
+
+pipeline::Outcomes ReplayLanes::Finish() {
+  for (const auto& lane : impl_->lanes) lane->Finish();
+  for (const auto& lane : impl_->lanes) lane->Join();
+  if (impl_->failure) throw assembly::ToUserError(*impl_->failure, "PostgreSQL");
+  // A lane that was fenced has dropped the rest: somebody else moved the rows of this run.
+  for (pipeline::ConsumerMessage message; impl_->inbox.Take(message);) {
+    if (std::holds_alternative<pipeline::PositionsLost>(message)) {
+      throw text::UserError(
+          text::ExitCode::kUnavailable,
+          {.what = "another process is replaying the same range",
+           .where = "usage_ingest.replays",
+           .fix = "let it finish, then run this again: it goes on where that one is"});
+    }
+  }
+  return impl_->observer.outcomes();
+}
+
+pipeline::Outcomes ReplayLanes::Interrupt() {
+  for (const auto& lane : impl_->lanes) lane->Stop();
+  for (const auto& lane : impl_->lanes) lane->Join();
+  return impl_->observer.outcomes();
+}
+
+}  // namespace usage_ingest::replay

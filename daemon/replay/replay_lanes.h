@@ -1,0 +1,45 @@
+#pragma once
+// ReplayLanes: the daemon's own lanes, for records that do not come from the group.
+//
+// The same decoder, attribution and transaction; only the ledger differs (ledger.h), so a replay
+// can run beside the daemon: what is there already is a duplicate.
+//
+// Owner         the verb's thread.
+#include <atomic>
+#include <memory>
+#include <vector>
+
+#include "daemon/config/config.h"
+#include "daemon/replay/replay_observer.h"
+#include "ingest/pipeline/consumer_inbox.h"
+#include "ingest/pipeline/lane_queue.h"
+
+namespace usage_ingest::replay {
+
+struct ReplayLanesOptions {
+  std::size_t lanes = 1;
+  bool dry_run = false;
+  bool count_quotas = true;
+};
+
+class ReplayLanes {
+ public:
+  ReplayLanes(const config::Config& config, ReplayLanesOptions options);
+  ~ReplayLanes();
+
+  // REQUIRES: called once, before Start.
+  [[nodiscard]] std::vector<pipeline::LaneQueue::Producer> MakeProducers();
+  // Of ReplayBooks; not needed in a dry run. REQUIRES: before Start.
+  void SetReplayIds(std::vector<std::int64_t> ids);
+  void Start(const std::atomic<std::uint64_t>& current_epoch);
+  // After the last push: waits until everything is written. Throws UserError.
+  [[nodiscard]] pipeline::Outcomes Finish();
+  // Instead of Finish: finishes the running transactions only.
+  [[nodiscard]] pipeline::Outcomes Interrupt();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace usage_ingest::replay

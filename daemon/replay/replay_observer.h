@@ -1,0 +1,37 @@
+#pragma once
+// ReplayObserver: adds up what the lanes of a replay, an import or a retry report.
+//
+// Thread-safety any thread.
+#include <mutex>
+
+#include "daemon/telemetry/log_observer.h"
+#include "ingest/pipeline/observer.h"
+
+namespace usage_ingest::replay {
+
+class ReplayObserver final : public pipeline::PipelineObserver {
+ public:
+  void BatchCommitted(std::size_t, const pipeline::BatchReport& report) override {
+    const std::lock_guard lock(mutex_);
+    for (const auto& partition : report.partitions) outcomes_.Add(partition.outcomes);
+  }
+  void PostgresError(pipeline::PostgresErrorClass error_class, std::string_view message) override {
+    log_.PostgresError(error_class, message);
+  }
+  void Fenced(std::string_view why) override { log_.Fenced(why); }
+  void KafkaError(pipeline::KafkaErrorClass error_class, std::string_view message) override {
+    log_.KafkaError(error_class, message);
+  }
+
+  [[nodiscard]] pipeline::Outcomes outcomes() const {
+    const std::lock_guard lock(mutex_);
+    return outcomes_;
+  }
+
+ private:
+  telemetry::LogObserver log_;
+  mutable std::mutex mutex_;
+  pipeline::Outcomes outcomes_;
+};
+
+}  // namespace usage_ingest::replay

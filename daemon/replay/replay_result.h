@@ -1,0 +1,15 @@
+#pragma once
+// What a replay, an import or a retry of dead letters came to, for a person or a machine.
+#include "ingest/pipeline/observer.h"
+
+namespace usage_ingest::replay {
+
+struct ReplayReport {
+  pipeline::Outcomes outcomes;
+  bool dry_run = false;
+};
+
+// One JSON object with records, events, inserted, duplicates, dead_lettered, skipped; else a table.
+void PrintReplayReport(const ReplayReport& report, bool as_json);
+
+}  // namespace usage_ingest::replay

@@ -1,0 +1,259 @@
+#include "daemon/service/daemon.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+#include <sysexits.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <cstdlib>
+#include <memory>
+#include <optional>
+#include <semaphore>
+#include <string>
+#include <string_view>
+#include <thread>
+
+#include "daemon/assembly/component_options.h"
+#include "daemon/service/observation.h"
+#include "daemon/service/pipeline.h"
+#include "daemon/service/signals.h"
+#include "daemon/service/startup_probe.h"
+#include "daemon/service/systemd_notify.h"
+#include "daemon/telemetry/status_line.h"
+#include "ingest/postgres/background/dead_letter_retrier.h"
+#include "ingest/postgres/background/housekeeper.h"
+#include "ingest/postgres/background/position_service.h"
+#include "ingest/postgres/batch/dead_letter_ledger.h"
+
+namespace usage_ingest::service {
+namespace {
+
+using std::chrono::steady_clock;
+
+// Beyond shutdown.drain, which may be nothing, for what has no part in the books.
+constexpr auto kServicesEndMax = std::chrono::seconds(1);
+
+// No destructor runs: threads are in the middle of their work, and that is safe to lose: what is
+// not committed is read again.
+[[noreturn]] void EndByForce(std::string_view why, int exit_code) {
+  spdlog::warn("{}", why);
+  spdlog::shutdown();
+  std::_Exit(exit_code);
+}
+
+// The whole life of the process, on main's thread: wait for the database, run, drain, end.
+class Daemon {
+ public:
+  Daemon(const config::Config& config, std::function<void()> reload);
+  int Run();
+
+ private:
+  void StartProbe();
+  void OnProbed(const postgres::probe::ProbeReport& report);
+  void StartPipeline(bool may_skip_constraints);
+  void StartServices();
+  void OnSignal();
+  void Tick();
+  void FeedWatchdog();
+  void Fail(const Error& error);
+  void End(int exit_code);
+  void StopServices();
+
+  const config::Config& config_;
+  boost::asio::io_context io_{1};
+  pipeline::SystemClock clock_;
+  pipeline::Runtime runtime_{io_.get_executor(), clock_};
+  Signals signals_;
+  boost::asio::steady_timer ticker_{io_};
+  boost::asio::steady_timer watchdog_{io_};
+  Observation observation_{config_, io_};
+  pipeline::ConsumerInbox inbox_;
+  postgres::background::PositionService positions_;
+  postgres::background::DeadLetterRetrier retrier_;
+  postgres::background::Housekeeper housekeeper_;
+  Pipeline pipeline_{config_};
+  std::optional<StartupProbe> probe_;
+  std::binary_semaphore ended_{0};  // for the stopper: io_ has nothing left to do
+  std::jthread stopper_;            // waits for ended_, so it is joined before that goes
+  bool ending_ = false;
+  bool stopped_ = false;  // nothing begins anew
+  int exit_code_ = EX_OK;
+};
+
+postgres::background::HousekeeperOptions HousekeeperOptionsFor(const config::Config& config) {
+  return {.conninfo = config.postgres.conninfo,
+          .attribution_refresh = config.attribution.refresh,
+          .retry_dead_letters = config.attribution.retry_dead_letters,
+          .retry_for = config.attribution.retry_for,
+          .dead_letters_keep = config.dead_letters_keep,
+          .months_ahead = config.partitions.months_ahead};
+}
+
+Daemon::Daemon(const config::Config& config, std::function<void()> reload)
+    : config_(config),
+      signals_(io_, {[this] { OnSignal(); }, std::move(reload)}),
+      positions_({config.postgres.conninfo, config.kafka.group_id}, inbox_, observation_.observer(),
+                 runtime_),
+      retrier_(assembly::StoreOptionsFor(config, "dead-letters"),
+               assembly::DecoderOptionsFor(config), observation_.observer(), runtime_),
+      housekeeper_(HousekeeperOptionsFor(config),
+                   {[this] { pipeline_.ExpireAttribution(); },
+                    [this](std::int64_t count) {
+                      observation_.metrics().SetDeadLettersPending(count);
+                      observation_.board().SetDeadLettersPending(count);
+                    },
+                    [this](std::chrono::seconds runway) {
+                      observation_.metrics().SetPartitionRunway(runway);
+                      observation_.board().SetPartitionRunway(runway);
+                    }},
+                   retrier_, observation_.observer(), runtime_) {}
+
+int Daemon::Run() {
+  Tick();
+  FeedWatchdog();
+  StartProbe();
+  SystemdNotify::Ready();
+  io_.run();
+  ended_.release();
+  return exit_code_;
+}
+
+void Daemon::StartProbe() {
+  observation_.board().SetHeldBack("the database has not been checked yet");
+  probe_.emplace(config_.postgres.conninfo,
+                 StartupProbe::Callbacks{[this](const std::string& why) {
+                                           observation_.observer().PostgresError(
+                                               pipeline::PostgresErrorClass::kTransient, why);
+                                           observation_.board().SetHeldBack("PostgreSQL: " + why);
+                                         },
+                                         [this](const postgres::probe::ProbeReport& report) {
+                                           boost::asio::post(io_,
+                                                             [this, report] { OnProbed(report); });
+                                         }});
+}
+
+void Daemon::OnProbed(const postgres::probe::ProbeReport& report) {
+  if (ending_) return;
+  for (const postgres::probe::Finding& finding : report.findings) {
+    if (finding.severity == postgres::probe::Severity::kFatal) {
+      spdlog::error("{}", finding.ToLine());
+    } else {
+      spdlog::warn("{}", finding.ToLine());
+    }
+  }
+  if (!report.ok()) {
+    spdlog::error("the database is not as it must be; nothing was written");
+    End(EX_CONFIG);
+    return;
+  }
+  StartPipeline(report.facts.may_skip_constraints);
+}
+
+void Daemon::StartPipeline(bool may_skip_constraints) {
+  const bool skips = may_skip_constraints &&
+                     config_.postgres.foreign_keys != postgres::batch::ForeignKeys::kConstraints;
+  observation_.metrics().SetCopyPath(skips ? telemetry::CopyPath::kBatch
+                                           : telemetry::CopyPath::kConstraints);
+  observation_.board().SetCopyPath(skips ? "batch" : "constraints");
+  spdlog::info("copy path: {}", skips ? "batch (foreign keys replaced by the batch's locks)"
+                                      : "constraints (foreign keys and triggers stay on)");
+  observation_.board().SetHeldBack("");
+  StartServices();
+  const Result<> started = pipeline_.Start(
+      {observation_.observer(), inbox_,
+       [this](pipeline::PositionsRequest request) { positions_.Request(std::move(request)); },
+       [this](const Error& error) { boost::asio::post(io_, [this, error] { Fail(error); }); }});
+  if (!started) {
+    Fail(started.error());
+    return;
+  }
+  observation_.Watch(&pipeline_);
+}
+
+void Daemon::StartServices() {
+  boost::asio::co_spawn(io_, positions_.Run(), boost::asio::detached);
+  boost::asio::co_spawn(io_, housekeeper_.Run(), boost::asio::detached);
+}
+
+void Daemon::OnSignal() {
+  if (ending_) {
+    EndByForce("second signal: ending at once", EX_OK);
+  }
+  spdlog::info("stopping: finishing the running transactions");
+  End(EX_OK);
+}
+
+void Daemon::Tick() {
+  observation_.board().Sample();
+  SystemdNotify::Status(telemetry::StatusLine(observation_.board().Snapshot()));
+  ticker_.expires_after(telemetry::StatusBoard::kSamplePeriod);
+  ticker_.async_wait([this](const boost::system::error_code& cancelled) {
+    // Both: a timer that has fired already cannot be cancelled, and would keep io_ for ever.
+    if (!cancelled && !stopped_) Tick();
+  });
+}
+
+// Only progress feeds it: a lane that neither moves nor has nothing to do is what it is for.
+void Daemon::FeedWatchdog() {
+  const auto period = SystemdNotify::WatchdogPeriod();
+  if (!period) return;
+  if (pipeline_.MadeProgress()) SystemdNotify::Watchdog();
+  watchdog_.expires_after(*period / 3);
+  watchdog_.async_wait([this](const boost::system::error_code& cancelled) {
+    if (!cancelled && !stopped_) FeedWatchdog();
+  });
+}
+
+void Daemon::Fail(const Error& error) {
+  if (ending_) return;
+  spdlog::error("{}", error.context);
+  End(EX_CONFIG);
+}
+
+// The order of the end: first who writes, then who reads, then who tells about it. Stopping blocks,
+// and a second signal must be heard meanwhile, so it has a thread of its own.
+void Daemon::End(int exit_code) {
+  if (ending_) return;
+  ending_ = true;
+  exit_code_ = exit_code;
+  SystemdNotify::Stopping();
+  probe_.reset();
+  observation_.board().SetHeldBack("shutting down");
+  stopper_ = std::jthread([this, deadline = steady_clock::now() + config_.shutdown_drain] {
+    if (!pipeline_.Stop(deadline)) {
+      EndByForce("not drained within shutdown.drain; what is open is rolled back and read again",
+                 exit_code_);
+    }
+    boost::asio::post(io_, [this] { StopServices(); });
+    if (!ended_.try_acquire_until(deadline + kServicesEndMax)) {
+      EndByForce("drained, but a session of PostgreSQL or HTTP does not end; not waiting for it",
+                 exit_code_);
+    }
+  });
+}
+
+void Daemon::StopServices() {
+  stopped_ = true;
+  observation_.Watch(nullptr);
+  housekeeper_.Stop();
+  positions_.Stop();
+  ticker_.cancel();
+  watchdog_.cancel();
+  signals_.Stop();
+  observation_.StopHttp();
+}
+
+}  // namespace
+
+int RunDaemon(const config::Config& config, std::function<void()> reload) {
+  Daemon daemon(config, std::move(reload));
+  const int exit_code = daemon.Run();
+  spdlog::info("ended");
+  return exit_code;
+}
+
+}  // namespace usage_ingest::service

@@ -1,0 +1,74 @@
+#include "daemon/service/observation.h"
+
+#include <spdlog/spdlog.h>
+
+#include <atomic>
+#include <boost/asio/io_context.hpp>
+
+#include "daemon/assembly/component_options.h"
+#include "daemon/http/http_routes.h"
+#include "daemon/http/http_server.h"
+#include "daemon/service/pipeline.h"
+#include "daemon/telemetry/log_observer.h"
+#include "daemon/telemetry/observer_tee.h"
+#include "daemon/telemetry/status_json.h"
+#include "daemon/text/version.h"
+
+namespace usage_ingest::service {
+namespace {
+
+telemetry::StatusBoard::Options BoardOptions(const config::Config& config,
+                                             std::function<telemetry::QueueStatus()> queue) {
+  telemetry::StatusBoard::Options options;
+  options.version = text::kVersion;
+  options.commit = text::kCommit;
+  options.group_id = config.kafka.group_id;
+  options.queue = std::move(queue);
+  return options;
+}
+
+}  // namespace
+
+struct Observation::Impl {
+  Impl(const config::Config& config, boost::asio::io_context& io)
+      : queue_bytes_limit(assembly::QueueLimitsFor(config).bytes_max * config.postgres.writers),
+        board(BoardOptions(config, [this] { return Queue(); })),
+        metrics({std::string(text::kVersion), std::string(text::kCommit)},
+                {[this] { return Queue().records; }, [this] { return Queue().bytes; },
+                 queue_bytes_limit, &board.lag()}),
+        tee({&metrics, &board, &log}),
+        http(io, config.http_listen,
+             http::MakeRoutes(
+                 {.metrics = [this] { return metrics.Render(); },
+                  .readiness = [this] { return board.readiness(); },
+                  .status_json = [this] { return telemetry::StatusJson(board.Snapshot()); }})) {
+    http.Start();
+    spdlog::info("status page on http://{}:{}/", config.http_listen.host, http.port());
+  }
+
+  telemetry::QueueStatus Queue() const {
+    const Pipeline* watched = pipeline.load();
+    if (watched == nullptr) return {0, 0, queue_bytes_limit};
+    return {watched->queue_records(), watched->queue_bytes(), queue_bytes_limit};
+  }
+
+  std::atomic<const Pipeline*> pipeline{nullptr};
+  std::size_t queue_bytes_limit;
+  telemetry::StatusBoard board;
+  telemetry::Metrics metrics;
+  telemetry::LogObserver log;
+  telemetry::ObserverTee tee;
+  http::HttpServer http;
+};
+
+Observation::Observation(const config::Config& config, boost::asio::io_context& io)
+    : impl_(std::make_unique<Impl>(config, io)) {}
+Observation::~Observation() = default;
+
+pipeline::PipelineObserver& Observation::observer() { return impl_->tee; }
+telemetry::StatusBoard& Observation::board() { return impl_->board; }
+telemetry::Metrics& Observation::metrics() { return impl_->metrics; }
+void Observation::Watch(const Pipeline* pipeline) { impl_->pipeline = pipeline; }
+void Observation::StopHttp() { impl_->http.Stop(); }
+
+}  // namespace usage_ingest::service

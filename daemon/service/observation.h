@@ -1,0 +1,38 @@
+#pragma once
+// Observation: everything that looks at the pipeline and tells: metrics, status board, HTTP, log.
+//
+// Owner         main; outlives the pipeline that reports to it.
+#include <memory>
+
+#include "daemon/config/config.h"
+#include "daemon/telemetry/metrics.h"
+#include "daemon/telemetry/status_board.h"
+#include "ingest/pipeline/observer.h"
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace usage_ingest::service {
+
+class Pipeline;
+
+class Observation {
+ public:
+  // Throws when the port cannot be opened: what, where and how to fix it.
+  Observation(const config::Config& config, boost::asio::io_context& io);
+  ~Observation();
+
+  [[nodiscard]] pipeline::PipelineObserver& observer();
+  [[nodiscard]] telemetry::StatusBoard& board();
+  [[nodiscard]] telemetry::Metrics& metrics();
+  // Whose queues are shown; nullptr before it starts and after it ends.
+  void Watch(const Pipeline* pipeline);
+  void StopHttp();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace usage_ingest::service

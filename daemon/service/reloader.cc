@@ -1,0 +1,49 @@
+#include "daemon/service/reloader.h"
+
+#include <spdlog/spdlog.h>
+
+#include <exception>
+#include <utility>
+
+#include "daemon/config/config_reload.h"
+#include "daemon/service/systemd_notify.h"
+#include "daemon/telemetry/logging.h"
+
+namespace usage_ingest::service {
+namespace {
+
+void Apply(const config::ReloadPlan& plan) {
+  telemetry::SetUpLogging(plan.config.log_level, plan.config.log_format);
+  for (const std::string& key : plan.applied) spdlog::info("reload: {} is in force", key);
+  for (const std::string& key : plan.refused) {
+    spdlog::warn("reload: {} has changed, which needs a restart; the old value stays", key);
+  }
+  if (plan.applied.empty() && plan.refused.empty()) spdlog::info("reload: nothing has changed");
+}
+
+}  // namespace
+
+Reloader::Reloader(config::Config running, std::function<config::LoadedConfig()> load)
+    : running_(std::move(running)), load_(std::move(load)) {}
+
+void Reloader::Reload() {
+  SystemdNotify::Reloading();
+  try {
+    const config::LoadedConfig loaded = load_();
+    for (const text::ConfigProblem& problem : loaded.problems) {
+      spdlog::error("reload: {}: {}; fix: {}", problem.where, problem.what, problem.fix);
+    }
+    if (loaded.problems.empty()) {
+      const config::ReloadPlan plan = config::PlanReload(running_, loaded.config);
+      running_ = plan.config;
+      Apply(plan);
+    } else {
+      spdlog::error("reload: refused; the configuration stays as it was");
+    }
+  } catch (const std::exception& error) {
+    spdlog::error("reload: refused: {}; the configuration stays as it was", error.what());
+  }
+  SystemdNotify::Ready();
+}
+
+}  // namespace usage_ingest::service

@@ -1,0 +1,38 @@
+#include "daemon/service/startup_probe.h"
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <utility>
+
+namespace usage_ingest::service {
+namespace {
+
+constexpr auto kFirstWait = std::chrono::milliseconds(250);
+constexpr auto kLongestWait = std::chrono::milliseconds(4000);
+
+void Probe(const std::stop_token& stop, const std::string& conninfo,
+           const StartupProbe::Callbacks& callbacks) {
+  std::mutex mutex;
+  std::condition_variable_any stopped;
+  for (auto wait = kFirstWait; !stop.stop_requested(); wait = std::min(wait * 2, kLongestWait)) {
+    const auto report = postgres::probe::ProbeDatabase(conninfo);
+    // A standby is a database that is away: it will be promoted, or the conninfo's other host is.
+    if (report && !report->facts.in_recovery) {
+      callbacks.done(*report);
+      return;
+    }
+    callbacks.waiting(report ? "the database is a standby in recovery" : report.error().context);
+    std::unique_lock lock(mutex);
+    stopped.wait_for(lock, stop, wait, [] { return false; });
+  }
+}
+
+}  // namespace
+
+StartupProbe::StartupProbe(std::string conninfo, Callbacks callbacks)
+    : thread_([conninfo = std::move(conninfo), callbacks = std::move(callbacks)](
+                  const std::stop_token& stop) { Probe(stop, conninfo, callbacks); }) {}
+
+}  // namespace usage_ingest::service

@@ -1,0 +1,150 @@
+#include "daemon/telemetry/status_json.h"
+
+#include "daemon/text/json_writer.h"
+#include "daemon/text/units.h"
+
+namespace usage_ingest::telemetry {
+namespace {
+
+void WriteTime(text::JsonWriter& json, std::string_view key, std::int64_t time_ms) {
+  json.Key(key);
+  if (time_ms == 0) {
+    json.Null();
+  } else {
+    json.String(text::FormatIsoTime(EventTimeUs{time_ms * 1000}));
+  }
+}
+
+void WriteOutcomes(text::JsonWriter& json, const pipeline::Outcomes& outcomes) {
+  json.Key("records").Int(outcomes.records);
+  json.Key("events").Int(outcomes.events);
+  json.Key("inserted").Int(outcomes.inserted);
+  json.Key("duplicates").Int(outcomes.duplicates);
+  json.Key("dead_lettered").Int(outcomes.dead_lettered);
+  json.Key("skipped").Int(outcomes.skipped);
+  json.Key("gap_records").Int(outcomes.gap_records);
+}
+
+void WriteHistory(text::JsonWriter& json, const std::vector<float>& rates,
+                  const std::vector<float>& lags) {
+  json.Key("history").BeginObject().Key("rate").BeginArray();
+  for (const float value : rates) json.Int(static_cast<std::int64_t>(value));
+  json.EndArray().Key("lag_records").BeginArray();
+  for (const float value : lags) json.Int(static_cast<std::int64_t>(value));
+  json.EndArray().EndObject();
+}
+
+void WritePartition(text::JsonWriter& json, const PartitionStatus& partition, bool with_plot) {
+  json.BeginObject();
+  json.Key("topic").String(partition.source.topic);
+  json.Key("partition").Int(partition.source.partition.value);
+  json.Key("next_offset").Int(partition.next_offset);
+  json.Key("high_watermark").Int(partition.high_watermark);
+  json.Key("lag_records").Int(partition.lag_records);
+  json.Key("lag_seconds").Double(partition.lag_seconds);
+  json.Key("rate").Double(partition.rate);
+  json.Key("batches").Int(partition.batches);
+  WriteTime(json, "last_commit", partition.last_commit_ms);
+  WriteOutcomes(json, partition.outcomes);
+  if (with_plot) WriteHistory(json, partition.rate_history, partition.lag_history);
+  json.EndObject();
+}
+
+template <std::size_t N>
+void WriteByReason(text::JsonWriter& json, const std::array<std::int64_t, N>& counts,
+                   const std::array<std::string_view, N>& names) {
+  json.BeginObject();
+  for (std::size_t i = 0; i < N; ++i) json.Key(names[i]).Int(counts[i]);
+  json.EndObject();
+}
+
+void WriteDeadLetters(text::JsonWriter& json, const StatusSnapshot& snapshot) {
+  json.Key("dead_letters").BeginObject().Key("pending");
+  if (snapshot.dead_letters_pending) {
+    json.Int(*snapshot.dead_letters_pending);
+  } else {
+    json.Null();
+  }
+  json.Key("healed").Int(snapshot.dead_letters_healed);
+  json.Key("by_reason");
+  WriteByReason(json, snapshot.dead_letters, kDeadLetterReasonNames);
+  json.EndObject();
+  json.Key("skipped_by_reason");
+  WriteByReason(json, snapshot.skipped, kSkipReasonNames);
+}
+
+void WritePressure(text::JsonWriter& json, const StatusSnapshot& snapshot) {
+  json.Key("queue").BeginObject();
+  json.Key("records").Int(static_cast<std::int64_t>(snapshot.queue.records));
+  json.Key("bytes").Int(static_cast<std::int64_t>(snapshot.queue.bytes));
+  json.Key("bytes_limit").Int(static_cast<std::int64_t>(snapshot.queue.bytes_limit));
+  json.EndObject();
+  json.Key("paused").BeginObject();
+  json.Key("memory").Bool(snapshot.paused_for_memory);
+  json.Key("postgres").Bool(snapshot.paused_for_postgres);
+  json.EndObject();
+}
+
+void WriteErrors(text::JsonWriter& json, const std::vector<RecentError>& errors) {
+  json.Key("errors").BeginArray();
+  for (const RecentError& error : errors) {
+    json.BeginObject();
+    WriteTime(json, "time", error.time_ms);
+    json.Key("source").String(error.source);
+    json.Key("message").String(error.message);
+    json.Key("times").Int(error.times);
+    json.EndObject();
+  }
+  json.EndArray();
+}
+
+void WriteTotals(text::JsonWriter& json, const StatusSnapshot& snapshot) {
+  json.Key("totals").BeginObject();
+  WriteOutcomes(json, snapshot.totals);
+  json.Key("batches").Int(snapshot.batches);
+  json.Key("rate").Double(snapshot.rate);
+  json.Key("lag_records").Int(snapshot.lag_records);
+  json.Key("lag_seconds").Double(snapshot.lag_seconds);
+  json.Key("rebalances").Int(snapshot.rebalances);
+  json.Key("fenced").Int(snapshot.fenced);
+  json.Key("subscriptions_suspended").Int(snapshot.suspended);
+  WriteHistory(json, snapshot.rate_history, snapshot.lag_history);
+  json.EndObject();
+}
+
+}  // namespace
+
+std::string StatusJson(const StatusSnapshot& snapshot) {
+  text::JsonWriter json;
+  json.BeginObject();
+  json.Key("version").String(snapshot.version);
+  json.Key("commit").String(snapshot.commit);
+  json.Key("group_id").String(snapshot.group_id);
+  WriteTime(json, "started", snapshot.started_ms);
+  WriteTime(json, "now", snapshot.now_ms);
+  json.Key("uptime_seconds").Int((snapshot.now_ms - snapshot.started_ms) / 1000);
+  json.Key("ready").Bool(snapshot.readiness.ready);
+  json.Key("reason").String(snapshot.readiness.reason);
+  json.Key("postgres_up").Bool(snapshot.postgres_up);
+  json.Key("copy_path").String(snapshot.copy_path);
+  json.Key("partition_runway_seconds");
+  if (snapshot.partition_runway) {
+    json.Int(snapshot.partition_runway->count());
+  } else {
+    json.Null();
+  }
+  WriteTotals(json, snapshot);
+  WriteDeadLetters(json, snapshot);
+  WritePressure(json, snapshot);
+  json.Key("partitions").BeginArray();
+  const bool with_plots = snapshot.partitions.size() <= kPlottedPartitionsMax;
+  for (const PartitionStatus& partition : snapshot.partitions) {
+    WritePartition(json, partition, with_plots);
+  }
+  json.EndArray();
+  WriteErrors(json, snapshot.errors);
+  json.EndObject();
+  return json.Take();
+}
+
+}  // namespace usage_ingest::telemetry

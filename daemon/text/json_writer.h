@@ -1,0 +1,41 @@
+#pragma once
+// JsonWriter: JSON text for /status, --json and JSON logs, written front to back.
+//
+// Shape         compact, no line breaks, numbers without exponents; bytes that are not UTF-8 become
+//               U+FFFD, so that the text is always valid whatever an error message held.
+// Errors        a key or a value at the wrong place is a bug of the caller and makes wrong JSON;
+// the
+//               tests parse what is written.
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace usage_ingest::text {
+
+class JsonWriter {
+ public:
+  JsonWriter& BeginObject();
+  JsonWriter& EndObject();
+  JsonWriter& BeginArray();
+  JsonWriter& EndArray();
+  JsonWriter& Key(std::string_view key);
+  JsonWriter& String(std::string_view text);
+  JsonWriter& Int(std::int64_t number);
+  JsonWriter& Double(double number);  // three decimals; NaN and infinity are null
+  JsonWriter& Bool(bool flag);
+  JsonWriter& Null();
+  JsonWriter& Raw(std::string_view json);  // REQUIRES: one JSON value
+
+  [[nodiscard]] std::string Take() { return std::move(text_); }
+
+ private:
+  void BeforeValue();
+  std::string text_;
+  bool needs_comma_ = false;
+};
+
+// `text` as a JSON string with its quotes.
+void AppendJsonString(std::string& out, std::string_view text);
+
+}  // namespace usage_ingest::text

@@ -1,0 +1,121 @@
+#include "ingest/kafka/client/client_config.h"
+
+#include <fmt/format.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <array>
+
+#include "ingest/kafka/client/fetch_limits.h"
+#include "ingest/kafka/client/kafka_error.h"
+#include "schema/limits.h"
+
+namespace usage_ingest::kafka::client {
+namespace {
+
+struct Property {
+  const char* name;
+  std::string value;
+};
+
+// So that a silent cut is noticed in seconds, as PostgreSQL's connections do it: librdkafka has no
+// property for TCP_USER_TIMEOUT, and its keepalive waits the kernel's two hours (tcp(7)).
+int OpenSocket(int domain, int type, int protocol, void* /*opaque*/) {
+  const int fd = socket(domain, type | SOCK_CLOEXEC, protocol);
+  if (fd < 0) return fd;
+  const int timeout_ms = std::chrono::milliseconds(limits::kTcpUserTimeout).count();
+  constexpr int kOn = 1;
+  constexpr int kIdleSeconds = 2;
+  constexpr int kIntervalSeconds = 2;
+  constexpr int kProbes = 3;
+  const auto set = [fd](int level, int option, int value) {
+    // ignored because a kernel that refuses one of them only notices a cut later
+    static_cast<void>(setsockopt(fd, level, option, &value, sizeof value));
+  };
+  set(IPPROTO_TCP, TCP_USER_TIMEOUT, timeout_ms);
+  set(SOL_SOCKET, SO_KEEPALIVE, kOn);
+  set(IPPROTO_TCP, TCP_KEEPIDLE, kIdleSeconds);
+  set(IPPROTO_TCP, TCP_KEEPINTVL, kIntervalSeconds);
+  set(IPPROTO_TCP, TCP_KEEPCNT, kProbes);
+  return fd;
+}
+
+std::vector<Property> Defaults(ClientRole role) {
+  std::vector<Property> properties = {
+      {"client.id", "usage-ingestd"},
+      // A request without an answer fails after this (60 s by default), so that a broker that
+      // hangs is left alone soon.
+      {"socket.timeout.ms", "10000"},
+      {"socket.connection.setup.timeout.ms", "10000"},
+      {"reconnect.backoff.max.ms", "2000"},
+      // CRC32C is in the CPU; a broken batch is noticed instead of decoded (BAD_MSG, consumer.cc).
+      {"check.crcs", "true"},
+  };
+  if (role != ClientRole::kGroupConsumer) return properties;
+  // Added partitions, deleted and new topics are seen within this (5 min by default).
+  properties.push_back({"topic.metadata.refresh.interval.ms", "10000"});
+  // The broker's own lower bound (group.min.session.timeout.ms): a stopped daemon's partitions go
+  // to the others within 10 s.
+  properties.push_back({"session.timeout.ms", "6000"});
+  properties.push_back({"heartbeat.interval.ms", "1500"});
+  return properties;
+}
+
+void AddFetchLimits(std::size_t prefetch_bytes, std::vector<Property>& properties) {
+  const FetchLimits limits = FetchLimitsFor(prefetch_bytes);
+  properties.push_back({"queued.max.messages.kbytes", std::to_string(limits.queued_kbytes)});
+  properties.push_back({"queued.min.messages", std::to_string(limits.queued_records)});
+  properties.push_back({"message.max.bytes", std::to_string(limits.message_bytes)});
+  properties.push_back({"fetch.max.bytes", std::to_string(limits.fetch_bytes)});
+  properties.push_back({"fetch.message.max.bytes", std::to_string(limits.partition_bytes)});
+}
+
+std::vector<Property> Musts(const KafkaOptions& options, ClientRole role) {
+  std::vector<Property> properties = {
+      {"bootstrap.servers", options.brokers},
+      {"log.queue", "true"},  // log lines come by poll, on our thread
+  };
+  AddFetchLimits(options.prefetch_bytes, properties);
+  properties.push_back({"enable.auto.commit", "false"});
+  properties.push_back({"enable.auto.offset.store", "false"});
+  properties.push_back({"auto.offset.reset", "error"});
+  // librdkafka reads nothing without a group's name. Range reader and probe never join it and never
+  // commit; they take the same name because that is the one which the operator's ACLs allow.
+  properties.push_back({"group.id", options.group_id});
+  properties.push_back(
+      {"enable.partition.eof", role == ClientRole::kRangeReader ? "true" : "false"});
+  return properties;
+}
+
+Result<> Set(rd_kafka_conf_t* conf, const std::string& name, const std::string& value) {
+  std::array<char, 512> why{};
+  const auto result = rd_kafka_conf_set(conf, name.c_str(), value.c_str(), why.data(), why.size());
+  if (result == RD_KAFKA_CONF_OK) return {};
+  return Fail(ErrorCode::kFatal, fmt::format("kafka property {}: {}", name, why.data()));
+}
+
+}  // namespace
+
+Result<ClientConfig> MakeClientConfig(const KafkaOptions& options, ClientRole role) {
+  ClientConfig conf(rd_kafka_conf_new());
+  for (const Property& property : Defaults(role)) {
+    if (auto set = Set(conf.get(), property.name, property.value); !set) {
+      return std::unexpected(set.error());
+    }
+  }
+  for (const auto& [name, value] : options.properties) {
+    // A static member that reads a range must not throw the running daemon out of its group.
+    if (role != ClientRole::kGroupConsumer && name == "group.instance.id") continue;
+    if (auto set = Set(conf.get(), name, value); !set) return std::unexpected(set.error());
+  }
+  for (const Property& property : Musts(options, role)) {
+    if (auto set = Set(conf.get(), property.name, property.value); !set) {
+      return std::unexpected(set.error());
+    }
+  }
+  rd_kafka_conf_set_socket_cb(conf.get(), OpenSocket);
+  return conf;
+}
+
+}  // namespace usage_ingest::kafka::client

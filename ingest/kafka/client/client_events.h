@@ -1,0 +1,71 @@
+#pragma once
+// ClientEvents: what librdkafka tells outside of messages, kept until the loop asks for it.
+//
+// Its callbacks run inside rd_kafka_consumer_poll(). Acting there would nest the consumer's state
+// machine in librdkafka's; so they only note what happened and make poll return.
+//
+// Owner         the thread that polls the client; must outlive the client.
+// Source        rdkafka.h: rd_kafka_conf_set_{rebalance,offset_commit,error,log}_cb; with
+//               log.queue=true log lines come by poll as well.
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ingest/kafka/client/handles.h"
+#include "ingest/kafka/client/log_throttle.h"
+#include "ingest/pipeline/observer.h"
+#include "schema/error.h"
+
+namespace usage_ingest::kafka::client {
+
+struct Rebalance {
+  bool is_assigned = false;  // else everything is revoked
+  bool is_lost = false;      // revoked, and others may own it already
+  std::vector<std::pair<std::string, PartitionId>> partitions;
+};
+
+class ClientEvents {
+ public:
+  enum class Voice : unsigned char { kLog, kSilent };
+  // `observer` may be null.
+  ClientEvents(pipeline::PipelineObserver* observer, Voice voice)
+      : observer_(observer), voice_(voice) {}
+  ClientEvents(const ClientEvents&) = delete;
+  ClientEvents& operator=(const ClientEvents&) = delete;
+
+  // Makes `conf` report here.
+  void InstallIn(rd_kafka_conf_t* conf, bool with_group);
+
+  [[nodiscard]] std::optional<Rebalance> TakeRebalance();
+  // nullopt: no answer to a commit came. Else whether it succeeded.
+  [[nodiscard]] std::optional<bool> TakeCommitAnswer();
+  // The instance cannot go on.
+  [[nodiscard]] const std::optional<Error>& fatal() const { return fatal_; }
+  // The last thing that went wrong, for a person who asks why nothing comes.
+  [[nodiscard]] const std::string& last_error() const { return last_error_; }
+
+  // Counts and says, but not things of one `kind` all the time.
+  void Report(const Error& error, std::string_view kind);
+  // librdkafka has raised a fatal error: says which, and what to do about it.
+  void ReportFatal(rd_kafka_t* client);
+
+ private:
+  static void OnRebalance(rd_kafka_t* client, rd_kafka_resp_err_t code,
+                          rd_kafka_topic_partition_list_t* list, void* self);
+  static void OnCommit(rd_kafka_t* client, rd_kafka_resp_err_t code,
+                       rd_kafka_topic_partition_list_t* list, void* self);
+  static void OnError(rd_kafka_t* client, int code, const char* reason, void* self);
+  static void OnLog(const rd_kafka_t* client, int level, const char* facility, const char* text);
+  void Say(int level, std::string_view key, std::string_view text);
+
+  pipeline::PipelineObserver* observer_;
+  Voice voice_;
+  LogThrottle throttle_;
+  std::optional<Rebalance> rebalance_;
+  std::optional<bool> commit_answer_;
+  std::optional<Error> fatal_;
+  std::string last_error_;
+};
+
+}  // namespace usage_ingest::kafka::client

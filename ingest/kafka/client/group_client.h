@@ -1,0 +1,76 @@
+#pragma once
+// GroupClient: our membership of the consumer group, in the few verbs that librdkafka 2.0.2 does
+// well.
+//
+// What is not here is left out on purpose: seek, incremental assign, batch consume and resuming
+// what is not paused lose or repeat records in 2.0.2 (its later changelogs), and after an
+// _AUTO_OFFSET_RESET only an assign of the whole list brings a partition back.
+//
+// Owner         the consumer thread.
+// Thread-safety none.
+// Limit         calls that ask the broker block up to their timeout.
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "ingest/kafka/client/client_events.h"
+#include "ingest/kafka/client/handles.h"
+#include "ingest/kafka/client/kafka_options.h"
+#include "ingest/kafka/client/partition_list.h"
+#include "ingest/kafka/client/watermarks.h"
+#include "schema/error.h"
+
+namespace usage_ingest::kafka::client {
+
+class GroupClient {
+ public:
+  // `observer` may be null. Reads nothing before Subscribe.
+  [[nodiscard]] static Result<std::unique_ptr<GroupClient>> Make(
+      const KafkaOptions& options, pipeline::PipelineObserver* observer);
+  // REQUIRES: every message that Poll gave out is destroyed.
+  ~GroupClient();
+  GroupClient(const GroupClient&) = delete;
+  GroupClient& operator=(const GroupClient&) = delete;
+
+  [[nodiscard]] Result<> Subscribe(std::span<const std::string> topics);
+  // A message, an error in the form of one, or null: nothing came, or events() has something.
+  [[nodiscard]] MessageHandle Poll(std::chrono::milliseconds timeout);
+
+  // Reads these from these offsets, and nothing else. Also with an empty list, which is the answer
+  // to an assignment whose offsets are not known yet: the group goes on without waiting for us.
+  [[nodiscard]] Result<> Assign(const PartitionOffsets& partitions);
+  // The answer to a revocation.
+  [[nodiscard]] Result<> GiveUp();
+  [[nodiscard]] Result<> Pause(std::span<const TopicPartition* const> partitions);
+  // REQUIRES: these, and only these, were paused.
+  [[nodiscard]] Result<> Resume(std::span<const TopicPartition* const> partitions);
+  // The answer comes by events().
+  [[nodiscard]] Result<> CommitAsync(const PartitionOffsets& offsets);
+
+  // The log's ends as of the last fetch, without asking the broker; nullopt before there was one.
+  [[nodiscard]] std::optional<Watermarks> CachedWatermarks(const TopicPartition& source) const;
+  // Lets the group go on with joining at once, where it would look again after up to a second.
+  void WakeGroup();
+  // Lets a fetcher look at once whether there is room in the prefetch queue again.
+  void WakeFetchers();
+  // Leaves the group, at `deadline` without saying goodbye. Nothing but the destructor may follow.
+  void Close(std::chrono::steady_clock::time_point deadline);
+
+  [[nodiscard]] ClientEvents& events() { return *events_; }
+  [[nodiscard]] rd_kafka_t* handle() { return client_.get(); }
+
+ private:
+  GroupClient() = default;
+
+  std::unique_ptr<ClientEvents> events_;  // before the client, which calls it until it is gone
+  ClientHandle client_;
+  std::string sasl_username_;
+  std::string sasl_password_;
+  bool leaves_silently_ = false;
+};
+
+}  // namespace usage_ingest::kafka::client

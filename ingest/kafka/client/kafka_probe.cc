@@ -1,0 +1,114 @@
+#include "ingest/kafka/client/kafka_probe.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "ingest/kafka/client/client_config.h"
+#include "ingest/kafka/client/client_events.h"
+#include "ingest/kafka/client/client_factory.h"
+#include "ingest/kafka/client/kafka_error.h"
+
+namespace usage_ingest::kafka::client {
+namespace {
+
+using TimePoint = std::chrono::steady_clock::time_point;
+
+// Short, so that between two of them the client's own errors are heard.
+constexpr int kAttemptMs = 500;
+
+int RemainingMs(TimePoint deadline) {
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+      deadline - std::chrono::steady_clock::now());
+  return static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, kAttemptMs));
+}
+
+class Probe {
+ public:
+  Probe(ClientEvents& events, rd_kafka_t* client, TimePoint deadline)
+      : events_(events), client_(client), deadline_(deadline) {}
+
+  Result<TopicFinding> Look(const std::string& name, KafkaFindings& findings) {
+    const TopicHandle topic(rd_kafka_topic_new(client_, name.c_str(), nullptr));
+    if (topic == nullptr) {
+      const Error error = MakeKafkaError(rd_kafka_last_error(), "topic " + name);
+      return TopicFinding{.name = name, .partitions = 0, .problem = error.context};
+    }
+    for (;;) {
+      const rd_kafka_metadata_t* answer = nullptr;
+      const auto code = rd_kafka_metadata(client_, 0, topic.get(), &answer, RemainingMs(deadline_));
+      // ignored because the number of events served says nothing
+      static_cast<void>(rd_kafka_poll(client_, 0));
+      if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        const MetadataHandle metadata(answer);
+        findings.brokers = metadata->broker_cnt;
+        return Judge(name, *metadata);
+      }
+      if (std::chrono::steady_clock::now() >= deadline_) {
+        const std::string& why = events_.last_error();
+        return Fail(ErrorCode::kUnavailable,
+                    why.empty() ? MakeKafkaError(code, "no broker answered").context : why);
+      }
+    }
+  }
+
+  // Asks for the group's offsets, which is what its ACLs must allow at least.
+  std::string LookAtGroup(const std::string& topic) {
+    const PartitionList list(rd_kafka_topic_partition_list_new(1));
+    rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), 0);
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+        deadline_ - std::chrono::steady_clock::now());
+    auto code = rd_kafka_committed(
+        client_, list.get(), static_cast<int>(std::max<std::int64_t>(left.count(), kAttemptMs)));
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) code = list->elems[0].err;
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return {};
+    return MakeKafkaError(code, "reading the group's offsets").context;
+  }
+
+ private:
+  static TopicFinding Judge(const std::string& name, const rd_kafka_metadata_t& metadata) {
+    TopicFinding finding{.name = name, .partitions = 0, .problem = {}};
+    if (metadata.topic_cnt != 1) {
+      finding.problem = "the broker says nothing of it";
+      return finding;
+    }
+    const rd_kafka_metadata_topic_t& topic = metadata.topics[0];
+    finding.partitions = topic.partition_cnt;
+    if (topic.err != RD_KAFKA_RESP_ERR_NO_ERROR) finding.problem = rd_kafka_err2str(topic.err);
+    for (int i = 0; i < topic.partition_cnt && finding.problem.empty(); ++i) {
+      if (topic.partitions[i].leader >= 0) continue;
+      finding.problem = fmt::format("partition {} has no leader", topic.partitions[i].id);
+    }
+    return finding;
+  }
+
+  ClientEvents& events_;
+  rd_kafka_t* client_;
+  TimePoint deadline_;
+};
+
+}  // namespace
+
+Result<KafkaFindings> ProbeKafka(const KafkaOptions& options, std::chrono::milliseconds timeout) {
+  ClientEvents events(nullptr, ClientEvents::Voice::kSilent);  // what it has to say is the result
+  auto client = MakeClient(options, ClientRole::kProbe, events);
+  if (!client) return std::unexpected(client.error());
+  Probe probe(events, client->get(), std::chrono::steady_clock::now() + timeout);
+  KafkaFindings findings;
+  for (const std::string& name : options.topics) {
+    auto finding = probe.Look(name, findings);
+    if (!finding) return std::unexpected(finding.error());
+    findings.topics.push_back(std::move(*finding));
+  }
+  const auto healthy = std::ranges::find(findings.topics, std::string(), &TopicFinding::problem);
+  if (healthy != findings.topics.end()) findings.group_problem = probe.LookAtGroup(healthy->name);
+  return findings;
+}
+
+Result<> CheckKafkaOptions(const KafkaOptions& options) {
+  const auto config = MakeClientConfig(options, ClientRole::kGroupConsumer);
+  if (!config) return std::unexpected(config.error());
+  return {};
+}
+
+}  // namespace usage_ingest::kafka::client

@@ -1,0 +1,37 @@
+#pragma once
+// KafkaProbe: is Kafka there, and is it as the configuration says? For `check-config --connect`.
+//
+// Thread-safety none kept; makes a client of its own and lets it go.
+// Limit         returns within about `timeout`.
+// Errors        kUnavailable: no broker answered, with the last thing that librdkafka said of why.
+//               kFatal: a property is wrong. What is wrong with one topic or the group is a
+//               finding.
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "ingest/kafka/client/kafka_options.h"
+#include "schema/error.h"
+
+namespace usage_ingest::kafka::client {
+
+struct TopicFinding {
+  std::string name;
+  std::int32_t partitions = 0;
+  std::string problem;  // empty: fine
+};
+
+struct KafkaFindings {
+  int brokers = 0;
+  std::vector<TopicFinding> topics;  // in the order of the configuration
+  std::string group_problem;         // empty: its offsets may be read
+};
+
+[[nodiscard]] Result<KafkaFindings> ProbeKafka(const KafkaOptions& options,
+                                               std::chrono::milliseconds timeout);
+
+// Does librdkafka know every property, and take its value? Asks no broker.
+[[nodiscard]] Result<> CheckKafkaOptions(const KafkaOptions& options);
+
+}  // namespace usage_ingest::kafka::client

@@ -1,0 +1,31 @@
+#include "ingest/kafka/client/message_record.h"
+
+#include <xxhash.h>
+
+#include <algorithm>
+
+namespace usage_ingest::kafka::client {
+
+RecordFingerprint FingerprintOf(const pipeline::Record& record) {
+  return {.timestamp_ms = record.timestamp_ms,
+          .value_hash =
+              static_cast<std::int64_t>(XXH3_64bits(record.value.data(), record.value.size()))};
+}
+
+pipeline::Record MakeRecord(MessageHandle message, const TopicPartition* source,
+                            pipeline::Epoch epoch) {
+  rd_kafka_timestamp_type_t type{};
+  pipeline::Record record;
+  record.source = source;
+  record.epoch = epoch;
+  record.offset = Offset{message->offset};
+  record.timestamp_ms = std::max<std::int64_t>(0, rd_kafka_message_timestamp(message.get(), &type));
+  record.value = {static_cast<const char*>(message->payload), message->len};
+  record.is_tombstone = message->payload == nullptr;
+  record.Own(message.release(), [](void* handle) noexcept {
+    rd_kafka_message_destroy(static_cast<rd_kafka_message_t*>(handle));
+  });
+  return record;
+}
+
+}  // namespace usage_ingest::kafka::client

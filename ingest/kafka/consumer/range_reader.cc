@@ -1,0 +1,309 @@
+#include "ingest/kafka/consumer/range_reader.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <thread>
+#include <utility>
+
+#include "ingest/kafka/client/client_factory.h"
+#include "ingest/kafka/client/kafka_error.h"
+#include "ingest/kafka/client/lane_of.h"
+#include "ingest/kafka/client/message_record.h"
+#include "ingest/kafka/client/offset_query.h"
+#include "ingest/kafka/client/partition_list.h"
+#include "ingest/kafka/client/partition_table.h"
+#include "ingest/kafka/consumer/range_ends.h"
+#include "schema/check.h"
+#include "schema/limits.h"
+
+namespace usage_ingest::kafka::consumer {
+namespace {
+
+constexpr pipeline::Epoch kEpoch{1};
+constexpr auto kQueryTimeout = std::chrono::milliseconds(5000);
+constexpr auto kNap = std::chrono::milliseconds(1);
+constexpr auto kProgressInterval = std::chrono::milliseconds(100);
+
+}  // namespace
+
+class RangeReader::Impl {
+ public:
+  Impl(const client::KafkaOptions& options, std::vector<pipeline::LaneQueue::Producer> lanes)
+      : options_(options),
+        lanes_(std::move(lanes)),
+        events_(nullptr, client::ClientEvents::Voice::kLog) {
+    USAGE_INGEST_CHECK(!lanes_.empty());
+  }
+
+  Result<> Connect() {
+    auto client = client::MakeClient(options_, client::ClientRole::kRangeReader, events_);
+    if (!client) return std::unexpected(client.error());
+    client_ = std::move(*client);
+    return {};
+  }
+  Result<std::vector<PartitionRange>> Resolve(const RangeRequest& request, client::Timeout timeout);
+  Result<RangeProgress> Read(std::span<const PartitionRange> ranges, const std::stop_token& stop,
+                             const OnProgress& on_progress);
+  const std::atomic<std::uint64_t>& current_epoch() const { return epoch_; }
+
+ private:
+  Result<std::vector<const TopicPartition*>> Partitions(const RangeRequest& request,
+                                                        client::Timeout timeout);
+  Result<> AssignRest();
+  Result<> OnMessage(client::MessageHandle message, const std::stop_token& stop);
+  Result<> OnMessageError(const rd_kafka_message_t& message);
+  Result<> BeginBehindGap();
+  Result<> Deliver(RangeEnds& range, client::MessageHandle message, const std::stop_token& stop);
+  void StopReading(RangeEnds& range);
+  Result<> Release();
+  RangeEnds* Find(const rd_kafka_message_t& message);
+  [[nodiscard]] bool is_done() const { return std::ranges::all_of(ranges_, &RangeEnds::is_done); }
+  RangeProgress Progress();
+
+  client::KafkaOptions options_;
+  std::vector<pipeline::LaneQueue::Producer> lanes_;
+  client::PartitionTable table_;
+  std::atomic<std::uint64_t> epoch_{kEpoch.value};
+  client::ClientEvents events_;  // before the client, which calls it
+  client::ClientHandle client_;
+  std::vector<RangeEnds> ranges_;
+  RangeProgress progress_;
+};
+
+Result<std::vector<const TopicPartition*>> RangeReader::Impl::Partitions(
+    const RangeRequest& request, client::Timeout timeout) {
+  const auto counts =
+      client::QueryPartitionCounts(client_.get(), std::span(&request.topic, 1), timeout);
+  if (!counts) return std::unexpected(counts.error());
+  const std::int32_t count = counts->at(request.topic);
+  std::vector<PartitionId> wanted = request.partitions;
+  for (std::int32_t i = 0; request.partitions.empty() && i < count; ++i) wanted.push_back({i});
+  std::ranges::sort(wanted);
+  const auto twice = std::ranges::unique(wanted);
+  wanted.erase(twice.begin(), twice.end());
+  std::vector<const TopicPartition*> partitions;
+  for (const PartitionId partition : wanted) {
+    if (partition.value < 0 || partition.value >= count) {
+      return Fail(ErrorCode::kBadRecord, fmt::format("topic {} has no partition {}: it has {}",
+                                                     request.topic, partition.value, count));
+    }
+    partitions.push_back(table_.Intern(request.topic, partition));
+  }
+  return partitions;
+}
+
+Result<std::vector<PartitionRange>> RangeReader::Impl::Resolve(const RangeRequest& request,
+                                                               client::Timeout timeout) {
+  const auto partitions = Partitions(request, timeout);
+  if (!partitions) return std::unexpected(partitions.error());
+  const auto logs = client::QueryWatermarks(client_.get(), *partitions, timeout);
+  if (!logs) return std::unexpected(logs.error());
+  std::vector<Offset> begins(partitions->size(), request.from_offset.value_or(Offset{0}));
+  std::vector<Offset> ends(partitions->size(), request.to_offset.value_or(Offset{INT64_MAX}));
+  if (request.from_time_ms) {
+    auto at = client::QueryOffsetsAt(client_.get(), *partitions, *request.from_time_ms, timeout);
+    if (!at) return std::unexpected(at.error());
+    begins = std::move(*at);
+  }
+  if (request.to_time_ms) {
+    auto at = client::QueryOffsetsAt(client_.get(), *partitions, *request.to_time_ms, timeout);
+    if (!at) return std::unexpected(at.error());
+    ends = std::move(*at);
+  }
+  std::vector<PartitionRange> ranges;
+  for (std::size_t i = 0; i < partitions->size(); ++i) {
+    const client::Watermarks log = (*logs)[i];
+    const Offset end = std::min(ends[i], log.high);
+    PartitionRange range{.source = (*partitions)[i],
+                         .begin = std::clamp(begins[i], log.low, std::max(log.low, end)),
+                         .end = std::max(end, log.low)};
+    // What was not asked for by number is not missing.
+    if (request.from_offset && begins[i] < log.low) {
+      range.gap_records = std::min(log.low, ends[i]).value - begins[i].value;
+    }
+    ranges.push_back(range);
+  }
+  return ranges;
+}
+
+Result<RangeProgress> RangeReader::Impl::Read(std::span<const PartitionRange> ranges,
+                                              const std::stop_token& stop,
+                                              const OnProgress& on_progress) {
+  ranges_.clear();
+  progress_ = {};
+  for (const PartitionRange& range : ranges) {
+    progress_.offsets_total += range.end.value - range.begin.value;
+    progress_.gap_records += range.gap_records;
+    ranges_.emplace_back(range, client::LaneOf(*range.source, lanes_.size()));
+    pipeline::Record start;
+    start.kind = pipeline::Record::Kind::kStart;
+    start.source = range.source;
+    start.epoch = kEpoch;
+    start.offset = range.begin;
+    USAGE_INGEST_CHECK(lanes_[ranges_.back().lane()].TryPush(start));  // never refused
+  }
+  if (auto assigned = AssignRest(); !assigned) return std::unexpected(assigned.error());
+  auto said = std::chrono::steady_clock::now();
+  while (!is_done()) {
+    if (stop.stop_requested()) return Fail(ErrorCode::kShuttingDown, "stopped");
+    if (events_.fatal()) return std::unexpected(*events_.fatal());
+    client::MessageHandle message(
+        rd_kafka_consumer_poll(client_.get(), static_cast<int>(limits::kPollTimeout.count())));
+    if (message != nullptr) {
+      if (auto read = OnMessage(std::move(message), stop); !read) {
+        return std::unexpected(read.error());
+      }
+    }
+    if (const auto now = std::chrono::steady_clock::now(); now - said >= kProgressInterval) {
+      said = now;
+      on_progress(Progress());
+    }
+  }
+  if (auto released = Release(); !released) return std::unexpected(released.error());
+  on_progress(Progress());
+  return Progress();
+}
+
+Result<> RangeReader::Impl::AssignRest() {
+  client::PartitionOffsets rest;
+  for (const RangeEnds& range : ranges_) {
+    if (!range.is_done()) rest.emplace_back(range.source(), range.position());
+  }
+  const auto assigned = rd_kafka_assign(client_.get(), client::MakePartitionList(rest).get());
+  if (assigned == RD_KAFKA_RESP_ERR_NO_ERROR) return {};
+  return std::unexpected(client::MakeKafkaError(assigned, "assigning partitions"));
+}
+
+Result<> RangeReader::Impl::OnMessage(client::MessageHandle message, const std::stop_token& stop) {
+  if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) return OnMessageError(*message);
+  RangeEnds* range = Find(*message);
+  if (range == nullptr) return {};
+  const bool was_done = range->is_done();
+  const auto verdict = range->OnRecord(Offset{message->offset});
+  Result<> delivered;
+  if (verdict == RangeEnds::Verdict::kDeliver) {
+    delivered = Deliver(*range, std::move(message), stop);
+  }
+  if (!was_done && range->is_done()) StopReading(*range);
+  return delivered;
+}
+
+Result<> RangeReader::Impl::Deliver(RangeEnds& range, client::MessageHandle message,
+                                    const std::stop_token& stop) {
+  pipeline::Record record = client::MakeRecord(std::move(message), range.source(), kEpoch);
+  ++progress_.records;
+  progress_.bytes += static_cast<std::int64_t>(record.value.size());
+  // No group, so nobody minds how long we do not poll.
+  while (!lanes_[range.lane()].TryPush(record)) {
+    if (stop.stop_requested()) return Fail(ErrorCode::kShuttingDown, "stopped");
+    std::this_thread::sleep_for(kNap);
+  }
+  return {};
+}
+
+// What is done needs no fetching; nothing depends on it, since what comes after is dropped.
+void RangeReader::Impl::StopReading(RangeEnds& range) {
+  if (std::exchange(range.is_paused, true)) return;
+  const TopicPartition* source = range.source();
+  const auto paused = rd_kafka_pause_partitions(
+      client_.get(),
+      client::MakePartitionList(std::span<const TopicPartition* const>(&source, 1)).get());
+  if (paused != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    spdlog::debug("pausing {}[{}]: {}", source->topic, source->partition.value,
+                  rd_kafka_err2str(paused));
+  }
+}
+
+// librdkafka remembers that a partition is paused even when it is not assigned any more.
+Result<> RangeReader::Impl::Release() {
+  std::vector<const TopicPartition*> paused;
+  for (const RangeEnds& range : ranges_) {
+    if (range.is_paused) paused.push_back(range.source());
+  }
+  auto code = rd_kafka_assign(client_.get(), nullptr);
+  if (code == RD_KAFKA_RESP_ERR_NO_ERROR && !paused.empty()) {
+    code = rd_kafka_resume_partitions(client_.get(), client::MakePartitionList(paused).get());
+  }
+  if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return {};
+  return std::unexpected(client::MakeKafkaError(code, "letting the partitions go"));
+}
+
+Result<> RangeReader::Impl::OnMessageError(const rd_kafka_message_t& message) {
+  if (message.err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+    RangeEnds* range = Find(message);
+    if (range == nullptr) return {};
+    range->OnEndReached(Offset{message.offset});
+    if (range->is_done()) StopReading(*range);
+    return {};
+  }
+  if (message.err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET) return BeginBehindGap();
+  const Error error = client::MakeKafkaError(message.err, rd_kafka_message_errstr(&message));
+  if (error.code == ErrorCode::kBadRecord || error.code == ErrorCode::kFatal) {
+    return std::unexpected(error);  // behind it librdkafka would go on without what it skipped
+  }
+  events_.Report(error, rd_kafka_err2name(message.err));
+  return {};
+}
+
+// Retention has overtaken us, or the topic is a new one: what is left of the range is read, and
+// what is gone is counted.
+Result<> RangeReader::Impl::BeginBehindGap() {
+  std::vector<const TopicPartition*> sources;
+  for (const RangeEnds& range : ranges_) sources.push_back(range.source());
+  const auto logs = client::QueryWatermarks(client_.get(), sources, kQueryTimeout);
+  if (!logs) return std::unexpected(logs.error());
+  for (std::size_t i = 0; i < ranges_.size(); ++i) {
+    if (ranges_[i].is_done()) continue;
+    const std::int64_t gone = ranges_[i].OnLogChanged((*logs)[i]);
+    progress_.gap_records += gone;
+    if (gone > 0) {
+      spdlog::warn("{}[{}]: {} records are gone from Kafka before they were read",
+                   sources[i]->topic, sources[i]->partition.value, gone);
+    }
+  }
+  return AssignRest();
+}
+
+RangeEnds* RangeReader::Impl::Find(const rd_kafka_message_t& message) {
+  if (message.rkt == nullptr) return nullptr;
+  const std::string_view topic = rd_kafka_topic_name(message.rkt);
+  const auto found = std::ranges::find_if(ranges_, [&](const RangeEnds& range) {
+    return range.source()->partition.value == message.partition && range.source()->topic == topic;
+  });
+  return found == ranges_.end() ? nullptr : &*found;
+}
+
+RangeProgress RangeReader::Impl::Progress() {
+  progress_.offsets_done = 0;
+  for (const RangeEnds& range : ranges_) progress_.offsets_done += range.offsets_done();
+  return progress_;
+}
+
+Result<std::unique_ptr<RangeReader>> RangeReader::Make(
+    const client::KafkaOptions& options, std::vector<pipeline::LaneQueue::Producer> lanes) {
+  auto impl = std::make_unique<Impl>(options, std::move(lanes));
+  if (auto connected = impl->Connect(); !connected) return std::unexpected(connected.error());
+  return std::unique_ptr<RangeReader>(new RangeReader(std::move(impl)));
+}
+
+RangeReader::RangeReader(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+RangeReader::~RangeReader() = default;
+
+Result<std::vector<PartitionRange>> RangeReader::Resolve(const RangeRequest& request,
+                                                         std::chrono::milliseconds timeout) {
+  return impl_->Resolve(request, timeout);
+}
+
+Result<RangeProgress> RangeReader::Read(std::span<const PartitionRange> ranges,
+                                        const std::stop_token& stop,
+                                        const OnProgress& on_progress) {
+  return impl_->Read(ranges, stop, on_progress);
+}
+
+const std::atomic<std::uint64_t>& RangeReader::current_epoch() const noexcept {
+  return impl_->current_epoch();
+}
+
+}  // namespace usage_ingest::kafka::consumer

@@ -1,0 +1,82 @@
+#pragma once
+// RangeReader: reads [begin, end) of partitions again, beside the group and without touching it.
+//
+// For `replay`: the same records into the same lanes, but nothing is joined, committed or stored.
+// The end is exact whatever the log looks like there: it may lie in a hole (a transaction's marker,
+// a compacted record), behind the last record, or be overtaken by retention while we read.
+//
+// Owner         one thread, which makes it and calls Read. Its records must be gone before it is
+//               destroyed, as with KafkaConsumer.
+// Limit         as KafkaConsumer: queues and FetchLimits; a full queue is waited for.
+// Errors        kUnavailable: no broker, topic or partition in time. kBadRecord: the request makes
+//               no sense. kShuttingDown: stopped, and what was read before is with the lanes.
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "ingest/kafka/client/kafka_options.h"
+#include "ingest/pipeline/lane_queue.h"
+#include "ingest/pipeline/record.h"
+#include "schema/error.h"
+
+namespace usage_ingest::kafka::consumer {
+
+// Either end by offset, or by the time of the Kafka record; nothing given: the log's end.
+struct RangeRequest {
+  std::string topic;
+  std::vector<PartitionId> partitions = {};  // empty: all
+  std::optional<Offset> from_offset = std::nullopt;
+  std::optional<Offset> to_offset = std::nullopt;  // exclusive
+  std::optional<std::int64_t> from_time_ms = std::nullopt;
+  std::optional<std::int64_t> to_time_ms = std::nullopt;  // exclusive
+};
+
+struct PartitionRange {
+  const TopicPartition* source = nullptr;
+  Offset begin;
+  Offset end;
+  std::int64_t gap_records = 0;  // asked for, but below the log's beginning
+};
+
+struct RangeProgress {
+  std::int64_t offsets_total = 0;  // of all ranges; holes count
+  std::int64_t offsets_done = 0;
+  std::int64_t records = 0;  // delivered to the lanes
+  std::int64_t bytes = 0;
+  std::int64_t gap_records = 0;
+};
+
+class RangeReader {
+ public:
+  using OnProgress = std::function<void(const RangeProgress&)>;
+
+  [[nodiscard]] static Result<std::unique_ptr<RangeReader>> Make(
+      const client::KafkaOptions& options, std::vector<pipeline::LaneQueue::Producer> lanes);
+  ~RangeReader();
+
+  // Asks Kafka what the request means now; nothing beyond the log's ends of this moment.
+  [[nodiscard]] Result<std::vector<PartitionRange>> Resolve(const RangeRequest& request,
+                                                            std::chrono::milliseconds timeout);
+  // Delivers a kStart and every record of each range, in order; `on_progress` about ten times a
+  // second. Returns when the last one is with its lane.
+  [[nodiscard]] Result<RangeProgress> Read(std::span<const PartitionRange> ranges,
+                                           const std::stop_token& stop,
+                                           const OnProgress& on_progress);
+
+  // For the lanes: it never changes, since nobody takes a replay's partitions away.
+  [[nodiscard]] const std::atomic<std::uint64_t>& current_epoch() const noexcept;
+
+ private:
+  class Impl;
+  explicit RangeReader(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace usage_ingest::kafka::consumer

@@ -1,0 +1,222 @@
+#include "ingest/postgres/admin/partition_admin.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "ingest/postgres/blocking/lock_patience.h"
+
+namespace usage_ingest::postgres::admin {
+namespace {
+
+constexpr const char* kListPartitions = R"sql(
+SELECT p.name, p.is_default, p.detach_pending,
+       CASE WHEN isfinite(p.from_time) THEN extract(epoch FROM p.from_time) * 1000000 END::bigint,
+       CASE WHEN isfinite(p.to_time) THEN extract(epoch FROM p.to_time) * 1000000 END::bigint,
+       pg_total_relation_size(p.name::regclass), c.reltuples::bigint
+  FROM usage_ingest.partitions_of_usage_logs() AS p
+  JOIN pg_class AS c ON c.oid = p.name::regclass)sql";
+
+// What a retain that was interrupted between DETACH and DROP finds its tables by.
+constexpr const char* kRetiredMark = "usage-ingestd: retired, to be dropped";
+
+// Partitions that end before the first month that is kept; before them one whose detaching somebody
+// began, since PostgreSQL allows only one at a time; and tables that are detached but not dropped.
+constexpr const char* kRetirable = R"sql(
+SELECT p.name, p.detach_pending, true AS is_partition, is_old
+  FROM usage_ingest.partitions_of_usage_logs() AS p,
+       LATERAL (SELECT COALESCE(p.to_time <= date_trunc('month', now())
+                                             - make_interval(months => $1::integer), false)) AS o(is_old)
+ WHERE is_old OR p.detach_pending
+UNION ALL
+SELECT c.oid::regclass::text, false, false, true
+  FROM pg_class AS c
+ WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND NOT c.relispartition
+   AND obj_description(c.oid, 'pg_class') = $2
+ ORDER BY 2 DESC, 1)sql";
+
+constexpr const char* kLockTimeout = "SET lock_timeout = '80ms'";
+// What DROP locks for the foreign keys, the busiest table last (as ensure_partition does).
+constexpr const char* kLockParents =
+    "SELECT usage_ingest.lock_tables('ACCESS EXCLUSIVE', ARRAY['public.teams', 'public.api_keys', "
+    "'public.subscriptions'])";
+constexpr const char* kNoLockTimeout = "RESET lock_timeout";
+
+std::optional<EventTimeUs> Bound(const blocking::SyncRows& rows, int row, int column) {
+  if (rows.is_null(row, column)) return std::nullopt;
+  return EventTimeUs{rows.number(row, column)};
+}
+
+Result<> Run(blocking::SyncConnection& connection, const std::string& sql) {
+  auto done = connection.Execute(sql);
+  if (!done) return std::unexpected(done.error());
+  return {};
+}
+
+// DETACH ... CONCURRENTLY commits in the middle. When it then meets a lock it leaves the partition
+// pending: invisible to new queries already, and finished by FINALIZE only.
+Result<> Detach(blocking::SyncConnection& connection, const std::string& name, bool pending,
+                std::chrono::seconds patience) {
+  const std::string detach =
+      fmt::format("ALTER TABLE public.usage_logs DETACH PARTITION {} ", name);
+  const std::array<blocking::SyncParam, 1> param = {name};
+  return blocking::WithPatience("detach " + name, patience, [&]() -> Result<> {
+    auto done = Run(connection, detach + (pending ? "FINALIZE" : "CONCURRENTLY"));
+    if (done || pending) return done;
+    auto state = connection.Query(
+        "SELECT inhdetachpending FROM pg_inherits WHERE inhrelid = $1::regclass", param);
+    if (!state) return std::unexpected(state.error());
+    pending = state->count() == 1 && state->boolean(0, 0);
+    return done;
+  });
+}
+
+Result<> Drop(blocking::SyncConnection& connection, const std::string& name,
+              std::chrono::seconds patience) {
+  return blocking::WithPatience("drop " + name, patience, [&]() -> Result<> {
+    auto transaction = blocking::SyncTransaction::Begin(connection);
+    if (!transaction) return std::unexpected(transaction.error());
+    for (const std::string& sql : {std::string(kLockParents), "DROP TABLE " + name}) {
+      if (auto done = Run(connection, sql); !done) return done;
+    }
+    return transaction->Commit();
+  });
+}
+
+struct Retirable {
+  std::string name;
+  bool detach_pending;
+  bool is_partition;
+  bool is_old;
+};
+
+Result<std::vector<Retirable>> FindRetirable(blocking::SyncConnection& connection,
+                                             int retention_months) {
+  const std::array<blocking::SyncParam, 2> params = {std::to_string(retention_months),
+                                                     kRetiredMark};
+  auto rows = connection.Query(kRetirable, params);
+  if (!rows) return std::unexpected(rows.error());
+  std::vector<Retirable> found;
+  found.reserve(static_cast<std::size_t>(rows->count()));
+  for (int i = 0; i < rows->count(); ++i) {
+    found.push_back({.name = std::string(rows->text(i, 0)),
+                     .detach_pending = rows->boolean(i, 1),
+                     .is_partition = rows->boolean(i, 2),
+                     .is_old = rows->boolean(i, 3)});
+  }
+  return found;
+}
+
+// PostgreSQL manual, ALTER TABLE, DETACH PARTITION: not CONCURRENTLY beside a DEFAULT partition.
+Result<> RefuseBesideDefault(blocking::SyncConnection& connection) {
+  auto rows = connection.Execute(
+      "SELECT name FROM usage_ingest.partitions_of_usage_logs() WHERE is_default");
+  if (!rows) return std::unexpected(rows.error());
+  if (rows->count() == 0) return {};
+  return Fail(
+      ErrorCode::kFatal,
+      fmt::format("{0} is a DEFAULT partition, and nothing can be detached beside writers as "
+                  "long as there is one; fix: ALTER TABLE public.usage_logs DETACH "
+                  "PARTITION {0}, then INSERT its rows into usage_logs",
+                  rows->text(0, 0)));
+}
+
+Result<RetainedPartition> Retire(blocking::SyncConnection& connection, const Retirable& table,
+                                 const RetainOptions& options) {
+  using Outcome = RetainedPartition::Outcome;
+  const bool drops = table.is_old && !options.keep_tables;
+  if (options.dry_run) return RetainedPartition{.name = table.name, .outcome = Outcome::kWouldGo};
+  if (table.is_partition) {
+    if (drops) {
+      const std::string mark = fmt::format("COMMENT ON TABLE {} IS '{}'", table.name, kRetiredMark);
+      auto marked = blocking::WithPatience("mark " + table.name, options.patience,
+                                           [&] { return Run(connection, mark); });
+      if (!marked) return std::unexpected(marked.error());
+    }
+    auto done = Detach(connection, table.name, table.detach_pending, options.patience);
+    if (!done) return std::unexpected(done.error());
+  }
+  if (!drops) return RetainedPartition{.name = table.name, .outcome = Outcome::kDetached};
+  if (auto done = Drop(connection, table.name, options.patience); !done) {
+    return std::unexpected(done.error());
+  }
+  return RetainedPartition{.name = table.name, .outcome = Outcome::kDropped};
+}
+
+}  // namespace
+
+Result<std::vector<PartitionInfo>> ListPartitions(blocking::SyncConnection& connection) {
+  auto rows = connection.Execute(kListPartitions);
+  if (!rows) return std::unexpected(rows.error());
+  std::vector<PartitionInfo> partitions;
+  partitions.reserve(static_cast<std::size_t>(rows->count()));
+  for (int i = 0; i < rows->count(); ++i) {
+    partitions.push_back({.name = std::string(rows->text(i, 0)),
+                          .from = Bound(*rows, i, 3),
+                          .to = Bound(*rows, i, 4),
+                          .is_default = rows->boolean(i, 1),
+                          .detach_pending = rows->boolean(i, 2),
+                          .bytes = rows->number(i, 5),
+                          .rows_estimate = rows->number(i, 6)});
+  }
+  return partitions;
+}
+
+std::chrono::seconds PartitionRunway(const std::vector<PartitionInfo>& partitions,
+                                     EventTimeUs now) {
+  EventTimeUs covered_to = now;
+  for (const PartitionInfo& partition : partitions) {
+    if (partition.is_default || partition.detach_pending) continue;
+    if (partition.from && *partition.from > covered_to) break;
+    if (!partition.to) return std::chrono::seconds::max();
+    covered_to = std::max(covered_to, *partition.to);
+  }
+  return std::chrono::duration_cast<std::chrono::seconds>(
+      std::chrono::microseconds(covered_to.value - now.value));
+}
+
+Result<std::vector<EnsuredMonth>> EnsurePartitions(blocking::SyncConnection& connection,
+                                                   const EnsureOptions& options) {
+  std::vector<EnsuredMonth> months;
+  for (int ahead = 0; ahead <= options.months_ahead; ++ahead) {
+    const std::string sql = fmt::format(
+        "SELECT to_char(month, 'YYYY-MM'), usage_ingest.ensure_partition(month::date) FROM "
+        "date_trunc('month', now() + interval '{} months') AS month",
+        ahead);
+    auto done =
+        blocking::WithPatience("a partition of usage_logs", options.patience, [&]() -> Result<> {
+          auto rows = connection.Execute(sql);
+          if (!rows) return std::unexpected(rows.error());
+          months.push_back(
+              {.month = std::string(rows->text(0, 0)), .created = rows->text(0, 1) == "created"});
+          return {};
+        });
+    if (!done) return std::unexpected(done.error());
+  }
+  return months;
+}
+
+Result<std::vector<RetainedPartition>> RetainPartitions(
+    blocking::SyncConnection& connection, const RetainOptions& options,
+    const std::function<void(std::string_view)>& progress) {
+  std::vector<RetainedPartition> retained;
+  if (options.retention_months <= 0) return retained;
+  const auto tables = FindRetirable(connection, options.retention_months);
+  if (!tables) return std::unexpected(tables.error());
+  if (!tables->empty()) {
+    auto done = RefuseBesideDefault(connection);
+    if (!done) return std::unexpected(done.error());
+  }
+  if (auto done = Run(connection, kLockTimeout); !done) return std::unexpected(done.error());
+  for (const Retirable& table : *tables) {
+    if (progress) progress(table.name);
+    auto retired = Retire(connection, table, options);
+    if (!retired) return std::unexpected(retired.error());
+    retained.push_back(std::move(*retired));
+  }
+  if (auto done = Run(connection, kNoLockTimeout); !done) return std::unexpected(done.error());
+  return retained;
+}
+
+}  // namespace usage_ingest::postgres::admin

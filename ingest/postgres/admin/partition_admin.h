@@ -1,0 +1,67 @@
+#pragma once
+// PartitionAdmin: the partitions of usage_logs, for `partitions list|ensure|retain`.
+//
+// List and Ensure work as the daemon's role; Retain drops tables and needs their owner, so a
+// systemd timer of its own runs it, never the daemon.
+//
+// Units         bounds are UTC; an end that is open (MINVALUE, MAXVALUE) is nullopt.
+// Errors        kConflict never: locks are tried again for `patience`, then kUnavailable says so.
+// Source        PostgreSQL 15 manual, ALTER TABLE, "DETACH PARTITION ... CONCURRENTLY | FINALIZE".
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ingest/postgres/blocking/sync_connection.h"
+#include "schema/strong.h"
+
+namespace usage_ingest::postgres::admin {
+
+struct PartitionInfo {
+  std::string name;  // schema-qualified, quoted where it must be
+  std::optional<EventTimeUs> from;
+  std::optional<EventTimeUs> to;  // exclusive
+  bool is_default = false;
+  bool detach_pending = false;
+  std::int64_t bytes = 0;          // with indexes
+  std::int64_t rows_estimate = 0;  // the planner's; -1 before the first ANALYZE
+};
+
+// Sorted by `from`.
+[[nodiscard]] Result<std::vector<PartitionInfo>> ListPartitions(
+    blocking::SyncConnection& connection);
+
+// How long the partitions last from `now` without a gap; zero when there is none for `now`.
+[[nodiscard]] std::chrono::seconds PartitionRunway(const std::vector<PartitionInfo>& partitions,
+                                                   EventTimeUs now);
+
+struct EnsureOptions {
+  int months_ahead = 3;
+  std::chrono::seconds patience = std::chrono::seconds(60);
+};
+struct EnsuredMonth {
+  std::string month;  // YYYY-MM
+  bool created = false;
+};
+// The current month of the server's clock and `months_ahead` after it.
+[[nodiscard]] Result<std::vector<EnsuredMonth>> EnsurePartitions(
+    blocking::SyncConnection& connection, const EnsureOptions& options);
+
+struct RetainOptions {
+  int retention_months = 0;  // whole months kept beside the current one; 0 keeps everything
+  bool keep_tables = false;  // detach only
+  bool dry_run = false;
+  std::chrono::seconds patience = std::chrono::minutes(10);
+};
+struct RetainedPartition {
+  std::string name;
+  enum class Outcome : unsigned char { kWouldGo, kDetached, kDropped } outcome;
+};
+// `progress` hears of each partition before it is touched; may be empty.
+[[nodiscard]] Result<std::vector<RetainedPartition>> RetainPartitions(
+    blocking::SyncConnection& connection, const RetainOptions& options,
+    const std::function<void(std::string_view)>& progress);
+
+}  // namespace usage_ingest::postgres::admin

@@ -1,0 +1,160 @@
+#include "ingest/postgres/background/dead_letter_retrier.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "ingest/postgres/batch/statements.h"
+
+namespace usage_ingest::postgres::background {
+namespace {
+
+// Payloads are a few KiB; the worst are 1 MiB each.
+constexpr std::int64_t kLettersPerBatch = 500;
+
+constexpr const char* kTryLock =
+    "SELECT pg_try_advisory_lock(hashtextextended('usage_ingest.dead_letters retry', "
+    "0))::int4::int8, "
+    "clock_timestamp()";
+constexpr const char* kUnlock =
+    "SELECT pg_advisory_unlock(hashtextextended('usage_ingest.dead_letters retry', 0))";
+
+}  // namespace
+
+struct DeadLetterRetrier::Letter {
+  std::int64_t id;
+  TopicPartition source;
+  Offset offset;
+  std::uint32_t event_index;
+  std::string payload;
+};
+
+DeadLetterRetrier::DeadLetterRetrier(batch::PgBatchStoreOptions options,
+                                     event::DecoderOptions decoder,
+                                     pipeline::PipelineObserver& observer,
+                                     pipeline::Runtime runtime)
+    : runtime_(runtime),
+      ledger_(new batch::DeadLetterLedger),
+      store_(runtime.executor, std::move(options), std::unique_ptr<batch::Ledger>(ledger_)),
+      observer_(observer),
+      assembler_(std::move(decoder), runtime.clock, epoch_),
+      attributor_(kLettersPerBatch,
+                  [this](std::string_view value, std::uint32_t index) {
+                    return assembler_.DeadLetterPayload(value, index);
+                  }),
+      writer_(pipeline::BatchWriterOptions{.lane = pipeline::kRetrySession,
+                                           .recent_ids_max = kLettersPerBatch},
+              store_, attributor_, observer, runtime) {}
+
+pipeline::Task<Result<RetryReport>> DeadLetterRetrier::Retry(const DeadLetterSelection& selection) {
+  const Result<EventTimeUs> begun = co_await Lock();
+  if (!begun) co_return std::unexpected(begun.error());
+  attributor_.Expire();
+  Result<RetryReport> report =
+      co_await RetrySelected(selection, selection.tried_before.value_or(*begun));
+  co_await Unlock();
+  co_return report;
+}
+
+pipeline::Task<Result<RetryReport>> DeadLetterRetrier::RetrySelected(
+    const DeadLetterSelection& selection, EventTimeUs begun) {
+  RetryReport report{.outcomes = {}, .begun = begun};
+  for (std::int64_t tried = 0; tried < selection.letters_max;) {
+    Result<std::vector<Letter>> letters =
+        co_await Next(selection, begun, std::min(kLettersPerBatch, selection.letters_max - tried));
+    if (!letters) co_return std::unexpected(letters.error());
+    report.is_complete = letters->empty();
+    if (report.is_complete) break;
+    tried += static_cast<std::int64_t>(letters->size());
+    const Result<pipeline::Outcomes> outcomes = co_await RetryBatch(std::move(*letters));
+    // Fenced: somebody discarded one of them just now; the next selection knows.
+    if (!outcomes && outcomes.error().code != ErrorCode::kFenced) {
+      co_return std::unexpected(outcomes.error());
+    }
+    if (!outcomes) continue;
+    report.outcomes.Add(*outcomes);
+    const std::int64_t healed = outcomes->inserted + outcomes->duplicates;
+    if (healed != 0) observer_.DeadLettersHealed(healed);
+  }
+  co_return report;
+}
+
+// Whatever happened: a lock that stayed with a living session would keep everybody else out.
+pipeline::Task<> DeadLetterRetrier::Unlock() {
+  const Result<> unlocked = co_await store_.connection().ExecuteScript(kUnlock);
+  if (!unlocked) store_.connection().Close();  // the lock goes with the session
+}
+
+// The server's clock, which stamps the attempts: a letter that failed since is not tried twice.
+pipeline::Task<Result<EventTimeUs>> DeadLetterRetrier::Lock() {
+  if (!store_.connected()) {
+    const Result<> connected = co_await store_.Connect();
+    if (!connected) co_return std::unexpected(connected.error());
+  }
+  const session::Statement statement{kTryLock, {}};
+  const Result<session::PgResult> locked = co_await store_.connection().Execute(statement);
+  if (!locked) co_return std::unexpected(locked.error());
+  if (session::Int64At(locked->get(), 0, 0) == 0) {
+    co_return Fail(ErrorCode::kConflict, "another instance is retrying dead letters right now");
+  }
+  co_return session::FromPgTime(session::Int64At(locked->get(), 0, 1));
+}
+
+pipeline::Task<Result<std::vector<DeadLetterRetrier::Letter>>> DeadLetterRetrier::Next(
+    const DeadLetterSelection& selection, EventTimeUs begun, std::int64_t letters_max) {
+  session::PgArray ids(session::PgType::kInt8);
+  for (std::int64_t id : selection.ids) ids.Add(id);
+  session::Statement statement{batch::sql::kNextDeadLetters, {}};
+  statement.params.Add(std::string_view(selection.reason));
+  statement.params.Add(std::int64_t{selection.only_due ? 1 : 0}).Add(ids);
+  statement.params.Add(selection.first_seen_since).Add(begun).Add(letters_max);
+  const Result<session::PgResult> result = co_await store_.connection().Execute(statement);
+  if (!result) co_return std::unexpected(result.error());
+  const PGresult* rows = result->get();
+  std::vector<Letter> letters;
+  for (int row = 0; row < PQntuples(rows); ++row) {
+    const auto int_at = [&](int column) { return session::Int64At(rows, row, column); };
+    letters.push_back(
+        {int_at(0),
+         {PQgetvalue(rows, row, 1), PartitionId{static_cast<std::int32_t>(int_at(2))}},
+         Offset{int_at(3)},
+         static_cast<std::uint32_t>(int_at(4)),
+         std::string(PQgetvalue(rows, row, 5),
+                     static_cast<std::size_t>(PQgetlength(rows, row, 5)))});
+  }
+  co_return letters;
+}
+
+pipeline::Task<Result<pipeline::Outcomes>> DeadLetterRetrier::RetryBatch(
+    std::vector<Letter> letters) {
+  batch_.Clear();
+  std::vector<std::int64_t> ids;
+  for (Letter& letter : letters) {
+    ids.push_back(letter.id);
+    pipeline::Record record;
+    record.source = Intern(letter.source);
+    record.offset = letter.offset;
+    record.first_index = letter.event_index;
+    record.is_import = letter.source.topic.starts_with("import:");
+    record.value = letter.payload;  // `letters` outlives the batch
+    assembler_.AddDetached(batch_, std::move(record));
+  }
+  ledger_->SetLetters(std::move(ids));
+  const Result<pipeline::WriteResult> written = co_await writer_.Write(batch_);
+  batch_.Clear();
+  if (!written) {
+    co_await store_.Reset();
+    co_return std::unexpected(written.error());
+  }
+  co_return written->outcomes;
+}
+
+const TopicPartition* DeadLetterRetrier::Intern(const TopicPartition& source) {
+  for (const auto& known : sources_) {
+    if (*known == source) return known.get();
+  }
+  sources_.push_back(std::make_unique<TopicPartition>(source));
+  return sources_.back().get();
+}
+
+}  // namespace usage_ingest::postgres::background

@@ -1,0 +1,74 @@
+#pragma once
+// DeadLetterRetrier: puts dead letters through the pipeline again.
+//
+// The same assembler, attribution and transaction as a live event's, so a retry cannot count twice.
+// The daemon calls it when its references changed and by a timer; an operator calls it by
+// `dead-letters retry`.
+//
+// Owner         main's executor (or the CLI's); its own session.
+// Limit         letters_max a call, kLettersPerBatch a transaction.
+// Errors        kConflict when another instance is at it (one at a time, an advisory lock).
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ingest/pipeline/attributor.h"
+#include "ingest/pipeline/batch_assembler.h"
+#include "ingest/pipeline/batch_writer.h"
+#include "ingest/pipeline/observer.h"
+#include "ingest/postgres/batch/dead_letter_ledger.h"
+#include "ingest/postgres/batch/pg_batch_store.h"
+
+namespace usage_ingest::postgres::background {
+
+struct DeadLetterSelection {
+  std::string reason = {};             // empty: any
+  std::vector<std::int64_t> ids = {};  // empty: any
+  EventTimeUs first_seen_since = {};
+  bool only_due = false;  // back off: a minute, doubling to an hour
+  std::int64_t letters_max = 1'000'000'000;
+  // By the server's clock; nothing: those that were not tried since the call began.
+  std::optional<EventTimeUs> tried_before = {};
+};
+
+struct RetryReport {
+  pipeline::Outcomes outcomes;  // events = inserted + duplicates + dead_lettered + skipped
+  EventTimeUs begun;            // to go on with: DeadLetterSelection::tried_before
+  bool is_complete = false;     // all of the selection were tried
+};
+
+class DeadLetterRetrier {
+ public:
+  DeadLetterRetrier(batch::PgBatchStoreOptions options, event::DecoderOptions decoder,
+                    pipeline::PipelineObserver& observer, pipeline::Runtime runtime);
+
+  pipeline::Task<Result<RetryReport>> Retry(const DeadLetterSelection& selection);
+  void Stop() { writer_.Stop(); }
+
+ private:
+  struct Letter;
+  pipeline::Task<Result<EventTimeUs>> Lock();
+  pipeline::Task<> Unlock();
+  pipeline::Task<Result<RetryReport>> RetrySelected(const DeadLetterSelection& selection,
+                                                    EventTimeUs begun);
+  pipeline::Task<Result<std::vector<Letter>>> Next(const DeadLetterSelection& selection,
+                                                   EventTimeUs begun, std::int64_t letters_max);
+  pipeline::Task<Result<pipeline::Outcomes>> RetryBatch(std::vector<Letter> letters);
+  const TopicPartition* Intern(const TopicPartition& source);
+
+  pipeline::Runtime runtime_;
+  batch::DeadLetterLedger* ledger_;  // owned by store_
+  batch::PgBatchStore store_;
+  pipeline::PipelineObserver& observer_;
+  std::atomic<std::uint64_t> epoch_{0};
+  pipeline::BatchAssembler assembler_;
+  pipeline::Attributor attributor_;
+  pipeline::BatchWriter writer_;
+  pipeline::Batch batch_;
+  std::vector<std::unique_ptr<TopicPartition>> sources_;
+};
+
+}  // namespace usage_ingest::postgres::background

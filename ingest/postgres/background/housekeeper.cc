@@ -1,0 +1,200 @@
+#include "ingest/postgres/background/housekeeper.h"
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <utility>
+
+namespace usage_ingest::postgres::background {
+namespace {
+
+using std::chrono::seconds;
+
+constexpr auto kMeasureEvery = seconds(5);
+constexpr auto kHour = std::chrono::hours(1);
+constexpr auto kReconnectAfter = seconds(1);
+// References change in bursts (LiteMaaS creates a user, a key, a subscription): one look for all.
+constexpr auto kReferencesSettle = std::chrono::milliseconds(200);
+constexpr auto kPassAtMostEvery = seconds(2);
+// A stop is noticed within this: the session's wait cannot be interrupted.
+constexpr auto kWaitMax = std::chrono::milliseconds(250);
+constexpr std::int64_t kLettersPerPass = 5'000;
+
+constexpr const char* kListen = "LISTEN usage_ingest_references";
+
+// The horizon is the end of the last partition without a hole, counted from now. The first one may
+// be open at its start: a usage_logs that was not partitioned became one that begins at MINVALUE.
+constexpr const char* kMeasure = R"sql(
+WITH RECURSIVE parts AS (
+  SELECT from_time, to_time FROM usage_ingest.partitions_of_usage_logs() WHERE NOT detach_pending
+), covered AS (
+  SELECT now() AS until
+  UNION SELECT p.to_time FROM parts AS p
+          JOIN covered AS c ON p.from_time <= c.until AND p.to_time > c.until
+)
+SELECT (SELECT count(*) FROM usage_ingest.dead_letters WHERE state = 'pending')::int8,
+       (SELECT extract(epoch FROM least(max(until), now() + interval '100 years') - now())
+          FROM covered)::int8)sql";
+
+// One month a statement, and so a transaction: its locks are held while one partition is made.
+constexpr const char* kEnsureMonth = R"sql(
+SELECT usage_ingest.ensure_partition(
+  (date_trunc('month', now() AT TIME ZONE 'UTC')
+     + make_interval(months => $1::int8::int4))::date))sql";
+
+// Bounded, so that years of letters do not go in one transaction.
+constexpr const char* kRemoveFinished = R"sql(
+DELETE FROM usage_ingest.dead_letters WHERE id IN (
+  SELECT id FROM usage_ingest.dead_letters WHERE state <> 'pending'
+    AND coalesce(last_attempt_at, first_seen_at) < now() - make_interval(secs => $1::int8)
+  LIMIT 10000))sql";
+
+}  // namespace
+
+Housekeeper::Housekeeper(HousekeeperOptions options, HousekeeperReports reports,
+                         DeadLetterRetrier& retrier, pipeline::PipelineObserver& observer,
+                         pipeline::Runtime runtime)
+    : options_(std::move(options)),
+      reports_(std::move(reports)),
+      retrier_(retrier),
+      observer_(observer),
+      runtime_(runtime),
+      stop_(runtime) {}
+
+void Housekeeper::Stop() {
+  boost::asio::post(runtime_.executor, [this] {
+    stopping_ = true;
+    retrier_.Stop();
+    stop_.Notify();
+  });
+}
+
+pipeline::Task<> Housekeeper::Run() {
+  while (!stopping_) {
+    session::AsyncConnection connection(runtime_.executor, options_.conninfo,
+                                        "usage-ingestd/housekeeper");
+    Result<> session = co_await connection.Connect();
+    if (session) {
+      observer_.PostgresUp(pipeline::kHousekeeperSession, true);
+      session = co_await Session(connection);
+    }
+    if (stopping_) break;
+    if (!session) {
+      observer_.PostgresUp(pipeline::kHousekeeperSession, false);
+      observer_.PostgresError(pipeline::PostgresErrorClass::kTransient, session.error().context);
+    }
+    co_await stop_.WaitUntil(runtime_.clock.Now() + kReconnectAfter);
+  }
+}
+
+pipeline::Task<Result<>> Housekeeper::Session(session::AsyncConnection& connection) {
+  const Result<> listening = co_await connection.ExecuteScript(kListen);
+  if (!listening) co_return listening;
+  NoteChange();  // whatever was said while nobody listened
+  while (!stopping_) {
+    const pipeline::TimePoint now = runtime_.clock.Now();
+    Result<> done;
+    if (now >= next_hourly_) {
+      next_hourly_ = now + kHour;
+      done = co_await EnsurePartitions(connection);
+      if (done) done = co_await RemoveFinished(connection);
+    }
+    if (done && now >= next_measure_) {
+      next_measure_ = now + kMeasureEvery;
+      done = co_await Measure(connection);
+    }
+    if (!done) co_return done;
+    if (now >= next_refresh_) {
+      next_refresh_ = now + options_.attribution_refresh;
+      reports_.expire_attribution();
+    }
+    co_await RetryDeadLetters();
+    const auto channels =
+        co_await connection.WaitForNotifications(std::min(NextDeadline(), now + kWaitMax));
+    if (!channels) co_return std::unexpected(channels.error());
+    if (!channels->empty()) {
+      NoteChange();
+      co_await stop_.WaitUntil(runtime_.clock.Now() + kReferencesSettle);
+    }
+  }
+  co_return Result<>{};
+}
+
+void Housekeeper::NoteChange() {
+  references_changed_ = true;
+  next_refresh_ = {};
+}
+
+pipeline::TimePoint Housekeeper::NextDeadline() const {
+  const bool is_sweeping = sweep_ || references_changed_;
+  const pipeline::TimePoint next_pass =
+      is_sweeping ? next_pass_ : std::max(next_retry_, next_pass_);
+  return std::min({next_refresh_, next_pass, next_hourly_, next_measure_});
+}
+
+pipeline::Task<Result<>> Housekeeper::EnsurePartitions(session::AsyncConnection& connection) {
+  for (int month = 0; month <= options_.months_ahead; ++month) {
+    session::Statement statement{kEnsureMonth, {}};
+    statement.params.Add(std::int64_t{month});
+    const Result<session::PgResult> ensured = co_await connection.Execute(statement);
+    if (ensured) continue;
+    if (!connection.connected()) co_return std::unexpected(ensured.error());
+    // A lock that did not come: soon again, the months ahead are not needed today.
+    observer_.PostgresError(pipeline::PostgresErrorClass::kTransient, ensured.error().context);
+    next_hourly_ = runtime_.clock.Now() + seconds(5);
+    break;
+  }
+  co_return Result<>{};
+}
+
+pipeline::Task<Result<>> Housekeeper::Measure(session::AsyncConnection& connection) {
+  const session::Statement statement{kMeasure, {}};
+  const Result<session::PgResult> measured = co_await connection.Execute(statement);
+  if (!measured) co_return std::unexpected(measured.error());
+  reports_.dead_letters_pending(session::Int64At(measured->get(), 0, 0));
+  reports_.partition_runway(seconds(session::Int64At(measured->get(), 0, 1)));
+  co_return Result<>{};
+}
+
+pipeline::Task<Result<>> Housekeeper::RemoveFinished(session::AsyncConnection& connection) {
+  session::Statement statement{kRemoveFinished, {}};
+  statement.params.Add(
+      std::int64_t{std::chrono::duration_cast<seconds>(options_.dead_letters_keep).count()});
+  const Result<session::PgResult> removed = co_await connection.Execute(statement);
+  if (!removed) co_return std::unexpected(removed.error());
+  co_return Result<>{};
+}
+
+DeadLetterSelection Housekeeper::NewSweep() const {
+  DeadLetterSelection sweep;
+  sweep.reason = Name(DeadLetterReason::kUnattributed);
+  sweep.only_due = !references_changed_;
+  sweep.letters_max = kLettersPerPass;
+  sweep.first_seen_since = EventTimeUs{
+      runtime_.clock.WallNow().value -
+      std::chrono::duration_cast<std::chrono::microseconds>(options_.retry_for).count()};
+  return sweep;
+}
+
+// When references changed every letter is worth a look; by the timer only those whose back-off is
+// over. A look at many is several passes, so that the rest of the house is kept meanwhile.
+pipeline::Task<> Housekeeper::RetryDeadLetters() {
+  const pipeline::TimePoint now = runtime_.clock.Now();
+  if (now < next_pass_) co_return;
+  if (references_changed_ || (!sweep_ && now >= next_retry_)) {
+    sweep_ = NewSweep();
+    references_changed_ = false;
+    next_retry_ = now + options_.retry_dead_letters;
+  }
+  if (!sweep_) co_return;
+  next_pass_ = now + kPassAtMostEvery;
+  const Result<RetryReport> report = co_await retrier_.Retry(*sweep_);
+  if (report && !report->is_complete) {
+    sweep_->tried_before = report->begun;
+  } else if (report || report.error().code != ErrorCode::kUnavailable) {
+    sweep_.reset();  // another instance that is at it does the same work: leave it to it
+  } else {
+    observer_.PostgresError(pipeline::PostgresErrorClass::kTransient, report.error().context);
+  }
+}
+
+}  // namespace usage_ingest::postgres::background

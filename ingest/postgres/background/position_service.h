@@ -1,0 +1,54 @@
+#pragma once
+// PositionService: tells the consumer where each of its partitions goes on.
+//
+// The offsets rows in PostgreSQL are the truth (INV-1), Kafka's own are a courtesy. The consumer
+// thread never waits for PostgreSQL: it asks here and polls on; the answer comes by its inbox,
+// however long the database is away. A newer request replaces an older one.
+//
+// Owner         main's executor. Request() from any thread.
+// Invariants    the rows of all partitions of a topic that the group sees first are written in one
+//               transaction, so `start` (which is about a topic) and "a new partition begins at its
+//               beginning" cannot be confused.
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ingest/pipeline/consumer_inbox.h"
+#include "ingest/pipeline/observer.h"
+#include "ingest/pipeline/runtime.h"
+#include "ingest/postgres/session/async_connection.h"
+
+namespace usage_ingest::postgres::background {
+
+// The stored positions in the order of the request; writes the rows that are missing.
+[[nodiscard]] pipeline::Task<Result<std::vector<StoredOffset>>> LoadPositions(
+    session::AsyncConnection& connection, std::string_view group_id,
+    const pipeline::PositionsRequest& request);
+
+class PositionService {
+ public:
+  struct Options {
+    std::string conninfo;
+    std::string group_id;
+  };
+  PositionService(Options options, pipeline::ConsumerInbox& inbox,
+                  pipeline::PipelineObserver& observer, pipeline::Runtime runtime);
+
+  void Request(pipeline::PositionsRequest request);
+  // Answers requests until Stop().
+  pipeline::Task<> Run();
+  void Stop();
+
+ private:
+  pipeline::Task<> Answer();
+
+  Options options_;
+  pipeline::ConsumerInbox& inbox_;
+  pipeline::PipelineObserver& observer_;
+  pipeline::Runtime runtime_;
+  pipeline::Wakeup wakeup_;
+  std::optional<pipeline::PositionsRequest> pending_;
+  bool stopping_ = false;
+};
+
+}  // namespace usage_ingest::postgres::background

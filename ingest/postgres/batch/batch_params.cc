@@ -1,0 +1,181 @@
+#include "ingest/postgres/batch/batch_params.h"
+
+#include <array>
+#include <optional>
+#include <utility>
+
+namespace usage_ingest::postgres::batch {
+namespace {
+
+void AddPositions(session::QueryParams& params, std::span<const pipeline::PartitionMove> moves) {
+  session::PgArray topics(session::PgType::kText);
+  session::PgArray partitions(session::PgType::kInt4);
+  for (const pipeline::PartitionMove& move : moves) {
+    topics.Add(std::string_view(move.source->topic));
+    partitions.Add(move.source->partition.value);
+  }
+  params.Add(topics).Add(partitions);
+}
+
+// One int8 column: `value_of` each item.
+template <class Items, class ValueOf>
+void AddInt8Column(session::QueryParams& params, const Items& items, ValueOf value_of) {
+  session::PgArray column(session::PgType::kInt8);
+  for (const auto& item : items) column.Add(std::int64_t{value_of(item)});
+  params.Add(column);
+}
+
+session::PgArray UuidColumn(std::span<const Uuid> ids) {
+  session::PgArray column(session::PgType::kUuid);
+  for (const Uuid& id : ids) column.Add(id);
+  return column;
+}
+
+void AddUuidOrNull(session::PgArray& column, std::string_view text) {
+  const std::optional<Uuid> id = Uuid::Parse(text);
+  if (id) {
+    column.Add(*id);
+  } else {
+    column.AddNull();
+  }
+}
+
+}  // namespace
+
+session::QueryParams PositionParams(std::string_view group_id,
+                                    std::span<const pipeline::PartitionMove> moves) {
+  session::QueryParams params;
+  params.Add(group_id);
+  AddPositions(params, moves);
+  return params;
+}
+
+session::QueryParams MoveParams(std::string_view group_id,
+                                std::span<const pipeline::PartitionMove> moves) {
+  session::QueryParams params = PositionParams(group_id, moves);
+  AddInt8Column(params, moves, [](const pipeline::PartitionMove& m) { return m.expected.value; });
+  AddInt8Column(params, moves,
+                [](const pipeline::PartitionMove& m) { return m.next_offset.value; });
+  session::PgArray timestamps(session::PgType::kInt8);
+  session::PgArray hashes(session::PgType::kInt8);
+  for (const pipeline::PartitionMove& move : moves) {
+    if (move.last_record) {
+      timestamps.Add(move.last_record->timestamp_ms);
+      hashes.Add(move.last_record->value_hash);
+    } else {
+      timestamps.AddNull();
+      hashes.AddNull();
+    }
+  }
+  return std::move(params.Add(timestamps).Add(hashes));
+}
+
+session::QueryParams OutcomeParams(std::string_view group_id,
+                                   std::span<const pipeline::PartitionMove> moves) {
+  session::QueryParams params = PositionParams(group_id, moves);
+  for (std::int64_t pipeline::Outcomes::* counter :
+       {&pipeline::Outcomes::records, &pipeline::Outcomes::events, &pipeline::Outcomes::inserted,
+        &pipeline::Outcomes::duplicates, &pipeline::Outcomes::dead_lettered,
+        &pipeline::Outcomes::skipped, &pipeline::Outcomes::gap_records}) {
+    AddInt8Column(params, moves,
+                  [&](const pipeline::PartitionMove& m) { return m.outcomes.*counter; });
+  }
+  return params;
+}
+
+session::QueryParams ParentParams(const pipeline::Parents& parents) {
+  session::PgArray subscriptions = UuidColumn(parents.subscriptions);
+  session::PgArray api_keys = UuidColumn(parents.api_keys);
+  session::PgArray teams = UuidColumn(parents.teams);
+  session::QueryParams params;
+  params.Add(subscriptions).Add(api_keys).Add(teams);
+  return params;
+}
+
+session::QueryParams QuestionParams(std::span<const pipeline::AttributionQuestion> questions) {
+  session::PgArray key_hashes(session::PgType::kText);
+  session::PgArray users(session::PgType::kUuid);
+  session::PgArray team_texts(session::PgType::kText);
+  session::PgArray teams(session::PgType::kUuid);
+  session::PgArray models(session::PgType::kText);
+  for (const pipeline::AttributionQuestion& question : questions) {
+    key_hashes.AddOrNull(question.key_hash);
+    AddUuidOrNull(users, question.user_id);
+    team_texts.AddOrNull(question.team_id);
+    AddUuidOrNull(teams, question.team_id);
+    models.AddOrNull(question.model_id);
+  }
+  session::QueryParams params;
+  params.Add(key_hashes).Add(users).Add(team_texts).Add(teams).Add(models);
+  return params;
+}
+
+session::QueryParams SummaryParams(std::span<const aggregate::SummaryDelta> summaries) {
+  using aggregate::SummaryDelta;
+  session::PgArray subscriptions(session::PgType::kUuid);
+  session::PgArray models(session::PgType::kText);
+  session::PgArray types(session::PgType::kText);
+  session::PgArray starts(session::PgType::kTimestamptz);
+  for (const SummaryDelta& delta : summaries) {
+    subscriptions.Add(delta.subscription_id);
+    models.Add(delta.model_id);
+    types.Add(aggregate::Name(delta.period_type));
+    starts.Add(delta.period_start);
+  }
+  session::QueryParams params;
+  params.Add(subscriptions).Add(models).Add(types).Add(starts);
+  for (std::int64_t aggregate::Totals::* total :
+       {&aggregate::Totals::requests, &aggregate::Totals::errors,
+        &aggregate::Totals::request_tokens, &aggregate::Totals::response_tokens,
+        &aggregate::Totals::latency_ms_sum, &aggregate::Totals::latency_count}) {
+    AddInt8Column(params, summaries, [&](const SummaryDelta& d) { return d.totals.*total; });
+  }
+  AddInt8Column(params, summaries, [](const SummaryDelta& d) { return d.totals.cost.value; });
+  return params;
+}
+
+session::QueryParams QuotaParams(std::span<const aggregate::QuotaDelta> quotas) {
+  session::PgArray subscriptions(session::PgType::kUuid);
+  for (const aggregate::QuotaDelta& delta : quotas) subscriptions.Add(delta.subscription_id);
+  session::QueryParams params;
+  params.Add(subscriptions);
+  AddInt8Column(params, quotas, [](const aggregate::QuotaDelta& d) { return d.requests; });
+  AddInt8Column(params, quotas, [](const aggregate::QuotaDelta& d) { return d.tokens; });
+  return params;
+}
+
+session::QueryParams DeadLetterParams(std::string_view group_id,
+                                      std::span<const pipeline::DeadLetter> letters) {
+  session::PgArray topics(session::PgType::kText);
+  session::PgArray partitions(session::PgType::kInt4);
+  session::PgArray offsets(session::PgType::kInt8);
+  session::PgArray indexes(session::PgType::kInt4);
+  session::PgArray reasons(session::PgType::kText);
+  session::PgArray details(session::PgType::kText);
+  session::PgArray key_hashes(session::PgType::kText);
+  session::PgArray event_ids(session::PgType::kText);
+  session::PgArray times(session::PgType::kTimestamptz);
+  session::PgArray payloads(session::PgType::kBytea);
+  for (const pipeline::DeadLetter& letter : letters) {
+    topics.Add(std::string_view(letter.source->topic));
+    partitions.Add(letter.source->partition.value);
+    offsets.Add(letter.record_offset.value);
+    indexes.Add(static_cast<std::int32_t>(letter.event_index));
+    reasons.Add(Name(letter.reason));
+    details.AddOrNull(letter.detail);
+    key_hashes.AddOrNull(letter.key_hash);
+    event_ids.AddOrNull(letter.event_id);
+    if (letter.event_time.value == 0) {
+      times.AddNull();
+    } else {
+      times.Add(letter.event_time);
+    }
+    payloads.Add(letter.payload);
+  }
+  session::QueryParams params;
+  params.Add(group_id).Add(topics).Add(partitions).Add(offsets).Add(indexes).Add(reasons);
+  params.Add(details).Add(key_hashes).Add(event_ids).Add(times).Add(payloads);
+  return params;
+}
+
+}  // namespace usage_ingest::postgres::batch

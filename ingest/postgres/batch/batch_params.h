@@ -1,0 +1,28 @@
+#pragma once
+// The parameters of the batch's statements (statements.h), column by column.
+#include <span>
+#include <string_view>
+
+#include "aggregate/rollup.h"
+#include "ingest/pipeline/batch.h"
+#include "ingest/pipeline/batch_store.h"
+#include "ingest/postgres/session/query_params.h"
+
+namespace usage_ingest::postgres::batch {
+
+[[nodiscard]] session::QueryParams PositionParams(std::string_view group_id,
+                                                  std::span<const pipeline::PartitionMove> moves);
+[[nodiscard]] session::QueryParams MoveParams(std::string_view group_id,
+                                              std::span<const pipeline::PartitionMove> moves);
+[[nodiscard]] session::QueryParams OutcomeParams(std::string_view group_id,
+                                                 std::span<const pipeline::PartitionMove> moves);
+[[nodiscard]] session::QueryParams ParentParams(const pipeline::Parents& parents);
+[[nodiscard]] session::QueryParams QuestionParams(
+    std::span<const pipeline::AttributionQuestion> questions);
+[[nodiscard]] session::QueryParams SummaryParams(
+    std::span<const aggregate::SummaryDelta> summaries);
+[[nodiscard]] session::QueryParams QuotaParams(std::span<const aggregate::QuotaDelta> quotas);
+[[nodiscard]] session::QueryParams DeadLetterParams(std::string_view group_id,
+                                                    std::span<const pipeline::DeadLetter> letters);
+
+}  // namespace usage_ingest::postgres::batch

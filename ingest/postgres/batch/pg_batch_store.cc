@@ -1,0 +1,317 @@
+#include "ingest/postgres/batch/pg_batch_store.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <cstdlib>
+#include <cstring>
+#include <utility>
+
+#include "ingest/postgres/batch/batch_params.h"
+#include "ingest/postgres/batch/copy_encoder.h"
+#include "ingest/postgres/batch/statements.h"
+#include "schema/check.h"
+#include "schema/limits.h"
+
+namespace usage_ingest::postgres::batch {
+namespace {
+
+using std::chrono::steady_clock;
+
+// Nothing of ours may go through the seed's row trigger: its WHEN looks at this setting.
+constexpr const char* kBegin = "BEGIN";
+constexpr const char* kTakeOver = "SET LOCAL usage_ingest.aggregating = 'on'";
+
+constexpr const char* kWaitLong = "SET LOCAL lock_timeout = '3s'";
+constexpr const char* kWaitShort = "SET LOCAL lock_timeout = '250ms'";
+
+constexpr const char* kCopyRows =
+    "COPY public.usage_logs (id, subscription_id, api_key_id, team_id, model_id, request_tokens, "
+    "response_tokens, input_cost, output_cost, latency_ms, status_code, error_message, "
+    "litellm_request_id, metadata, created_at) FROM STDIN (FORMAT binary)";
+constexpr const char* kCopyStage =
+    "COPY pg_temp.usage_ingest_stage (id, subscription_id, api_key_id, team_id, model_id, "
+    "request_tokens, response_tokens, input_cost, output_cost, latency_ms, status_code, "
+    "error_message, litellm_request_id, metadata, created_at) FROM STDIN (FORMAT binary)";
+constexpr const char* kMakeStage =
+    "CREATE TEMPORARY TABLE IF NOT EXISTS usage_ingest_stage ON COMMIT DELETE ROWS AS "
+    "SELECT id, subscription_id, api_key_id, team_id, model_id, request_tokens, response_tokens, "
+    "input_cost, output_cost, latency_ms, status_code, error_message, litellm_request_id, "
+    "metadata, created_at FROM public.usage_logs WITH NO DATA";
+// Sorted as every writer sorts, so that two with the same ids wait for each other in one order.
+constexpr const char* kInsertStaged =
+    "INSERT INTO public.usage_logs (id, subscription_id, api_key_id, team_id, model_id, "
+    "request_tokens, response_tokens, input_cost, output_cost, latency_ms, status_code, "
+    "error_message, litellm_request_id, metadata, created_at) "
+    "SELECT * FROM pg_temp.usage_ingest_stage ORDER BY id ON CONFLICT DO NOTHING RETURNING id";
+
+Uuid UuidAt(const PGresult* result, int row, int column) {
+  Uuid id;
+  if (PQgetisnull(result, row, column) == 0) {
+    std::memcpy(id.bytes.data(), PQgetvalue(result, row, column), id.bytes.size());
+  }
+  return id;
+}
+
+pipeline::Parents GoneParents(const PGresult* rows) {
+  pipeline::Parents gone;
+  for (int row = 0; row < PQntuples(rows); ++row) {
+    const std::string_view kind = PQgetvalue(rows, row, 0);
+    std::vector<Uuid>& ids = kind == "subscription" ? gone.subscriptions
+                             : kind == "api_key"    ? gone.api_keys
+                                                    : gone.teams;
+    ids.push_back(UuidAt(rows, row, 1));
+  }
+  for (std::vector<Uuid>* ids : {&gone.subscriptions, &gone.api_keys, &gone.teams}) {
+    std::sort(ids->begin(), ids->end());
+  }
+  return gone;
+}
+
+// "COPY usage_logs, line 17, column metadata" names the row; the header is no line of its own.
+std::optional<std::size_t> RowOfContext(std::string_view context) {
+  constexpr std::string_view kLine = ", line ";
+  const std::size_t found = context.rfind(kLine);
+  if (found == std::string_view::npos) return std::nullopt;
+  std::size_t line = 0;
+  for (std::size_t i = found + kLine.size(); i < context.size() && std::isdigit(context[i]) != 0;
+       ++i) {
+    line = line * 10 + static_cast<std::size_t>(context[i] - '0');
+  }
+  if (line == 0) return std::nullopt;
+  return line - 1;
+}
+
+}  // namespace
+
+PgBatchStore::PgBatchStore(boost::asio::any_io_executor executor, PgBatchStoreOptions options,
+                           std::unique_ptr<Ledger> ledger)
+    : executor_(executor),
+      options_(std::move(options)),
+      ledger_(std::move(ledger)),
+      connection_(std::move(executor), options_.conninfo, options_.application_name) {}
+
+pipeline::Task<Result<>> PgBatchStore::Connect() {
+  StopWatch();
+  const Result<> connected = co_await connection_.Connect();
+  if (!connected) co_return connected;
+  co_return co_await ChooseCopyPath();
+}
+
+pipeline::Task<Result<>> PgBatchStore::ChooseCopyPath() {
+  skips_constraints_ = false;
+  if (options_.foreign_keys == ForeignKeys::kConstraints) co_return Result<>{};
+  const session::Statement statement{sql::kMaySkipConstraints, {}};
+  const Result<session::PgResult> answer = co_await connection_.Execute(statement);
+  if (!answer) co_return std::unexpected(answer.error());
+  skips_constraints_ = session::Int64At(answer->get(), 0, 0) != 0;
+  if (!skips_constraints_ && options_.foreign_keys == ForeignKeys::kBatch) {
+    co_return Fail(ErrorCode::kFatal,
+                   "postgres.foreign_keys is \"batch\" but this role may not set "
+                   "session_replication_role, or usage_logs has a trigger that is not ours; GRANT "
+                   "SET ON PARAMETER session_replication_role, or use \"auto\"");
+  }
+  co_return Result<>{};
+}
+
+pipeline::Task<> PgBatchStore::Reset() {
+  StopWatch();
+  if (!connection_.connected()) co_return;
+  if (connection_.in_transaction()) {
+    const Result<> rolled_back = co_await connection_.ExecuteScript("ROLLBACK");
+    if (!rolled_back) connection_.Close();
+  }
+}
+
+// The ledger's rows were written in that transaction, so they know.
+pipeline::Task<Result<bool>> PgBatchStore::IsCommitted(const pipeline::Batch& batch) {
+  const session::Statement statement = ledger_->ReadOffsets(batch);
+  if (statement.sql == nullptr) co_return false;
+  const Result<session::PgResult> answer = co_await connection_.Execute(statement);
+  if (!answer) co_return std::unexpected(answer.error());
+  USAGE_INGEST_CHECK(PQntuples(answer->get()) == static_cast<int>(batch.partitions.size()));
+  std::size_t done = 0;
+  std::size_t untouched = 0;
+  for (std::size_t i = 0; i < batch.partitions.size(); ++i) {
+    if (PQgetisnull(answer->get(), static_cast<int>(i), 0) != 0) continue;
+    const Offset stored{session::Int64At(answer->get(), static_cast<int>(i), 0)};
+    done += stored == batch.partitions[i].next_offset ? 1u : 0u;
+    untouched += stored == batch.partitions[i].expected ? 1u : 0u;
+  }
+  if (done == batch.partitions.size()) co_return true;
+  if (untouched == batch.partitions.size()) co_return false;
+  co_return Fail(ErrorCode::kFenced, "after a lost COMMIT reply the offsets are somebody else's");
+}
+
+pipeline::Task<Result<std::vector<pipeline::AttributionAnswer>>> PgBatchStore::Attribute(
+    std::span<const pipeline::AttributionQuestion> questions) {
+  static constexpr std::array<std::string_view, 4> kMissing = {
+      "", "no api key has this hash, and no user is named",
+      "neither a known key nor a known user is named",
+      "the user has no subscription to this model"};
+  const session::Statement statement{sql::kAttribute, QuestionParams(questions)};
+  const Result<session::PgResult> result = co_await connection_.Execute(statement);
+  if (!result) co_return std::unexpected(result.error());
+  const PGresult* rows = result->get();
+  USAGE_INGEST_CHECK(PQntuples(rows) == static_cast<int>(questions.size()));
+  std::vector<pipeline::AttributionAnswer> answers(questions.size());
+  for (int row = 0; row < PQntuples(rows); ++row) {
+    pipeline::AttributionAnswer& answer = answers[static_cast<std::size_t>(row)];
+    const Uuid subscription = UuidAt(rows, row, 0);
+    answer.missing = kMissing.at(static_cast<std::size_t>(session::Int64At(rows, row, 3)));
+    if (!subscription.is_nil()) {
+      answer.owner = Attribution{subscription, UuidAt(rows, row, 1), UuidAt(rows, row, 2)};
+    }
+  }
+  co_return answers;
+}
+
+pipeline::Task<Result<>> PgBatchStore::EnsurePartition(EventTimeUs month_start) {
+  session::Statement statement{
+      "SELECT usage_ingest.ensure_partition(($1::timestamptz AT TIME ZONE 'UTC')::date)", {}};
+  statement.params.Add(month_start);
+  const Result<session::PgResult> answer = co_await connection_.Execute(statement);
+  if (!answer) co_return std::unexpected(answer.error());
+  co_return Result<>{};
+}
+
+pipeline::Task<Result<pipeline::Parents>> PgBatchStore::Begin(const pipeline::Batch& batch,
+                                                              const pipeline::Parents& parents) {
+  std::vector<session::Statement> statements;
+  statements.push_back({kBegin, {}});
+  statements.push_back({kTakeOver, {}});
+  if (blocked_since_ && steady_clock::now() - *blocked_since_ > limits::kZombieBlocksMax) {
+    // Wait longer than the watch needs to see who blocks us, and end it. Only for the first lock:
+    // who holds none yet cannot be in anybody's cycle.
+    statements.push_back({kWaitLong, {}});
+    watch_ = ZombieWatch::Start(executor_, {.conninfo = options_.conninfo,
+                                            .waiting_pid = connection_.backend_pid(),
+                                            .signs = heard_of_});
+  }
+  const std::size_t claim = statements.size();
+  statements.push_back(ledger_->Claim(batch));
+  if (watch_) statements.push_back({kWaitShort, {}});
+  statements.push_back({sql::kLockParents, ParentParams(parents)});
+
+  const auto results = co_await connection_.Pipeline(statements);
+  if (!results) co_return Failed(results.error());
+  const std::int64_t claimed = std::atoll(PQcmdTuples((*results)[claim].get()));
+  if (claimed != static_cast<std::int64_t>(ledger_->ClaimedRows(batch))) {
+    co_return Fail(ErrorCode::kFenced,
+                   "the rows that say how far we are do not hold what this process expects: "
+                   "another owner went on, or the database went back");
+  }
+  co_return GoneParents(results->back().get());
+}
+
+pipeline::Task<Result<>> PgBatchStore::BeginTrial() {
+  const Result<> begun = co_await connection_.ExecuteScript(kBegin);
+  if (!begun) co_return begun;
+  co_return co_await connection_.ExecuteScript(kTakeOver);
+}
+
+// Locks are refused at any step: a zombie holds offsets rows, and in COPY the ids of its rows.
+std::unexpected<Error> PgBatchStore::Failed(const Error& error) {
+  if (error.code != ErrorCode::kConflict) {
+    blocked_since_.reset();
+  } else if (!blocked_since_) {
+    blocked_since_ = steady_clock::now();
+  }
+  return std::unexpected(error);
+}
+
+void PgBatchStore::StopWatch() {
+  if (watch_) watch_->Stop();
+  watch_.reset();
+}
+
+pipeline::Task<Result<>> PgBatchStore::EnterCopyPath() {
+  if (!skips_constraints_) co_return Result<>{};
+  co_return co_await connection_.ExecuteScript("SET LOCAL session_replication_role = replica");
+}
+
+// Back to origin before anything else: the quota trigger must see the counters' update.
+pipeline::Task<Result<>> PgBatchStore::LeaveCopyPath() {
+  if (!skips_constraints_) co_return Result<>{};
+  co_return co_await connection_.ExecuteScript("SET LOCAL session_replication_role = origin");
+}
+
+pipeline::Task<Result<std::int64_t>> PgBatchStore::Copy(const char* sql,
+                                                        std::span<const UsageRow* const> rows) {
+  failure_ = {};
+  CopyEncoder encoder(rows);
+  const Result<std::int64_t> copied =
+      co_await connection_.CopyIn(sql, [&encoder] { return encoder.Next(); });
+  if (copied) co_return copied;
+  failure_.row = RowOfContext(copied.error().context);
+  co_return Failed(copied.error());
+}
+
+pipeline::Task<Result<std::int64_t>> PgBatchStore::CopyRows(std::span<const UsageRow* const> rows) {
+  const Result<> entered = co_await EnterCopyPath();
+  if (!entered) co_return std::unexpected(entered.error());
+  const Result<std::int64_t> copied = co_await Copy(kCopyRows, rows);
+  if (!copied) co_return copied;
+  const Result<> left = co_await LeaveCopyPath();
+  if (!left) co_return std::unexpected(left.error());
+  co_return copied;
+}
+
+pipeline::Task<Result<std::vector<Uuid>>> PgBatchStore::StageRows(
+    std::span<const UsageRow* const> rows) {
+  const Result<> made = co_await connection_.ExecuteScript(kMakeStage);
+  if (!made) co_return std::unexpected(made.error());
+  const Result<std::int64_t> copied = co_await Copy(kCopyStage, rows);
+  if (!copied) co_return std::unexpected(copied.error());
+  const Result<> entered = co_await EnterCopyPath();
+  if (!entered) co_return std::unexpected(entered.error());
+  const session::Statement statement{kInsertStaged, {}};
+  const Result<session::PgResult> inserted =
+      co_await connection_.Execute(statement, session::SqlStep::kRows);
+  if (!inserted) co_return Failed(inserted.error());
+  const Result<> left = co_await LeaveCopyPath();
+  if (!left) co_return std::unexpected(left.error());
+  std::vector<Uuid> ids;
+  ids.reserve(static_cast<std::size_t>(PQntuples(inserted->get())));
+  for (int row = 0; row < PQntuples(inserted->get()); ++row) {
+    ids.push_back(UuidAt(inserted->get(), row, 0));
+  }
+  std::sort(ids.begin(), ids.end());
+  co_return ids;
+}
+
+pipeline::Task<Result<std::int64_t>> PgBatchStore::Apply(const aggregate::Deltas& deltas,
+                                                         const pipeline::Batch& batch) {
+  std::vector<session::Statement> statements;
+  std::size_t quota_statement = 0;
+  if (!deltas.summaries.empty()) {
+    statements.push_back({sql::kAddSummaries, SummaryParams(deltas.summaries)});
+  }
+  if (!deltas.quotas.empty()) {
+    quota_statement = statements.size();
+    statements.push_back({sql::kAddQuotas, QuotaParams(deltas.quotas)});
+  }
+  ledger_->Settle(batch, statements);
+  if (statements.empty()) co_return 0;
+  const auto results = co_await connection_.Pipeline(statements);
+  if (!results) co_return Failed(results.error());
+  co_return deltas.quotas.empty() ? 0 : PQntuples((*results)[quota_statement].get());
+}
+
+pipeline::Task<Result<>> PgBatchStore::Commit() {
+  const Result<> committed =
+      co_await connection_.ExecuteScript(options_.dry_run ? "ROLLBACK" : "COMMIT");
+  if (committed) {
+    blocked_since_.reset();
+    StopWatch();
+    co_return committed;
+  }
+  // With the session gone nobody but the offsets row knows; with it alive the server said no.
+  if (!connection_.connected()) {
+    co_return Fail(ErrorCode::kIndeterminate,
+                   "the reply to COMMIT was lost: " + committed.error().context);
+  }
+  co_return committed;
+}
+
+}  // namespace usage_ingest::postgres::batch

@@ -1,0 +1,74 @@
+#pragma once
+// PgBatchStore: the steps of a batch's transaction on a real PostgreSQL.
+//
+// Owner         one lane; its executor's thread.
+// Errors        as BatchStore says. A data error outside the COPY of rows is kUnavailable: the rows
+//               are good, a person must mend what stands in the way, and we hold.
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "ingest/pipeline/batch_store.h"
+#include "ingest/postgres/batch/foreign_keys.h"
+#include "ingest/postgres/batch/ledger.h"
+#include "ingest/postgres/batch/zombie.h"
+#include "ingest/postgres/session/async_connection.h"
+
+namespace usage_ingest::postgres::batch {
+
+struct PgBatchStoreOptions {
+  std::string conninfo;
+  std::string application_name;  // usage-ingestd/<lane>
+  ForeignKeys foreign_keys = ForeignKeys::kAuto;
+  bool dry_run = false;  // ROLLBACK in the place of COMMIT
+};
+
+class PgBatchStore final : public pipeline::BatchStore {
+ public:
+  PgBatchStore(boost::asio::any_io_executor executor, PgBatchStoreOptions options,
+               std::unique_ptr<Ledger> ledger);
+
+  pipeline::Task<Result<>> Connect() override;
+  [[nodiscard]] bool connected() const override { return connection_.connected(); }
+  pipeline::Task<> Reset() override;
+  pipeline::Task<Result<bool>> IsCommitted(const pipeline::Batch& batch) override;
+  pipeline::Task<Result<std::vector<pipeline::AttributionAnswer>>> Attribute(
+      std::span<const pipeline::AttributionQuestion> questions) override;
+  pipeline::Task<Result<>> EnsurePartition(EventTimeUs month_start) override;
+  pipeline::Task<Result<pipeline::Parents>> Begin(const pipeline::Batch& batch,
+                                                  const pipeline::Parents& parents) override;
+  pipeline::Task<Result<>> BeginTrial() override;
+  pipeline::Task<Result<std::int64_t>> CopyRows(std::span<const UsageRow* const> rows) override;
+  pipeline::Task<Result<std::vector<Uuid>>> StageRows(
+      std::span<const UsageRow* const> rows) override;
+  [[nodiscard]] pipeline::CopyFailure failure() const override { return failure_; }
+  pipeline::Task<Result<std::int64_t>> Apply(const aggregate::Deltas& deltas,
+                                             const pipeline::Batch& batch) override;
+  pipeline::Task<Result<>> Commit() override;
+
+  // Known after Connect(): do rows skip triggers and foreign keys?
+  [[nodiscard]] bool skips_constraints() const noexcept { return skips_constraints_; }
+  [[nodiscard]] session::AsyncConnection& connection() noexcept { return connection_; }
+
+ private:
+  pipeline::Task<Result<>> ChooseCopyPath();
+  pipeline::Task<Result<>> EnterCopyPath();
+  pipeline::Task<Result<>> LeaveCopyPath();
+  pipeline::Task<Result<std::int64_t>> Copy(const char* sql, std::span<const UsageRow* const> rows);
+  [[nodiscard]] std::unexpected<Error> Failed(const Error& error);
+  void StopWatch();
+
+  boost::asio::any_io_executor executor_;
+  PgBatchStoreOptions options_;
+  std::unique_ptr<Ledger> ledger_;
+  session::AsyncConnection connection_;
+  bool skips_constraints_ = false;
+  pipeline::CopyFailure failure_;
+  // Since when this batch has met a lock that does not go away.
+  std::optional<std::chrono::steady_clock::time_point> blocked_since_;
+  std::shared_ptr<ZombieWatch> watch_;  // of a transaction that was blocked for long
+  std::shared_ptr<ZombieWatch::Signs> heard_of_ = std::make_shared<ZombieWatch::Signs>();
+};
+
+}  // namespace usage_ingest::postgres::batch

@@ -1,0 +1,222 @@
+#pragma once
+// The SQL of a batch. Columns come as arrays; rows are locked and inserted in the order of the
+// arrays, which the pipeline has sorted (ARCHITECTURE.md, "Lock order").
+//
+// Source        docs/database.md; docs/events.md, "Attribution".
+
+namespace usage_ingest::postgres::batch::sql {
+
+// $1 group, $2 topics, $3 partitions, $4 expected, $5 next, $6 last timestamp, $7 last hash.
+// The locks are taken in order first: an UPDATE alone would lock in the order of its plan.
+inline constexpr const char* kMoveOffsets = R"sql(
+WITH moves AS (
+  SELECT * FROM unnest($2::text[], $3::int4[], $4::int8[], $5::int8[], $6::int8[], $7::int8[])
+    AS m(topic, partition, expected, next, last_timestamp, last_hash)
+), locked AS (
+  SELECT o.topic, o.partition FROM usage_ingest.kafka_offsets o
+  JOIN moves m ON o.topic = m.topic AND o.partition = m.partition
+  WHERE o.group_id = $1 ORDER BY o.topic, o.partition FOR UPDATE OF o
+)
+UPDATE usage_ingest.kafka_offsets o
+SET next_offset = m.next,
+    last_timestamp = m.last_timestamp,
+    last_hash = m.last_hash,
+    updated_at = now()
+FROM moves m, locked l
+WHERE o.group_id = $1 AND o.topic = m.topic AND o.partition = m.partition
+  AND l.topic = m.topic AND l.partition = m.partition
+  AND o.next_offset = m.expected)sql";
+
+// $1 group, $2 topics, $3 partitions, then the counters. The rows are ours since kMoveOffsets.
+inline constexpr const char* kCountOutcomes = R"sql(
+UPDATE usage_ingest.kafka_offsets o
+SET records = o.records + c.records, events = o.events + c.events,
+    inserted = o.inserted + c.inserted, duplicates = o.duplicates + c.duplicates,
+    dead_lettered = o.dead_lettered + c.dead_lettered, skipped = o.skipped + c.skipped,
+    gap_records = o.gap_records + c.gap_records
+FROM unnest($2::text[], $3::int4[], $4::int8[], $5::int8[], $6::int8[], $7::int8[], $8::int8[],
+            $9::int8[], $10::int8[])
+  AS c(topic, partition, records, events, inserted, duplicates, dead_lettered, skipped,
+       gap_records)
+WHERE o.group_id = $1 AND o.topic = c.topic AND o.partition = c.partition)sql";
+
+// $1 group, $2 topics, $3 partitions: next offsets in the order asked, NULL for a missing row.
+inline constexpr const char* kReadOffsets = R"sql(
+SELECT o.next_offset
+FROM unnest($2::text[], $3::int4[]) WITH ORDINALITY AS m(topic, partition, ord)
+LEFT JOIN usage_ingest.kafka_offsets o
+  ON o.group_id = $1 AND o.topic = m.topic AND o.partition = m.partition
+ORDER BY m.ord)sql";
+
+// The same three for a replay or import: $1 is the list of its rows' ids, "17,18".
+inline constexpr const char* kMoveReplay = R"sql(
+UPDATE usage_ingest.replays r SET next_offset = m.next, updated_at = now()
+FROM unnest($2::text[], $3::int4[], $4::int8[], $5::int8[], $6::int8[], $7::int8[])
+  AS m(topic, partition, expected, next, last_timestamp, last_hash)
+WHERE r.id = ANY (string_to_array($1, ',')::bigint[]) AND r.topic = m.topic
+  AND r.partition = m.partition AND r.next_offset = m.expected)sql";
+
+inline constexpr const char* kCountReplayOutcomes = R"sql(
+UPDATE usage_ingest.replays r
+SET records = r.records + c.records, events = r.events + c.events,
+    inserted = r.inserted + c.inserted, duplicates = r.duplicates + c.duplicates,
+    dead_lettered = r.dead_lettered + c.dead_lettered, skipped = r.skipped + c.skipped
+FROM unnest($2::text[], $3::int4[], $4::int8[], $5::int8[], $6::int8[], $7::int8[], $8::int8[],
+            $9::int8[], $10::int8[])
+  AS c(topic, partition, records, events, inserted, duplicates, dead_lettered, skipped,
+       gap_records)
+WHERE r.id = ANY (string_to_array($1, ',')::bigint[]) AND r.topic = c.topic
+  AND r.partition = c.partition)sql";
+
+inline constexpr const char* kReadReplayOffsets = R"sql(
+SELECT r.next_offset
+FROM unnest($2::text[], $3::int4[]) WITH ORDINALITY AS m(topic, partition, ord)
+LEFT JOIN usage_ingest.replays r
+  ON r.id = ANY (string_to_array($1, ',')::bigint[]) AND r.topic = m.topic
+  AND r.partition = m.partition
+ORDER BY m.ord)sql";
+
+inline constexpr const char* kLockParents =
+    "SELECT kind, id FROM usage_ingest.lock_parents($1::uuid[], $2::uuid[], $3::uuid[])";
+
+// The whole of attribution, one row a question. $1 key hashes, $2 users as uuid (NULL: not one),
+// $3 teams as text, $4 teams as uuid (NULL: not one), $5 models.
+// key_hash wins over the SHA-256 of lite_llm_key_value, the present hash over a rotated one.
+inline constexpr const char* kAttribute = R"sql(
+SELECT coalesce(own.id, legacy.id), k.id, coalesce(t.id, k.team_id, own.team_id, legacy.team_id),
+       CASE WHEN coalesce(own.id, legacy.id) IS NOT NULL THEN 0
+            WHEN k.id IS NULL AND u.id IS NULL AND q.key_hash IS NOT NULL THEN 1
+            WHEN k.id IS NULL AND u.id IS NULL THEN 2
+            ELSE 3 END::int8
+FROM unnest($1::text[], $2::uuid[], $3::text[], $4::uuid[], $5::text[]) WITH ORDINALITY
+  AS q(key_hash, user_id, team_text, team_id, model_id, ord)
+LEFT JOIN LATERAL (
+  SELECT a.id, a.user_id, a.team_id, a.subscription_id
+  FROM usage_ingest.key_history h JOIN public.api_keys a ON a.id = h.api_key_id
+  WHERE h.key_hash = q.key_hash
+  ORDER BY lower(a.key_hash) = q.key_hash DESC, h.kind = 'key_hash' DESC, h.first_seen_at DESC,
+           a.id
+  LIMIT 1) k ON true
+LEFT JOIN LATERAL (
+  SELECT u.id FROM public.users u WHERE k.id IS NULL AND u.id = q.user_id) u ON true
+LEFT JOIN LATERAL (
+  SELECT s.id, s.team_id FROM public.subscriptions s
+  WHERE s.user_id = coalesce(k.user_id, u.id) AND s.model_id = q.model_id
+  ORDER BY s.status::text = 'active' DESC, s.status::text = 'suspended' DESC,
+           s.created_at DESC NULLS LAST, s.id
+  LIMIT 1) own ON true
+LEFT JOIN LATERAL (
+  SELECT s.id, s.team_id FROM public.subscriptions s
+  WHERE own.id IS NULL AND s.id = k.subscription_id AND s.model_id = q.model_id) legacy ON true
+LEFT JOIN LATERAL (
+  SELECT t.id FROM public.teams t
+  WHERE t.id = q.team_id OR t.litellm_team_id = q.team_text
+  ORDER BY t.id = q.team_id DESC NULLS LAST, t.id LIMIT 1) t ON true
+ORDER BY q.ord)sql";
+
+// $1 subscriptions, $2 models, $3 period types, $4 period starts, $5 requests, $6 errors,
+// $7 request tokens, $8 response tokens, $9 latency sums, $10 latency counts, $11 cost in
+// millionths. The average rounds half away from zero; latencies are not negative, so integers do it
+// exactly.
+inline constexpr const char* kAddSummaries = R"sql(
+INSERT INTO public.usage_summaries AS s
+  (subscription_id, model_id, period_type, period_start, request_count, total_tokens, error_count,
+   avg_latency_ms, latency_ms_sum, latency_count, request_tokens, response_tokens, total_cost)
+SELECT d.subscription_id, d.model_id, d.period_type, d.period_start, d.requests,
+       d.request_tokens + d.response_tokens, d.errors,
+       (2 * d.latency_ms_sum + d.latency_count) / nullif(2 * d.latency_count, 0),
+       d.latency_ms_sum, d.latency_count, d.request_tokens, d.response_tokens,
+       d.cost_micros * 0.000001
+FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::int8[], $6::int8[],
+            $7::int8[], $8::int8[], $9::int8[], $10::int8[], $11::int8[])
+  AS d(subscription_id, model_id, period_type, period_start, requests, errors, request_tokens,
+       response_tokens, latency_ms_sum, latency_count, cost_micros)
+ON CONFLICT (subscription_id, model_id, period_type, period_start) DO UPDATE SET
+  request_count = coalesce(s.request_count, 0) + excluded.request_count,
+  total_tokens = coalesce(s.total_tokens, 0) + excluded.total_tokens,
+  error_count = coalesce(s.error_count, 0) + excluded.error_count,
+  avg_latency_ms =
+    (2 * (s.latency_ms_sum + excluded.latency_ms_sum) + s.latency_count + excluded.latency_count)
+    / nullif(2 * (s.latency_count + excluded.latency_count), 0),
+  latency_ms_sum = s.latency_ms_sum + excluded.latency_ms_sum,
+  latency_count = s.latency_count + excluded.latency_count,
+  request_tokens = s.request_tokens + excluded.request_tokens,
+  response_tokens = s.response_tokens + excluded.response_tokens,
+  total_cost = s.total_cost + excluded.total_cost)sql";
+
+// $1 subscriptions, $2 requests, $3 tokens. The rows are locked in order first, and their status
+// before the update is read under that lock, so exactly one writer sees a subscription become
+// suspended. Whether it does is decided by the seed's enforce_subscription_quota trigger.
+inline constexpr const char* kAddQuotas = R"sql(
+WITH d AS (
+  SELECT * FROM unnest($1::uuid[], $2::int8[], $3::int8[]) AS d(id, requests, tokens)
+), before AS (
+  SELECT s.id, s.status::text AS status FROM public.subscriptions s JOIN d ON d.id = s.id
+  ORDER BY s.id FOR NO KEY UPDATE OF s
+), after AS (
+  UPDATE public.subscriptions s
+  SET used_requests = coalesce(s.used_requests, 0) + d.requests,
+      used_tokens = coalesce(s.used_tokens, 0) + d.tokens
+  FROM d, before WHERE s.id = d.id AND before.id = d.id
+  RETURNING s.id, s.user_id, s.status::text AS status, before.status AS status_before,
+            s.used_requests, s.quota_requests, s.used_tokens, s.quota_tokens
+), audit AS (
+  INSERT INTO public.audit_logs (user_id, action, resource_type, resource_id, metadata)
+  SELECT user_id, 'subscription.suspended', 'subscription', id::text,
+         jsonb_build_object('used_requests', used_requests, 'quota_requests', quota_requests,
+                            'used_tokens', used_tokens, 'quota_tokens', quota_tokens)
+  FROM after WHERE status = 'suspended' AND status_before IS DISTINCT FROM 'suspended'
+  RETURNING resource_id
+)
+SELECT pg_notify('usage_ingest_suspended', resource_id) FROM audit)sql";
+
+// $1 group, then a column each.
+inline constexpr const char* kAddDeadLetters = R"sql(
+INSERT INTO usage_ingest.dead_letters
+  (group_id, topic, partition, record_offset, event_index, reason, detail, key_hash, event_id,
+   event_time, payload)
+SELECT $1, d.* FROM unnest($2::text[], $3::int4[], $4::int8[], $5::int4[], $6::text[], $7::text[],
+                           $8::text[], $9::text[], $10::timestamptz[], $11::bytea[])
+  AS d(topic, partition, record_offset, event_index, reason, detail, key_hash, event_id,
+       event_time, payload)
+ON CONFLICT (topic, partition, record_offset, event_index) DO NOTHING)sql";
+
+// A retry claims its letters: $1 ids.
+inline constexpr const char* kClaimDeadLetters = R"sql(
+UPDATE usage_ingest.dead_letters SET attempts = attempts + 1, last_attempt_at = clock_timestamp()
+WHERE id = ANY ($1::int8[]) AND state = 'pending')sql";
+
+// And says what became of them: $1 ids, $2 states, $3 reasons, $4 details (NULL: as they were).
+inline constexpr const char* kSettleDeadLetters = R"sql(
+UPDATE usage_ingest.dead_letters l
+SET state = d.state, reason = coalesce(d.reason, l.reason), detail = coalesce(d.detail, l.detail)
+FROM unnest($1::int8[], $2::text[], $3::text[], $4::text[]) AS d(id, state, reason, detail)
+WHERE l.id = d.id)sql";
+
+// The next pending letters, least lately tried first, so that each gets its turn however many there
+// are. One without a payload (PayloadOfElement kept nothing) is for a person. $1 reason ('' any),
+// $2 only those due, $3 ids ('{}' any), $4 first seen since, $5 not tried after, $6 how many.
+inline constexpr const char* kNextDeadLetters = R"sql(
+SELECT id, topic, partition::int8, record_offset, event_index::int8, payload
+FROM usage_ingest.dead_letters
+WHERE state = 'pending' AND ($1 = '' OR reason = $1) AND octet_length(payload) > 0
+  AND (cardinality($3::int8[]) = 0 OR id = ANY ($3::int8[]))
+  AND first_seen_at >= $4::timestamptz
+  AND (last_attempt_at IS NULL OR last_attempt_at < $5::timestamptz)
+  AND ($2::int8 = 0 OR last_attempt_at IS NULL OR last_attempt_at <
+       clock_timestamp() - least(interval '1 hour', interval '1 minute' * 2 ^ least(attempts, 6)))
+ORDER BY last_attempt_at NULLS FIRST, id LIMIT $6)sql";
+
+// One word each: may the rows skip triggers and foreign keys (GRANT SET ON PARAMETER, PostgreSQL
+// 15), and is there a trigger on usage_logs that is not ours and wants to see them?
+inline constexpr const char* kMaySkipConstraints = R"sql(
+SELECT (has_parameter_privilege(current_user, 'session_replication_role', 'SET')
+        AND NOT EXISTS (
+          SELECT FROM pg_trigger t
+          WHERE (t.tgrelid = 'public.usage_logs'::regclass
+                 OR t.tgrelid IN (SELECT inhrelid FROM pg_inherits
+                                  WHERE inhparent = 'public.usage_logs'::regclass))
+            AND NOT t.tgisinternal AND t.tgenabled <> 'D'
+            AND t.tgname <> 'update_usage_on_log'))::int4::int8)sql";
+
+}  // namespace usage_ingest::postgres::batch::sql

@@ -1,0 +1,84 @@
+#include "ingest/postgres/batch/zombie.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <chrono>
+#include <utility>
+
+#include "ingest/postgres/session/async_connection.h"
+#include "schema/limits.h"
+
+namespace usage_ingest::postgres::batch {
+namespace {
+
+using std::chrono::milliseconds;
+
+// Twice within lock_timeout, so that each wait of the watched session is seen.
+constexpr auto kLookInterval = milliseconds(100);
+static_assert(2 * kLookInterval < limits::kLockTimeout);
+constexpr int kLooksMax = 100;
+
+// Those of us whom the server is waiting for (28.2.3: "ClientRead", "ClientWrite"), with the last
+// that it heard of them (28.2.3 state_change, 28.4.6 bytes_processed).
+constexpr const char* kBlockers =
+    "SELECT a.pid::int8, coalesce(p.bytes_processed, 0), "
+    "(extract(epoch FROM a.state_change) * 1000000)::int8 "
+    "FROM unnest(pg_blocking_pids($1::int8::int4)) AS b(pid) "
+    "JOIN pg_stat_activity a ON a.pid = b.pid "
+    "LEFT JOIN pg_stat_progress_copy p ON p.pid = a.pid "
+    "WHERE a.usename = current_user AND a.application_name LIKE 'usage-ingestd/%' "
+    "AND a.wait_event_type = 'Client'";
+constexpr const char* kEnd = "SELECT pg_terminate_backend($1::int8::int4)";
+
+}  // namespace
+
+std::shared_ptr<ZombieWatch> ZombieWatch::Start(boost::asio::any_io_executor executor,
+                                                Options options) {
+  auto watch = std::make_shared<ZombieWatch>();
+  boost::asio::co_spawn(executor, watch->Run(executor, std::move(options)),
+                        [watch](const std::exception_ptr& bug) {
+                          if (bug) std::rethrow_exception(bug);
+                        });
+  return watch;
+}
+
+pipeline::Task<> ZombieWatch::Run(boost::asio::any_io_executor executor, Options options) {
+  session::AsyncConnection connection(executor, options.conninfo, "usage-ingestd/zombie-watch");
+  const Result<> connected = co_await connection.Connect();
+  if (!connected) co_return;
+  for (int look = 0; look < kLooksMax && !stopped_; ++look) {
+    boost::asio::steady_timer next_look(executor, kLookInterval);
+    co_await next_look.async_wait(boost::asio::use_awaitable);
+    if (stopped_) co_return;
+    const Result<> looked = co_await Look(connection, options);
+    if (!looked) co_return;
+  }
+}
+
+pipeline::Task<Result<>> ZombieWatch::Look(session::AsyncConnection& connection,
+                                           const Options& options) {
+  session::Statement blockers{kBlockers, {}};
+  blockers.params.Add(std::int64_t{options.waiting_pid});
+  const Result<session::PgResult> found = co_await connection.Execute(blockers);
+  if (!found) co_return std::unexpected(found.error());
+  const auto now = std::chrono::steady_clock::now();
+  for (int row = 0; row < PQntuples(found->get()); ++row) {
+    const std::int64_t pid = session::Int64At(found->get(), row, 0);
+    const Sign heard{session::Int64At(found->get(), row, 1), session::Int64At(found->get(), row, 2),
+                     now};
+    Sign& sign = options.signs->try_emplace(pid, heard).first->second;
+    if (sign.copied_bytes != heard.copied_bytes || sign.spoke_at_us != heard.spoke_at_us) {
+      sign = heard;
+    }
+    if (now - sign.since < limits::kZombieSilentMax) continue;
+    session::Statement end{kEnd, {}};
+    end.params.Add(pid);
+    const Result<session::PgResult> ended = co_await connection.Execute(end);
+    if (!ended) co_return std::unexpected(ended.error());
+  }
+  co_return Result<>{};
+}
+
+}  // namespace usage_ingest::postgres::batch

@@ -1,0 +1,102 @@
+#pragma once
+// SyncConnection: one session of PostgreSQL for work that may block: migrate, checks,
+// administration.
+//
+// The session is set up as the lanes' are (UTC, UTF8, read committed), so that a statement means
+// the same in both. Values come as text.
+//
+// Owner         one thread.
+// Errors        by SQLSTATE as ingest/postgres/session/sqlstate.h classifies them; last_sqlstate()
+// has the
+//               code itself for the few callers that decide by it.
+// Source        PostgreSQL 15 manual, 34.3 "Command Execution Functions", 34.13 "Notice
+// Processing".
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "ingest/postgres/session/pg_handles.h"
+#include "schema/error.h"
+
+namespace usage_ingest::postgres::blocking {
+
+// The rows of one answer.
+class SyncRows {
+ public:
+  explicit SyncRows(session::PgResult result) : result_(std::move(result)) {}
+  [[nodiscard]] int count() const { return PQntuples(result_.get()); }
+  [[nodiscard]] bool is_null(int row, int column) const {
+    return PQgetisnull(result_.get(), row, column) == 1;
+  }
+  // "" for NULL; valid as long as this object.
+  [[nodiscard]] std::string_view text(int row, int column) const;
+  [[nodiscard]] std::int64_t number(int row, int column) const;  // 0 for NULL
+  [[nodiscard]] bool boolean(int row, int column) const { return text(row, column) == "t"; }
+  // What the command tag counts: rows of INSERT, UPDATE, DELETE.
+  [[nodiscard]] std::int64_t affected() const;
+
+ private:
+  session::PgResult result_;
+};
+
+using SyncParam = std::optional<std::string>;
+
+class SyncConnection {
+ public:
+  // `purpose` ends the application_name: usage-ingestd/<purpose>.
+  [[nodiscard]] static Result<SyncConnection> Open(std::string_view conninfo,
+                                                   std::string_view purpose);
+
+  // Several statements, one transaction unless they say otherwise; returns the last one's rows.
+  Result<SyncRows> Execute(const std::string& sql);
+  // The same for what takes long: calls `still_running` each `interval` while it does.
+  Result<SyncRows> ExecuteWatched(const std::string& sql, std::chrono::milliseconds interval,
+                                  const std::function<void()>& still_running);
+  // One statement with $1, $2, ...
+  Result<SyncRows> Query(const std::string& sql, std::span<const SyncParam> params);
+
+  [[nodiscard]] const std::string& last_sqlstate() const { return last_sqlstate_; }
+  [[nodiscard]] int server_version() const;  // 150004 for 15.4
+  [[nodiscard]] int backend_pid() const;
+  [[nodiscard]] std::string QuoteLiteral(std::string_view text) const;
+  // WARNINGs and worse of the server; NOTICEs are not passed on. Kept across moves.
+  void OnWarning(std::function<void(std::string_view)> handler) {
+    *on_warning_ = std::move(handler);
+  }
+
+ private:
+  explicit SyncConnection(session::PgConn connection);
+  Result<SyncRows> Check(PGresult* result);
+
+  session::PgConn connection_;
+  std::string last_sqlstate_;
+  // libpq keeps a pointer to it.
+  std::unique_ptr<std::function<void(std::string_view)>> on_warning_;
+};
+
+// A transaction that is rolled back unless it was committed.
+class SyncTransaction {
+ public:
+  [[nodiscard]] static Result<SyncTransaction> Begin(SyncConnection& connection,
+                                                     const std::string& begin = "BEGIN");
+  ~SyncTransaction();
+  SyncTransaction(SyncTransaction&& other) noexcept
+      : connection_(std::exchange(other.connection_, nullptr)) {}
+  SyncTransaction& operator=(SyncTransaction&&) = delete;
+  Result<> Commit();
+
+ private:
+  explicit SyncTransaction(SyncConnection* connection) : connection_(connection) {}
+  SyncConnection* connection_;
+};
+
+// "name", safe within SQL whatever it holds.
+[[nodiscard]] std::string QuoteIdentifier(std::string_view name);
+
+}  // namespace usage_ingest::postgres::blocking

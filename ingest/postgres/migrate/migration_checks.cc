@@ -1,0 +1,147 @@
+#include "ingest/postgres/migrate/migration_checks.h"
+
+#include <fmt/format.h>
+#include <fmt/ostream.h>
+
+#include "ingest/postgres/probe/column_rules.h"
+#include "ingest/postgres/probe/probe_checks.h"
+
+namespace usage_ingest::postgres::migrate {
+namespace {
+
+// Rights that an owner of the tables has, and somebody else lacks.
+constexpr const char* kMissingRights = R"sql(
+SELECT format('the tables belong to %s, and %s is not a member of it', quote_ident(owner),
+              quote_ident(current_user)),
+       format('run migrate as %s, or GRANT %s TO %s', quote_ident(owner), quote_ident(owner),
+              quote_ident(current_user))
+  FROM (SELECT DISTINCT pg_get_userbyid(relowner) AS owner, relowner FROM pg_class
+         WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')
+           AND relname IN ('users', 'models', 'teams', 'team_members', 'subscriptions', 'api_keys',
+                           'api_key_models', 'usage_logs', 'usage_summaries', 'audit_logs'))
+           AS owners
+ WHERE NOT pg_has_role(relowner, 'USAGE')
+UNION ALL
+SELECT 'no right to create tables in schema public',
+       format('GRANT CREATE ON SCHEMA public TO %s', quote_ident(current_user))
+ WHERE NOT has_schema_privilege('public', 'CREATE')
+UNION ALL
+SELECT 'no right to create the schema usage_ingest',
+       format('GRANT CREATE ON DATABASE %s TO %s', quote_ident(current_database()),
+              quote_ident(current_user))
+ WHERE to_regnamespace('usage_ingest') IS NULL
+   AND NOT has_database_privilege(current_database(), 'CREATE')
+UNION ALL
+SELECT format('schema usage_ingest belongs to %s', quote_ident(pg_get_userbyid(nspowner))),
+       format('run migrate as %s', quote_ident(pg_get_userbyid(nspowner)))
+  FROM pg_namespace WHERE nspname = 'usage_ingest' AND NOT pg_has_role(nspowner, 'USAGE'))sql";
+
+// LiteMaaS works as the role that owns `users`.
+constexpr const char* kForeignOwner = R"sql(
+SELECT c.oid::regclass, quote_ident(pg_get_userbyid(c.relowner)),
+       quote_ident(pg_get_userbyid(u.relowner))
+  FROM pg_class AS c
+  JOIN pg_class AS u ON u.oid = 'public.users'::regclass AND u.relowner <> c.relowner
+ WHERE c.relnamespace = 'public'::regnamespace AND NOT c.relispartition
+   AND c.relname IN ('models', 'teams', 'team_members', 'subscriptions', 'api_keys',
+                     'api_key_models', 'usage_logs', 'usage_summaries', 'audit_logs',
+                     'active_subscriptions', 'usage_statistics', 'api_keys_with_models')
+ ORDER BY 1)sql";
+
+constexpr const char* kNothingLeft = R"sql(
+SELECT count(*) FROM public.subscriptions
+ WHERE status::text = 'active'
+   AND (COALESCE(used_requests, 0) >= quota_requests OR COALESCE(used_tokens, 0) >= quota_tokens))sql";
+
+constexpr const char* kOlderUsage =
+    "SELECT EXISTS (SELECT FROM public.usage_logs) OR EXISTS (SELECT FROM public.usage_summaries)";
+
+// REQUIRES: the table is there.
+Result<bool> LacksDefaultTeam(blocking::SyncConnection& connection) {
+  auto rows = connection.Execute(
+      "SELECT NOT EXISTS (SELECT FROM public.teams WHERE id = "
+      "'a0000000-0000-4000-8000-000000000001')");
+  if (!rows) return std::unexpected(rows.error());
+  return rows->boolean(0, 0);
+}
+
+}  // namespace
+
+Result<> CheckBeforeMigrate(blocking::SyncConnection& connection) {
+  probe::ProbeReport report;
+  const auto server = probe::ProbeServer(connection, report);
+  if (!server) return std::unexpected(server.error());
+  if (report.facts.in_recovery || !*server) {
+    return Fail(ErrorCode::kFatal, report.findings.front().ToLine());
+  }
+  std::string problems;
+  auto rights = connection.Execute(kMissingRights);
+  if (!rights) return std::unexpected(rights.error());
+  for (int i = 0; i < rights->count(); ++i) {
+    problems += fmt::format("\n  {}; fix: {};", rights->text(i, 0), rights->text(i, 1));
+  }
+  const auto columns = probe::CheckColumns(connection);
+  if (!columns) return std::unexpected(columns.error());
+  for (const probe::ColumnProblem& problem : *columns) {
+    if (problem.type.empty()) continue;  // it is added
+    problems += fmt::format("\n  public.{}.{} is {}, which does not work; fix: {};", problem.table,
+                            problem.column, problem.type, problem.fix);
+  }
+  const auto required = probe::CheckRequiredColumns(connection);
+  if (!required) return std::unexpected(required.error());
+  for (const probe::ColumnProblem& problem : *required) {
+    const auto needed =
+        problem.table == "teams" ? LacksDefaultTeam(connection) : Result<bool>(true);
+    if (!needed) return std::unexpected(needed.error());
+    if (!*needed) continue;
+    problems += fmt::format(
+        "\n  public.{}.{} is NOT NULL without a default, and rows of ours have none; fix: {};",
+        problem.table, problem.column, problem.fix);
+  }
+  if (problems.empty()) return {};
+  return Fail(ErrorCode::kFatal, "nothing was changed, because:" + problems);
+}
+
+Result<> ReportAfterMigrate(blocking::SyncConnection& connection, bool first_time,
+                            std::ostream& out) {
+  probe::ProbeReport report;
+  const auto tables = probe::ProbeTables(connection, report);
+  if (!tables) return std::unexpected(tables.error());
+  if (*tables) {
+    for (const auto check :
+         {probe::ProbeUsageLogs, probe::ProbeTriggers, probe::ProbeSummaries, probe::ProbeQuotas}) {
+      if (auto done = check(connection, report); !done) return done;
+    }
+  }
+  for (const probe::Finding& finding : report.findings) fmt::print(out, "{}\n", finding.ToLine());
+
+  auto owners = connection.Execute(kForeignOwner);
+  if (!owners) return std::unexpected(owners.error());
+  for (int i = 0; first_time && i < owners->count(); ++i) {
+    fmt::print(out,
+               "note: {0} belongs to {1}, users to {2}: when LiteMaaS works as {2} it needs GRANT "
+               "SELECT, INSERT, UPDATE, DELETE ON {0} TO {2};\n",
+               owners->text(i, 0), owners->text(i, 1), owners->text(i, 2));
+  }
+  auto nothing_left = connection.Execute(kNothingLeft);
+  if (!nothing_left) return std::unexpected(nothing_left.error());
+  if (first_time && nothing_left->number(0, 0) != 0) {
+    fmt::print(out,
+               "note: {} active subscriptions have no quota left (used >= quota): the trigger "
+               "enforce_subscription_quota suspends each at its next event\n",
+               nothing_left->number(0, 0));
+  }
+  auto older = connection.Execute(kOlderUsage);
+  if (!older) return std::unexpected(older.error());
+  if (first_time && older->boolean(0, 0)) {
+    fmt::print(out,
+               "note: summaries from before are estimates and lack days and months; `usage-"
+               "ingestd summaries rebuild` makes them exact, also while the daemon runs\n");
+  }
+  if (report.ok()) return {};
+  return Fail(ErrorCode::kFatal,
+              "migrated, but the daemon cannot work with this database yet: see "
+              "the lines that begin with \"fatal\"");
+}
+
+}  // namespace usage_ingest::postgres::migrate

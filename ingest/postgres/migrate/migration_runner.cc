@@ -1,0 +1,201 @@
+#include "ingest/postgres/migrate/migration_runner.h"
+
+#include <fmt/format.h>
+#include <fmt/ostream.h>
+
+#include <array>
+#include <chrono>
+
+#include "ingest/postgres/blocking/lock_patience.h"
+#include "ingest/postgres/migrate/migration_partitioning.h"
+
+namespace usage_ingest::postgres::migrate {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr auto kProgressInterval = std::chrono::seconds(2);
+constexpr int kBatchRows = 1000;  // the LIMIT of the files whose mode is "batches"
+
+std::string BeginWithLockTimeout() {
+  return fmt::format("BEGIN; SET LOCAL lock_timeout = '{}ms'", kMigrateLockTimeout.count());
+}
+
+std::string LedgerEntry(const blocking::SyncConnection& connection, const Migration& migration) {
+  return fmt::format(
+      "INSERT INTO usage_ingest.migrations (number, name, checksum) VALUES ({}, {}, {})",
+      migration.number, connection.QuoteLiteral(migration.name),
+      connection.QuoteLiteral(migration.checksum));
+}
+
+}  // namespace
+
+Result<> MigrationRunner::WithPatience(std::string_view what,
+                                       const std::function<Result<>()>& attempt) {
+  auto next_report = Clock::now() + kProgressInterval;
+  return blocking::WithPatience(what, options_.patience, [&] {
+    Result<> done = attempt();
+    if (!done && done.error().code == ErrorCode::kConflict && Clock::now() >= next_report) {
+      fmt::print(out_, "  waiting for a lock: {}\n", what);
+      out_.flush();
+      next_report = Clock::now() + kProgressInterval;
+    }
+    return done;
+  });
+}
+
+Result<> MigrationRunner::RunTransaction(std::string_view what, const std::string& sql) {
+  return WithPatience(what, [&]() -> Result<> {
+    auto transaction = blocking::SyncTransaction::Begin(connection_, BeginWithLockTimeout());
+    if (!transaction) return std::unexpected(transaction.error());
+    if (auto done = connection_.Execute(sql); !done) return std::unexpected(done.error());
+    return transaction->Commit();
+  });
+}
+
+Result<> MigrationRunner::RunConcurrently(const std::string& sql) {
+  const auto started = Clock::now();
+  auto done = connection_.ExecuteWatched(sql, kProgressInterval, [&] {
+    fmt::print(out_, "  {:.0f} s: {}{}\n",
+               std::chrono::duration<double>(Clock::now() - started).count(), sql, IndexProgress());
+    out_.flush();
+  });
+  if (!done) return std::unexpected(done.error());
+  return {};
+}
+
+// What a second session sees of the first one's CREATE INDEX; "" when it sees nothing.
+std::string MigrationRunner::IndexProgress() {
+  if (!watcher_) {
+    auto opened = blocking::SyncConnection::Open(conninfo_, "migrate-progress");
+    if (!opened) return "";
+    watcher_.emplace(std::move(*opened));
+  }
+  auto rows = watcher_->Execute(
+      fmt::format("SELECT phase, 100 * blocks_done / NULLIF(blocks_total, 0) FROM "
+                  "pg_stat_progress_create_index WHERE pid = {}",
+                  connection_.backend_pid()));
+  if (!rows || rows->count() == 0) return "";
+  return fmt::format(" ({}{})", rows->text(0, 0),
+                     rows->is_null(0, 1) ? "" : fmt::format(", {} %", rows->text(0, 1)));
+}
+
+Result<> MigrationRunner::RunBody(const MigrationStep& step) {
+  switch (step.mode) {
+    case MigrationMode::kTransaction:
+      return RunTransaction(
+          step.migration.name,
+          fmt::format("{};\n{}", step.migration.text, LedgerEntry(connection_, step.migration)));
+    case MigrationMode::kDeclaration:
+      return {};
+    case MigrationMode::kPlan:
+      return RunPlan(step);
+    case MigrationMode::kBatches:
+      return RunBatches(step);
+    case MigrationMode::kPartitioning:
+      return PartitionUsageLogs(connection_, *this);
+  }
+  std::abort();  // -Wswitch-enum: all modes are above
+}
+
+Result<> MigrationRunner::Run(const MigrationStep& step) {
+  const auto started = Clock::now();
+  Result<> done = RunBody(step);
+  // A transaction has entered itself.
+  if (done && step.mode != MigrationMode::kTransaction) done = Enter(step.migration);
+  if (!done) {
+    return Fail(done.error().code,
+                fmt::format("{}: {}", step.migration.name, done.error().context));
+  }
+  fmt::print(out_, "{} done ({:.2f} s)\n", step.migration.name,
+             std::chrono::duration<double>(Clock::now() - started).count());
+  return {};
+}
+
+Result<> MigrationRunner::Enter(const Migration& migration) {
+  return RunTransaction("usage_ingest.migrations", LedgerEntry(connection_, migration));
+}
+
+Result<> MigrationRunner::RunPlan(const MigrationStep& step) {
+  auto plan = PlanStep(connection_, step);
+  if (!plan) return std::unexpected(plan.error());
+  for (const PlannedStatement& statement : *plan) {
+    if (auto done = RunPlanned(statement); !done) return done;
+  }
+  return {};
+}
+
+Result<> MigrationRunner::RunPlanned(const PlannedStatement& statement) {
+  Result<> done;
+  switch (statement.kind) {
+    case PlannedStatement::Kind::kRun:
+      done = RunTransaction(statement.remark, statement.sql);
+      break;
+    case PlannedStatement::Kind::kConcurrently:
+      done = RunConcurrently(statement.sql);
+      break;
+    case PlannedStatement::Kind::kTry:
+      done = RunConcurrently(statement.sql);
+      if (!done && connection_.last_sqlstate() == "23505") {
+        fmt::print(out_,
+                   "note: {}\n  not possible, the data holds duplicates ({}). When they are "
+                   "gone:\n  {};\n",
+                   statement.remark, done.error().context, statement.sql);
+        return {};
+      }
+      break;
+    case PlannedStatement::Kind::kNote:
+      fmt::print(out_, "note: {}:\n  {};\n", statement.remark, statement.sql);
+      return {};
+  }
+  if (done) return {};
+  return Fail(done.error().code, fmt::format("{}: {}", statement.sql, done.error().context));
+}
+
+Result<> MigrationRunner::RunBatches(const MigrationStep& step) {
+  const std::string sql(step.migration.text);
+  std::array<blocking::SyncParam, 1> cursor = {std::nullopt};
+  std::int64_t batches = 0;
+  auto next_report = Clock::now() + kProgressInterval;
+  for (bool more = true; more;) {
+    auto done = WithPatience(step.migration.name, [&]() -> Result<> {
+      auto transaction = blocking::SyncTransaction::Begin(connection_, BeginWithLockTimeout());
+      if (!transaction) return std::unexpected(transaction.error());
+      auto rows = connection_.Query(sql, cursor);
+      if (!rows) return std::unexpected(rows.error());
+      if (auto committed = transaction->Commit(); !committed) return committed;
+      more = rows->count() != 0;
+      if (more) cursor[0] = std::string(rows->text(0, 0));
+      return {};
+    });
+    if (!done) return done;
+    ++batches;
+    if (Clock::now() >= next_report) {
+      fmt::print(out_, "{}: {} rows\n", step.migration.name, batches * kBatchRows);
+      out_.flush();
+      next_report = Clock::now() + kProgressInterval;
+    }
+  }
+  return {};
+}
+
+Result<> MigrationRunner::Describe(const MigrationStep& step) {
+  fmt::print(out_, "-- {} ({})\n", step.migration.name, Name(step.mode));
+  if (step.mode == MigrationMode::kTransaction || step.mode == MigrationMode::kBatches) {
+    fmt::print(out_, "{}\n", step.migration.text);  // its header says the locks
+    return {};
+  }
+  fmt::print(out_, "-- {}\n-- Locks: {}\n-- Time: {}\n\n", step.purpose, step.locks, step.time);
+  if (step.mode == MigrationMode::kDeclaration) return {};
+  if (step.mode == MigrationMode::kPartitioning) return DescribePartitioning(connection_, out_);
+  auto plan = PlanStep(connection_, step);
+  if (!plan) return std::unexpected(plan.error());
+  for (const PlannedStatement& statement : *plan) {
+    const bool note = statement.kind == PlannedStatement::Kind::kNote;
+    fmt::print(out_, "{}{}\n{}{};\n", note ? "-- left to you: " : "-- ", statement.remark,
+               note ? "-- " : "", statement.sql);
+  }
+  return {};
+}
+
+}  // namespace usage_ingest::postgres::migrate

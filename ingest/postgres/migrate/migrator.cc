@@ -1,0 +1,115 @@
+#include "ingest/postgres/migrate/migrator.h"
+
+#include <fmt/format.h>
+#include <fmt/ostream.h>
+
+#include <map>
+#include <thread>
+
+#include "ingest/postgres/admin/partition_admin.h"
+#include "ingest/postgres/blocking/sync_connection.h"
+#include "ingest/postgres/migrate/migration_checks.h"
+#include "ingest/postgres/migrate/migration_runner.h"
+#include "ingest/postgres/migrate/migration_step.h"
+
+namespace usage_ingest::postgres::migrate {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// The step whose run is the hand-over from the seed's trigger.
+constexpr int kHandOverStep = 15;
+// Arbitrary and ours; another one than ensure_partition's.
+constexpr std::string_view kMigrateLock = "7305801562440212768";
+
+// Number to checksum of the steps that are finished.
+using Ledger = std::map<int, std::string>;
+
+// Tried again and again instead of waited for: a session that waits inside a statement has a
+// snapshot, and CREATE INDEX CONCURRENTLY of the one who holds the lock would wait for that.
+Result<> LockOutOthers(blocking::SyncConnection& connection, const MigrateOptions& options,
+                       std::ostream& out) {
+  const auto deadline = Clock::now() + options.patience;
+  for (bool said = false;; said = true) {
+    auto locked = connection.Execute(fmt::format("SELECT pg_try_advisory_lock({})", kMigrateLock));
+    if (!locked) return std::unexpected(locked.error());
+    if (locked->boolean(0, 0)) return {};
+    if (Clock::now() >= deadline) {
+      return Fail(ErrorCode::kUnavailable, "another migrate is still running; run this one later");
+    }
+    if (!said) fmt::print(out, "another migrate is running; waiting for it\n");
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+}
+
+Result<Ledger> ReadLedger(blocking::SyncConnection& connection) {
+  auto there = connection.Execute("SELECT to_regclass('usage_ingest.migrations') IS NOT NULL");
+  if (!there) return std::unexpected(there.error());
+  Ledger ledger;
+  if (!there->boolean(0, 0)) return ledger;
+  auto rows = connection.Execute("SELECT number, checksum FROM usage_ingest.migrations");
+  if (!rows) return std::unexpected(rows.error());
+  for (int i = 0; i < rows->count(); ++i) {
+    ledger.emplace(static_cast<int>(rows->number(i, 0)), rows->text(i, 1));
+  }
+  return ledger;
+}
+
+Result<> CheckLedger(const Ledger& ledger) {
+  const auto known = Migrations();
+  for (const auto& [number, checksum] : ledger) {
+    if (number < 1 || static_cast<std::size_t>(number) > known.size()) {
+      return Fail(
+          ErrorCode::kFatal,
+          fmt::format("the database has migration {}, this binary knows {}: it was migrated "
+                      "by a newer usage-ingestd; install that one",
+                      number, known.size()));
+    }
+    const Migration& migration = known[static_cast<std::size_t>(number) - 1];
+    if (migration.checksum != checksum) {
+      return Fail(ErrorCode::kFatal,
+                  fmt::format("{} was applied with another text (checksum {} in "
+                              "usage_ingest.migrations, {} in this binary): install the "
+                              "usage-ingestd that migrated this database",
+                              migration.name, checksum, migration.checksum));
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<> Migrate(std::string_view conninfo, const MigrateOptions& options, std::ostream& out) {
+  auto connection = blocking::SyncConnection::Open(conninfo, "migrate");
+  if (!connection) return std::unexpected(connection.error());
+  connection->OnWarning([&](std::string_view text) { fmt::print(out, "warning: {}\n", text); });
+  if (!options.dry_run) {
+    if (auto done = LockOutOthers(*connection, options, out); !done) return done;
+  }
+  auto ledger = ReadLedger(*connection);
+  if (!ledger) return std::unexpected(ledger.error());
+  if (auto done = CheckLedger(*ledger); !done) return done;
+  if (auto done = CheckBeforeMigrate(*connection); !done) return done;
+
+  MigrationRunner runner(*connection, conninfo, options, out);
+  std::size_t pending = 0;
+  for (const Migration& migration : Migrations()) {
+    if (ledger->contains(migration.number)) continue;
+    ++pending;
+    const MigrationStep step = ParseMigration(migration);
+    if (auto done = options.dry_run ? runner.Describe(step) : runner.Run(step); !done) return done;
+  }
+  if (options.dry_run) {
+    fmt::print(out, "-- {} of {} steps to do; nothing was changed\n", pending, Migrations().size());
+    return {};
+  }
+  const auto months = admin::EnsurePartitions(
+      *connection, {.months_ahead = options.months_ahead, .patience = options.patience});
+  if (!months) return std::unexpected(months.error());
+  const auto reported = ReportAfterMigrate(*connection, !ledger->contains(kHandOverStep), out);
+  if (!reported) return reported;
+  fmt::print(out, "database is at {}, {} steps applied\n", Migrations().back().name, pending);
+  return {};
+}
+
+}  // namespace usage_ingest::postgres::migrate

@@ -1,0 +1,35 @@
+#pragma once
+// Migrate: brings a database to the schema that this binary works with.
+//
+// Works on an empty database, on one made from the seed document, and on one that LiteMaaS filled:
+// it adds what is missing, accepts what differs and works, and refuses what does not with the SQL
+// for a person. Steps are the files of schema/sql; each that is finished is in
+// usage_ingest.migrations, so a second run goes on where the first one failed, and a third does
+// nothing.
+//
+// Thread-safety several at a time are safe: an advisory lock lets one in after the other.
+// Limit         no lock on a table of LiteMaaS is waited for longer than kMigrateLockTimeout, nor
+//               several one after the other (usage_ingest.lock_tables), because whoever comes
+//               behind us in the queue waits too; it is tried again for `patience`.
+// Errors        kFatal with what, where and how to fix; kUnavailable when the server went away.
+#include <chrono>
+#include <iosfwd>
+#include <string_view>
+
+#include "schema/error.h"
+
+namespace usage_ingest::postgres::migrate {
+
+// With the work of a step, which takes up to 30 ms (partitioning), below the 100 ms that LiteMaaS
+// may have to wait.
+inline constexpr auto kMigrateLockTimeout = std::chrono::milliseconds(60);
+
+struct MigrateOptions {
+  bool dry_run = false;  // print the plan; change nothing, lock nothing
+  int months_ahead = 3;  // partitions made beyond the current month
+  std::chrono::seconds patience = std::chrono::minutes(10);  // for each lock
+};
+
+Result<> Migrate(std::string_view conninfo, const MigrateOptions& options, std::ostream& out);
+
+}  // namespace usage_ingest::postgres::migrate

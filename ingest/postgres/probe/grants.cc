@@ -1,0 +1,89 @@
+#include "ingest/postgres/probe/grants.h"
+
+#include <fmt/format.h>
+
+#include <array>
+
+#include "ingest/postgres/blocking/sync_connection.h"
+
+namespace usage_ingest::postgres::probe {
+namespace {
+
+using On = Privilege::On;
+
+constexpr std::array kPrivileges = {
+    Privilege{On::kDatabase, "", "CONNECT", "", false, "a session"},
+    Privilege{On::kDatabase, "", "TEMPORARY", "", false, "rows that may be duplicates are staged"},
+    Privilege{On::kSchema, "public", "USAGE", "", false, "tables of LiteMaaS"},
+    Privilege{On::kSchema, "usage_ingest", "USAGE", "", false, "tables of our own"},
+    Privilege{On::kTable, "public.usage_logs", "SELECT, INSERT", "", false, "rows"},
+    Privilege{On::kTable, "public.usage_summaries", "SELECT, INSERT, UPDATE", "", false, "sums"},
+    Privilege{On::kTable, "public.subscriptions", "SELECT", "", false, "attribution"},
+    Privilege{On::kTable, "public.subscriptions", "UPDATE", "used_requests, used_tokens", false,
+              "quota counters"},
+    Privilege{On::kTable, "public.users", "SELECT", "", false, "attribution"},
+    Privilege{On::kTable, "public.models", "SELECT", "", false, "attribution"},
+    Privilege{On::kTable, "public.teams", "SELECT", "", false, "attribution"},
+    Privilege{On::kTable, "public.api_keys", "SELECT", "", false, "attribution"},
+    Privilege{On::kTable, "public.api_key_models", "SELECT", "", false, "attribution"},
+    Privilege{On::kTable, "public.audit_logs", "INSERT", "", false, "suspensions"},
+    Privilege{On::kTable, "public.audit_logs", "SELECT", "resource_id", false,
+              "INSERT ... RETURNING resource_id"},
+    Privilege{On::kTable, "usage_ingest.migrations", "SELECT", "", false, "start-up check"},
+    Privilege{On::kTable, "usage_ingest.kafka_offsets", "SELECT, INSERT, UPDATE, DELETE", "", false,
+              "where each partition goes on"},
+    Privilege{On::kTable, "usage_ingest.dead_letters", "SELECT, INSERT, UPDATE, DELETE", "", false,
+              "events without a row"},
+    Privilege{On::kTable, "usage_ingest.key_history", "SELECT, INSERT, UPDATE, DELETE", "", false,
+              "attribution of rotated keys"},
+    Privilege{On::kTable, "usage_ingest.replays", "SELECT, INSERT, UPDATE, DELETE", "", false,
+              "what was read again"},
+    Privilege{On::kFunction, "usage_ingest.lock_parents(uuid[], uuid[], uuid[])", "EXECUTE", "",
+              false, "rows' parents stay until commit"},
+    Privilege{On::kFunction, "usage_ingest.ensure_partition(date)", "EXECUTE", "", false,
+              "partitions"},
+    Privilege{On::kParameter, "session_replication_role", "SET", "", true,
+              "optional: the fast path, COPY without row triggers and foreign keys"},
+};
+
+std::string_view Keyword(On on) {
+  switch (on) {
+    case On::kDatabase:
+      return "DATABASE";
+    case On::kSchema:
+      return "SCHEMA";
+    case On::kTable:
+      return "TABLE";
+    case On::kFunction:
+      return "FUNCTION";
+    case On::kParameter:
+      return "PARAMETER";
+  }
+  return "";
+}
+
+}  // namespace
+
+std::span<const Privilege> RequiredPrivileges() { return kPrivileges; }
+
+std::string GrantStatement(const Privilege& privilege, std::string_view role,
+                           std::string_view database) {
+  return fmt::format("GRANT {}{} ON {} {} TO {}", privilege.privileges,
+                     privilege.columns.empty() ? "" : fmt::format(" ({})", privilege.columns),
+                     Keyword(privilege.on),
+                     privilege.object.empty() ? blocking::QuoteIdentifier(database)
+                                              : std::string(privilege.object),
+                     blocking::QuoteIdentifier(role));
+}
+
+std::string GrantsFor(std::string_view role, std::string_view database) {
+  std::string sql =
+      "-- What usage-ingestd run needs; run as owner of the tables, the last one as "
+      "superuser.\n";
+  for (const Privilege& privilege : RequiredPrivileges()) {
+    sql += fmt::format("{};  -- {}\n", GrantStatement(privilege, role, database), privilege.why);
+  }
+  return sql;
+}
+
+}  // namespace usage_ingest::postgres::probe

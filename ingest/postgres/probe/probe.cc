@@ -1,0 +1,180 @@
+#include "ingest/postgres/probe/probe.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "ingest/postgres/probe/probe_checks.h"
+#include "schema/migrations.h"
+
+namespace usage_ingest::postgres::probe {
+namespace {
+
+constexpr int kServerVersionMin = 150000;
+constexpr int kPoolingAttempts = 3;
+
+Result<std::string> BackendPid(blocking::SyncConnection& connection) {
+  auto rows = connection.Execute("SELECT pg_backend_pid()");
+  if (!rows) return std::unexpected(rows.error());
+  return std::string(rows->text(0, 0));
+}
+
+void ReportPooling(ProbeReport& report) {
+  report.findings.push_back(
+      {.severity = Severity::kFatal,
+       .where = "postgres.conninfo",
+       .what = "a proxy gives each transaction another session (transaction pooling): settings, "
+               "temporary tables and LISTEN are lost in between",
+       .fix = "connect to PostgreSQL itself, or to a pool with pool_mode = session"});
+}
+
+}  // namespace
+
+std::string Finding::ToLine() const {
+  return fmt::format("{}: {}: {}; fix: {}", severity == Severity::kFatal ? "fatal" : "warning",
+                     where, what, fix);
+}
+
+bool ProbeReport::ok() const {
+  return std::ranges::none_of(
+      findings, [](const Finding& finding) { return finding.severity == Severity::kFatal; });
+}
+
+Result<bool> ProbeServer(blocking::SyncConnection& connection, ProbeReport& report) {
+  report.facts.server_version = connection.server_version();
+  if (report.facts.server_version < kServerVersionMin) {
+    report.findings.push_back(
+        {.severity = Severity::kFatal,
+         .where = "server",
+         .what = fmt::format("PostgreSQL {} is too old", report.facts.server_version / 10000),
+         .fix = "upgrade to PostgreSQL 15 or later"});
+    return false;
+  }
+  auto rows = connection.Execute(
+      "SELECT current_setting('server_encoding'), pg_is_in_recovery(), current_database()");
+  if (!rows) return std::unexpected(rows.error());
+  if (rows->text(0, 0) != "UTF8") {
+    report.findings.push_back(
+        {.severity = Severity::kFatal,
+         .where = fmt::format("database {}", rows->text(0, 2)),
+         .what = fmt::format("its encoding is {}, and events hold any text", rows->text(0, 0)),
+         .fix = fmt::format("dump it and restore into CREATE DATABASE {} ENCODING 'UTF8' TEMPLATE "
+                            "template0",
+                            blocking::QuoteIdentifier(rows->text(0, 2)))});
+    return false;
+  }
+  report.facts.in_recovery = rows->boolean(0, 1);
+  if (report.facts.in_recovery) {
+    report.findings.push_back(
+        {.severity = Severity::kWarning,
+         .where = "server",
+         .what = "it is a standby: nothing can be written until it is promoted",
+         .fix = "connect with target_session_attrs=read-write"});
+  }
+  return true;
+}
+
+// Two sessions that are both connected never share a server process, unless a proxy gives out
+// processes by transaction: then the second one gets what the first one has just left, or the first
+// one gets another while the second holds its old one.
+Result<> ProbePooling(blocking::SyncConnection& connection, std::string_view conninfo,
+                      ProbeReport& report) {
+  auto second = blocking::SyncConnection::Open(conninfo, "probe");
+  if (!second) return std::unexpected(second.error());
+  for (int attempt = 0; attempt < kPoolingAttempts; ++attempt) {
+    const auto before = BackendPid(connection);
+    if (!before) return std::unexpected(before.error());
+    auto transaction = blocking::SyncTransaction::Begin(*second);
+    if (!transaction) return std::unexpected(transaction.error());
+    const auto other = BackendPid(*second);
+    if (!other) return std::unexpected(other.error());
+    if (*other == *before) {
+      ReportPooling(report);
+      return {};
+    }
+    const auto after = BackendPid(connection);
+    if (!after) return std::unexpected(after.error());
+    if (*after != *before) {
+      ReportPooling(report);
+      return {};
+    }
+  }
+  return {};
+}
+
+Result<bool> ProbeMigrations(blocking::SyncConnection& connection, ProbeReport& report) {
+  const Finding migrate{.severity = Severity::kFatal,
+                        .where = "usage_ingest.migrations",
+                        .what = "the database is not migrated",
+                        .fix = "run `usage-ingestd migrate`"};
+  auto closed = connection.Execute(
+      "SELECT nspname, quote_ident(current_user) FROM pg_namespace WHERE nspname IN ('public', "
+      "'usage_ingest') AND NOT has_schema_privilege(oid, 'USAGE')");
+  if (!closed) return std::unexpected(closed.error());
+  for (int i = 0; i < closed->count(); ++i) {
+    report.findings.push_back(
+        {.severity = Severity::kFatal,
+         .where = fmt::format("schema {}", closed->text(i, 0)),
+         .what = "this role may not look into it",
+         .fix = fmt::format("GRANT USAGE ON SCHEMA {} TO {} (all that is needed: `usage-ingestd "
+                            "migrate --print-grants {}`)",
+                            closed->text(i, 0), closed->text(i, 1), closed->text(i, 1))});
+  }
+  if (closed->count() != 0) return false;
+  auto ledger = connection.Execute("SELECT to_regclass('usage_ingest.migrations') IS NOT NULL");
+  if (!ledger) return std::unexpected(ledger.error());
+  if (!ledger->boolean(0, 0)) {
+    report.findings.push_back(migrate);
+    return false;
+  }
+  const int newest = Migrations().back().number;
+  // The last one before the first that is missing.
+  auto level = connection.Execute(fmt::format(
+      "SELECT COALESCE(min(n) - 1, (SELECT max(number) FROM usage_ingest.migrations)) FROM "
+      "generate_series(1, {}) AS n WHERE n NOT IN (SELECT number FROM usage_ingest.migrations)",
+      newest));
+  if (!level && connection.last_sqlstate() == "42501") return true;  // ProbePrivileges says it
+  if (!level) return std::unexpected(level.error());
+  report.facts.migration_level = static_cast<int>(level->number(0, 0));
+  if (report.facts.migration_level < newest) {
+    Finding finding = migrate;
+    finding.what =
+        fmt::format("the database is at migration {} of {}", report.facts.migration_level, newest);
+    report.findings.push_back(finding);
+    return false;
+  }
+  if (report.facts.migration_level > newest) {
+    report.findings.push_back(
+        {.severity = Severity::kFatal,
+         .where = "usage_ingest.migrations",
+         .what = fmt::format("the database is at migration {}, this binary knows {}",
+                             report.facts.migration_level, newest),
+         .fix = "install the usage-ingestd that migrated it, or a newer one"});
+    return false;
+  }
+  return true;
+}
+
+Result<ProbeReport> ProbeDatabase(std::string_view conninfo) {
+  auto connection = blocking::SyncConnection::Open(conninfo, "probe");
+  if (!connection) return std::unexpected(connection.error());
+  ProbeReport report;
+  const auto server = ProbeServer(*connection, report);
+  if (!server) return std::unexpected(server.error());
+  if (!*server) return report;
+  if (auto done = ProbePooling(*connection, conninfo, report); !done) {
+    return std::unexpected(done.error());
+  }
+  for (const auto check : {ProbeMigrations, ProbeTables}) {
+    const auto go_on = check(*connection, report);
+    if (!go_on) return std::unexpected(go_on.error());
+    if (!*go_on) return report;
+  }
+  for (const auto check :
+       {ProbeUsageLogs, ProbeTriggers, ProbeSummaries, ProbeQuotas, ProbePrivileges}) {
+    if (auto done = check(*connection, report); !done) return std::unexpected(done.error());
+  }
+  return report;
+}
+
+}  // namespace usage_ingest::postgres::probe

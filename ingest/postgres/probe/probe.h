@@ -1,0 +1,59 @@
+#pragma once
+// Probe: is this database one that the daemon can write to without counting twice or failing?
+//
+// The catalogue is looked at, never assumed: at the daemon's start and by `check-config --connect`.
+// A finding is one line: what is wrong, where, and the SQL that mends it.
+//
+// Errors        a finding is no error: Result fails only when the database cannot be asked.
+// Source        docs/database.md, "Taking over from the trigger".
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ingest/postgres/blocking/sync_connection.h"
+
+namespace usage_ingest::postgres::probe {
+
+enum class Severity : unsigned char {
+  kFatal,    // `run` ends with it: something would count twice, fail or be lost
+  kWarning,  // works, but slower or not for ever
+};
+
+struct Finding {
+  Severity severity;
+  std::string where;  // the table, trigger, setting
+  std::string what;
+  std::string fix;  // SQL, or a command
+  // "fatal: <where>: <what>; fix: <fix>"
+  [[nodiscard]] std::string ToLine() const;
+};
+
+struct UsageLogColumn {
+  std::string name;
+  std::string type;  // as SQL has it
+  unsigned type_oid;
+  bool not_null;
+  bool generated;
+  bool has_default;
+};
+
+struct DatabaseFacts {
+  int server_version = 0;   // 150004 for 15.4
+  int migration_level = 0;  // number of the last step that is applied
+  // COPY may run with session_replication_role = replica: the role may set it, and no enabled
+  // trigger of somebody else on usage_logs wants to see the rows.
+  bool may_skip_constraints = false;
+  bool in_recovery = false;  // a standby: writes must wait
+  std::vector<UsageLogColumn> usage_log_columns;
+};
+
+struct ProbeReport {
+  std::vector<Finding> findings;
+  DatabaseFacts facts;
+  [[nodiscard]] bool ok() const;  // no fatal finding
+};
+
+// Opens two sessions, to notice a proxy that pools transactions.
+[[nodiscard]] Result<ProbeReport> ProbeDatabase(std::string_view conninfo);
+
+}  // namespace usage_ingest::postgres::probe

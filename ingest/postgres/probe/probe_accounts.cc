@@ -1,0 +1,180 @@
+// What the probe checks of summaries, quotas and the role's rights.
+#include <fmt/format.h>
+
+#include "ingest/postgres/probe/grants.h"
+#include "ingest/postgres/probe/probe_checks.h"
+
+namespace usage_ingest::postgres::probe {
+namespace {
+
+constexpr const char* kSummaryColumns = R"sql(
+SELECT wanted.name, wanted.type
+  FROM (VALUES ('latency_ms_sum', 'bigint'), ('latency_count', 'bigint'),
+               ('request_tokens', 'bigint'), ('response_tokens', 'bigint'),
+               ('total_cost', 'numeric(18,6)')) AS wanted(name, type)
+ WHERE NOT EXISTS (SELECT FROM pg_attribute AS a
+                     JOIN pg_type AS t ON t.oid = a.atttypid
+                    WHERE a.attrelid = 'public.usage_summaries'::regclass
+                      AND a.attname = wanted.name AND NOT a.attisdropped
+                      AND t.typname IN ('int8', 'numeric')))sql";
+
+// What ON CONFLICT infers: exactly these columns (PostgreSQL manual, INSERT, conflict_target).
+constexpr const char* kSummaryKey = R"sql(
+SELECT EXISTS (
+    SELECT FROM pg_index AS i
+     WHERE i.indrelid = 'public.usage_summaries'::regclass AND i.indisunique AND i.indisvalid
+       AND i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL
+       AND ARRAY(SELECT a.attname::text FROM pg_attribute AS a
+                  WHERE a.attrelid = i.indrelid
+                    AND a.attnum = ANY ((i.indkey::smallint[])[0:i.indnkeyatts - 1])
+                  ORDER BY 1)
+           = ARRAY['model_id', 'period_start', 'period_type', 'subscription_id']))sql";
+
+// Labels that we or the quota trigger write, where the column cannot hold them: an enum without the
+// label, or a CHECK that lists values without it.
+constexpr const char* kMissingLabels = R"sql(
+SELECT table_name, column_name, label, t.typtype = 'e', format_type(a.atttypid, NULL), k.conname
+  FROM (VALUES ('subscriptions', 'status', 'active'), ('subscriptions', 'status', 'suspended'),
+               ('usage_summaries', 'period_type', 'hour'),
+               ('usage_summaries', 'period_type', 'day'),
+               ('usage_summaries', 'period_type', 'month'))
+           AS labels(table_name, column_name, label)
+  JOIN pg_attribute AS a
+    ON a.attrelid = to_regclass('public.' || table_name) AND a.attname = column_name
+  JOIN pg_type AS t ON t.oid = a.atttypid
+  LEFT JOIN LATERAL (
+    SELECT c.conname
+      FROM pg_constraint AS c, pg_get_constraintdef(c.oid) AS definition
+     WHERE c.conrelid = a.attrelid AND c.contype = 'c' AND a.attnum = ANY (c.conkey)
+       AND definition ~ ' = (ANY|'')' AND strpos(definition, quote_literal(label)) = 0
+     LIMIT 1) AS k ON true
+ WHERE CASE WHEN t.typtype = 'e'
+            THEN NOT EXISTS (SELECT FROM pg_enum AS e
+                              WHERE e.enumtypid = t.oid AND e.enumlabel = label)
+            ELSE k.conname IS NOT NULL END)sql";
+
+// Token counters that end at 2^31.
+constexpr const char* kNarrowCounters = R"sql(
+SELECT a.attrelid::regclass, a.attname
+  FROM pg_attribute AS a
+ WHERE (a.attrelid, a.attname) IN (('public.subscriptions'::regclass, 'used_tokens'),
+                                   ('public.subscriptions'::regclass, 'quota_tokens'),
+                                   ('public.usage_summaries'::regclass, 'total_tokens'))
+   AND a.atttypid = 'int4'::regtype)sql";
+
+void Add(ProbeReport& report, Severity severity, std::string where, std::string what,
+         std::string fix) {
+  report.findings.push_back({.severity = severity,
+                             .where = std::move(where),
+                             .what = std::move(what),
+                             .fix = std::move(fix)});
+}
+
+// SQL that is true when the role has the whole privilege; a missing object counts as none.
+std::string HasPrivilege(const Privilege& privilege, const blocking::SyncConnection& connection) {
+  const std::string object = connection.QuoteLiteral(privilege.object);
+  const auto all_of = [&](std::string_view function, std::string_view what) {
+    std::string sql;
+    for (std::string_view rest = privilege.privileges; !rest.empty();) {
+      const std::size_t end = rest.find(", ");
+      sql += fmt::format("{}{}({}, '{}')", sql.empty() ? "" : " AND ", function, what,
+                         rest.substr(0, end));
+      rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 2);
+    }
+    return fmt::format("COALESCE({}, false)", sql);
+  };
+  switch (privilege.on) {
+    case Privilege::On::kDatabase:
+      return all_of("has_database_privilege", "current_database()");
+    case Privilege::On::kSchema:
+      return all_of("has_schema_privilege", fmt::format("to_regnamespace({})::oid", object));
+    case Privilege::On::kFunction:
+      return all_of("has_function_privilege", fmt::format("to_regprocedure({})::oid", object));
+    case Privilege::On::kParameter:
+      return all_of("has_parameter_privilege", object);
+    case Privilege::On::kTable:
+      break;
+  }
+  const std::string table = fmt::format("to_regclass({})::oid", object);
+  if (privilege.columns.empty()) return all_of("has_table_privilege", table);
+  std::string sql;
+  for (std::string_view rest = privilege.columns; !rest.empty();) {
+    const std::size_t end = rest.find(", ");
+    sql += fmt::format(
+        "{}{}", sql.empty() ? "" : " AND ",
+        all_of("has_column_privilege", fmt::format("{}, '{}'", table, rest.substr(0, end))));
+    rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 2);
+  }
+  return sql;
+}
+
+}  // namespace
+
+Result<> ProbeSummaries(blocking::SyncConnection& connection, ProbeReport& report) {
+  auto missing = connection.Execute(kSummaryColumns);
+  if (!missing) return std::unexpected(missing.error());
+  for (int i = 0; i < missing->count(); ++i) {
+    Add(report, Severity::kFatal, fmt::format("public.usage_summaries.{}", missing->text(i, 0)),
+        "the column is missing",
+        fmt::format("ALTER TABLE public.usage_summaries ADD COLUMN {} {} NOT NULL DEFAULT 0",
+                    missing->text(i, 0), missing->text(i, 1)));
+  }
+  auto key = connection.Execute(kSummaryKey);
+  if (!key) return std::unexpected(key.error());
+  if (!key->boolean(0, 0)) {
+    Add(report, Severity::kFatal, "public.usage_summaries",
+        "no unique index on (subscription_id, model_id, period_type, period_start)",
+        "CREATE UNIQUE INDEX CONCURRENTLY ON public.usage_summaries (subscription_id, model_id, "
+        "period_type, period_start)");
+  }
+  return {};
+}
+
+Result<> ProbeQuotas(blocking::SyncConnection& connection, ProbeReport& report) {
+  auto labels = connection.Execute(kMissingLabels);
+  if (!labels) return std::unexpected(labels.error());
+  for (int i = 0; i < labels->count(); ++i) {
+    const std::string_view label = labels->text(i, 2);
+    Add(report, Severity::kFatal,
+        fmt::format("public.{}.{}", labels->text(i, 0), labels->text(i, 1)),
+        fmt::format("it cannot hold '{}', which is written to it", label),
+        labels->boolean(i, 3)
+            ? fmt::format("ALTER TYPE {} ADD VALUE '{}'", labels->text(i, 4), label)
+            : fmt::format("ALTER TABLE public.{} DROP CONSTRAINT {}, and add it again with '{}'",
+                          labels->text(i, 0), blocking::QuoteIdentifier(labels->text(i, 5)),
+                          label));
+  }
+  auto narrow = connection.Execute(kNarrowCounters);
+  if (!narrow) return std::unexpected(narrow.error());
+  for (int i = 0; i < narrow->count(); ++i) {
+    Add(report, Severity::kWarning, fmt::format("{}.{}", narrow->text(i, 0), narrow->text(i, 1)),
+        "it is integer and ends at 2,147,483,647 tokens; from then on nothing of that subscription "
+        "can be written",
+        fmt::format("ALTER TABLE {} ALTER COLUMN {} TYPE bigint (rewrites the table; views and the "
+                    "trigger enforce_subscription_quota that use the column are dropped before and "
+                    "made again after it)",
+                    narrow->text(i, 0), narrow->text(i, 1)));
+  }
+  return {};
+}
+
+Result<> ProbePrivileges(blocking::SyncConnection& connection, ProbeReport& report) {
+  auto names = connection.Execute("SELECT current_user, current_database()");
+  if (!names) return std::unexpected(names.error());
+  for (const Privilege& privilege : RequiredPrivileges()) {
+    auto has = connection.Execute("SELECT " + HasPrivilege(privilege, connection));
+    if (!has) return std::unexpected(has.error());
+    if (has->boolean(0, 0)) continue;
+    const std::string object(privilege.object.empty() ? names->text(0, 1) : privilege.object);
+    if (privilege.optional) report.facts.may_skip_constraints = false;
+    Add(report, privilege.optional ? Severity::kWarning : Severity::kFatal,
+        fmt::format("role {}", names->text(0, 0)),
+        fmt::format("it lacks {}{} on {} ({})", privilege.privileges,
+                    privilege.columns.empty() ? "" : fmt::format(" ({})", privilege.columns),
+                    object, privilege.why),
+        GrantStatement(privilege, names->text(0, 0), names->text(0, 1)));
+  }
+  return {};
+}
+
+}  // namespace usage_ingest::postgres::probe

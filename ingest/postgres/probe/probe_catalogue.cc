@@ -1,0 +1,252 @@
+// What the probe reads from the catalogue: tables, columns, partitioning, triggers.
+#include <fmt/format.h>
+
+#include "ingest/postgres/probe/column_rules.h"
+#include "ingest/postgres/probe/probe_checks.h"
+
+namespace usage_ingest::postgres::probe {
+namespace {
+
+constexpr const char* kMissingTables = R"sql(
+SELECT name FROM unnest(ARRAY['users', 'models', 'teams', 'team_members', 'subscriptions',
+                              'api_keys', 'api_key_models', 'usage_logs', 'usage_summaries',
+                              'audit_logs']) AS wanted(name)
+ WHERE to_regclass('public.' || name) IS NULL)sql";
+
+constexpr const char* kColumns = R"sql(
+SELECT a.attname, format_type(a.atttypid, a.atttypmod), a.atttypid::bigint, a.attnotnull,
+       a.attgenerated <> '' OR a.attidentity = 'a', a.atthasdef OR a.attidentity <> '',
+       a.attname = ANY ('{id,subscription_id,api_key_id,team_id,model_id,request_tokens,
+                          response_tokens,input_cost,output_cost,latency_ms,status_code,
+                          error_message,litellm_request_id,metadata,created_at}'::name[])
+  FROM pg_attribute AS a
+ WHERE a.attrelid = 'public.usage_logs'::regclass AND a.attnum > 0 AND NOT a.attisdropped
+ ORDER BY a.attnum)sql";
+
+// By created_at, with a unique index that tells a row that is there already: one on (id,
+// created_at), or on a part of it.
+constexpr const char* kShape = R"sql(
+SELECT c.relkind = 'p',
+       COALESCE((SELECT p.partstrat = 'r' AND p.partnatts = 1 AND a.attname = 'created_at'
+                   FROM pg_partitioned_table AS p
+                   JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = p.partattrs[0]
+                  WHERE p.partrelid = c.oid), false),
+       EXISTS (SELECT FROM pg_index AS i
+                WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL
+                  AND ARRAY(SELECT a.attname FROM pg_attribute AS a
+                             WHERE a.attrelid = c.oid AND a.attnum = ANY (i.indkey))
+                      <@ ARRAY['id', 'created_at']::name[]),
+       (SELECT d.partdefid::regclass FROM pg_partitioned_table AS d
+         WHERE d.partrelid = c.oid AND d.partdefid <> 0),
+       c.relrowsecurity AND row_security_active(c.oid), quote_ident(current_user)
+  FROM pg_class AS c WHERE c.oid = 'public.usage_logs'::regclass)sql";
+
+// Enabled triggers on usage_logs and its partitions that see rows come in and that somebody made
+// (not the copies that partitions have of their parent's): does it sum up, does it step aside for
+// us, and what would make it. A function that adds to summaries or counters sums up, whatever its
+// name; the guard counts when nothing can open it.
+constexpr const char* kTriggers = R"sql(
+WITH guard(text) AS (
+    VALUES ('(current_setting(''usage_ingest.aggregating''::text, true) IS DISTINCT FROM '
+            '''on''::text)')
+)
+SELECT t.tgname, t.tgrelid::regclass,
+       p.proname = 'update_usage_summary'
+         OR p.prosrc ~* '(insert\s+into|update)\s+(only\s+)?(public\.)?usage_summaries\M'
+         OR p.prosrc ~* '\mused_(requests|tokens)\s*=',
+       strpos(definition, ' WHEN (' || guard.text || ')') > 0
+         OR strpos(definition, ' WHEN ((' || guard.text || ' AND ') > 0,
+       quote_ident(t.tgname),
+       CASE WHEN p.proname = 'update_usage_summary'
+            THEN format('CREATE OR REPLACE TRIGGER %I AFTER INSERT ON %s FOR EACH ROW WHEN %s '
+                        'EXECUTE FUNCTION public.update_usage_summary()',
+                        t.tgname, t.tgrelid::regclass, guard.text)
+            WHEN strpos(definition, ' WHEN (') = 0
+            THEN regexp_replace(replace(definition, ' EXECUTE FUNCTION ',
+                                        format(' WHEN %s EXECUTE FUNCTION ', guard.text)),
+                                '^CREATE ', 'CREATE OR REPLACE ')
+            ELSE regexp_replace(regexp_replace(definition, ' WHEN \((.*)\) EXECUTE FUNCTION ',
+                                               format(' WHEN (%s AND (\1)) EXECUTE FUNCTION ',
+                                                      guard.text)),
+                                '^CREATE ', 'CREATE OR REPLACE ') END
+  FROM pg_trigger AS t
+  JOIN pg_proc AS p ON p.oid = t.tgfoid
+ CROSS JOIN LATERAL pg_get_triggerdef(t.oid) AS definition
+ CROSS JOIN guard
+ WHERE t.tgrelid IN (SELECT relid FROM pg_partition_tree('public.usage_logs'))
+   AND NOT t.tgisinternal AND t.tgparentid = 0 AND t.tgenabled <> 'D'
+   AND t.tgtype & 4 <> 0  -- INSERT (PostgreSQL source, pg_trigger.h)
+ ORDER BY 2, 1)sql";
+
+// Triggers of the seed's and ours whose lack the daemon survives, where one is missing or disabled,
+// with what it means and the steps of migrate that make it.
+constexpr const char* kHelpfulTriggers = R"sql(
+SELECT wanted.table_name, wanted.trigger_name, wanted.consequence, wanted.steps
+  FROM (VALUES
+      ('usage_logs', 'update_usage_on_log', 'rows of other writers are not summed up', '15'),
+      ('subscriptions', 'enforce_subscription_quota',
+       'no subscription is suspended when its quota is used up', '10'),
+      ('api_keys', 'usage_ingest_remember_key', 'rotated keys are forgotten', '20, 21'),
+      ('users', 'usage_ingest_announce', 'changes reach attribution late', '22'),
+      ('models', 'usage_ingest_announce', 'changes reach attribution late', '22'),
+      ('teams', 'usage_ingest_announce', 'changes reach attribution late', '22'),
+      ('subscriptions', 'usage_ingest_announce', 'changes reach attribution late', '22'),
+      ('api_keys', 'usage_ingest_announce', 'changes reach attribution late', '22'))
+           AS wanted(table_name, trigger_name, consequence, steps)
+ WHERE NOT EXISTS (SELECT FROM pg_trigger AS t
+                    WHERE t.tgrelid = to_regclass('public.' || wanted.table_name)
+                      AND t.tgname = wanted.trigger_name AND t.tgenabled IN ('O', 'A')))sql";
+
+// LiteMaaS makes its functions anew when it starts, maybe this one too.
+constexpr const char* kForeignSummaryFunction = R"sql(
+SELECT count(*) = 0 FROM pg_proc
+ WHERE oid = to_regprocedure('public.update_usage_summary()')
+   AND prosrc LIKE '%latency_ms_sum%')sql";
+
+void Add(ProbeReport& report, Severity severity, std::string where, std::string what,
+         std::string fix) {
+  report.findings.push_back({.severity = severity,
+                             .where = std::move(where),
+                             .what = std::move(what),
+                             .fix = std::move(fix)});
+}
+
+void JudgeColumn(const UsageLogColumn& column, bool written, ProbeReport& report) {
+  const std::string where = "public.usage_logs." + column.name;
+  const std::string alter = fmt::format("ALTER TABLE public.usage_logs ALTER COLUMN {} ",
+                                        blocking::QuoteIdentifier(column.name));
+  if (written && column.generated) {
+    Add(report, Severity::kFatal, where, "the daemon writes it, but it is generated",
+        alter + "DROP EXPRESSION");
+  }
+  if (written || column.generated || column.has_default) return;
+  if (column.not_null) {
+    Add(report, Severity::kFatal, where,
+        "it is NOT NULL without a default, and the daemon does not write it",
+        alter + "DROP NOT NULL");
+  } else if (column.name == "total_tokens" || column.name == "total_cost") {
+    Add(report, Severity::kWarning, where,
+        "it is not generated as in the seed, and stays NULL in the daemon's rows",
+        fmt::format("ALTER TABLE public.usage_logs DROP COLUMN {0}, ADD COLUMN {0} {1} GENERATED "
+                    "ALWAYS AS ({2}) STORED (rewrites the table)",
+                    column.name, column.type,
+                    column.name == "total_cost" ? "input_cost + output_cost"
+                                                : "request_tokens + response_tokens"));
+  }
+}
+
+void JudgeTrigger(const blocking::SyncRows& rows, int row, ProbeReport& report) {
+  const bool sums_up = rows.boolean(row, 2);
+  const bool steps_aside = rows.boolean(row, 3);
+  const std::string where = fmt::format("trigger {} on {}", rows.text(row, 0), rows.text(row, 1));
+  if (sums_up && !steps_aside) {
+    Add(report, Severity::kFatal, where, "every row of the daemon would count twice",
+        std::string(rows.text(row, 5)));
+  } else if (!sums_up) {
+    report.facts.may_skip_constraints = false;
+    Add(report, Severity::kWarning, where,
+        "it is not ours and wants to see the rows: the slow path is used, about half as fast",
+        fmt::format("DROP TRIGGER {} ON {}, if it can be done without", rows.text(row, 4),
+                    rows.text(row, 1)));
+  }
+}
+
+}  // namespace
+
+Result<bool> ProbeTables(blocking::SyncConnection& connection, ProbeReport& report) {
+  auto missing = connection.Execute(kMissingTables);
+  if (!missing) return std::unexpected(missing.error());
+  for (int i = 0; i < missing->count(); ++i) {
+    Add(report, Severity::kFatal, fmt::format("public.{}", missing->text(i, 0)),
+        "the table is missing", "run `usage-ingestd migrate`");
+  }
+  if (missing->count() != 0) return false;
+  const auto problems = CheckColumns(connection);
+  if (!problems) return std::unexpected(problems.error());
+  for (const ColumnProblem& problem : *problems) {
+    Add(report, Severity::kFatal, fmt::format("public.{}.{}", problem.table, problem.column),
+        problem.type.empty() ? "the column is missing"
+                             : fmt::format("its type is {}, which does not work", problem.type),
+        problem.fix);
+  }
+  const auto required = CheckRequiredColumns(connection);
+  if (!required) return std::unexpected(required.error());
+  for (const ColumnProblem& problem : *required) {
+    if (problem.table != "usage_summaries" && problem.table != "audit_logs") continue;
+    Add(report, Severity::kFatal, fmt::format("public.{}.{}", problem.table, problem.column),
+        "it is NOT NULL without a default, and the daemon does not write it", problem.fix);
+  }
+  return true;
+}
+
+Result<> ProbeUsageLogs(blocking::SyncConnection& connection, ProbeReport& report) {
+  auto columns = connection.Execute(kColumns);
+  if (!columns) return std::unexpected(columns.error());
+  for (int i = 0; i < columns->count(); ++i) {
+    report.facts.usage_log_columns.push_back(
+        {.name = std::string(columns->text(i, 0)),
+         .type = std::string(columns->text(i, 1)),
+         .type_oid = static_cast<unsigned>(columns->number(i, 2)),
+         .not_null = columns->boolean(i, 3),
+         .generated = columns->boolean(i, 4),
+         .has_default = columns->boolean(i, 5)});
+    JudgeColumn(report.facts.usage_log_columns.back(), columns->boolean(i, 6), report);
+  }
+  auto shape = connection.Execute(kShape);
+  if (!shape) return std::unexpected(shape.error());
+  const std::string where = "public.usage_logs";
+  if (!shape->boolean(0, 0) || !shape->boolean(0, 1)) {
+    Add(report, Severity::kFatal, where, "it is not partitioned by range of created_at",
+        "run `usage-ingestd migrate`");
+  }
+  if (!shape->boolean(0, 2)) {
+    Add(report, Severity::kFatal, where,
+        "no unique index on (id, created_at): an event that comes twice would be two rows",
+        "ALTER TABLE public.usage_logs ADD PRIMARY KEY (id, created_at)");
+  }
+  if (!shape->is_null(0, 3)) {
+    Add(report, Severity::kWarning, fmt::format("partition {}", shape->text(0, 3)),
+        "a DEFAULT partition takes rows of months that have none, and then their partition cannot "
+        "be made",
+        fmt::format("ALTER TABLE public.usage_logs DETACH PARTITION {}; then make the months "
+                    "(`usage-ingestd partitions ensure`) and INSERT its rows into usage_logs",
+                    shape->text(0, 3)));
+  }
+  if (shape->boolean(0, 4)) {
+    Add(report, Severity::kFatal, where,
+        "row security applies to this role, and COPY does not work",
+        fmt::format("ALTER ROLE {} BYPASSRLS (as superuser)", shape->text(0, 5)));
+  }
+  return {};
+}
+
+Result<> ProbeTriggers(blocking::SyncConnection& connection, ProbeReport& report) {
+  // ProbePrivileges takes it back when the role may not.
+  report.facts.may_skip_constraints = true;
+  auto triggers = connection.Execute(kTriggers);
+  if (!triggers) return std::unexpected(triggers.error());
+  for (int i = 0; i < triggers->count(); ++i) JudgeTrigger(*triggers, i, report);
+
+  auto missing = connection.Execute(kHelpfulTriggers);
+  if (!missing) return std::unexpected(missing.error());
+  for (int i = 0; i < missing->count(); ++i) {
+    Add(report, Severity::kWarning,
+        fmt::format("trigger {} on public.{}", missing->text(i, 1), missing->text(i, 0)),
+        fmt::format("it is missing or disabled: {}", missing->text(i, 2)),
+        fmt::format("ALTER TABLE public.{} ENABLE TRIGGER {}; when it is missing, DELETE FROM "
+                    "usage_ingest.migrations WHERE number IN ({}) and run `usage-ingestd migrate`",
+                    missing->text(i, 0), missing->text(i, 1), missing->text(i, 3)));
+  }
+  auto foreign = connection.Execute(kForeignSummaryFunction);
+  if (!foreign) return std::unexpected(foreign.error());
+  if (foreign->boolean(0, 0)) {
+    Add(report, Severity::kWarning, "function public.update_usage_summary()",
+        "it is not the one that migrate made: rows of other writers spoil averages and add to no "
+        "day or month",
+        "DELETE FROM usage_ingest.migrations WHERE number = 15, run `usage-ingestd migrate`, then "
+        "`usage-ingestd summaries rebuild`");
+  }
+  return {};
+}
+
+}  // namespace usage_ingest::postgres::probe

@@ -1,0 +1,23 @@
+#pragma once
+// ProbeChecks: the parts of ProbeDatabase; each adds its findings and facts.
+//
+// Owner         ingest/postgres/probe/probe.cc, which calls them in this order and stops after a
+// part that
+//               makes the next one meaningless.
+#include "ingest/postgres/probe/probe.h"
+
+namespace usage_ingest::postgres::probe {
+
+// False: nothing more can be checked.
+Result<bool> ProbeServer(blocking::SyncConnection& connection, ProbeReport& report);
+Result<> ProbePooling(blocking::SyncConnection& connection, std::string_view conninfo,
+                      ProbeReport& report);
+Result<bool> ProbeMigrations(blocking::SyncConnection& connection, ProbeReport& report);
+Result<bool> ProbeTables(blocking::SyncConnection& connection, ProbeReport& report);
+Result<> ProbeUsageLogs(blocking::SyncConnection& connection, ProbeReport& report);
+Result<> ProbeTriggers(blocking::SyncConnection& connection, ProbeReport& report);
+Result<> ProbeSummaries(blocking::SyncConnection& connection, ProbeReport& report);
+Result<> ProbeQuotas(blocking::SyncConnection& connection, ProbeReport& report);
+Result<> ProbePrivileges(blocking::SyncConnection& connection, ProbeReport& report);
+
+}  // namespace usage_ingest::postgres::probe

@@ -1,0 +1,312 @@
+#include "ingest/postgres/session/async_connection.h"
+
+#include <array>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <chrono>
+#include <cstdlib>
+#include <memory>
+#include <utility>
+
+#include "schema/limits.h"
+
+namespace usage_ingest::postgres::session {
+namespace {
+
+using std::chrono::milliseconds;
+
+// Longer than the server's own statement_timeout, so that normally the server speaks first.
+constexpr auto kReplyTimeout =
+    std::chrono::duration_cast<milliseconds>(limits::kStatementTimeout) + milliseconds(10'000);
+
+// One trip: everything a session of ours relies on. lock_timeout is well below deadlock_timeout, so
+// that in a lock cycle we are the victim and retry (architecture.md, "Lock order").
+constexpr const char* kSessionSetUp =
+    "SET TimeZone = 'UTC'; SET client_encoding = 'UTF8'; "
+    "SET default_transaction_isolation = 'read committed'; "
+    "SET default_transaction_read_only = off; SET search_path = public, pg_temp; "
+    "SET lock_timeout = '250ms'; SET statement_timeout = '60s'; "
+    "SET idle_in_transaction_session_timeout = '10s'; SET jit = off; SET client_min_messages = "
+    "'warning'";
+static_assert(limits::kLockTimeout == milliseconds(250));
+static_assert(limits::kStatementTimeout == std::chrono::seconds(60));
+static_assert(limits::kIdleInTransactionTimeout == std::chrono::seconds(10));
+
+// Notices are for psql users; ours would only repeat what the results say.
+void IgnoreNotice(void*, const PGresult*) {}
+
+}  // namespace
+
+AsyncConnection::AsyncConnection(boost::asio::any_io_executor executor, std::string conninfo,
+                                 std::string application_name)
+    : executor_(std::move(executor)),
+      conninfo_(std::move(conninfo)),
+      application_name_(std::move(application_name)),
+      socket_(executor_),
+      watchdog_(executor_) {}
+
+AsyncConnection::~AsyncConnection() { Close(); }
+
+void AsyncConnection::Close() noexcept {
+  DisarmWatchdog();
+  // The descriptor is libpq's: asio must forget it, not close it.
+  if (socket_.is_open()) socket_.release();
+  connection_.reset();
+}
+
+bool AsyncConnection::in_transaction() const noexcept {
+  return connection_ != nullptr && PQtransactionStatus(connection_.get()) != PQTRANS_IDLE;
+}
+
+int AsyncConnection::backend_pid() const noexcept {
+  return connection_ == nullptr ? 0 : PQbackendPID(connection_.get());
+}
+
+std::unexpected<Error> AsyncConnection::Broken(std::string_view doing) {
+  Error error = ConnectionError(connection_.get(), doing);
+  Close();
+  return std::unexpected(std::move(error));
+}
+
+void AsyncConnection::AttachSocket() {
+  const int socket = PQsocket(connection_.get());
+  if (socket_.is_open() && socket_.native_handle() == socket) return;
+  if (socket_.is_open()) socket_.release();
+  socket_.assign(socket);
+}
+
+void AsyncConnection::ArmWatchdog(std::chrono::steady_clock::time_point deadline) {
+  watchdog_fired_ = false;
+  watchdog_.expires_at(deadline);
+  watchdog_.async_wait([this, turn = ++watchdog_turn_](const boost::system::error_code& cancelled) {
+    if (cancelled || turn != watchdog_turn_) return;
+    watchdog_fired_ = true;
+    if (socket_.is_open()) socket_.cancel();
+  });
+}
+
+void AsyncConnection::DisarmWatchdog() {
+  ++watchdog_turn_;
+  watchdog_.cancel();
+}
+
+pipeline::Task<Result<>> AsyncConnection::WaitSocket(Direction direction) {
+  const auto what = direction == Direction::kRead
+                        ? boost::asio::posix::stream_descriptor::wait_read
+                        : boost::asio::posix::stream_descriptor::wait_write;
+  boost::system::error_code error;
+  ArmWatchdog(std::chrono::steady_clock::now() + kReplyTimeout);
+  co_await socket_.async_wait(what, boost::asio::redirect_error(boost::asio::use_awaitable, error));
+  DisarmWatchdog();
+  if (error) {
+    Close();
+    co_return Fail(ErrorCode::kUnavailable,
+                   "PostgreSQL did not answer in time; the connection was closed");
+  }
+  co_return Result<>{};
+}
+
+pipeline::Task<Result<>> AsyncConnection::Connect() {
+  Close();
+  // What the operator's conninfo says wins over what stands before it, and what stands behind it
+  // wins over the conninfo (34.1.1: the last value of a repeated keyword is used).
+  const std::string user_timeout =
+      std::to_string(std::chrono::duration_cast<milliseconds>(limits::kTcpUserTimeout).count());
+  const std::array<const char*, 8> keywords = {"keepalives_idle",           "keepalives_interval",
+                                               "keepalives_count",          "tcp_user_timeout",
+                                               "fallback_application_name", "dbname",
+                                               "application_name",          nullptr};
+  const std::array<const char*, 8> values = {"3",
+                                             "2",
+                                             "2",
+                                             user_timeout.c_str(),
+                                             "usage-ingestd",
+                                             conninfo_.c_str(),
+                                             application_name_.c_str(),
+                                             nullptr};
+  connection_.reset(PQconnectStartParams(keywords.data(), values.data(), /*expand_dbname=*/1));
+  if (connection_ == nullptr) co_return Fail(ErrorCode::kUnavailable, "out of memory");
+  PQsetNoticeReceiver(connection_.get(), IgnoreNotice, nullptr);
+  if (PQstatus(connection_.get()) == CONNECTION_BAD) co_return Broken("cannot connect");
+
+  const Result<> polled = co_await Poll();
+  if (!polled) co_return polled;
+  AttachSocket();
+  if (PQsetnonblocking(connection_.get(), 1) != 0) co_return Broken("cannot connect");
+  co_return co_await ExecuteScript(kSessionSetUp);
+}
+
+// 34.1: before the first PQconnectPoll, behave as if it had said PGRES_POLLING_WRITING.
+pipeline::Task<Result<>> AsyncConnection::Poll() {
+  ArmWatchdog(std::chrono::steady_clock::now() + limits::kConnectTimeout);
+  PostgresPollingStatusType status = PGRES_POLLING_WRITING;
+  while (status != PGRES_POLLING_OK) {
+    if (status == PGRES_POLLING_FAILED) co_return Broken("cannot connect");
+    AttachSocket();  // a conninfo with several hosts changes sockets under way
+    const auto what = status == PGRES_POLLING_READING
+                          ? boost::asio::posix::stream_descriptor::wait_read
+                          : boost::asio::posix::stream_descriptor::wait_write;
+    boost::system::error_code error;
+    co_await socket_.async_wait(what,
+                                boost::asio::redirect_error(boost::asio::use_awaitable, error));
+    if (error) {
+      Close();
+      co_return Fail(ErrorCode::kUnavailable, "cannot connect: no answer in time");
+    }
+    // libpq closes its socket when it goes on to the next host: asio must have let go before.
+    socket_.release();
+    status = PQconnectPoll(connection_.get());
+  }
+  DisarmWatchdog();
+  co_return Result<>{};
+}
+
+pipeline::Task<Result<>> AsyncConnection::Flush() {
+  for (;;) {
+    const int left = PQflush(connection_.get());
+    if (left < 0) co_return Broken("sending");
+    if (left == 0) co_return Result<>{};
+    const Result<> writable = co_await WaitSocket(Direction::kWrite);
+    if (!writable) co_return writable;
+    // The server may be saying something (an error, a notice) that it must get rid of first.
+    if (PQconsumeInput(connection_.get()) == 0) co_return Broken("sending");
+  }
+}
+
+// The next result, or nullptr where libpq has none.
+pipeline::Task<Result<PgResult>> AsyncConnection::NextResult() {
+  while (PQisBusy(connection_.get()) != 0) {
+    const Result<> readable = co_await WaitSocket(Direction::kRead);
+    if (!readable) co_return std::unexpected(readable.error());
+    if (PQconsumeInput(connection_.get()) == 0) co_return Broken("reading");
+  }
+  co_return PgResult(PQgetResult(connection_.get()));
+}
+
+// Reads to the end of the command; the first error, else the last result.
+pipeline::Task<Result<PgResult>> AsyncConnection::LastResult(SqlStep step) {
+  PgResult last;
+  std::unique_ptr<Error> failed;
+  for (;;) {
+    Result<PgResult> next = co_await NextResult();
+    if (!next) co_return std::unexpected(failed ? *failed : next.error());
+    if (*next == nullptr) break;
+    const ExecStatusType status = PQresultStatus(next->get());
+    if (status == PGRES_FATAL_ERROR && !failed) {
+      failed = std::make_unique<Error>(ErrorOf(next->get(), step));
+    }
+    last = std::move(*next);
+    // These are answered by the caller before there is an end.
+    if (status == PGRES_COPY_IN || status == PGRES_PIPELINE_SYNC) break;
+  }
+  if (PQstatus(connection_.get()) == CONNECTION_BAD) {
+    Error error = failed ? *failed : ConnectionError(connection_.get(), "reading");
+    Close();
+    co_return std::unexpected(std::move(error));
+  }
+  if (failed) co_return std::unexpected(*failed);
+  co_return last;
+}
+
+pipeline::Task<Result<>> AsyncConnection::ExecuteScript(const char* sql) {
+  if (PQsendQuery(connection_.get(), sql) == 0) co_return Broken("sending");
+  const Result<> flushed = co_await Flush();
+  if (!flushed) co_return flushed;
+  const Result<PgResult> last = co_await LastResult(SqlStep::kOther);
+  if (!last) co_return std::unexpected(last.error());
+  co_return Result<>{};
+}
+
+pipeline::Task<Result<PgResult>> AsyncConnection::Execute(const Statement& statement,
+                                                          SqlStep step) {
+  const QueryParams& params = statement.params;
+  if (PQsendQueryParams(connection_.get(), statement.sql, params.count(), params.types(),
+                        params.values(), params.lengths(), params.formats(),
+                        /*resultFormat=*/1) == 0) {
+    co_return Broken("sending");
+  }
+  const Result<> flushed = co_await Flush();
+  if (!flushed) co_return std::unexpected(flushed.error());
+  co_return co_await LastResult(step);
+}
+
+pipeline::Task<Result<std::vector<PgResult>>> AsyncConnection::Pipeline(
+    std::span<const Statement> statements) {
+  if (PQenterPipelineMode(connection_.get()) == 0) co_return Broken("pipeline");
+  for (const Statement& statement : statements) {
+    const QueryParams& params = statement.params;
+    if (PQsendQueryParams(connection_.get(), statement.sql, params.count(), params.types(),
+                          params.values(), params.lengths(), params.formats(), 1) == 0) {
+      co_return Broken("sending");
+    }
+  }
+  if (PQpipelineSync(connection_.get()) == 0) co_return Broken("pipeline");
+  const Result<> flushed = co_await Flush();
+  if (!flushed) co_return std::unexpected(flushed.error());
+
+  std::vector<PgResult> results;
+  std::unique_ptr<Error> failed;
+  for (bool synced = false; !synced;) {
+    // After an error the others come back as PGRES_PIPELINE_ABORTED (34.5.1.3).
+    Result<PgResult> result = co_await LastResult(SqlStep::kOther);
+    if (!result) {
+      if (!connected()) co_return std::unexpected(failed ? *failed : result.error());
+      if (!failed) failed = std::make_unique<Error>(result.error());
+      continue;
+    }
+    synced = *result != nullptr && PQresultStatus(result->get()) == PGRES_PIPELINE_SYNC;
+    if (!synced && *result != nullptr) results.push_back(std::move(*result));
+  }
+  if (PQexitPipelineMode(connection_.get()) == 0) co_return Broken("pipeline");
+  if (failed) co_return std::unexpected(*failed);
+  co_return results;
+}
+
+pipeline::Task<Result<std::int64_t>> AsyncConnection::CopyIn(const char* sql,
+                                                             const NextPiece& next_piece) {
+  const Statement statement{sql, {}};
+  const Result<PgResult> begun = co_await Execute(statement, SqlStep::kRows);
+  if (!begun) co_return std::unexpected(begun.error());
+  if (PQresultStatus(begun->get()) != PGRES_COPY_IN) {
+    co_return Fail(ErrorCode::kFatal, std::string("not a COPY: ") + sql);
+  }
+  const Result<> sent = co_await SendCopy(next_piece);
+  if (!sent) co_return std::unexpected(sent.error());
+  const Result<PgResult> done = co_await LastResult(SqlStep::kRows);
+  if (!done) co_return std::unexpected(done.error());
+  co_return std::atoll(PQcmdTuples(done->get()));
+}
+
+pipeline::Task<Result<>> AsyncConnection::SendCopy(const NextPiece& next_piece) {
+  for (std::string_view piece = next_piece(); !piece.empty(); piece = next_piece()) {
+    // In non-blocking mode libpq takes all of it into its buffer; Flush() keeps that to one piece.
+    if (PQputCopyData(connection_.get(), piece.data(), static_cast<int>(piece.size())) != 1) {
+      co_return Broken("COPY");
+    }
+    const Result<> flushed = co_await Flush();
+    if (!flushed) co_return flushed;
+  }
+  if (PQputCopyEnd(connection_.get(), nullptr) != 1) co_return Broken("COPY");
+  co_return co_await Flush();
+}
+
+pipeline::Task<Result<std::vector<std::string>>> AsyncConnection::WaitForNotifications(
+    std::chrono::steady_clock::time_point deadline) {
+  boost::system::error_code error;
+  ArmWatchdog(deadline);
+  co_await socket_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                              boost::asio::redirect_error(boost::asio::use_awaitable, error));
+  DisarmWatchdog();
+  if (error && !watchdog_fired_) {
+    co_return Fail(ErrorCode::kUnavailable, "waiting for notifications");
+  }
+  if (!error && PQconsumeInput(connection_.get()) == 0) co_return Broken("reading");
+  std::vector<std::string> channels;
+  while (PGnotify* notify = PQnotifies(connection_.get())) {
+    channels.emplace_back(notify->relname);
+    PQfreemem(notify);
+  }
+  co_return channels;
+}
+
+}  // namespace usage_ingest::postgres::session

@@ -1,0 +1,108 @@
+#include "ingest/kafka/consumer/assigned_partition.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+
+#include "ingest/kafka/client/lane_of.h"
+#include "ingest/kafka/client/message_record.h"
+
+namespace usage_ingest::kafka::consumer {
+namespace {
+
+using Verdict = AssignedPartition::Verdict;
+
+const TopicPartition kSource{"t", PartitionId{0}};
+
+pipeline::Record MakeTestRecord(std::int64_t offset, std::string_view value) {
+  pipeline::Record record;
+  record.source = &kSource;
+  record.offset = Offset{offset};
+  record.timestamp_ms = 1000;
+  record.value = value;
+  return record;
+}
+
+class AssignedPartitionTest : public ::testing::Test {
+ protected:
+  Verdict Judge(std::int64_t offset, std::string_view value = "v") {
+    return partition_.Judge(MakeTestRecord(offset, value));
+  }
+  void StartAt(std::int64_t next, std::optional<RecordFingerprint> before) {
+    StartPlan plan;
+    plan.deliver_from = Offset{next};
+    plan.assign_at = Offset{before ? next - 1 : next};
+    plan.expect_before = before;
+    partition_.Start(plan, Offset{next});
+  }
+  static RecordFingerprint FingerprintOfValue(std::string_view value) {
+    return client::FingerprintOf(MakeTestRecord(0, value));
+  }
+  AssignedPartition partition_{&kSource, 0};
+};
+
+TEST_F(AssignedPartitionTest, DropsTheRecordBeforeWhenItIsTheSame) {
+  StartAt(10, FingerprintOfValue("old"));
+  EXPECT_EQ(Judge(9, "old"), Verdict::kDrop);
+  EXPECT_EQ(Judge(10), Verdict::kDeliver);
+}
+
+TEST_F(AssignedPartitionTest, KnowsANewLogByTheRecordBefore) {
+  StartAt(10, FingerprintOfValue("old"));
+  EXPECT_EQ(Judge(9, "new"), Verdict::kNewLog);
+}
+
+TEST_F(AssignedPartitionTest, KnowsANewLogByTheTimestampAlone) {
+  RecordFingerprint later = FingerprintOfValue("old");
+  later.timestamp_ms = 7;
+  StartAt(10, later);
+  EXPECT_EQ(Judge(9, "old"), Verdict::kNewLog);
+}
+
+TEST_F(AssignedPartitionTest, GoesOnWhenTheRecordBeforeIsAHole) {
+  StartAt(10, FingerprintOfValue("old"));
+  EXPECT_EQ(Judge(12), Verdict::kDeliver);
+}
+
+TEST_F(AssignedPartitionTest, DropsWhatComesTwice) {
+  StartAt(10, std::nullopt);
+  EXPECT_EQ(Judge(10), Verdict::kDeliver);
+  partition_.Advance(Offset{10});
+  EXPECT_EQ(Judge(10), Verdict::kDrop);
+  EXPECT_EQ(Judge(9), Verdict::kDrop);
+  EXPECT_EQ(Judge(11), Verdict::kDeliver);
+}
+
+TEST_F(AssignedPartitionTest, ComparesANullValueLikeAnEmptyOne) {
+  StartAt(10, FingerprintOfValue(""));
+  EXPECT_EQ(Judge(9, {}), Verdict::kDrop);
+}
+
+TEST(LaneOfTest, SpreadsThePartitionsOfATopicEvenly) {
+  std::array<int, 3> counts{};
+  for (int i = 0; i < 12; ++i) ++counts[client::LaneOf({"t", PartitionId{i}}, 3)];
+  EXPECT_EQ(counts, (std::array<int, 3>{4, 4, 4}));
+}
+
+TEST(LaneOfTest, DoesNotPutEveryTopicsFirstPartitionInOneLane) {
+  std::array<int, 2> counts{};
+  for (int i = 0; i < 100; ++i)
+    ++counts[client::LaneOf({"topic-" + std::to_string(i), PartitionId{0}}, 2)];
+  EXPECT_GT(counts[0], 20);
+  EXPECT_GT(counts[1], 20);
+}
+
+// An alert at night: the first record after an idle hour was an hour late until it was committed.
+TEST_F(AssignedPartitionTest, ARecordAfterAnIdleTimeIsNotAsOldAsTheOneBefore) {
+  StartAt(10, std::nullopt);
+  partition_.Sample(Offset{10}, 1'000);
+  partition_.Advance(Offset{10});
+  partition_.OnCommitted(Offset{11});
+  EXPECT_EQ(partition_.oldest_uncommitted_ms(), 0);
+  partition_.Sample(Offset{11}, 3'601'000);
+  partition_.Advance(Offset{11});
+  EXPECT_EQ(partition_.oldest_uncommitted_ms(), 3'601'000);
+}
+
+}  // namespace
+}  // namespace usage_ingest::kafka::consumer

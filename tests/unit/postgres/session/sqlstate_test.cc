@@ -1,0 +1,77 @@
+// The table from SQLSTATE to what the caller must do, a case a line.
+#include "ingest/postgres/session/sqlstate.h"
+
+#include <gtest/gtest.h>
+
+namespace usage_ingest::postgres::session {
+namespace {
+
+struct Case {
+  const char* sqlstate;
+  const char* what;  // PostgreSQL 15 manual, appendix A
+  ErrorCode from_rows;
+  ErrorCode from_others;
+};
+
+constexpr auto kUnavailable = ErrorCode::kUnavailable;
+constexpr auto kConflict = ErrorCode::kConflict;
+constexpr auto kFatal = ErrorCode::kFatal;
+constexpr auto kBadRecord = ErrorCode::kBadRecord;
+
+constexpr Case kCases[] = {
+    {"", "made by libpq: no answer at all", kUnavailable, kUnavailable},
+    {"08000", "connection_exception", kUnavailable, kUnavailable},
+    {"08006", "connection_failure", kUnavailable, kUnavailable},
+    {"08P01", "protocol_violation", kUnavailable, kUnavailable},
+    {"25006", "read_only_sql_transaction: a standby", kUnavailable, kUnavailable},
+    {"25P02", "in_failed_sql_transaction", kUnavailable, kUnavailable},
+    {"25P03", "idle_in_transaction_session_timeout", kUnavailable, kUnavailable},
+    {"40001", "serialization_failure", kConflict, kConflict},
+    {"40P01", "deadlock_detected", kConflict, kConflict},
+    {"53100", "disk_full", kUnavailable, kUnavailable},
+    {"53200", "out_of_memory", kUnavailable, kUnavailable},
+    {"53300", "too_many_connections", kUnavailable, kUnavailable},
+    {"55006", "object_in_use", kUnavailable, kUnavailable},
+    {"55P03", "lock_not_available: our lock_timeout", kConflict, kConflict},
+    {"57014", "query_canceled: statement_timeout", kUnavailable, kUnavailable},
+    {"57P01", "admin_shutdown: pg_terminate_backend", kUnavailable, kUnavailable},
+    {"57P02", "crash_shutdown", kUnavailable, kUnavailable},
+    {"57P03", "cannot_connect_now: starting up", kUnavailable, kUnavailable},
+    {"58030", "io_error", kUnavailable, kUnavailable},
+    {"0A000", "cached plan must not change result type", kUnavailable, kUnavailable},
+    {"XX000", "tuple concurrently updated", kUnavailable, kUnavailable},
+    // Data: a row's own fault only where rows are inserted. Elsewhere the rows are good: held.
+    {"22001", "string_data_right_truncation", kBadRecord, kUnavailable},
+    {"22003", "numeric_value_out_of_range", kBadRecord, kUnavailable},
+    {"22021", "character_not_in_repertoire", kBadRecord, kUnavailable},
+    {"22P02", "invalid_text_representation", kBadRecord, kUnavailable},
+    {"23502", "not_null_violation", kBadRecord, kUnavailable},
+    {"23503", "foreign_key_violation: attribute again", kConflict, kUnavailable},
+    {"23505", "unique_violation", ErrorCode::kDuplicateRow, kUnavailable},
+    {"23514", "no partition of relation found for row", ErrorCode::kMissingPartition, kUnavailable},
+    // Nothing that waiting mends.
+    {"28P01", "invalid_password", kFatal, kFatal},
+    {"3D000", "invalid_catalog_name", kFatal, kFatal},
+    {"42501", "insufficient_privilege", kFatal, kFatal},
+    {"42703", "undefined_column", kFatal, kFatal},
+    {"42P01", "undefined_table", kFatal, kFatal},
+};
+
+TEST(SqlstateTest, SaysWhatTheCallerMustDoByWhereItWasRaised) {
+  for (const Case& each : kCases) {
+    EXPECT_EQ(Classify(each.sqlstate, "", SqlStep::kRows), each.from_rows) << each.what;
+    EXPECT_EQ(Classify(each.sqlstate, "", SqlStep::kOther), each.from_others) << each.what;
+  }
+}
+
+TEST(SqlstateTest, ACheckThatHasANameIsARowsOwnFault) {
+  EXPECT_EQ(Classify("23514", "tokens_are_positive", SqlStep::kRows), ErrorCode::kBadRecord);
+}
+
+// What is no class of PostgreSQL's own, such as RAISE … USING ERRCODE = 'LM001' of a trigger.
+TEST(SqlstateTest, AnUnknownClassEndsWithItsMessage) {
+  EXPECT_EQ(Classify("LM001", "", SqlStep::kRows), ErrorCode::kFatal);
+}
+
+}  // namespace
+}  // namespace usage_ingest::postgres::session

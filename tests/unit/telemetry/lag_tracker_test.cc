@@ -1,0 +1,79 @@
+// lag_seconds is what people are woken up by: it must neither be late nor cry wolf.
+#include "daemon/telemetry/lag_tracker.h"
+
+#include <gtest/gtest.h>
+
+namespace usage_ingest::telemetry {
+namespace {
+
+const TopicPartition kFirst{"usage", PartitionId{0}};
+const TopicPartition kSecond{"usage", PartitionId{1}};
+
+class LagTrackerTest : public ::testing::Test {
+ protected:
+  pipeline::PartitionLag Lag(std::int64_t high, std::int64_t committed,
+                             std::int64_t oldest_ms = 0) {
+    return {.high_watermark = Offset{high},
+            .position = Offset{high},
+            .committed = Offset{committed},
+            .oldest_uncommitted_ms = oldest_ms};
+  }
+  std::int64_t now_ms_ = 1'000'000;
+  LagTracker tracker_{[this] { return now_ms_; }};
+};
+
+TEST_F(LagTrackerTest, NothingUncommittedIsZeroHoweverOldTheLastRecordIs) {
+  tracker_.Report(kFirst, Lag(100, 100));
+  now_ms_ += 3'600'000;
+  EXPECT_EQ(tracker_.Now()[0].records, 0);
+  EXPECT_EQ(tracker_.Now()[0].seconds, 0);
+}
+
+TEST_F(LagTrackerTest, AgeIsThatOfTheOldestUncommittedRecordAndGrowsWithoutReports) {
+  tracker_.Report(kFirst, Lag(110, 100, now_ms_ - 2'000));
+  EXPECT_EQ(tracker_.Now()[0].records, 10);
+  EXPECT_EQ(tracker_.Now()[0].seconds, 2);
+  now_ms_ += 60'000;  // a lane hangs, nobody reports
+  EXPECT_EQ(tracker_.Now()[0].seconds, 62);
+}
+
+TEST_F(LagTrackerTest, WhatIsNotPolledYetIsCountedFromWhenItWasNoticed) {
+  tracker_.Report(kFirst, Lag(100, 100));
+  now_ms_ += 5'000;
+  tracker_.Report(kFirst, Lag(103, 100));
+  EXPECT_EQ(tracker_.Now()[0].seconds, 0);
+  now_ms_ += 7'000;
+  tracker_.Report(kFirst, Lag(103, 100));
+  EXPECT_EQ(tracker_.Now()[0].seconds, 7);
+  tracker_.Report(kFirst, Lag(103, 103));
+  EXPECT_EQ(tracker_.Now()[0].seconds, 0);
+}
+
+TEST_F(LagTrackerTest, ACommitStartsTheCountOfWhatIsNotPolledAnew) {
+  tracker_.Report(kFirst, Lag(103, 100));
+  now_ms_ += 9'000;
+  tracker_.Report(kFirst, Lag(203, 101));
+  EXPECT_EQ(tracker_.Now()[0].seconds, 0);
+}
+
+TEST_F(LagTrackerTest, AProducersClockAheadOfOursIsNotNegativeLag) {
+  tracker_.Report(kFirst, Lag(101, 100, now_ms_ + 5'000));
+  EXPECT_EQ(tracker_.Now()[0].seconds, 0);
+}
+
+TEST_F(LagTrackerTest, AnOutdatedHighWatermarkIsNotNegativeLag) {
+  tracker_.Report(kFirst, Lag(90, 100));
+  EXPECT_EQ(tracker_.Now()[0].records, 0);
+}
+
+TEST_F(LagTrackerTest, ForgetsPartitionsThatWentToAnotherProcess) {
+  tracker_.Report(kFirst, Lag(110, 100));
+  tracker_.Report(kSecond, Lag(110, 100));
+  const TopicPartition* const kept[] = {&kSecond};
+  tracker_.KeepOnly(kept);
+  ASSERT_EQ(tracker_.Now().size(), 1u);
+  EXPECT_EQ(tracker_.Now()[0].source, &kSecond);
+}
+
+}  // namespace
+}  // namespace usage_ingest::telemetry

@@ -1,0 +1,133 @@
+#include "daemon/telemetry/metrics.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/unit/telemetry/report_fixture.h"
+
+namespace usage_ingest::telemetry {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+constexpr auto kP0 = R"({partition="0",topic="litellm.usage.v1"})";
+
+class MetricsTest : public ::testing::Test {
+ protected:
+  std::int64_t now_ms_ = 1'000'000;
+  LagTracker lag_{[this] { return now_ms_; }};
+  Metrics metrics_{{.version = "1.2.3", .commit = "abc"},
+                   {.queue_records = [] { return std::size_t{7}; },
+                    .queue_bytes = [] { return std::size_t{4096}; },
+                    .queue_bytes_limit = 8192,
+                    .lag = &lag_}};
+};
+
+TEST_F(MetricsTest, CountsABatchByOutcomeAndReason) {
+  const SampleBatch batch;
+  metrics_.BatchCommitted(0, batch.report);
+  metrics_.BatchCommitted(1, batch.report);
+  const std::string text = metrics_.Render();
+  EXPECT_THAT(text, HasSubstr("usage_ingest_events_total{outcome=\"inserted\"} 22\n"));
+  EXPECT_THAT(text, HasSubstr("usage_ingest_events_total{outcome=\"duplicate\"} 6\n"));
+  EXPECT_THAT(text, HasSubstr("usage_ingest_events_total{outcome=\"dead_letter\"} 4\n"));
+  EXPECT_THAT(text, HasSubstr("usage_ingest_events_total{outcome=\"skipped\"} 2\n"));
+  EXPECT_THAT(text, HasSubstr("usage_ingest_dead_letters_total{reason=\"unattributed\"} 4\n"));
+  EXPECT_THAT(text, HasSubstr("usage_ingest_dead_letters_total{reason=\"invalid_json\"} 0\n"));
+  EXPECT_THAT(text, HasSubstr("usage_ingest_skipped_total{reason=\"internal\"} 2\n"));
+  EXPECT_THAT(text, HasSubstr("usage_ingest_subscriptions_suspended_total 2\n"));
+}
+
+TEST_F(MetricsTest, CountsRecordsByPartition) {
+  const SampleBatch batch;
+  metrics_.BatchCommitted(0, batch.report);
+  const std::string text = metrics_.Render();
+  EXPECT_THAT(text,
+              ::testing::AnyOf(HasSubstr("usage_ingest_records_total" + std::string(kP0) + " 10\n"),
+                               HasSubstr("usage_ingest_records_total{topic=\"litellm.usage.v1\","
+                                         "partition=\"0\"} 10\n")));
+}
+
+TEST_F(MetricsTest, FreshnessIsOneSampleARecordInTheRightBucket) {
+  const SampleBatch batch;
+  metrics_.BatchCommitted(0, batch.report);
+  const std::string text = metrics_.Render();
+  EXPECT_THAT(text, HasSubstr("usage_ingest_event_to_commit_seconds_count 4\n"));
+  EXPECT_THAT(text, HasSubstr("usage_ingest_event_to_commit_seconds_bucket{le=\"0.05\"} 2\n"));
+  EXPECT_THAT(text, HasSubstr("usage_ingest_event_to_commit_seconds_bucket{le=\"0.25\"} 2\n"));
+  EXPECT_THAT(text, HasSubstr("usage_ingest_event_to_commit_seconds_bucket{le=\"0.5\"} 4\n"));
+  EXPECT_THAT(text, HasSubstr("usage_ingest_batch_seconds_bucket{phase=\"copy\",le=\"0.05\"} 1\n"));
+}
+
+TEST_F(MetricsTest, APhaseThatDidNotHappenIsNotObserved) {
+  SampleBatch batch;
+  batch.report.phase_time[static_cast<std::size_t>(pipeline::Phase::kCopy)] = {};
+  metrics_.BatchCommitted(0, batch.report);
+  const std::string text = metrics_.Render();
+  EXPECT_THAT(text, HasSubstr("usage_ingest_batch_seconds_count{phase=\"copy\"} 0\n"));
+  EXPECT_THAT(text, HasSubstr("usage_ingest_batch_seconds_count{phase=\"commit\"} 1\n"));
+}
+
+TEST_F(MetricsTest, PostgresIsUpOnlyWhenEverySessionIs) {
+  EXPECT_THAT(metrics_.Render(), HasSubstr("usage_ingest_postgres_up 0\n"));
+  metrics_.PostgresUp(0, true);
+  metrics_.PostgresUp(1, false);
+  EXPECT_THAT(metrics_.Render(), HasSubstr("usage_ingest_postgres_up 0\n"));
+  metrics_.PostgresUp(1, true);
+  EXPECT_THAT(metrics_.Render(), HasSubstr("usage_ingest_postgres_up 1\n"));
+}
+
+TEST_F(MetricsTest, LagGoesAwayWithThePartition) {
+  lag_.Report(kUsage0, {.high_watermark = Offset{110},
+                        .position = Offset{110},
+                        .committed = Offset{100},
+                        .oldest_uncommitted_ms = now_ms_ - 1500});
+  std::string text = metrics_.Render();
+  EXPECT_THAT(text, HasSubstr("usage_ingest_lag_records{"));
+  EXPECT_THAT(text, HasSubstr("} 10\n"));
+  EXPECT_THAT(text, HasSubstr("} 1.5\n"));
+  lag_.KeepOnly({});
+  text = metrics_.Render();
+  EXPECT_THAT(text, Not(HasSubstr("usage_ingest_lag_records{")));
+  EXPECT_THAT(text, Not(HasSubstr("usage_ingest_lag_seconds{")));
+}
+
+TEST_F(MetricsTest, AsksForLiveValuesAtTheScrape) {
+  metrics_.SetDeadLettersPending(5);
+  metrics_.SetPartitionRunway(std::chrono::hours(24));
+  metrics_.SetCopyPath(CopyPath::kConstraints);
+  metrics_.Paused(pipeline::PauseReason::kPostgres, true);
+  const std::string text = metrics_.Render();
+  EXPECT_THAT(text, HasSubstr("usage_ingest_queue_records 7\n"));
+  EXPECT_THAT(text, HasSubstr("usage_ingest_queue_bytes 4096\n"));
+  EXPECT_THAT(text, HasSubstr("usage_ingest_queue_bytes_limit 8192\n"));
+  EXPECT_THAT(text, HasSubstr("usage_ingest_dead_letters_pending 5\n"));
+  EXPECT_THAT(text, HasSubstr("usage_ingest_partition_runway_seconds 86400\n"));
+  EXPECT_THAT(text, HasSubstr("usage_ingest_copy_path{path=\"batch\"} 0\n"));
+  EXPECT_THAT(text, HasSubstr("usage_ingest_copy_path{path=\"constraints\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("usage_ingest_paused{reason=\"postgres\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("process_open_fds "));
+  EXPECT_THAT(text, Not(HasSubstr("process_resident_memory_bytes 0\n")));
+  EXPECT_THAT(text, Not(HasSubstr("process_start_time_seconds 0\n")));
+}
+
+TEST_F(MetricsTest, CountsErrorsByWhatWasDoneAboutThem) {
+  metrics_.PostgresError(pipeline::PostgresErrorClass::kTransient, "secret text");
+  metrics_.KafkaError(pipeline::KafkaErrorClass::kFatal, "secret text");
+  metrics_.Fenced("x");
+  metrics_.OffsetGap(kUsage0, 42);
+  metrics_.DeadLettersHealed(3);
+  metrics_.Rebalanced({});
+  const std::string text = metrics_.Render();
+  EXPECT_THAT(text, HasSubstr("usage_ingest_postgres_errors_total{class=\"transient\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("usage_ingest_kafka_errors_total{class=\"fatal\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("usage_ingest_fenced_total 1\n"));
+  EXPECT_THAT(text, HasSubstr("usage_ingest_offset_gap_records_total 42\n"));
+  EXPECT_THAT(text, HasSubstr("usage_ingest_dead_letters_healed_total 3\n"));
+  EXPECT_THAT(text, HasSubstr("usage_ingest_rebalances_total 1\n"));
+  EXPECT_THAT(text, Not(HasSubstr("secret")));
+}
+
+}  // namespace
+}  // namespace usage_ingest::telemetry
