@@ -33,7 +33,7 @@ class FileImport {
         lanes_(config, {.lanes = 1, .dry_run = options.dry_run, .count_quotas = !options.no_quota}),
         producer_(std::move(lanes_.MakeProducers().front())) {}
 
-  pipeline::Outcomes Run(const replay::StopOnSignal& stop) {
+  EventCounts Run(const replay::StopOnSignal& stop) {
     // The number of lines is not known yet; the size tells one version of a file from another as
     // well as its hash, which is in the topic's name.
     const replay::ReplayRange range{source_, Offset{1}, Offset{file_.bytes() + 2}};
@@ -45,7 +45,7 @@ class FileImport {
     lanes_.Start(epoch_);
     PushStart();
     const bool complete = PushAll(stop);
-    const pipeline::Outcomes outcomes = complete ? lanes_.Finish() : lanes_.Interrupt();
+    const EventCounts outcomes = complete ? lanes_.Finish() : lanes_.Interrupt();
     Close(complete ? "finished" : "interrupted");
     if (!complete) {
       throw text::UserError(text::ExitCode::kUnavailable,
@@ -122,7 +122,7 @@ class FileImport {
 
 int Import(const config::Config& config, const ImportOptions& options) {
   replay::StopOnSignal stop;
-  pipeline::Outcomes total;
+  EventCounts total;
   for (const std::string& path : options.files) {
     FileImport import(config, options, path);
     total.Add(import.Run(stop));

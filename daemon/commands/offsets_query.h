@@ -9,15 +9,16 @@
 #include <vector>
 
 #include "daemon/text/json_writer.h"
-#include "ingest/pipeline/observer.h"
 #include "ingest/postgres/blocking/sync_connection.h"
+#include "schema/event_counts.h"
+#include "schema/kafka_position.h"
 
 namespace usage_ingest::commands {
 
 struct StoredPartition {
   TopicPartition source;
   std::int64_t next_offset = 0;
-  pipeline::Outcomes outcomes;
+  EventCounts outcomes;
   std::string updated_at;
 };
 

@@ -76,7 +76,7 @@ int Replay(const config::Config& config, const ReplayOptions& options) {
     replay::CloseReplay(config, run, "interrupted");
   }
   if (!read) throw assembly::ToUserError(read.error(), "Kafka");
-  const pipeline::Outcomes outcomes = lanes.Finish();
+  const EventCounts outcomes = lanes.Finish();
   if (!options.dry_run) replay::CloseReplay(config, run, "finished");
   replay::PrintReplayReport({outcomes, options.dry_run}, options.json);
   return text::ToInt(text::ExitCode::kOk);

@@ -79,20 +79,25 @@ std::map<TopicPartition, json::object> LivePartitions(const json::object& daemon
   return partitions;
 }
 
+// Records are left out: they differ from events only where a record holds several or none.
+bool IsShown(const EventCountColumn& column) { return column.value != &EventCounts::records; }
+
+std::vector<text::TextTable::Column> PartitionColumns() {
+  std::vector<text::TextTable::Column> columns = {{"topic", Align::kLeft},
+                                                  {"partition"},
+                                                  {"next offset"},
+                                                  {"lag"},
+                                                  {"behind"},
+                                                  {"events/s"},
+                                                  {"batches"}};
+  for (const EventCountColumn& column : kEventCountColumns) {
+    if (IsShown(column)) columns.push_back({std::string(column.title)});
+  }
+  return columns;
+}
+
 void PrintPartitions(const Gathered& gathered) {
-  text::TextTable table({{"topic", Align::kLeft},
-                         {"partition"},
-                         {"next offset"},
-                         {"lag"},
-                         {"behind"},
-                         {"events/s"},
-                         {"batches"},
-                         {"events"},
-                         {"inserted"},
-                         {"duplicates"},
-                         {"dead letters"},
-                         {"skipped"},
-                         {"lost"}});
+  text::TextTable table(PartitionColumns());
   auto live = LivePartitions(gathered.daemon);
   std::map<TopicPartition, StoredPartition> stored;
   if (gathered.stored) {
@@ -107,15 +112,17 @@ void PrintPartitions(const Gathered& gathered) {
     const auto now = [&](const std::string& text) { return is_live ? text : std::string("-"); };
     const json::object nothing;
     const json::object& object = is_live ? found->second : nothing;
-    const pipeline::Outcomes& sums = each.outcomes;
-    table.AddRow({source.topic, std::to_string(source.partition.value),
-                  text::Grouped(each.next_offset), now(text::Grouped(Int(object, "lag_records"))),
-                  now(text::Roughly(Double(object, "lag_seconds"))),
-                  now(fmt::format("{:.0f}", Double(object, "rate"))),
-                  now(text::Grouped(Int(object, "batches"))), text::Grouped(sums.events),
-                  text::Grouped(sums.inserted), text::Grouped(sums.duplicates),
-                  text::Grouped(sums.dead_lettered), text::Grouped(sums.skipped),
-                  text::Grouped(sums.gap_records)});
+    std::vector<std::string> cells = {source.topic,
+                                      std::to_string(source.partition.value),
+                                      text::Grouped(each.next_offset),
+                                      now(text::Grouped(Int(object, "lag_records"))),
+                                      now(text::Roughly(Double(object, "lag_seconds"))),
+                                      now(fmt::format("{:.0f}", Double(object, "rate"))),
+                                      now(text::Grouped(Int(object, "batches")))};
+    for (const EventCountColumn& column : kEventCountColumns) {
+      if (IsShown(column)) cells.push_back(text::Grouped(each.outcomes.*column.value));
+    }
+    table.AddRow(std::move(cells));
   }
   if (table.empty()) {
     std::cout << "no partition has been read yet\n";

@@ -67,7 +67,7 @@ void ReplayLanes::Start(const std::atomic<std::uint64_t>& current_epoch) {
   }
 }
 
-pipeline::Outcomes ReplayLanes::Finish() {
+EventCounts ReplayLanes::Finish() {
   for (const auto& lane : impl_->lanes) lane->Finish();
   for (const auto& lane : impl_->lanes) lane->Join();
   if (impl_->failure) throw assembly::ToUserError(*impl_->failure, "PostgreSQL");
@@ -84,7 +84,7 @@ pipeline::Outcomes ReplayLanes::Finish() {
   return impl_->observer.outcomes();
 }
 
-pipeline::Outcomes ReplayLanes::Interrupt() {
+EventCounts ReplayLanes::Interrupt() {
   for (const auto& lane : impl_->lanes) lane->Stop();
   for (const auto& lane : impl_->lanes) lane->Join();
   return impl_->observer.outcomes();

@@ -33,9 +33,9 @@ class ReplayLanes {
   void SetReplayIds(std::vector<std::int64_t> ids);
   void Start(const std::atomic<std::uint64_t>& current_epoch);
   // After the last push: waits until everything is written. Throws UserError.
-  [[nodiscard]] pipeline::Outcomes Finish();
+  [[nodiscard]] EventCounts Finish();
   // Instead of Finish: finishes the running transactions only.
-  [[nodiscard]] pipeline::Outcomes Interrupt();
+  [[nodiscard]] EventCounts Interrupt();
 
  private:
   struct Impl;

@@ -23,7 +23,7 @@ class ReplayObserver final : public pipeline::PipelineObserver {
     log_.KafkaError(error_class, message);
   }
 
-  [[nodiscard]] pipeline::Outcomes outcomes() const {
+  [[nodiscard]] EventCounts outcomes() const {
     const std::lock_guard lock(mutex_);
     return outcomes_;
   }
@@ -31,7 +31,7 @@ class ReplayObserver final : public pipeline::PipelineObserver {
  private:
   telemetry::LogObserver log_;
   mutable std::mutex mutex_;
-  pipeline::Outcomes outcomes_;
+  EventCounts outcomes_;
 };
 
 }  // namespace usage_ingest::replay

@@ -1,30 +1,28 @@
 #include "daemon/replay/replay_result.h"
 
-#include <array>
 #include <iostream>
 #include <string>
-#include <string_view>
-#include <utility>
 
 #include "daemon/text/json_writer.h"
 #include "daemon/text/text_table.h"
 
 namespace usage_ingest::replay {
+namespace {
+
+// A replay reads a range of offsets and does not count the records that Kafka has deleted from it.
+bool IsReported(const EventCountColumn& column) {
+  return column.value != &EventCounts::gap_records;
+}
+
+}  // namespace
 
 void PrintReplayReport(const ReplayReport& report, bool as_json) {
-  const pipeline::Outcomes& outcomes = report.outcomes;
-  const std::array<std::pair<std::string_view, std::int64_t>, 6> figures = {{
-      {"records", outcomes.records},
-      {"events", outcomes.events},
-      {"inserted", outcomes.inserted},
-      {"duplicates", outcomes.duplicates},
-      {"dead_lettered", outcomes.dead_lettered},
-      {"skipped", outcomes.skipped},
-  }};
   if (as_json) {
     text::JsonWriter json;
     json.BeginObject();
-    for (const auto& [name, value] : figures) json.Key(name).Int(value);
+    for (const EventCountColumn& column : kEventCountColumns) {
+      if (IsReported(column)) json.Key(column.name).Int(report.outcomes.*column.value);
+    }
     json.Key("dry_run").Bool(report.dry_run);
     json.EndObject();
     std::cout << json.Take() << '\n';
@@ -32,8 +30,9 @@ void PrintReplayReport(const ReplayReport& report, bool as_json) {
   }
   text::TextTable table(
       {{report.dry_run ? "would be" : "what", text::TextTable::Align::kLeft}, {"count"}});
-  for (const auto& [name, value] : figures) {
-    table.AddRow({std::string(name), std::to_string(value)});
+  for (const EventCountColumn& column : kEventCountColumns) {
+    if (!IsReported(column)) continue;
+    table.AddRow({std::string(column.name), std::to_string(report.outcomes.*column.value)});
   }
   table.Print(std::cout);
 }

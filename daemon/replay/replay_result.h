@@ -1,11 +1,11 @@
 #pragma once
 // What a replay, an import or a retry of dead letters came to, for a person or a machine.
-#include "ingest/pipeline/observer.h"
+#include "schema/event_counts.h"
 
 namespace usage_ingest::replay {
 
 struct ReplayReport {
-  pipeline::Outcomes outcomes;
+  EventCounts outcomes;
   bool dry_run = false;
 };
 

@@ -33,8 +33,11 @@ const Buckets kRowBuckets{1, 10, 100, 500, 1'000, 2'000, 5'000, 10'000, 20'000, 
 const Buckets kByteBuckets{1 << 10, 1 << 14, 1 << 17, 1 << 20, 1 << 22,
                            1 << 24, 1 << 25, 1 << 26, 1 << 28};
 
-constexpr std::array<std::string_view, 4> kOutcomeNames = {"inserted", "duplicate", "dead_letter",
-                                                           "skipped"};
+constexpr auto kOutcomeNames = [] {
+  std::array<std::string_view, kEventOutcomeColumns.size()> names;
+  std::ranges::transform(kEventOutcomeColumns, names.begin(), &EventCountColumn::outcome);
+  return names;
+}();
 constexpr std::array<std::string_view, 3> kPostgresClassNames = {"transient", "data", "fatal"};
 constexpr std::array<std::string_view, 2> kKafkaClassNames = {"transient", "fatal"};
 constexpr std::array<std::string_view, 2> kPauseNames = {"memory", "postgres"};
@@ -102,7 +105,8 @@ struct Metrics::Impl {
 
   prometheus::Registry registry;
   Family<Counter>& records = Counters(MetricId::kRecords);
-  ByLabel<Counter, 4> events{Counters(MetricId::kEvents), "outcome", kOutcomeNames};
+  ByLabel<Counter, kOutcomeNames.size()> events{Counters(MetricId::kEvents), "outcome",
+                                                kOutcomeNames};
   ByLabel<Counter, kDeadLetterReasonNames.size()> dead_letters{Counters(MetricId::kDeadLetters),
                                                                "reason", kDeadLetterReasonNames};
   Counter& healed = OneCounter(MetricId::kDeadLettersHealed);
@@ -150,15 +154,13 @@ Counter& Metrics::Impl::RecordsOf(const TopicPartition& source) {
 }
 
 void Metrics::Impl::CountOutcomes(const pipeline::BatchReport& report) {
-  pipeline::Outcomes sum;
+  EventCounts sum;
   for (const pipeline::PartitionProgress& progress : report.partitions) {
     RecordsOf(*progress.source).Increment(static_cast<double>(progress.outcomes.records));
     sum.Add(progress.outcomes);
   }
-  const std::array<std::int64_t, 4> by_outcome = {sum.inserted, sum.duplicates, sum.dead_lettered,
-                                                  sum.skipped};
-  for (std::size_t i = 0; i < by_outcome.size(); ++i) {
-    events[i].Increment(static_cast<double>(by_outcome[i]));
+  for (std::size_t i = 0; i < kEventOutcomeColumns.size(); ++i) {
+    events[i].Increment(static_cast<double>(sum.*kEventOutcomeColumns[i].value));
   }
   for (std::size_t i = 0; i < report.dead_letters.size(); ++i) {
     dead_letters[i].Increment(static_cast<double>(report.dead_letters[i]));

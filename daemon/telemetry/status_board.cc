@@ -25,7 +25,7 @@ struct Partition {
   std::int64_t next_offset = 0;
   std::int64_t batches = 0;
   std::int64_t last_commit_ms = 0;
-  pipeline::Outcomes outcomes;
+  EventCounts outcomes;
   std::int64_t sampled_events = 0;
   Series rates;
   Series lags;

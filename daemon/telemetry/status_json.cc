@@ -15,16 +15,6 @@ void WriteTime(text::JsonWriter& json, std::string_view key, std::int64_t time_m
   }
 }
 
-void WriteOutcomes(text::JsonWriter& json, const pipeline::Outcomes& outcomes) {
-  json.Key("records").Int(outcomes.records);
-  json.Key("events").Int(outcomes.events);
-  json.Key("inserted").Int(outcomes.inserted);
-  json.Key("duplicates").Int(outcomes.duplicates);
-  json.Key("dead_lettered").Int(outcomes.dead_lettered);
-  json.Key("skipped").Int(outcomes.skipped);
-  json.Key("gap_records").Int(outcomes.gap_records);
-}
-
 void WriteHistory(text::JsonWriter& json, const std::vector<float>& rates,
                   const std::vector<float>& lags) {
   json.Key("history").BeginObject().Key("rate").BeginArray();
@@ -45,7 +35,7 @@ void WritePartition(text::JsonWriter& json, const PartitionStatus& partition, bo
   json.Key("rate").Double(partition.rate);
   json.Key("batches").Int(partition.batches);
   WriteTime(json, "last_commit", partition.last_commit_ms);
-  WriteOutcomes(json, partition.outcomes);
+  text::WriteEventCounts(json, partition.outcomes);
   if (with_plot) WriteHistory(json, partition.rate_history, partition.lag_history);
   json.EndObject();
 }
@@ -100,7 +90,7 @@ void WriteErrors(text::JsonWriter& json, const std::vector<RecentError>& errors)
 
 void WriteTotals(text::JsonWriter& json, const StatusSnapshot& snapshot) {
   json.Key("totals").BeginObject();
-  WriteOutcomes(json, snapshot.totals);
+  text::WriteEventCounts(json, snapshot.totals);
   json.Key("batches").Int(snapshot.batches);
   json.Key("rate").Double(snapshot.rate);
   json.Key("lag_records").Int(snapshot.lag_records);

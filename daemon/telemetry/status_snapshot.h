@@ -27,7 +27,7 @@ struct PartitionStatus {
   double rate = 0;
   std::int64_t batches = 0;
   std::int64_t last_commit_ms = 0;  // 0: none yet
-  pipeline::Outcomes outcomes;
+  EventCounts outcomes;
   std::vector<float> rate_history;
   std::vector<float> lag_history;
 };
@@ -52,7 +52,7 @@ struct StatusSnapshot {
   std::int64_t started_ms = 0;
   std::int64_t now_ms = 0;
   Readiness readiness;
-  pipeline::Outcomes totals;
+  EventCounts totals;
   double rate = 0;
   std::int64_t lag_records = 0;
   double lag_seconds = 0;  // of the partition that is furthest behind

@@ -152,4 +152,10 @@ JsonWriter& JsonWriter::Null() {
   return *this;
 }
 
+void WriteEventCounts(JsonWriter& json, const EventCounts& counts) {
+  for (const EventCountColumn& column : kEventCountColumns) {
+    json.Key(column.name).Int(counts.*column.value);
+  }
+}
+
 }  // namespace usage_ingest::text

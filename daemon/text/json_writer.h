@@ -3,13 +3,13 @@
 //
 // Shape         compact, no line breaks, numbers without exponents; bytes that are not UTF-8 become
 //               U+FFFD, so that the text is always valid whatever an error message held.
-// Errors        a key or a value at the wrong place is a bug of the caller and makes wrong JSON;
-// the
-//               tests parse what is written.
+// Errors        a key or a value at the wrong place is a bug of the caller and makes wrong JSON.
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "schema/event_counts.h"
 
 namespace usage_ingest::text {
 
@@ -37,5 +37,8 @@ class JsonWriter {
 
 // `text` as a JSON string with its quotes.
 void AppendJsonString(std::string& out, std::string_view text);
+
+// One member for each count, into the object that is open.
+void WriteEventCounts(JsonWriter& json, const EventCounts& counts);
 
 }  // namespace usage_ingest::text

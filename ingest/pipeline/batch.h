@@ -18,6 +18,7 @@
 #include "ingest/pipeline/observer.h"
 #include "ingest/pipeline/record.h"
 #include "schema/arena.h"
+#include "schema/event_counts.h"
 #include "schema/usage_event.h"
 
 namespace usage_ingest::pipeline {
@@ -30,7 +31,7 @@ struct PartitionMove {
   Offset next_offset;  // what it will hold
   std::int64_t last_timestamp_ms = 0;
   std::optional<RecordFingerprint> last_record;  // of next_offset - 1; none after a gap
-  Outcomes outcomes;
+  EventCounts outcomes;
 };
 
 // An event on its way to becoming a row, a duplicate, a skip or a dead letter.

@@ -25,6 +25,7 @@
 #include "ingest/pipeline/observer.h"
 #include "ingest/pipeline/recent_ids.h"
 #include "ingest/pipeline/runtime.h"
+#include "schema/event_counts.h"
 
 namespace usage_ingest::pipeline {
 
@@ -36,7 +37,7 @@ struct BatchWriterOptions {
 };
 
 struct WriteResult {
-  Outcomes outcomes;
+  EventCounts outcomes;
   std::int64_t suspended = 0;
   bool staged = false;
   std::array<std::chrono::nanoseconds, 5> phase_time{};

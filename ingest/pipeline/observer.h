@@ -14,6 +14,7 @@
 #include <string_view>
 
 #include "ingest/pipeline/record.h"
+#include "schema/event_counts.h"
 #include "schema/reasons.h"
 
 namespace usage_ingest::pipeline {
@@ -22,35 +23,11 @@ enum class Phase : unsigned char { kDecode, kAttribute, kCopy, kUpsert, kCommit 
 inline constexpr std::array<std::string_view, 5> kPhaseNames = {"decode", "attribute", "copy",
                                                                 "upsert", "commit"};
 
-struct Outcomes {
-  std::int64_t records = 0;
-  std::int64_t events = 0;
-  std::int64_t inserted = 0;
-  std::int64_t duplicates = 0;
-  std::int64_t dead_lettered = 0;
-  std::int64_t skipped = 0;
-  std::int64_t gap_records = 0;
-
-  void Add(const Outcomes& other) {
-    records += other.records;
-    events += other.events;
-    inserted += other.inserted;
-    duplicates += other.duplicates;
-    dead_lettered += other.dead_lettered;
-    skipped += other.skipped;
-    gap_records += other.gap_records;
-  }
-  // INV-1.
-  [[nodiscard]] bool balances() const {
-    return events == inserted + duplicates + dead_lettered + skipped;
-  }
-};
-
 struct PartitionProgress {
   const TopicPartition* source;
   Offset next_offset;
   std::int64_t last_timestamp_ms;
-  Outcomes outcomes;
+  EventCounts outcomes;
 };
 
 struct BatchReport {

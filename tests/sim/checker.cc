@@ -119,7 +119,7 @@ std::string Checker::CheckLost(PartitionId partition, const OffsetsRow& row) con
 // INV-4: what the partitions' books say, all together, is what the tables hold.
 std::string Checker::CheckTotals() const {
   const Tables& tables = database_.tables();
-  pipeline::Outcomes all;
+  EventCounts all;
   for (const auto& [partition, row] : tables.offsets) all.Add(row.outcomes);
   const std::int64_t rows = std::ssize(tables.rows) + tables.cascaded_count - tables.foreign_rows;
   if (all.inserted != rows) {

@@ -47,7 +47,7 @@ struct Transaction {
   bool overwrites_summaries = false;  // a planted bug
   std::vector<aggregate::QuotaDelta> quotas;
   std::vector<std::pair<LetterKey, DeadLetterReason>> dead_letters;
-  std::vector<std::pair<PartitionId, pipeline::Outcomes>> outcomes;
+  std::vector<std::pair<PartitionId, EventCounts>> outcomes;
 };
 
 class FakeDatabase {

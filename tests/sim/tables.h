@@ -10,7 +10,7 @@
 #include <string>
 
 #include "aggregate/rollup.h"
-#include "ingest/pipeline/observer.h"
+#include "schema/event_counts.h"
 #include "schema/kafka_position.h"
 #include "schema/usage_event.h"
 
@@ -18,7 +18,7 @@ namespace usage_ingest::sim {
 
 struct OffsetsRow {
   StoredOffset stored;
-  pipeline::Outcomes outcomes;
+  EventCounts outcomes;
 };
 
 struct StoredRow {

@@ -66,7 +66,7 @@ pipeline::Task<Result<RetryReport>> DeadLetterRetrier::RetrySelected(
     report.is_complete = letters->empty();
     if (report.is_complete) break;
     tried += static_cast<std::int64_t>(letters->size());
-    const Result<pipeline::Outcomes> outcomes = co_await RetryBatch(std::move(*letters));
+    const Result<EventCounts> outcomes = co_await RetryBatch(std::move(*letters));
     // Fenced: somebody discarded one of them just now; the next selection knows.
     if (!outcomes && outcomes.error().code != ErrorCode::kFenced) {
       co_return std::unexpected(outcomes.error());
@@ -125,8 +125,7 @@ pipeline::Task<Result<std::vector<DeadLetterRetrier::Letter>>> DeadLetterRetrier
   co_return letters;
 }
 
-pipeline::Task<Result<pipeline::Outcomes>> DeadLetterRetrier::RetryBatch(
-    std::vector<Letter> letters) {
+pipeline::Task<Result<EventCounts>> DeadLetterRetrier::RetryBatch(std::vector<Letter> letters) {
   batch_.Clear();
   std::vector<std::int64_t> ids;
   for (Letter& letter : letters) {

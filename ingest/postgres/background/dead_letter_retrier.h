@@ -35,9 +35,9 @@ struct DeadLetterSelection {
 };
 
 struct RetryReport {
-  pipeline::Outcomes outcomes;  // events = inserted + duplicates + dead_lettered + skipped
-  EventTimeUs begun;            // to go on with: DeadLetterSelection::tried_before
-  bool is_complete = false;     // all of the selection were tried
+  EventCounts outcomes;      // events = inserted + duplicates + dead_lettered + skipped
+  EventTimeUs begun;         // to go on with: DeadLetterSelection::tried_before
+  bool is_complete = false;  // all of the selection were tried
 };
 
 class DeadLetterRetrier {
@@ -56,7 +56,7 @@ class DeadLetterRetrier {
                                                     EventTimeUs begun);
   pipeline::Task<Result<std::vector<Letter>>> Next(const DeadLetterSelection& selection,
                                                    EventTimeUs begun, std::int64_t letters_max);
-  pipeline::Task<Result<pipeline::Outcomes>> RetryBatch(std::vector<Letter> letters);
+  pipeline::Task<Result<EventCounts>> RetryBatch(std::vector<Letter> letters);
   const TopicPartition* Intern(const TopicPartition& source);
 
   pipeline::Runtime runtime_;

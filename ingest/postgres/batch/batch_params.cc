@@ -73,12 +73,9 @@ session::QueryParams MoveParams(std::string_view group_id,
 session::QueryParams OutcomeParams(std::string_view group_id,
                                    std::span<const pipeline::PartitionMove> moves) {
   session::QueryParams params = PositionParams(group_id, moves);
-  for (std::int64_t pipeline::Outcomes::* counter :
-       {&pipeline::Outcomes::records, &pipeline::Outcomes::events, &pipeline::Outcomes::inserted,
-        &pipeline::Outcomes::duplicates, &pipeline::Outcomes::dead_lettered,
-        &pipeline::Outcomes::skipped, &pipeline::Outcomes::gap_records}) {
+  for (const EventCountColumn& column : kEventCountColumns) {
     AddInt8Column(params, moves,
-                  [&](const pipeline::PartitionMove& m) { return m.outcomes.*counter; });
+                  [&](const pipeline::PartitionMove& m) { return m.outcomes.*column.value; });
   }
   return params;
 }

@@ -67,7 +67,7 @@ class BatchWriterTest : public ::testing::Test {
       event.row.event.key_hash = "k";
       event.record = static_cast<std::uint32_t>(batch_.records.size() - 1);
     }
-    Outcomes& outcomes = batch_.partitions[0].outcomes;
+    EventCounts& outcomes = batch_.partitions[0].outcomes;
     outcomes.records = outcomes.events = end - begin;
   }
   Result<WriteResult> Write() {
