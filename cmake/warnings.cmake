@@ -9,6 +9,7 @@ target_compile_options(usage_ingest_warnings INTERFACE
   -Wnon-virtual-dtor -Woverloaded-virtual -Wdouble-promotion -Wformat=2
   -Wimplicit-fallthrough -Wcast-align -Wswitch-enum
   $<$<CXX_COMPILER_ID:GNU>:-Wduplicated-cond -Wduplicated-branches -Wlogical-op>
+  $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety>
   $<$<BOOL:${USAGE_INGEST_WERROR}>:-Werror>)
 
 add_library(usage_ingest_sanitize INTERFACE)

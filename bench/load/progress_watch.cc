@@ -39,10 +39,10 @@ std::uint64_t ProgressWatch::Now() {
 
 bool ProgressWatch::WaitForRoom(std::int32_t partition, std::size_t bytes,
                                 const std::stop_token& stop) {
-  std::unique_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   Partition& it = partitions_[static_cast<std::size_t>(partition)];
   if (options_.room_bytes != 0) {
-    changed_.wait(lock, stop, [&] {
+    changed_.Wait(mutex_, stop, [&]() REQUIRES(mutex_) {
       return failure_ || it.unseen_bytes == 0 || it.unseen_bytes + bytes <= options_.room_bytes;
     });
   }
@@ -51,7 +51,7 @@ bool ProgressWatch::WaitForRoom(std::int32_t partition, std::size_t bytes,
 }
 
 void ProgressWatch::OnDelivery(const Delivery& delivery) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   partitions_[static_cast<std::size_t>(delivery.partition)].delivered.push_back(
       {delivery.offset, delivery.tag, delivery.bytes});
   ++unseen_;
@@ -75,10 +75,10 @@ void ProgressWatch::Look(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     const Rows rows(PQexecParams(connection.get(), kQuery, 2, nullptr, values, nullptr, nullptr, 0),
                     PQclear);
-    std::unique_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     if (PQresultStatus(rows.get()) != PGRES_TUPLES_OK) {
       failure_ = PQerrorMessage(connection.get());
-      changed_.notify_all();
+      changed_.NotifyAll();
       return;
     }
     const std::uint64_t now = Now();
@@ -87,27 +87,28 @@ void ProgressWatch::Look(const std::stop_token& stop) {
       if (partition >= static_cast<std::int32_t>(partitions_.size())) continue;
       Seen(partition, IntegerAt(rows.get(), row, 1), now);
     }
-    changed_.notify_all();
-    changed_.wait_for(lock, stop, options_.interval, [] { return false; });
+    changed_.NotifyAll();
+    changed_.WaitFor(mutex_, stop, options_.interval, [] { return false; });
   }
 }
 
 bool ProgressWatch::WaitUntilSeen(std::chrono::seconds timeout, const std::stop_token& stop) {
-  std::unique_lock lock(mutex_);
-  return changed_.wait_for(lock, stop, timeout, [&] { return failure_ || unseen_ == 0; }) &&
-         !failure_;
+  const MutexLock lock(mutex_);
+  return changed_.WaitFor(mutex_, stop, timeout, [&]() REQUIRES(mutex_) {
+    return failure_ || unseen_ == 0;
+  }) && !failure_;
 }
 
 void ProgressWatch::Check() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (failure_) throw std::runtime_error("watching the offsets in PostgreSQL: " + *failure_);
 }
 
 ProgressWatch::Latency ProgressWatch::latency() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (seconds_.empty()) return {};
   std::ranges::sort(seconds_);
-  const auto at = [&](double share) {
+  const auto at = [&](double share) REQUIRES(mutex_) {
     const auto rank = static_cast<std::size_t>(share * static_cast<double>(seconds_.size() - 1));
     return static_cast<double>(seconds_[rank]);
   };

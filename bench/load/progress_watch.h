@@ -10,16 +10,15 @@
 // Limit         with Options::room_bytes, unseen bytes a partition; else all deliveries are kept.
 // Errors        a lost connection ends the watch; Check() then throws.
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
 #include <deque>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "bench/load/kafka_producer.h"
+#include "schema/mutex.h"
 
 namespace usage_ingest::load {
 
@@ -64,15 +63,15 @@ class ProgressWatch {
     std::size_t unseen_bytes = 0;
   };
   void Look(const std::stop_token& stop);
-  void Seen(std::int32_t partition, std::int64_t next_offset, std::uint64_t now);
+  void Seen(std::int32_t partition, std::int64_t next_offset, std::uint64_t now) REQUIRES(mutex_);
 
   const Options options_;
-  std::mutex mutex_;
-  std::condition_variable_any changed_;
-  std::vector<Partition> partitions_;
-  std::vector<float> seconds_;
-  std::size_t unseen_ = 0;
-  std::optional<std::string> failure_;
+  Mutex mutex_;
+  CondVar changed_;
+  std::vector<Partition> partitions_ GUARDED_BY(mutex_);
+  std::vector<float> seconds_ GUARDED_BY(mutex_);
+  std::size_t unseen_ GUARDED_BY(mutex_) = 0;
+  std::optional<std::string> failure_ GUARDED_BY(mutex_);
   std::jthread looker_;  // last: it uses the others
 };
 

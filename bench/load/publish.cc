@@ -7,9 +7,10 @@
 #include <cstdio>
 #include <exception>
 #include <memory>
-#include <mutex>
 #include <thread>
 #include <vector>
+
+#include "schema/mutex.h"
 
 namespace usage_ingest::load {
 namespace {
@@ -62,9 +63,9 @@ class Workers {
   std::atomic<std::uint64_t> records_ = 0;
   std::atomic<std::uint64_t> bytes_ = 0;
   std::atomic<int> running_ = 0;
-  std::mutex mutex_;
-  Expectation sum_;             // under mutex_
-  std::exception_ptr failure_;  // under mutex_
+  Mutex mutex_;
+  Expectation sum_ GUARDED_BY(mutex_);
+  std::exception_ptr failure_ GUARDED_BY(mutex_);
 };
 
 bool Workers::Send(std::uint64_t delivery, Expectation& sent, const std::stop_token& stop) {
@@ -102,10 +103,10 @@ void Workers::Work(const std::stop_token& stop) noexcept {
   try {
     Expectation sent(subscriptions_);
     SendAll(sent, stop);
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     sum_.Merge(sent);
   } catch (...) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     failure_ = std::current_exception();
   }
   --running_;
@@ -140,6 +141,7 @@ void Workers::Run(const std::stop_token& stop) {
 }
 
 PublishReport Workers::Finish(const std::stop_token& stop) {
+  const MutexLock lock(mutex_);
   if (failure_) std::rethrow_exception(failure_);
   producer_.Flush();
   PublishReport report{

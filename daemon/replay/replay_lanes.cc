@@ -1,6 +1,5 @@
 #include "daemon/replay/replay_lanes.h"
 
-#include <mutex>
 #include <optional>
 #include <utility>
 
@@ -8,6 +7,7 @@
 #include "daemon/assembly/database_access.h"
 #include "daemon/assembly/lane_thread.h"
 #include "ingest/postgres/batch/ledger.h"
+#include "schema/mutex.h"
 
 namespace usage_ingest::replay {
 
@@ -15,8 +15,13 @@ struct ReplayLanes::Impl {
   Impl(const config::Config& c, ReplayLanesOptions o) : config(c), options(std::move(o)) {}
 
   void NoteEnd(const Result<>& result) {
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     if (!result && !failure) failure = result.error();
+  }
+
+  [[nodiscard]] std::optional<Error> FirstFailure() {
+    const MutexLock lock(mutex);
+    return failure;
   }
 
   const config::Config& config;
@@ -24,8 +29,8 @@ struct ReplayLanes::Impl {
   std::vector<std::int64_t> replay_ids;
   ReplayObserver observer;
   pipeline::ConsumerInbox inbox;
-  std::mutex mutex;
-  std::optional<Error> failure;
+  Mutex mutex;
+  std::optional<Error> failure GUARDED_BY(mutex);
   std::vector<std::unique_ptr<assembly::LaneThread>> lanes;
 };
 
@@ -70,7 +75,9 @@ void ReplayLanes::Start(const std::atomic<std::uint64_t>& current_epoch) {
 EventCounts ReplayLanes::Finish() {
   for (const auto& lane : impl_->lanes) lane->Finish();
   for (const auto& lane : impl_->lanes) lane->Join();
-  if (impl_->failure) throw assembly::ToUserError(*impl_->failure, "PostgreSQL");
+  if (const auto failure = impl_->FirstFailure()) {
+    throw assembly::ToUserError(*failure, "PostgreSQL");
+  }
   // A lane that was fenced has dropped the rest: somebody else moved the rows of this run.
   for (pipeline::ConsumerMessage message; impl_->inbox.Take(message);) {
     if (std::holds_alternative<pipeline::PositionsLost>(message)) {

@@ -2,17 +2,16 @@
 // ReplayObserver: adds up what the lanes of a replay, an import or a retry report.
 //
 // Thread-safety any thread.
-#include <mutex>
-
 #include "daemon/telemetry/log_observer.h"
 #include "ingest/pipeline/observer.h"
+#include "schema/mutex.h"
 
 namespace usage_ingest::replay {
 
 class ReplayObserver final : public pipeline::PipelineObserver {
  public:
   void BatchCommitted(std::size_t, const pipeline::BatchReport& report) override {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     for (const auto& partition : report.partitions) outcomes_.Add(partition.outcomes);
   }
   void PostgresError(pipeline::PostgresErrorClass error_class, std::string_view message) override {
@@ -24,14 +23,14 @@ class ReplayObserver final : public pipeline::PipelineObserver {
   }
 
   [[nodiscard]] EventCounts outcomes() const {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     return outcomes_;
   }
 
  private:
   telemetry::LogObserver log_;
-  mutable std::mutex mutex_;
-  EventCounts outcomes_;
+  mutable Mutex mutex_;
+  EventCounts outcomes_ GUARDED_BY(mutex_);
 };
 
 }  // namespace usage_ingest::replay

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <chrono>
-#include <condition_variable>
-#include <mutex>
 #include <utility>
+
+#include "schema/mutex.h"
 
 namespace usage_ingest::service {
 namespace {
@@ -14,8 +14,8 @@ constexpr auto kLongestWait = std::chrono::milliseconds(4000);
 
 void Probe(const std::stop_token& stop, const std::string& conninfo,
            const StartupProbe::Callbacks& callbacks) {
-  std::mutex mutex;
-  std::condition_variable_any stopped;
+  Mutex mutex;
+  CondVar stopped;
   for (auto wait = kFirstWait; !stop.stop_requested(); wait = std::min(wait * 2, kLongestWait)) {
     const auto report = postgres::probe::ProbeDatabase(conninfo);
     // A standby is a database that is away: it will be promoted, or the conninfo's other host is.
@@ -24,8 +24,8 @@ void Probe(const std::stop_token& stop, const std::string& conninfo,
       return;
     }
     callbacks.waiting(report ? "the database is a standby in recovery" : report.error().context);
-    std::unique_lock lock(mutex);
-    stopped.wait_for(lock, stop, wait, [] { return false; });
+    const MutexLock lock(mutex);
+    stopped.WaitFor(mutex, stop, wait, [] { return false; });
   }
 }
 

@@ -4,10 +4,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <mutex>
 #include <random>
 #include <set>
 #include <stdexcept>
+
+#include "schema/mutex.h"
 
 namespace usage_ingest::support {
 namespace {
@@ -27,10 +28,10 @@ bool CanListen(std::uint16_t port) {
 }  // namespace
 
 std::uint16_t FreePort() {
-  static std::mutex mutex;
+  static Mutex mutex;
   static std::mt19937 random{std::random_device{}()};
   static std::set<std::uint16_t> given;
-  const std::lock_guard lock(mutex);
+  const MutexLock lock(mutex);
   // ip_local_port_range begins at 32768 unless somebody changed it.
   std::uniform_int_distribution<unsigned> any(20'000, 32'000);
   for (int attempt = 0; attempt < 1000; ++attempt) {

@@ -13,12 +13,13 @@
 #include <cerrno>
 #include <limits>
 #include <list>
-#include <mutex>
 #include <optional>
 #include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
+
+#include "schema/mutex.h"
 
 namespace usage_ingest::support {
 namespace {
@@ -95,11 +96,11 @@ struct TcpGate::Impl {
 
   static Socket Listen();
   void Turn();
-  void Accept();
+  void Accept() REQUIRES(mutex);
   void Fill(int fd, Pipe& pipe) const;
-  void SendUp(Connection& connection);
-  void SendDown(Connection& connection);
-  std::size_t Allowance(const Pipe& pipe) const;
+  void SendUp(Connection& connection) REQUIRES(mutex);
+  void SendDown(Connection& connection) REQUIRES(mutex);
+  std::size_t Allowance(const Pipe& pipe) const REQUIRES(mutex);
   bool Send(int fd, Pipe& pipe, std::size_t bytes) const;
 
   std::uint16_t server_port;
@@ -107,12 +108,12 @@ struct TcpGate::Impl {
   Socket listener;
   std::list<Connection> connections;  // of the gate's thread
 
-  std::mutex mutex;  // orders from other threads
-  Mode mode = Mode::kCarry;
-  std::size_t trickle_bytes = 0;
-  std::optional<std::uint64_t> close_after;
-  std::string lost_reply;
-  bool reset_all = false;
+  Mutex mutex;  // for the orders of other threads
+  Mode mode GUARDED_BY(mutex) = Mode::kCarry;
+  std::size_t trickle_bytes GUARDED_BY(mutex) = 0;
+  std::optional<std::uint64_t> close_after GUARDED_BY(mutex);
+  std::string lost_reply GUARDED_BY(mutex);
+  bool reset_all GUARDED_BY(mutex) = false;
 
   std::atomic<std::uint64_t> to_server = 0;
   std::atomic<std::uint64_t> to_client = 0;
@@ -220,7 +221,7 @@ void TcpGate::Impl::Turn() {
     waiting.push_back({events == 0 ? -1 : fd, events, 0});
   };
   {
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     // While bytes are held back on purpose, being able to write is no news.
     const bool carry = mode == Mode::kCarry;
     for (const Connection& each : connections) {
@@ -230,7 +231,7 @@ void TcpGate::Impl::Turn() {
   }
   // ignored because what can be read is found out by reading
   static_cast<void>(::poll(waiting.data(), waiting.size(), kPollIntervalMs));
-  const std::lock_guard lock(mutex);
+  const MutexLock lock(mutex);
   if (waiting[0].revents != 0) Accept();
   const bool reset = std::exchange(reset_all, false) || mode == Mode::kRefuse;
   for (Connection& connection : connections) {
@@ -250,38 +251,38 @@ TcpGate::~TcpGate() = default;
 std::uint16_t TcpGate::port() const noexcept { return impl_->port; }
 
 void TcpGate::CloseAfterBytesToServer(std::uint64_t bytes) {
-  const std::lock_guard lock(impl_->mutex);
+  const MutexLock lock(impl_->mutex);
   impl_->close_after = bytes;
 }
 
 void TcpGate::LoseReply(const std::string& reply) {
-  const std::lock_guard lock(impl_->mutex);
+  const MutexLock lock(impl_->mutex);
   impl_->lost_reply = reply;
 }
 
 void TcpGate::Stall() {
-  const std::lock_guard lock(impl_->mutex);
+  const MutexLock lock(impl_->mutex);
   impl_->mode = Mode::kStall;
 }
 
 void TcpGate::Trickle(std::size_t bytes) {
-  const std::lock_guard lock(impl_->mutex);
+  const MutexLock lock(impl_->mutex);
   impl_->mode = Mode::kTrickle;
   impl_->trickle_bytes = bytes;
 }
 
 void TcpGate::Refuse() {
-  const std::lock_guard lock(impl_->mutex);
+  const MutexLock lock(impl_->mutex);
   impl_->mode = Mode::kRefuse;
 }
 
 void TcpGate::Resume() {
-  const std::lock_guard lock(impl_->mutex);
+  const MutexLock lock(impl_->mutex);
   impl_->mode = Mode::kCarry;
 }
 
 void TcpGate::ResetAll() {
-  const std::lock_guard lock(impl_->mutex);
+  const MutexLock lock(impl_->mutex);
   impl_->reset_all = true;
 }
 

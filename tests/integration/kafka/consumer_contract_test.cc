@@ -1,11 +1,11 @@
 // KafkaConsumer on a real broker keeps the contract that the simulation's fake keeps.
 #include "tests/sim/consumer_contract.h"
 
-#include <mutex>
 #include <stdexcept>
 #include <thread>
 
 #include "ingest/kafka/consumer/consumer.h"
+#include "schema/mutex.h"
 #include "tests/integration/kafka/consumer_harness.h"
 #include "tests/support/kafka_broker.h"
 #include "tests/support/producer.h"
@@ -46,7 +46,7 @@ class BrokerWorld final : public sim::ConsumerWorld {
     return committed ? std::optional(Offset{*committed}) : std::nullopt;
   }
   void Store(const StoredOffset& row) override {
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     stored_ = row;
   }
   void Start(std::size_t number) override {
@@ -61,7 +61,7 @@ class BrokerWorld final : public sim::ConsumerWorld {
         {},
         member.inbox,
         [this, &member](const pipeline::PositionsRequest& request) {
-          const std::scoped_lock lock(mutex_);
+          const MutexLock lock(mutex_);
           const std::size_t count = request.partitions.size();
           member.inbox.Push(pipeline::PositionsFound{request.epoch, std::vector(count, stored_)});
         },
@@ -83,8 +83,8 @@ class BrokerWorld final : public sim::ConsumerWorld {
  private:
   support::KafkaBroker broker_;
   RecordingObserver observer_;
-  std::mutex mutex_;
-  StoredOffset stored_;
+  Mutex mutex_;
+  StoredOffset stored_ GUARDED_BY(mutex_);
   std::int64_t produced_ = 0;
   std::vector<std::unique_ptr<KafkaConsumer>> consumers_;
   std::vector<std::jthread> threads_;

@@ -9,7 +9,7 @@ namespace usage_ingest::kafka::consumer {
 
 bool FakeDatabase::Commit(const TopicPartition& source, Offset expected, StoredOffset after,
                           std::int64_t gap_records, const std::vector<std::string>& values) {
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   StoredOffset& stored = offsets_[source];
   if (stored.next_offset != expected) return false;
   stored = after;
@@ -19,7 +19,7 @@ bool FakeDatabase::Commit(const TopicPartition& source, Offset expected, StoredO
 }
 
 std::vector<StoredOffset> FakeDatabase::Find(const pipeline::PositionsRequest& request) {
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   for (const auto& [topic, firsts] : request.first_offsets) {
     const bool is_known = std::ranges::any_of(
         offsets_, [&topic](const auto& row) { return row.first.topic == topic; });
@@ -34,35 +34,35 @@ std::vector<StoredOffset> FakeDatabase::Find(const pipeline::PositionsRequest& r
 }
 
 void FakeDatabase::Set(const TopicPartition& source, StoredOffset stored) {
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   offsets_[source] = stored;
 }
 
 StoredOffset FakeDatabase::At(const TopicPartition& source) const {
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto found = offsets_.find(source);
   return found == offsets_.end() ? StoredOffset{} : found->second;
 }
 
 std::map<std::string, int> FakeDatabase::Values() const {
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   return values_;
 }
 
 std::size_t FakeDatabase::Count() const {
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   return values_.size();
 }
 
 std::int64_t FakeDatabase::gap_records() const {
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   return gap_records_;
 }
 
 void RecordingObserver::KafkaError(pipeline::KafkaErrorClass error_class,
                                    std::string_view message) {
   if (error_class == pipeline::KafkaErrorClass::kTransient) ++transient_errors;
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   errors_.emplace_back(message);
 }
 
@@ -80,35 +80,35 @@ void RecordingObserver::Paused(pipeline::PauseReason, bool paused) {
 }
 
 void RecordingObserver::Lag(const TopicPartition& source, const pipeline::PartitionLag& lag) {
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   lags_[source] = lag;
 }
 
 std::map<TopicPartition, pipeline::PartitionLag> RecordingObserver::lags() const {
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   return lags_;
 }
 
 bool RecordingObserver::HasError(std::string_view part) const {
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   return std::ranges::any_of(
       errors_, [part](const std::string& error) { return error.find(part) != std::string::npos; });
 }
 
 std::uint64_t Bell::rings() const {
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   return rings_;
 }
 
 void Bell::Ring() {
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   ++rings_;
-  rung_.notify_all();
+  rung_.NotifyAll();
 }
 
 void Bell::WaitForMoreThan(std::uint64_t rings, const std::stop_token& stop) {
-  std::unique_lock lock(mutex_);
-  rung_.wait(lock, stop, [&] { return rings_ > rings; });
+  const MutexLock lock(mutex_);
+  rung_.Wait(mutex_, stop, [&]() REQUIRES(mutex_) { return rings_ > rings; });
 }
 
 // Pops, commits each chunk at once, reports: a Lane without decoding.
@@ -126,7 +126,7 @@ class ConsumerHarness::TestLane {
     thread_.join();
   }
   [[nodiscard]] std::vector<std::string> Violations() {
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     return violations_;
   }
 
@@ -204,7 +204,7 @@ class ConsumerHarness::TestLane {
   }
 
   void Violate(std::string what) {
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     violations_.push_back(std::move(what));
   }
 
@@ -213,8 +213,8 @@ class ConsumerHarness::TestLane {
   const std::atomic<std::uint64_t>& current_epoch_;
   pipeline::Epoch abandoned_;
   std::map<const TopicPartition*, Position> positions_;
-  std::mutex mutex_;
-  std::vector<std::string> violations_;
+  Mutex mutex_;
+  std::vector<std::string> violations_ GUARDED_BY(mutex_);
   std::jthread thread_;  // last: it uses all of the above
 };
 
@@ -226,7 +226,7 @@ ConsumerHarness::ConsumerHarness(HarnessOptions options, FakeDatabase& database)
                                  [this](pipeline::PositionsRequest request) {
                                    ++requests_;
                                    {
-                                     const std::scoped_lock lock(requests_mutex_);
+                                     const MutexLock lock(requests_mutex_);
                                      asked_.push_back(std::move(request));
                                    }
                                    bell_.Ring();
@@ -300,7 +300,7 @@ void ConsumerHarness::Answer(const std::stop_token& stop) {
     const std::uint64_t rings = bell_.rings();
     std::vector<pipeline::PositionsRequest> asked;
     if (!answers_held_) {
-      const std::scoped_lock lock(requests_mutex_);
+      const MutexLock lock(requests_mutex_);
       asked = std::exchange(asked_, {});
     }
     for (const pipeline::PositionsRequest& request : asked) {

@@ -7,17 +7,16 @@
 // Owner         the test.
 // Thread-safety the consumer and each lane run on threads of their own; what a test asks is locked.
 #include <atomic>
-#include <condition_variable>
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <stop_token>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "ingest/kafka/consumer/consumer.h"
+#include "schema/mutex.h"
 
 namespace usage_ingest::kafka::consumer {
 
@@ -36,10 +35,10 @@ class FakeDatabase {
   [[nodiscard]] std::int64_t gap_records() const;
 
  private:
-  mutable std::mutex mutex_;
-  std::map<TopicPartition, StoredOffset> offsets_;
-  std::map<std::string, int> values_;
-  std::int64_t gap_records_ = 0;
+  mutable Mutex mutex_;
+  std::map<TopicPartition, StoredOffset> offsets_ GUARDED_BY(mutex_);
+  std::map<std::string, int> values_ GUARDED_BY(mutex_);
+  std::int64_t gap_records_ GUARDED_BY(mutex_) = 0;
 };
 
 class RecordingObserver : public pipeline::PipelineObserver {
@@ -60,9 +59,9 @@ class RecordingObserver : public pipeline::PipelineObserver {
   [[nodiscard]] bool HasError(std::string_view part) const;
 
  private:
-  mutable std::mutex mutex_;
-  std::map<TopicPartition, pipeline::PartitionLag> lags_;
-  std::vector<std::string> errors_;
+  mutable Mutex mutex_;
+  std::map<TopicPartition, pipeline::PartitionLag> lags_ GUARDED_BY(mutex_);
+  std::vector<std::string> errors_ GUARDED_BY(mutex_);
 };
 
 // Bell: a thread with nothing to do waits until somebody rings, or until it is told to stop.
@@ -74,9 +73,9 @@ class Bell {
   void WaitForMoreThan(std::uint64_t rings, const std::stop_token& stop);
 
  private:
-  mutable std::mutex mutex_;
-  std::condition_variable_any rung_;
-  std::uint64_t rings_ = 0;
+  mutable Mutex mutex_;
+  CondVar rung_;
+  std::uint64_t rings_ GUARDED_BY(mutex_) = 0;
 };
 
 struct HarnessOptions {
@@ -112,8 +111,8 @@ class ConsumerHarness {
   HarnessOptions options_;
   pipeline::ConsumerInbox inbox_;
   Bell bell_;  // for lanes and answers: there may be something to do
-  std::mutex requests_mutex_;
-  std::vector<pipeline::PositionsRequest> asked_;
+  Mutex requests_mutex_;
+  std::vector<pipeline::PositionsRequest> asked_ GUARDED_BY(requests_mutex_);
   std::atomic<int> requests_{0};
   std::atomic<bool> lanes_held_{false};
   std::atomic<bool> answers_held_{false};
