@@ -25,8 +25,8 @@ def gauge(name: str, aggregate: str = "", by: str = "") -> str:
 
 # (title, what it tells, unit, [(expression, legend)]); None starts a new row of panels.
 ROWS: list[tuple[str, list[tuple[str, str, str, list[tuple[str, str]]]]]] = [
-    ("Is usage booked, and how late?", [
-        ("Events by outcome", "What became of what was read.", "ops",
+    ("Is usage written, and how late?", [
+        ("Events by outcome", "What became of the events that were read.", "ops",
          [(rate("events_total", "outcome"), "{{outcome}}"),
           (f"sum(rate(usage_ingest_records_total{{{SELECT}}}[$__rate_interval]))", "Kafka records")]),
         ("Lag in time", "Age of the oldest record that is not committed yet.", "s",
@@ -36,12 +36,12 @@ ROWS: list[tuple[str, list[tuple[str, str, str, list[tuple[str, str]]]]]] = [
         ("From LiteLLM to commit", "From the record's Kafka timestamp to the COMMIT.", "s",
          [(quantile(0.5, "event_to_commit_seconds"), "median"), (quantile(0.99, "event_to_commit_seconds"), "99 %")]),
     ]),
-    ("What was not booked", [
+    ("What did not become rows", [
         ("Dead letters by reason", "usage-ingestd dead-letters list", "ops",
          [(rate("dead_letters_total", "reason"), "{{reason}}"),
           (f"sum(rate(usage_ingest_dead_letters_healed_total{{{SELECT}}}[$__rate_interval]))", "healed")]),
         ("Dead letters waiting", "", "short", [(gauge("dead_letters_pending", "max", "job"), "pending")]),
-        ("Skipped by reason", "Nobody's usage: health checks, unknown keys, tombstones.", "ops",
+        ("Skipped by reason", "Without an owner: health checks, unknown keys, tombstones.", "ops",
          [(rate("skipped_total", "reason"), "{{reason}}")]),
         ("Records lost in Kafka; subscriptions suspended", "Sums of the last hour.", "short",
          [(f"sum(increase(usage_ingest_offset_gap_records_total{{{SELECT}}}[1h]))", "records lost"),
@@ -51,21 +51,21 @@ ROWS: list[tuple[str, list[tuple[str, str, str, list[tuple[str, str]]]]]] = [
         ("Batch time by phase, mean", "", "s",
          [(f"{rate('batch_seconds_sum', 'phase')} / {rate('batch_seconds_count', 'phase')}", "{{phase}}")]),
         ("Batch time by phase, 99 %", "", "s", [(quantile(0.99, "batch_seconds", "phase"), "{{phase}}")]),
-        ("Batch size", "Few rows in a batch and no lag is idleness; few rows and lag is latency.", "short",
+        ("Batch size", "Few rows without lag: little load. Few rows with lag: PostgreSQL is slow to answer.", "short",
          [(quantile(0.5, "batch_rows"), "rows, median"), (quantile(0.95, "batch_rows"), "rows, 95 %")]),
         ("Bytes of a batch", "", "bytes", [(quantile(0.95, "batch_bytes"), "95 %")]),
     ]),
     ("Bounds", [
-        ("Queue against its bound", "At the bound the consumer stops reading.", "bytes",
+        ("Queue and its bound", "At the bound the consumer stops reading.", "bytes",
          [(gauge("queue_bytes"), "{{instance}}"), (gauge("queue_bytes_limit"), "{{instance}} bound")]),
         ("Queue in records", "", "short", [(gauge("queue_records"), "{{instance}}")]),
-        ("Not reading, because of", "", "short", [(gauge("paused"), "{{instance}} {{reason}}")]),
-        ("Memory", "Against memory.budget.", "bytes",
+        ("Paused, by reason", "", "short", [(gauge("paused"), "{{instance}} {{reason}}")]),
+        ("Memory", "Compare with memory.budget.", "bytes",
          [(f'process_resident_memory_bytes{{job="usage-ingestd", {SELECT}}}', "{{instance}}")]),
     ]),
     ("Dependencies", [
         ("PostgreSQL connected", "", "short", [(gauge("postgres_up"), "{{instance}}")]),
-        ("PostgreSQL errors", "transient heals itself, data is a dead letter, fatal needs a person.", "ops",
+        ("PostgreSQL errors", "transient is retried, data becomes a dead letter, fatal needs an operator.", "ops",
          [(rate("postgres_errors_total", "class"), "{{class}}")]),
         ("Kafka errors", "", "ops", [(rate("kafka_errors_total", "class"), "{{class}}")]),
         ("Group", "Assignments and fenced batches of the last hour.", "short",
@@ -76,8 +76,8 @@ ROWS: list[tuple[str, list[tuple[str, str, str, list[tuple[str, str]]]]]] = [
         ("CPU", "Cores.", "short",
          [(f'rate(process_cpu_seconds_total{{job="usage-ingestd", {SELECT}}}[$__rate_interval])', "{{instance}}")]),
         ("Partitions of usage_logs last for", "", "s", [(gauge("partition_runway_seconds", "min", "job"), "runway")]),
-        ("Way of COPY", "constraints is about half as fast.", "short", [(gauge("copy_path"), "{{instance}} {{path}}")]),
-        ("What is running", "", "short", [(gauge("build_info"), "{{instance}} {{version}} {{commit}}")]),
+        ("Copy path", "constraints is about half as fast.", "short", [(gauge("copy_path"), "{{instance}} {{path}}")]),
+        ("Version", "", "short", [(gauge("build_info"), "{{instance}} {{version}} {{commit}}")]),
     ]),
 ]
 
