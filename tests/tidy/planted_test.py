@@ -6,6 +6,7 @@ import unittest
 import unittest.mock
 
 import built_tests
+import documents
 import house_rules
 import include_direction
 import modules
@@ -121,6 +122,19 @@ class PlantedTest(unittest.TestCase):
         self.assertNotIn("names the test OneTest", found)
         self.assertNotIn("names the test TwoTest", found)
         self.assertIn("names the test ThreeTest.IsHere", found)
+
+    def test_document_that_names_a_file_that_is_gone(self):
+        self.plant("daemon/text/here.h", "")
+        self.plant("docs/a.md", "see `daemon/text/here.h`\nand `daemon/text/gone.h`\n")
+        self.assertEqual(self.found(documents.check_paths),
+                         "docs/a.md:2: names daemon/text/gone.h, which is not there")
+
+    def test_architecture_that_lacks_a_module(self):
+        self.plant("ARCHITECTURE.md", "| `schema/` | values |\n| `daemon/gone/` | nothing |\n")
+        found = self.found(documents.check_modules)
+        self.assertNotIn("lacks schema/", found)
+        self.assertIn("lacks ingest/event/", found)
+        self.assertIn("has daemon/gone/", found)
 
     def test_failure_without_a_test(self):
         self.plant("ARCHITECTURE.md", "text\n")
