@@ -39,7 +39,7 @@ TEST_F(ContentionTest, ALockHeldByDdlIsWaitedFor) {
   ExpectRecovers();
 }
 
-// Without our short lock_timeout this failed 6 times of 7 with 40P01 (architecture.md).
+// Without our short lock_timeout this failed 6 times of 7 with 40P01 (ARCHITECTURE.md).
 TEST_F(ContentionTest, LiteMaasTouchesAllSubscriptionsAtFullSpeed) {
   StartInTheMiddle();
   Database litemaas = ConnectAsOwner();

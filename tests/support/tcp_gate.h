@@ -4,7 +4,7 @@
 // Owner         the test; one thread of its own carries all connections.
 // Thread-safety the orders may be given from any thread; they act within a poll interval (20 ms) on
 //               connections that exist and on those to come.
-// Source        architecture.md, failure table: "proxy that closes mid-COPY or swallows the COMMIT
+// Source        ARCHITECTURE.md, failure table: "proxy that closes mid-COPY or swallows the COMMIT
 //               reply".
 #include <cstddef>
 #include <cstdint>

@@ -129,6 +129,14 @@ class PlantedTest(unittest.TestCase):
         self.assertEqual(self.found(documents.check_paths),
                          "docs/a.md:2: names daemon/text/gone.h, which is not there")
 
+    def test_comment_that_cites_what_is_gone(self):
+        self.plant("docs/a.md", "## The **way** back\n")
+        self.plant("daemon/text/a.h", '// docs/a.md, "The way back"\n// a.md, "Gone"\n// (gone.md)\n')
+        found = self.found(documents.check_citations)
+        self.assertNotIn("a.h:1", found)
+        self.assertIn('daemon/text/a.h:2: cites "Gone"', found)
+        self.assertIn("daemon/text/a.h:3: cites gone.md", found)
+
     def test_architecture_that_lacks_a_module(self):
         self.plant("ARCHITECTURE.md", "| `schema/` | values |\n| `daemon/gone/` | nothing |\n")
         found = self.found(documents.check_modules)

@@ -5,7 +5,7 @@
 // A finding is one line: what is wrong, where, and the SQL that mends it.
 //
 // Errors        a finding is no error: Result fails only when the database cannot be asked.
-// Source        docs/database.md, "Taking over from the trigger".
+// Source        docs/operations.md, "Taking over from the trigger".
 #include <string>
 #include <string_view>
 #include <vector>

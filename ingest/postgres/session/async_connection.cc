@@ -20,7 +20,7 @@ constexpr auto kReplyTimeout =
     std::chrono::duration_cast<milliseconds>(limits::kStatementTimeout) + milliseconds(10'000);
 
 // One trip: everything a session of ours relies on. lock_timeout is well below deadlock_timeout, so
-// that in a lock cycle we are the victim and retry (architecture.md, "Lock order").
+// that in a lock cycle we are the victim and retry (ARCHITECTURE.md, "Lock order").
 constexpr const char* kSessionSetUp =
     "SET TimeZone = 'UTC'; SET client_encoding = 'UTF8'; "
     "SET default_transaction_isolation = 'read committed'; "

@@ -1,7 +1,7 @@
 #pragma once
 // From SQLSTATE to what the caller must do; the table has a test a class.
 //
-// Source        PostgreSQL 15 manual, appendix A; architecture.md, "Errors by SQLSTATE class".
+// Source        PostgreSQL 15 manual, appendix A; ARCHITECTURE.md, "Errors by SQLSTATE class".
 #include <libpq-fe.h>
 
 #include <string_view>
