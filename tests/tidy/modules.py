@@ -23,7 +23,8 @@ MODULES: dict[str, tuple[str, ...]] = {
         "ingest/postgres/batch", "ingest/postgres/session", "ingest/pipeline"),
     # What the commands use: it blocks.
     "ingest/postgres/blocking": ("ingest/postgres/session",),
-    "ingest/postgres/probe": ("ingest/postgres/blocking",),
+    # The probe asks what the lanes' statements need, so it reads their columns and their COPY path.
+    "ingest/postgres/probe": ("ingest/postgres/batch", "ingest/postgres/blocking"),
     "ingest/postgres/admin": ("ingest/postgres/blocking",),
     "ingest/postgres/migrate": (
         "ingest/postgres/admin", "ingest/postgres/probe", "ingest/postgres/blocking"),

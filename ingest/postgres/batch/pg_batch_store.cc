@@ -10,6 +10,7 @@
 #include "ingest/postgres/batch/batch_params.h"
 #include "ingest/postgres/batch/copy_encoder.h"
 #include "ingest/postgres/batch/statements.h"
+#include "ingest/postgres/batch/usage_log_columns.h"
 #include "schema/check.h"
 #include "schema/limits.h"
 
@@ -25,25 +26,19 @@ constexpr const char* kTakeOver = "SET LOCAL usage_ingest.aggregating = 'on'";
 constexpr const char* kWaitLong = "SET LOCAL lock_timeout = '3s'";
 constexpr const char* kWaitShort = "SET LOCAL lock_timeout = '250ms'";
 
-constexpr const char* kCopyRows =
-    "COPY public.usage_logs (id, subscription_id, api_key_id, team_id, model_id, request_tokens, "
-    "response_tokens, input_cost, output_cost, latency_ms, status_code, error_message, "
-    "litellm_request_id, metadata, created_at) FROM STDIN (FORMAT binary)";
-constexpr const char* kCopyStage =
-    "COPY pg_temp.usage_ingest_stage (id, subscription_id, api_key_id, team_id, model_id, "
-    "request_tokens, response_tokens, input_cost, output_cost, latency_ms, status_code, "
-    "error_message, litellm_request_id, metadata, created_at) FROM STDIN (FORMAT binary)";
-constexpr const char* kMakeStage =
-    "CREATE TEMPORARY TABLE IF NOT EXISTS usage_ingest_stage ON COMMIT DELETE ROWS AS "
-    "SELECT id, subscription_id, api_key_id, team_id, model_id, request_tokens, response_tokens, "
-    "input_cost, output_cost, latency_ms, status_code, error_message, litellm_request_id, "
-    "metadata, created_at FROM public.usage_logs WITH NO DATA";
+std::string CopyInto(std::string_view table) {
+  return "COPY " + std::string(table) + " (" + UsageLogColumnNames() +
+         ") FROM STDIN (FORMAT binary)";
+}
+const std::string kCopyRows = CopyInto("public.usage_logs");
+const std::string kCopyStage = CopyInto("pg_temp.usage_ingest_stage");
+const std::string kMakeStage =
+    "CREATE TEMPORARY TABLE IF NOT EXISTS usage_ingest_stage ON COMMIT DELETE ROWS AS SELECT " +
+    UsageLogColumnNames() + " FROM public.usage_logs WITH NO DATA";
 // Sorted as every writer sorts, so that two with the same ids wait for each other in one order.
-constexpr const char* kInsertStaged =
-    "INSERT INTO public.usage_logs (id, subscription_id, api_key_id, team_id, model_id, "
-    "request_tokens, response_tokens, input_cost, output_cost, latency_ms, status_code, "
-    "error_message, litellm_request_id, metadata, created_at) "
-    "SELECT * FROM pg_temp.usage_ingest_stage ORDER BY id ON CONFLICT DO NOTHING RETURNING id";
+const std::string kInsertStaged =
+    "INSERT INTO public.usage_logs (" + UsageLogColumnNames() +
+    ") SELECT * FROM pg_temp.usage_ingest_stage ORDER BY id ON CONFLICT DO NOTHING RETURNING id";
 
 Uuid UuidAt(const PGresult* result, int row, int column) {
   Uuid id;
@@ -250,7 +245,7 @@ pipeline::Task<Result<std::int64_t>> PgBatchStore::Copy(const char* sql,
 pipeline::Task<Result<std::int64_t>> PgBatchStore::CopyRows(std::span<const UsageRow* const> rows) {
   const Result<> entered = co_await EnterCopyPath();
   if (!entered) co_return std::unexpected(entered.error());
-  const Result<std::int64_t> copied = co_await Copy(kCopyRows, rows);
+  const Result<std::int64_t> copied = co_await Copy(kCopyRows.c_str(), rows);
   if (!copied) co_return copied;
   const Result<> left = co_await LeaveCopyPath();
   if (!left) co_return std::unexpected(left.error());
@@ -259,13 +254,13 @@ pipeline::Task<Result<std::int64_t>> PgBatchStore::CopyRows(std::span<const Usag
 
 pipeline::Task<Result<std::vector<Uuid>>> PgBatchStore::StageRows(
     std::span<const UsageRow* const> rows) {
-  const Result<> made = co_await connection_.ExecuteScript(kMakeStage);
+  const Result<> made = co_await connection_.ExecuteScript(kMakeStage.c_str());
   if (!made) co_return std::unexpected(made.error());
-  const Result<std::int64_t> copied = co_await Copy(kCopyStage, rows);
+  const Result<std::int64_t> copied = co_await Copy(kCopyStage.c_str(), rows);
   if (!copied) co_return std::unexpected(copied.error());
   const Result<> entered = co_await EnterCopyPath();
   if (!entered) co_return std::unexpected(entered.error());
-  const session::Statement statement{kInsertStaged, {}};
+  const session::Statement statement{kInsertStaged.c_str(), {}};
   const Result<session::PgResult> inserted =
       co_await connection_.Execute(statement, session::SqlStep::kRows);
   if (!inserted) co_return Failed(inserted.error());

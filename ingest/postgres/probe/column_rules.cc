@@ -1,11 +1,15 @@
 #include "ingest/postgres/probe/column_rules.h"
 
+#include <fmt/format.h>
+
+#include "ingest/postgres/batch/usage_log_columns.h"
+
 namespace usage_ingest::postgres::probe {
 namespace {
 
-// table, columns, type names that work ('enum' is any enum), the seed's type.
-constexpr const char* kCheckColumns = R"sql(
-WITH rules(table_name, columns, accepted, expected) AS (VALUES
+// table, columns, type names that work ('enum' is any enum), the seed's type. Those of usage_logs
+// follow from the list that COPY is made from.
+constexpr const char* kOtherRules = R"sql(
   ('users', '{id}', '{uuid}', 'uuid'),
   ('models', '{id,name,provider}', '{varchar,text}', 'varchar(255)'),
   ('teams', '{id}', '{uuid}', 'uuid'),
@@ -21,13 +25,6 @@ WITH rules(table_name, columns, accepted, expected) AS (VALUES
   ('api_keys', '{is_active}', '{bool}', 'boolean'),
   ('api_key_models', '{api_key_id}', '{uuid}', 'uuid'),
   ('api_key_models', '{model_id}', '{varchar,text}', 'varchar(255)'),
-  ('usage_logs', '{id,subscription_id,api_key_id,team_id}', '{uuid}', 'uuid'),
-  ('usage_logs', '{model_id,litellm_request_id}', '{varchar,text}', 'varchar(255)'),
-  ('usage_logs', '{error_message}', '{varchar,text}', 'text'),
-  ('usage_logs', '{request_tokens,response_tokens,latency_ms,status_code}', '{int4}', 'integer'),
-  ('usage_logs', '{input_cost,output_cost}', '{numeric}', 'numeric(10,6)'),
-  ('usage_logs', '{metadata}', '{jsonb}', 'jsonb'),
-  ('usage_logs', '{created_at}', '{timestamptz,timestamp}', 'timestamp with time zone'),
   ('usage_summaries', '{id,subscription_id}', '{uuid}', 'uuid'),
   ('usage_summaries', '{model_id,period_type}', '{varchar,text}', 'varchar(255)'),
   ('usage_summaries', '{period_start}', '{timestamptz,timestamp}', 'timestamp with time zone'),
@@ -36,8 +33,10 @@ WITH rules(table_name, columns, accepted, expected) AS (VALUES
   ('usage_summaries', '{total_tokens}', '{int4,int8,numeric}', 'bigint'),
   ('audit_logs', '{user_id}', '{uuid}', 'uuid'),
   ('audit_logs', '{action,resource_type,resource_id}', '{varchar,text}', 'varchar(255)'),
-  ('audit_logs', '{metadata}', '{jsonb,json}', 'jsonb')
-)
+  ('audit_logs', '{metadata}', '{jsonb,json}', 'jsonb'))sql";
+
+// `rules` is the relation (table_name, columns, accepted, expected).
+constexpr const char* kCheckRules = R"sql(
 SELECT r.table_name, c.name, COALESCE(format_type(a.atttypid, a.atttypmod), ''),
        CASE WHEN a.attname IS NULL
             THEN format('ALTER TABLE public.%I ADD COLUMN %I %s', r.table_name, c.name, r.expected)
@@ -88,8 +87,8 @@ SELECT r.table_name, c.name, COALESCE(format_type(a.atttypid, a.atttypmod), ''),
                = ANY (r.accepted::name[]))
  ORDER BY r.table_name, c.name)sql";
 
-// Columns of tables that get rows from us, which must have a value and get none. usage_logs is
-// judged by ProbeUsageLogs, with the columns that COPY names.
+// Columns of tables that get rows from us, which must have a value and get none. ProbeUsageLogs
+// checks those of usage_logs.
 constexpr const char* kRequiredColumns = R"sql(
 WITH written(table_name, columns) AS (VALUES
   ('usage_summaries', '{subscription_id,model_id,period_type,period_start,request_count,
@@ -110,8 +109,19 @@ SELECT w.table_name, a.attname, '',
  WHERE a.attname <> ALL (w.columns::name[])
  ORDER BY 1, 2)sql";
 
+std::string CheckColumnsSql() {
+  std::string rules = kOtherRules;
+  for (const batch::UsageLogColumn& column : batch::UsageLogColumns()) {
+    rules += fmt::format(",\n  ('usage_logs', '{{{}}}', '{{{}}}', '{}')", column.name,
+                         column.accepted_types, column.type);
+  }
+  return fmt::format("WITH rules(table_name, columns, accepted, expected) AS (VALUES {}) {}", rules,
+                     kCheckRules);
+}
+
 // `sql` gives table, column, type and fix.
-Result<std::vector<ColumnProblem>> Ask(blocking::SyncConnection& connection, const char* sql) {
+Result<std::vector<ColumnProblem>> Ask(blocking::SyncConnection& connection,
+                                       const std::string& sql) {
   auto rows = connection.Execute(sql);
   if (!rows) return std::unexpected(rows.error());
   std::vector<ColumnProblem> problems;
@@ -128,7 +138,7 @@ Result<std::vector<ColumnProblem>> Ask(blocking::SyncConnection& connection, con
 }  // namespace
 
 Result<std::vector<ColumnProblem>> CheckColumns(blocking::SyncConnection& connection) {
-  return Ask(connection, kCheckColumns);
+  return Ask(connection, CheckColumnsSql());
 }
 
 Result<std::vector<ColumnProblem>> CheckRequiredColumns(blocking::SyncConnection& connection) {

@@ -1,6 +1,9 @@
 // What the probe reads from the catalogue: tables, columns, partitioning, triggers.
 #include <fmt/format.h>
 
+#include <array>
+
+#include "ingest/postgres/batch/usage_log_columns.h"
 #include "ingest/postgres/probe/column_rules.h"
 #include "ingest/postgres/probe/probe_checks.h"
 
@@ -13,12 +16,11 @@ SELECT name FROM unnest(ARRAY['users', 'models', 'teams', 'team_members', 'subsc
                               'audit_logs']) AS wanted(name)
  WHERE to_regclass('public.' || name) IS NULL)sql";
 
+// $1: the columns that the daemon writes, separated by commas.
 constexpr const char* kColumns = R"sql(
 SELECT a.attname, format_type(a.atttypid, a.atttypmod), a.atttypid::bigint, a.attnotnull,
        a.attgenerated <> '' OR a.attidentity = 'a', a.atthasdef OR a.attidentity <> '',
-       a.attname = ANY ('{id,subscription_id,api_key_id,team_id,model_id,request_tokens,
-                          response_tokens,input_cost,output_cost,latency_ms,status_code,
-                          error_message,litellm_request_id,metadata,created_at}'::name[])
+       a.attname = ANY (string_to_array($1, ','))
   FROM pg_attribute AS a
  WHERE a.attrelid = 'public.usage_logs'::regclass AND a.attnum > 0 AND NOT a.attisdropped
  ORDER BY a.attnum)sql";
@@ -180,7 +182,8 @@ Result<bool> ProbeTables(blocking::SyncConnection& connection, ProbeReport& repo
 }
 
 Result<> ProbeUsageLogs(blocking::SyncConnection& connection, ProbeReport& report) {
-  auto columns = connection.Execute(kColumns);
+  const std::array<blocking::SyncParam, 1> written = {batch::UsageLogColumnNames(",")};
+  auto columns = connection.Query(kColumns, written);
   if (!columns) return std::unexpected(columns.error());
   for (int i = 0; i < columns->count(); ++i) {
     report.facts.usage_log_columns.push_back(
