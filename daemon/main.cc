@@ -103,7 +103,7 @@ int main(int argc, char** argv) {
   try {
     return usage_ingest::Main({argv + 1, argv + argc});
   } catch (const usage_ingest::text::UserError& error) {
-    usage_ingest::text::PrintError(error.message(), std::cerr);
+    usage_ingest::text::PrintProblem(error.problem(), std::cerr);
     return ToInt(error.code());
   } catch (const std::exception& error) {
     std::cerr << "usage-ingestd: internal error: " << error.what() << '\n';

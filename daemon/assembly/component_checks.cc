@@ -25,8 +25,9 @@ void CheckProperties(config::LoadedConfig& loaded) {
     // What librdkafka says repeats the value, which may be a secret.
     const std::string key = fmt::format("{}.{}", config::kPropertiesSection, name);
     loaded.problems.push_back(
-        {SetAt(loaded, key), fmt::format("{} is unknown to librdkafka, or its value is wrong", key),
-         "see CONFIGURATION.md of librdkafka 2.0.2 for names and values"});
+        {.what = fmt::format("{} is unknown to librdkafka, or its value is wrong", key),
+         .where = SetAt(loaded, key),
+         .fix = "see CONFIGURATION.md of librdkafka 2.0.2 for names and values"});
   }
 }
 
@@ -37,8 +38,10 @@ void CheckParts(config::LoadedConfig& loaded) {
   const std::string& conninfo = loaded.config.postgres.conninfo;
   if (conninfo.empty() || postgres::blocking::CheckConninfo(conninfo)) return;
   loaded.problems.push_back(
-      {SetAt(loaded, "postgres.conninfo"), "postgres.conninfo is not a libpq connection string",
-       R"(for example "host=db dbname=litemaas user=usage_ingest", or a postgresql:// URI)"});
+      {.what = "postgres.conninfo is not a libpq connection string",
+       .where = SetAt(loaded, "postgres.conninfo"),
+       .fix =
+           R"(for example "host=db dbname=litemaas user=usage_ingest", or a postgresql:// URI)"});
 }
 
 }  // namespace usage_ingest::assembly

@@ -47,7 +47,7 @@ Gathered Gather(const config::Config& config) {
     auto connection = assembly::ConnectOrThrow(config, "status");
     gathered.stored = ReadStoredProgress(connection, config.kafka.group_id);
   } catch (const text::UserError& error) {
-    gathered.postgres_error = error.message().what;
+    gathered.postgres_error = error.problem().what;
   }
   return gathered;
 }

@@ -20,36 +20,38 @@ constexpr std::string_view kTopicAlphabet =
 // kafka_offsets.group_id, and a name longer than this is a mistake.
 constexpr std::size_t kGroupIdCharsMax = 255;
 
-std::optional<Complaint> CheckTopic(const std::string& topic) {
+std::optional<text::Problem> CheckTopic(const std::string& topic) {
   if (topic.empty() || topic.size() > kTopicCharsMax || topic == "." || topic == ".." ||
       topic.find_first_not_of(kTopicAlphabet) != std::string::npos) {
-    return Complaint{"holds a name that cannot be a Kafka topic",
-                     fmt::format("use 1 to {} letters, digits, '.', '_' and '-'; patterns are not "
-                                 "supported, list the topics",
-                                 kTopicCharsMax)};
+    return text::Problem{
+        .what = "holds a name that cannot be a Kafka topic",
+        .fix = fmt::format("use 1 to {} letters, digits, '.', '_' and '-'; patterns are not "
+                           "supported, list the topics",
+                           kTopicCharsMax)};
   }
   return std::nullopt;
 }
 
-std::optional<Complaint> CheckMetadataKey(const std::string& key) {
+std::optional<text::Problem> CheckMetadataKey(const std::string& key) {
   const auto& known = event::AllMetadataKeys();
   if (std::ranges::find(known, key) != known.end()) return std::nullopt;
   const auto near = text::Suggest(key, known);
-  return Complaint{fmt::format("holds \"{}\", which is not in the closed list", key),
-                   near ? fmt::format("did you mean \"{}\"?", *near)
-                        : fmt::format("choose among {}", fmt::join(known, ", "))};
+  return text::Problem{.what = fmt::format("holds \"{}\", which is not in the closed list", key),
+                       .fix = near ? fmt::format("did you mean \"{}\"?", *near)
+                                   : fmt::format("choose among {}", fmt::join(known, ", "))};
 }
 
 // A list without repetition, each element judged by `check`.
-std::optional<Complaint> SetTexts(std::vector<std::string>& member, const ConfigValue& value,
-                                  std::string_view example,
-                                  std::optional<Complaint> (*check)(const std::string&)) {
+std::optional<text::Problem> SetTexts(std::vector<std::string>& member, const ConfigValue& value,
+                                      std::string_view example,
+                                      std::optional<text::Problem> (*check)(const std::string&)) {
   auto texts = AsTexts(value);
   if (!texts) return WrongType(value, "a list of texts", example);
   std::set<std::string> seen;
   for (const std::string& text : *texts) {
-    if (auto complaint = check(text)) return complaint;
-    if (!seen.insert(text).second) return Complaint{"names something twice", "list each one once"};
+    if (auto problem = check(text)) return problem;
+    if (!seen.insert(text).second)
+      return text::Problem{.what = "names something twice", .fix = "list each one once"};
   }
   member = std::move(*texts);
   return std::nullopt;
@@ -71,10 +73,11 @@ std::string_view TypeOf(const ConfigValue& value) {
   return kNames[value.value.index()];
 }
 
-Complaint WrongType(const ConfigValue& value, std::string_view wanted, std::string_view example) {
-  return {fmt::format("must be {}, not {}", wanted,
-                      value.is_text_only ? std::string_view("this text") : TypeOf(value)),
-          fmt::format("for example {}", example)};
+text::Problem WrongType(const ConfigValue& value, std::string_view wanted,
+                        std::string_view example) {
+  return {.what = fmt::format("must be {}, not {}", wanted,
+                              value.is_text_only ? std::string_view("this text") : TypeOf(value)),
+          .fix = fmt::format("for example {}", example)};
 }
 
 std::optional<std::int64_t> AsInteger(const ConfigValue& value) {
@@ -100,15 +103,16 @@ std::optional<std::vector<std::string>> AsTexts(const ConfigValue& value) {
   return texts;
 }
 
-Complaint UnknownChoice(const std::vector<std::string>& choices, std::string_view given) {
+text::Problem UnknownChoice(const std::vector<std::string>& choices, std::string_view given) {
   const auto near = text::Suggest(given, choices);
-  return {"is none of the choices", near ? fmt::format("did you mean \"{}\"?", *near)
-                                         : fmt::format("choose {}", fmt::join(choices, ", "))};
+  return {.what = "is none of the choices",
+          .fix = near ? fmt::format("did you mean \"{}\"?", *near)
+                      : fmt::format("choose {}", fmt::join(choices, ", "))};
 }
 
 DurationSetter DurationIn(DurationRange range) {
   return [range](std::chrono::milliseconds& member,
-                 const ConfigValue& value) -> std::optional<Complaint> {
+                 const ConfigValue& value) -> std::optional<text::Problem> {
     const auto* text = std::get_if<std::string>(&value.value);
     const auto duration = text != nullptr ? text::ParseDuration(*text) : std::nullopt;
     if (!duration) {
@@ -116,9 +120,10 @@ DurationSetter DurationIn(DurationRange range) {
                        R"("30s": a whole number and ms, s, m, h or d, in quotes)");
     }
     if (*duration < range.min || *duration > range.max) {
-      return Complaint{"is out of range",
-                       fmt::format("choose from {} to {}", text::FormatDuration(range.min),
-                                   text::FormatDuration(range.max))};
+      return text::Problem{
+          .what = "is out of range",
+          .fix = fmt::format("choose from {} to {}", text::FormatDuration(range.min),
+                             text::FormatDuration(range.max))};
     }
     member = *duration;
     return std::nullopt;
@@ -126,7 +131,7 @@ DurationSetter DurationIn(DurationRange range) {
 }
 
 SizeSetter SizeIn(SizeRange range) {
-  return [range](std::size_t& member, const ConfigValue& value) -> std::optional<Complaint> {
+  return [range](std::size_t& member, const ConfigValue& value) -> std::optional<text::Problem> {
     const auto* text = std::get_if<std::string>(&value.value);
     auto size = text != nullptr ? text::ParseSize(*text) : std::nullopt;
     const auto* number = std::get_if<std::int64_t>(&value.value);
@@ -135,9 +140,9 @@ SizeSetter SizeIn(SizeRange range) {
       return WrongType(value, "a size", R"("32MiB": a number and B, KiB, MiB or GiB, in quotes)");
     }
     if (*size < range.min || *size > range.max) {
-      return Complaint{"is out of range",
-                       fmt::format("choose from {} to {}", text::FormatSize(range.min),
-                                   text::FormatSize(range.max))};
+      return text::Problem{.what = "is out of range",
+                           .fix = fmt::format("choose from {} to {}", text::FormatSize(range.min),
+                                              text::FormatSize(range.max))};
     }
     member = *size;
     return std::nullopt;
@@ -146,32 +151,34 @@ SizeSetter SizeIn(SizeRange range) {
 
 TextSetter NonEmptyText(std::string example) {
   return [example = std::move(example)](std::string& member,
-                                        const ConfigValue& value) -> std::optional<Complaint> {
+                                        const ConfigValue& value) -> std::optional<text::Problem> {
     const auto* text = std::get_if<std::string>(&value.value);
     if (text == nullptr) return WrongType(value, "text", example);
-    if (text->empty()) return Complaint{"is empty", "for example " + example};
+    if (text->empty()) return text::Problem{.what = "is empty", .fix = "for example " + example};
     member = *text;
     return std::nullopt;
   };
 }
 
 TextSetter GroupId() {
-  return [](std::string& member, const ConfigValue& value) -> std::optional<Complaint> {
-    auto complaint = NonEmptyText("\"usage-ingestd\"")(member, value);
-    if (!complaint && member.size() > kGroupIdCharsMax) {
-      complaint = Complaint{"is too long", fmt::format("at most {} bytes", kGroupIdCharsMax)};
+  return [](std::string& member, const ConfigValue& value) -> std::optional<text::Problem> {
+    auto problem = NonEmptyText("\"usage-ingestd\"")(member, value);
+    if (!problem && member.size() > kGroupIdCharsMax) {
+      problem = text::Problem{.what = "is too long",
+                              .fix = fmt::format("at most {} bytes", kGroupIdCharsMax)};
     }
-    return complaint;
+    return problem;
   };
 }
 
 TextsSetter TopicNames() {
   return [](std::vector<std::string>& member, const ConfigValue& value) {
-    auto complaint = SetTexts(member, value, R"(["litellm.usage.v1"])", CheckTopic);
-    if (!complaint && member.empty()) {
-      complaint = Complaint{"is empty", R"(name at least one topic: ["litellm.usage.v1"])"};
+    auto problem = SetTexts(member, value, R"(["litellm.usage.v1"])", CheckTopic);
+    if (!problem && member.empty()) {
+      problem = text::Problem{.what = "is empty",
+                              .fix = R"(name at least one topic: ["litellm.usage.v1"])"};
     }
-    return complaint;
+    return problem;
   };
 }
 
@@ -181,7 +188,7 @@ TextsSetter MetadataKeys() {
   };
 }
 
-std::optional<Complaint> SetListenAddress(ListenAddress& member, const ConfigValue& value) {
+std::optional<text::Problem> SetListenAddress(ListenAddress& member, const ConfigValue& value) {
   constexpr std::string_view kExample = R"("127.0.0.1:9464" or "[::]:9464")";
   const auto* text = std::get_if<std::string>(&value.value);
   if (text == nullptr) return WrongType(value, "text", kExample);
@@ -193,7 +200,8 @@ std::optional<Complaint> SetListenAddress(ListenAddress& member, const ConfigVal
   const bool has_brackets = host.size() > 2 && host.front() == '[' && host.back() == ']';
   if (has_brackets) host = host.substr(1, host.size() - 2);
   if (!port || host.empty() || (!has_brackets && host.find(':') != std::string::npos)) {
-    return Complaint{"is not an address and a port", fmt::format("for example {}", kExample)};
+    return text::Problem{.what = "is not an address and a port",
+                         .fix = fmt::format("for example {}", kExample)};
   }
   member = {std::move(host), *port};
   return std::nullopt;

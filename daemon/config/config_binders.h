@@ -1,7 +1,7 @@
 #pragma once
-// Config binders: from a TOML value to a member, with bounds and a complaint a person understands.
+// Config binders: from a TOML value to a member, with bounds and a problem a person understands.
 //
-// Errors        a Complaint never repeats the value: it may be a secret on the wrong line.
+// Errors        a text::Problem never repeats the value: it may be a secret on the wrong line.
 #include <charconv>
 #include <concepts>
 #include <limits>
@@ -17,12 +17,12 @@ namespace usage_ingest::config {
 
 // What a value is, for "must be X, is Y".
 [[nodiscard]] std::string_view TypeOf(const ConfigValue& value);
-[[nodiscard]] Complaint WrongType(const ConfigValue& value, std::string_view wanted,
-                                  std::string_view example);
+[[nodiscard]] text::Problem WrongType(const ConfigValue& value, std::string_view wanted,
+                                      std::string_view example);
 [[nodiscard]] std::optional<std::int64_t> AsInteger(const ConfigValue& value);
 [[nodiscard]] std::optional<std::vector<std::string>> AsTexts(const ConfigValue& value);
-[[nodiscard]] Complaint UnknownChoice(const std::vector<std::string>& choices,
-                                      std::string_view given);
+[[nodiscard]] text::Problem UnknownChoice(const std::vector<std::string>& choices,
+                                          std::string_view given);
 
 // `get` is a generic lambda from (const) Config& to the member.
 template <class Get, class Set>
@@ -41,13 +41,14 @@ struct Range {
 
 template <std::integral T>
 auto IntegerIn(Range<T> range) {
-  return [range](T& member, const ConfigValue& value) -> std::optional<Complaint> {
+  return [range](T& member, const ConfigValue& value) -> std::optional<text::Problem> {
     const auto number = AsInteger(value);
     if (!number) return WrongType(value, "a whole number", std::to_string(range.min));
     if (!std::in_range<T>(*number) || std::cmp_less(*number, range.min) ||
         std::cmp_greater(*number, range.max)) {
-      return Complaint{"is out of range", "choose a number from " + std::to_string(range.min) +
-                                              " to " + std::to_string(range.max)};
+      return text::Problem{.what = "is out of range",
+                           .fix = "choose a number from " + std::to_string(range.min) + " to " +
+                                  std::to_string(range.max)};
     }
     member = static_cast<T>(*number);
     return std::nullopt;
@@ -57,7 +58,7 @@ auto IntegerIn(Range<T> range) {
 template <class T>
 auto ChoiceOf(std::vector<std::pair<std::string, T>> choices) {
   return [choices = std::move(choices)](T& member,
-                                        const ConfigValue& value) -> std::optional<Complaint> {
+                                        const ConfigValue& value) -> std::optional<text::Problem> {
     const auto* text = std::get_if<std::string>(&value.value);
     if (text == nullptr) return WrongType(value, "text", '"' + choices.front().first + '"');
     std::vector<std::string> names;
@@ -81,11 +82,11 @@ struct SizeRange {
   std::size_t max;
 };
 using DurationSetter =
-    std::function<std::optional<Complaint>(std::chrono::milliseconds&, const ConfigValue&)>;
-using SizeSetter = std::function<std::optional<Complaint>(std::size_t&, const ConfigValue&)>;
-using TextSetter = std::function<std::optional<Complaint>(std::string&, const ConfigValue&)>;
+    std::function<std::optional<text::Problem>(std::chrono::milliseconds&, const ConfigValue&)>;
+using SizeSetter = std::function<std::optional<text::Problem>(std::size_t&, const ConfigValue&)>;
+using TextSetter = std::function<std::optional<text::Problem>(std::string&, const ConfigValue&)>;
 using TextsSetter =
-    std::function<std::optional<Complaint>(std::vector<std::string>&, const ConfigValue&)>;
+    std::function<std::optional<text::Problem>(std::vector<std::string>&, const ConfigValue&)>;
 
 [[nodiscard]] DurationSetter DurationIn(DurationRange range);
 [[nodiscard]] SizeSetter SizeIn(SizeRange range);
@@ -93,7 +94,7 @@ using TextsSetter =
 [[nodiscard]] TextSetter GroupId();
 [[nodiscard]] TextsSetter TopicNames();
 [[nodiscard]] TextsSetter MetadataKeys();
-[[nodiscard]] std::optional<Complaint> SetListenAddress(ListenAddress& member,
-                                                        const ConfigValue& value);
+[[nodiscard]] std::optional<text::Problem> SetListenAddress(ListenAddress& member,
+                                                            const ConfigValue& value);
 
 }  // namespace usage_ingest::config

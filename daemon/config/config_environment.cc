@@ -47,9 +47,10 @@ void ReportUnknown(const std::string& variable, LoadedConfig& loaded) {
         fmt::format("environment variable {} names no key and is ignored", variable));
     return;
   }
-  loaded.problems.push_back({"environment variable " + variable, "names no key of ours",
-                             near ? fmt::format("did you mean {}{}?", kPrefix, *near)
-                                  : "unset it; docs/configuration.md lists every key"});
+  loaded.problems.push_back({.what = "names no key of the configuration",
+                             .where = "environment variable " + variable,
+                             .fix = near ? fmt::format("did you mean {}{}?", kPrefix, *near)
+                                         : "unset it; docs/configuration.md lists every key"});
 }
 
 }  // namespace

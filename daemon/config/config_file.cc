@@ -61,7 +61,7 @@ class Flattener {
 
 }  // namespace
 
-std::expected<std::vector<ConfigEntry>, text::ConfigProblem> ParseConfigText(
+std::expected<std::vector<ConfigEntry>, text::Problem> ParseConfigText(
     std::string_view text, const std::string& file_name) {
   try {
     Flattener flattener(file_name);
@@ -69,9 +69,9 @@ std::expected<std::vector<ConfigEntry>, text::ConfigProblem> ParseConfigText(
     return flattener.Take();
   } catch (const toml::parse_error& error) {
     return std::unexpected(
-        text::ConfigProblem{fmt::format("{}:{}", file_name, error.source().begin.line),
-                            fmt::format("not valid TOML: {}", error.description()),
-                            "correct the line; text needs quotes, sections are [in brackets]"});
+        text::Problem{.what = fmt::format("not valid TOML: {}", error.description()),
+                      .where = fmt::format("{}:{}", file_name, error.source().begin.line),
+                      .fix = "correct the line; text needs quotes, sections are [in brackets]"});
   }
 }
 

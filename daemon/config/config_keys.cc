@@ -109,8 +109,8 @@ const std::vector<ConfigKey>& ConfigKeys() {
   return all;
 }
 
-std::optional<Complaint> SetKafkaProperty(Config& config, const std::string& name,
-                                          const ConfigValue& value) {
+std::optional<text::Problem> SetKafkaProperty(Config& config, const std::string& name,
+                                              const ConfigValue& value) {
   std::string text;
   if (const auto* given = std::get_if<std::string>(&value.value)) {
     text = *given;
@@ -121,9 +121,7 @@ std::optional<Complaint> SetKafkaProperty(Config& config, const std::string& nam
   } else {
     return WrongType(value, "text, a whole number or true/false", R"("SASL_SSL")");
   }
-  if (auto refusal = RefuseKafkaProperty(name, text)) {
-    return Complaint{fmt::format("may not be set: {}", refusal->reason), refusal->fix};
-  }
+  if (auto refusal = RefuseKafkaProperty(name, text)) return refusal;
   config.kafka.properties.insert_or_assign(name, std::move(text));
   return std::nullopt;
 }

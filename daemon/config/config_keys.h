@@ -17,15 +17,11 @@
 
 namespace usage_ingest::config {
 
-struct Complaint {
-  std::string what;  // continues "<section>.<key> "
-  std::string fix;
-};
-
 struct ConfigKey {
   std::string section;
   std::string name;
-  std::function<std::optional<Complaint>(Config&, const ConfigValue&)> set;
+  // A problem's `what` continues "<section>.<key> "; the caller adds `where`.
+  std::function<std::optional<text::Problem>(Config&, const ConfigValue&)> set;
   std::function<bool(const Config&, const Config&)> same;
   std::function<void(Config& to, const Config& from)> copy;
   bool reloadable = false;  // a running daemon takes a new value over at SIGHUP
@@ -38,7 +34,7 @@ inline constexpr std::string_view kPropertiesSection = "kafka.properties";
 [[nodiscard]] const std::vector<ConfigKey>& ConfigKeys();
 
 // One of [kafka.properties]: text, a whole number or true/false.
-[[nodiscard]] std::optional<Complaint> SetKafkaProperty(Config& config, const std::string& name,
-                                                        const ConfigValue& value);
+[[nodiscard]] std::optional<text::Problem> SetKafkaProperty(Config& config, const std::string& name,
+                                                            const ConfigValue& value);
 
 }  // namespace usage_ingest::config

@@ -61,7 +61,8 @@ class Loader {
     if (key != keys.end()) {
       Apply(*key, entry.value, entry.where);
     } else if (!IsEmptySection(entry)) {
-      loaded_.problems.push_back({entry.where, "unknown key " + path, FixUnknown(entry)});
+      loaded_.problems.push_back(
+          {.what = "unknown key " + path, .where = entry.where, .fix = FixUnknown(entry)});
     }
   }
 
@@ -87,21 +88,22 @@ class Loader {
   }
 
   void Apply(const ConfigKey& key, const ConfigValue& value, const std::string& where) {
-    if (auto complaint = key.set(loaded_.config, value)) {
-      Report(key.path(), *complaint, where);
+    if (auto problem = key.set(loaded_.config, value)) {
+      Report(key.path(), *problem, where);
     }
     loaded_.set_at.insert_or_assign(key.path(), where);
   }
 
   void ApplyProperty(const std::string& name, const ConfigValue& value, const std::string& where) {
-    if (auto complaint = SetKafkaProperty(loaded_.config, name, value)) {
-      Report(fmt::format("{}.{}", kPropertiesSection, name), *complaint, where);
+    if (auto problem = SetKafkaProperty(loaded_.config, name, value)) {
+      Report(fmt::format("{}.{}", kPropertiesSection, name), *problem, where);
     }
     loaded_.set_at.insert_or_assign(fmt::format("{}.{}", kPropertiesSection, name), where);
   }
 
-  void Report(const std::string& path, const Complaint& complaint, const std::string& where) {
-    loaded_.problems.push_back({where, fmt::format("{} {}", path, complaint.what), complaint.fix});
+  void Report(const std::string& path, const text::Problem& problem, const std::string& where) {
+    loaded_.problems.push_back(
+        {.what = fmt::format("{} {}", path, problem.what), .where = where, .fix = problem.fix});
   }
 
   LoadedConfig& loaded_;
@@ -111,9 +113,10 @@ void RequireKey(const std::string& section, const std::string& name, std::string
                 LoadedConfig& loaded) {
   const std::string path = section + "." + name;
   if (loaded.set_at.contains(path)) return;
-  loaded.problems.push_back({loaded.source, fmt::format("{} is missing", path),
-                             fmt::format("add {} = {} under [{}], or set {}", name, example,
-                                         section, EnvironmentName(section, name))});
+  loaded.problems.push_back({.what = fmt::format("{} is missing", path),
+                             .where = loaded.source,
+                             .fix = fmt::format("add {} = {} under [{}], or set {}", name, example,
+                                                section, EnvironmentName(section, name))});
 }
 
 }  // namespace

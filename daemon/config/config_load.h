@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "daemon/config/config.h"
-#include "daemon/text/config_problem.h"
+#include "daemon/text/problem.h"
 
 namespace usage_ingest::config {
 
@@ -33,7 +33,7 @@ struct ConfigText {
 
 struct LoadedConfig {
   Config config;
-  text::ConfigProblems problems;
+  text::Problems problems;
   std::vector<std::string> warnings;
   std::map<std::string, std::string> set_at;  // key -> file:line or variable that set it last
   std::string source;                         // the file, or that there is none

@@ -24,7 +24,7 @@ std::string WhereSet(const Seen& seen, std::initializer_list<const char*> keys,
 std::string InMebibytes(std::size_t bytes) { return fmt::format("{}MiB", (bytes >> 20) + 1); }
 
 void CheckMemory(const Config& config, const Seen& seen, const std::string& fallback,
-                 text::ConfigProblems& problems) {
+                 text::Problems& problems) {
   const MemoryShape shape{.budget_bytes = config.memory_budget_bytes,
                           .writers = config.postgres.writers,
                           .batch_bytes_max = config.batch.bytes_max,
@@ -32,50 +32,54 @@ void CheckMemory(const Config& config, const Seen& seen, const std::string& fall
   const std::size_t needed = BudgetNeeded(shape);
   if (shape.budget_bytes >= needed) return;
   problems.push_back(
-      {WhereSet(seen,
-                {"memory.budget", "batch.bytes_max", "postgres.writers", "events.record_bytes_max"},
-                fallback),
-       fmt::format("memory.budget {} cannot hold {} writers with batches of {} (batch.bytes_max) "
-                   "and records of {} (events.record_bytes_max)",
-                   text::FormatSize(shape.budget_bytes), shape.writers,
-                   text::FormatSize(shape.batch_bytes_max),
-                   text::FormatSize(shape.record_bytes_max)),
-       fmt::format("raise memory.budget to {}, or lower batch.bytes_max, postgres.writers or "
-                   "events.record_bytes_max",
-                   InMebibytes(needed))});
+      {.what = fmt::format(
+           "memory.budget {} cannot hold {} writers with batches of {} (batch.bytes_max) "
+           "and records of {} (events.record_bytes_max)",
+           text::FormatSize(shape.budget_bytes), shape.writers,
+           text::FormatSize(shape.batch_bytes_max), text::FormatSize(shape.record_bytes_max)),
+       .where = WhereSet(
+           seen,
+           {"memory.budget", "batch.bytes_max", "postgres.writers", "events.record_bytes_max"},
+           fallback),
+       .fix =
+           fmt::format("raise memory.budget to {}, or lower batch.bytes_max, postgres.writers or "
+                       "events.record_bytes_max",
+                       InMebibytes(needed))});
 }
 
 void CheckRecordFitsBatch(const Config& config, const Seen& seen, const std::string& fallback,
-                          text::ConfigProblems& problems) {
+                          text::Problems& problems) {
   if (config.events.record_bytes_max <= config.batch.bytes_max) return;
-  problems.push_back({WhereSet(seen, {"events.record_bytes_max", "batch.bytes_max"}, fallback),
-                      fmt::format("events.record_bytes_max {} is larger than batch.bytes_max {}",
-                                  text::FormatSize(config.events.record_bytes_max),
-                                  text::FormatSize(config.batch.bytes_max)),
-                      fmt::format("raise batch.bytes_max to {} or lower events.record_bytes_max",
-                                  text::FormatSize(config.events.record_bytes_max))});
+  problems.push_back(
+      {.what = fmt::format("events.record_bytes_max {} is larger than batch.bytes_max {}",
+                           text::FormatSize(config.events.record_bytes_max),
+                           text::FormatSize(config.batch.bytes_max)),
+       .where = WhereSet(seen, {"events.record_bytes_max", "batch.bytes_max"}, fallback),
+       .fix = fmt::format("raise batch.bytes_max to {} or lower events.record_bytes_max",
+                          text::FormatSize(config.events.record_bytes_max))});
 }
 
 void CheckRetries(const Config& config, const Seen& seen, const std::string& fallback,
-                  text::ConfigProblems& problems) {
+                  text::Problems& problems) {
   const auto& attribution = config.attribution;
   if (attribution.retry_for.count() == 0 ||
       attribution.retry_for >= attribution.retry_dead_letters) {
     return;
   }
   problems.push_back(
-      {WhereSet(seen, {"attribution.retry_for", "attribution.retry_dead_letters"}, fallback),
-       fmt::format("attribution.retry_for {} ends before the first retry after "
-                   "attribution.retry_dead_letters {}",
-                   text::FormatDuration(attribution.retry_for),
-                   text::FormatDuration(attribution.retry_dead_letters)),
-       "raise attribution.retry_for, or set it to \"0\" for no retries by time"});
+      {.what = fmt::format("attribution.retry_for {} ends before the first retry after "
+                           "attribution.retry_dead_letters {}",
+                           text::FormatDuration(attribution.retry_for),
+                           text::FormatDuration(attribution.retry_dead_letters)),
+       .where =
+           WhereSet(seen, {"attribution.retry_for", "attribution.retry_dead_letters"}, fallback),
+       .fix = "raise attribution.retry_for, or set it to \"0\" for no retries by time"});
 }
 
 }  // namespace
 
 void CheckRelations(const Config& config, const Seen& seen, const std::string& fallback,
-                    text::ConfigProblems& problems) {
+                    text::Problems& problems) {
   CheckMemory(config, seen, fallback, problems);
   CheckRecordFitsBatch(config, seen, fallback, problems);
   CheckRetries(config, seen, fallback, problems);

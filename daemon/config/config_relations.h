@@ -4,13 +4,13 @@
 #include <string>
 
 #include "daemon/config/config.h"
-#include "daemon/text/config_problem.h"
+#include "daemon/text/problem.h"
 
 namespace usage_ingest::config {
 
 // `seen` tells where a key was set, so that a problem points at a line; `fallback` when neither
 // was.
 void CheckRelations(const Config& config, const std::map<std::string, std::string>& seen,
-                    const std::string& fallback, text::ConfigProblems& problems);
+                    const std::string& fallback, text::Problems& problems);
 
 }  // namespace usage_ingest::config

@@ -1,5 +1,7 @@
 #include "daemon/config/kafka_properties.h"
 
+#include <fmt/format.h>
+
 #include <array>
 
 namespace usage_ingest::config {
@@ -40,22 +42,25 @@ constexpr std::array kOwned = std::to_array<Owned>({
     {"plugin.library.paths", "it would load foreign code into the daemon", kRemove},
 });
 
+text::Problem Refusal(std::string_view reason, std::string_view fix) {
+  return {.what = fmt::format("may not be set: {}", reason), .fix = std::string(fix)};
+}
+
 }  // namespace
 
-std::optional<PropertyRefusal> RefuseKafkaProperty(std::string_view name, std::string_view value) {
+std::optional<text::Problem> RefuseKafkaProperty(std::string_view name, std::string_view value) {
   for (const Owned& owned : kOwned) {
-    if (owned.name == name)
-      return PropertyRefusal{std::string(owned.reason), std::string(owned.fix)};
+    if (owned.name == name) return Refusal(owned.reason, owned.fix);
   }
   if (name == "partition.assignment.strategy" &&
       value.find("cooperative") != std::string_view::npos) {
-    return PropertyRefusal{
+    return Refusal(
         "cooperative-sticky hangs and crashes in librdkafka before 2.6.1, and this is 2.0.2",
-        "remove the line, or choose range or roundrobin"};
+        "remove the line, or choose range or roundrobin");
   }
   if (name.ends_with("_cb") || name == "opaque" || name == "interceptors" ||
       name == "default_topic_conf") {
-    return PropertyRefusal{"it is a pointer in a program, not a setting", std::string(kRemove)};
+    return Refusal("it is a pointer in a program, not a setting", kRemove);
   }
   return std::nullopt;
 }

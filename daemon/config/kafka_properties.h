@@ -5,18 +5,15 @@
 // exactly-once or the memory bound stands on is ours, and says so instead of being overwritten
 // silently.
 #include <optional>
-#include <string>
 #include <string_view>
+
+#include "daemon/text/problem.h"
 
 namespace usage_ingest::config {
 
-struct PropertyRefusal {
-  std::string reason;
-  std::string fix;
-};
-
-// nullopt: it may be passed to librdkafka, which knows itself whether the name exists.
-[[nodiscard]] std::optional<PropertyRefusal> RefuseKafkaProperty(std::string_view name,
-                                                                 std::string_view value);
+// nullopt: it may be passed to librdkafka, which knows itself whether the name exists. A problem's
+// `what` continues "kafka.properties.<name> ".
+[[nodiscard]] std::optional<text::Problem> RefuseKafkaProperty(std::string_view name,
+                                                               std::string_view value);
 
 }  // namespace usage_ingest::config

@@ -30,7 +30,7 @@ void Reloader::Reload() {
   SystemdNotify::Reloading();
   try {
     const config::LoadedConfig loaded = load_();
-    for (const text::ConfigProblem& problem : loaded.problems) {
+    for (const text::Problem& problem : loaded.problems) {
       spdlog::error("reload: {}: {}; fix: {}", problem.where, problem.what, problem.fix);
     }
     if (loaded.problems.empty()) {

@@ -4,22 +4,20 @@
 
 namespace usage_ingest::text {
 
-void PrintError(const UserError::Message& message, std::ostream& out) {
-  out << "usage-ingestd: error: " << message.what << '\n';
-  if (!message.where.empty()) out << "  where: " << message.where << '\n';
-  if (!message.fix.empty()) out << "  fix:   " << message.fix << '\n';
+void PrintProblem(const Problem& problem, std::ostream& out) {
+  out << "usage-ingestd: error: " << problem.what << '\n';
+  if (!problem.where.empty()) out << "  where: " << problem.where << '\n';
+  if (!problem.fix.empty()) out << "  fix:   " << problem.fix << '\n';
 }
 
-void PrintProblems(const ConfigProblems& problems, std::ostream& out) {
-  for (const ConfigProblem& problem : problems) {
-    PrintError({problem.what, problem.where, problem.fix}, out);
-  }
+void PrintProblems(const Problems& problems, std::ostream& out) {
+  for (const Problem& problem : problems) PrintProblem(problem, out);
   if (problems.size() > 1) out << problems.size() << " problems in the configuration\n";
 }
 
-void WriteProblems(JsonWriter& json, const ConfigProblems& problems) {
+void WriteProblems(JsonWriter& json, const Problems& problems) {
   json.BeginArray();
-  for (const ConfigProblem& problem : problems) {
+  for (const Problem& problem : problems) {
     json.BeginObject();
     json.Key("where").String(problem.where);
     json.Key("what").String(problem.what);

@@ -1,15 +1,14 @@
 #pragma once
-// Problems for people (what, where, how to fix it) and for machines.
+// Prints problems: as text for an operator, as JSON for a program.
 #include <iosfwd>
 
-#include "daemon/text/config_problem.h"
 #include "daemon/text/json_writer.h"
-#include "daemon/text/user_error.h"
+#include "daemon/text/problem.h"
 
 namespace usage_ingest::text {
 
-void PrintProblems(const ConfigProblems& problems, std::ostream& out);
-void PrintError(const UserError::Message& message, std::ostream& out);
-void WriteProblems(JsonWriter& json, const ConfigProblems& problems);
+void PrintProblem(const Problem& problem, std::ostream& out);
+void PrintProblems(const Problems& problems, std::ostream& out);
+void WriteProblems(JsonWriter& json, const Problems& problems);
 
 }  // namespace usage_ingest::text

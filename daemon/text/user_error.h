@@ -1,11 +1,12 @@
 #pragma once
-// UserError: what went wrong, where, and how to fix it; ends a verb with a sysexits code.
+// UserError: a problem that ends a command, with the exit code of the process.
 //
-// Thrown at start-up and by verbs only (the pipeline uses Result<T>); main catches it once.
+// Thrown at start-up and by commands only (the pipeline uses Result<T>); main catches it once.
 // Source        sysexits.h; the codes are contract (docs: `usage-ingestd --help`).
 #include <stdexcept>
-#include <string>
 #include <utility>
+
+#include "daemon/text/problem.h"
 
 namespace usage_ingest::text {
 
@@ -25,20 +26,15 @@ enum class ExitCode : int {
 
 class UserError : public std::runtime_error {
  public:
-  struct Message {
-    std::string what;
-    std::string where;  // may be empty
-    std::string fix;    // may be empty
-  };
-  UserError(ExitCode code, Message message)
-      : std::runtime_error(message.what), code_(code), message_(std::move(message)) {}
+  UserError(ExitCode code, Problem problem)
+      : std::runtime_error(problem.what), code_(code), problem_(std::move(problem)) {}
 
   [[nodiscard]] ExitCode code() const { return code_; }
-  [[nodiscard]] const Message& message() const { return message_; }
+  [[nodiscard]] const Problem& problem() const { return problem_; }
 
  private:
   ExitCode code_;
-  Message message_;
+  Problem problem_;
 };
 
 }  // namespace usage_ingest::text

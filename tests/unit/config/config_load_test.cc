@@ -13,7 +13,7 @@
 namespace usage_ingest::config {
 
 // For GoogleTest's messages.
-void PrintTo(const text::ConfigProblem& problem, std::ostream* out) {
+void PrintTo(const text::Problem& problem, std::ostream* out) {
   *out << problem.where << " | " << problem.what << " | " << problem.fix;
 }
 
@@ -151,9 +151,9 @@ class BadLineTest : public ::testing::TestWithParam<BadLine> {};
 TEST_P(BadLineTest, IsRefusedWithItsLineAndTheFix) {
   const LoadedConfig loaded = LoadWithRequired(GetParam().line);
   ASSERT_THAT(loaded.problems,
-              ElementsAre(AllOf(Field(&text::ConfigProblem::where, "test.toml:3"),
-                                Field(&text::ConfigProblem::what, HasSubstr(GetParam().what)),
-                                Field(&text::ConfigProblem::fix, HasSubstr(GetParam().fix)))));
+              ElementsAre(AllOf(Field(&text::Problem::where, "test.toml:3"),
+                                Field(&text::Problem::what, HasSubstr(GetParam().what)),
+                                Field(&text::Problem::fix, HasSubstr(GetParam().fix)))));
 }
 
 const BadLine kBadLines[] = {
@@ -231,9 +231,9 @@ TEST(ConfigLoadTest, NamesTheMissingKeyTheFileAndTheVariable) {
   const LoadedConfig loaded = Load("kafka.brokers = 'k'\n");
   ASSERT_THAT(loaded.problems,
               ElementsAre(AllOf(
-                  Field(&text::ConfigProblem::where, "test.toml"),
-                  Field(&text::ConfigProblem::what, "postgres.conninfo is missing"),
-                  Field(&text::ConfigProblem::fix, HasSubstr("USAGE_INGEST_POSTGRES_CONNINFO")))));
+                  Field(&text::Problem::where, "test.toml"),
+                  Field(&text::Problem::what, "postgres.conninfo is missing"),
+                  Field(&text::Problem::fix, HasSubstr("USAGE_INGEST_POSTGRES_CONNINFO")))));
 }
 
 TEST(ConfigLoadTest, AVerbWithoutKafkaNeedsNoBrokers) {
@@ -291,7 +291,7 @@ TEST(ConfigLoadTest, NoMessageRepeatsASecret) {
       "group.id = 'hunter2'\nsasl.password = [\"hunter2\"]\n[log]\nlevel = 'hunter2'\n",
       {{"USAGE_INGEST_POSTGRES_WRITERS", "hunter2"}});
   EXPECT_GE(loaded.problems.size(), 5u);
-  for (const text::ConfigProblem& problem : loaded.problems) {
+  for (const text::Problem& problem : loaded.problems) {
     EXPECT_THAT(problem.what + problem.fix + problem.where, Not(HasSubstr("hunter2")));
   }
 }
@@ -309,8 +309,8 @@ TEST(ConfigLoadTest, AMissingFileIsExit66) {
     FAIL() << "did not throw";
   } catch (const text::UserError& error) {
     EXPECT_EQ(error.code(), text::ExitCode::kNoInput);
-    EXPECT_EQ(error.message().where, "/nonexistent/usage-ingestd.toml");
-    EXPECT_THAT(error.message().fix, HasSubstr("--config"));
+    EXPECT_EQ(error.problem().where, "/nonexistent/usage-ingestd.toml");
+    EXPECT_THAT(error.problem().fix, HasSubstr("--config"));
   }
 }
 

@@ -222,7 +222,7 @@ TEST_F(HttpServerTest, APortInUseIsSaidWithTheFix) {
     FAIL() << "did not throw";
   } catch (const text::UserError& error) {
     EXPECT_EQ(error.code(), text::ExitCode::kUnavailable);
-    EXPECT_THAT(error.message().where, HasSubstr("http.listen"));
+    EXPECT_THAT(error.problem().where, HasSubstr("http.listen"));
   }
 }
 
