@@ -20,44 +20,119 @@ def payload_text(element: str) -> str:
     members: list[tuple[str, str]] = []
     at = element.index("{") + 1
     while element[at := BLANKS.match(element, at).end()] != "}":
-        key_end = scanner(element, at)[1]
+        key, key_end = scanner(element, at)
         value_at = COLON.match(element, key_end).end()
         value_end = scanner(element, value_at)[1]
-        members.append((element[at:key_end], element[value_at:value_end]))
+        if key.replace("\0", "") not in BULKY:
+            members.append((element[at:key_end], element[value_at:value_end]))
         at = value_end
-    kept = [f"{key}:{value}" for key, value in members if key not in [f'"{b}"' for b in BULKY]]
-    return without_raw_keys("{" + ",".join(kept) + "}")
-
-
-RAW_KEY = re.compile(
-    r"""
-      (api_key(?:_hash)?"[ \t\n\r]*:[ \t\n\r]*") ((?:[^"\\]|\\.)*) (?="|\\?\Z)
-    | (api_key(?:_hash)?\\"[ \t\n\r]*:[ \t\n\r]*\\") ((?:[^"\\]|\\+[^"\\]|\\\\+")*) (?=\\?"|\\?\Z)
-    | (api_key(?:_hash)?\\*"[ \t\n\r]*:[ \t\n\r]*) ([0-9]+)
-    """,  # a text of JSON; in a text of JSON; a number
-    re.VERBOSE | re.DOTALL,
-)
+    return without_raw_keys("{" + ",".join(f"{key}:{value}" for key, value in members) + "}")
 
 
 SECRETS_MAX = 64
+NAME = re.compile(r'api_key(?:_hash)?"')
+DIGITS = re.compile("[0-9]*")
+RUN = re.compile(r"""[^\\]+|(\\+)(?:u([0-9a-fA-F]{4})|(["/bfnrt]))|\\+""")
+SIMPLE = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+NO_CHARACTER = "\x01"
+
+
+def level(backslashes: int, is_code: bool) -> int:
+    """In how many texts a quote is inside: escapes are undone until nothing is before it."""
+    undone = 0
+    while is_code or backslashes % 2 != 0:
+        is_code = is_code and backslashes % 2 == 0
+        backslashes //= 2
+        undone += 1
+    return undone
+
+
+class Characters:
+    """A text with all its escapes undone at once, however many backslashes each has."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        parts: list[str] = []
+        self.starts: list[int] = []  # of each character in the text
+        self.escapes: dict[int, tuple[int, bool, int]] = {}  # its backslashes, is it \u, its end
+        for run in RUN.finditer(text):
+            slashes, code, simple = run.groups()
+            if slashes is None:
+                literal = run.group()
+                plain = literal if literal[0] != "\\" else NO_CHARACTER * len(literal)
+                parts.append(plain)
+                self.starts.extend(range(*run.span()))
+                continue
+            plain = chr(int(code, 16)) if code else SIMPLE.get(simple, simple)
+            if plain == "\0":
+                continue
+            self.escapes[len(self.starts)] = (len(slashes), code is not None, run.end())
+            parts.append(plain)
+            self.starts.append(run.start())
+        self.plain = "".join(parts)
+
+    def level_of_quote(self, at: int) -> int | None:
+        """None when no quote is there, or a text ends in a backslash before it."""
+        if at >= len(self.plain) or self.plain[at] != '"':
+            return None
+        slashes, is_code, _ = self.escapes.get(at, (0, False, 0))
+        found = level(slashes, is_code)
+        return found if is_code or slashes == 2**found - 1 else None
+
+    def behind(self, at: int) -> int:
+        return self.escapes[at][2] if at in self.escapes else self.starts[at] + 1
+
+    def behind_blanks(self, at: int) -> int:
+        while at < len(self.plain) and self.plain[at] in " \t\n\r":
+            at += 1
+        return at
+
+    def value(self, quote: int, inside: int) -> tuple[int, int, int]:
+        """Begin and end in the text, and the next character."""
+        begin = self.behind(quote)
+        at = quote
+        while (at := self.plain.find('"', at + 1)) >= 0:
+            slashes, is_code, end = self.escapes.get(at, (0, False, self.starts[at] + 1))
+            found = level(slashes, is_code)
+            if found <= inside:
+                return begin, self.starts[at] if is_code else end - 2**found, at + 1
+        return begin, len(self.text), len(self.plain)
+
+
+def raw_keys(text: str) -> list[tuple[int, int, bool]]:
+    """Where each is: begin, end, and whether it is a text."""
+    found: list[tuple[int, int, bool]] = []
+    characters = Characters(text)
+    at = 0
+    while name := NAME.search(characters.plain, at):
+        at = name.end()
+        inside = characters.level_of_quote(at - 1)
+        colon = characters.behind_blanks(at)
+        if inside is None or characters.plain[colon : colon + 1] != ":":
+            continue
+        quote = characters.behind_blanks(colon + 1)
+        value_inside = characters.level_of_quote(quote)
+        if value_inside == inside:
+            begin, end, at = characters.value(quote, inside)
+            value = text[begin:end]
+            fine = INTERNAL | {MASTER_KEY, "", "None"}
+            if not re.fullmatch("[0-9a-fA-F]{64}", value) and value not in fine:
+                found.append((begin, end, True))
+        elif value_inside is None and quote < len(characters.plain):
+            begin, end = DIGITS.match(text, characters.starts[quote]).span()
+            if begin != end:
+                found.append((begin, end, False))
+    return found
 
 
 def blank_raw_keys(text: str) -> tuple[str, list[str]]:
     secrets: dict[str, None] = {}  # in order, each once
-
-    def blank(match: re.Match[str]) -> str:
-        head, value, inner_head, inner_value, number_head, digits = match.groups()
-        if digits:
-            secrets[digits] = None
-            return number_head + "0"
-        head, value = head or inner_head, value or inner_value or ""
-        fine = re.fullmatch("[0-9a-fA-F]{64}", value) or value in INTERNAL | {MASTER_KEY, "", "None"}
-        if fine:
-            return match.group()
-        secrets[value] = None
-        return head
-
-    return RAW_KEY.sub(blank, text), list(secrets)
+    parts, copied = [], 0
+    for begin, end, is_text in raw_keys(text):
+        secrets[text[begin:end]] = None
+        parts.append(text[copied:begin] + ("" if is_text else "0"))
+        copied = end
+    return "".join(parts) + text[copied:], list(secrets)
 
 
 def redacted(text: str, secret: str) -> str:

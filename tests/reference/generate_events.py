@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from typing import Any
 
 NOW_US = 1_795_400_000_000_000
@@ -273,7 +274,19 @@ class Generator:
         if self.chance(0.05):
             key, _ = self.pick(pairs)
             pairs.insert(self.random.randrange(len(pairs)), (key, self.text()))
-        return dumps(pairs, self.pick(["", " ", " ", "\n\t"]))
+        text = dumps(pairs, self.pick(["", " ", " ", "\n\t"]))
+        return self.names_escaped(text) if self.chance(0.05) else text
+
+    def names_escaped(self, text: str) -> str:
+        """A letter of each name is an escape: of this text or, in a text of JSON, of that one."""
+
+        def escape(match: re.Match[str]) -> str:
+            quote, name = match.groups()
+            at = self.random.randrange(len(name))
+            backslashes = "\\" * self.pick([1, 2] if quote != '"' else [1])
+            return f"{quote}{name[:at]}{backslashes}u{ord(name[at]):04x}{name[at + 1 :]}"
+
+        return re.sub(r'(\\*")(\w+)(?=\\*":)', escape, text)
 
     # --- records ------------------------------------------------------------
 
