@@ -3,8 +3,9 @@
 #include <string>
 
 #include "ingest/event/dead_letter_payload.h"
+#include "ingest/event/event_builder.h"
 #include "ingest/event/event_fields.h"
-#include "ingest/event/event_judge.h"
+#include "ingest/event/metadata_writer.h"
 #include "ingest/event/payload_maker.h"
 #include "ingest/event/record_splitter.h"
 #include "ingest/json/json_text.h"
@@ -17,17 +18,17 @@ std::string_view WithoutByteOrderMark(std::string_view value) {
   return value;
 }
 
-// Judges the elements of one record as they are found.
-class JudgingVisitor final : public RecordSplitter::Visitor {
+// Makes events of the elements of one record as they are found.
+class ElementVisitor final : public RecordSplitter::Visitor {
  public:
   struct Parts {
     const RecordOrigin& origin;
     EventFields& fields;
-    EventJudge& judge;
+    EventBuilder& builder;
     Arena& arena;
     EventSink& sink;
   };
-  explicit JudgingVisitor(const Parts& parts) : parts_(parts) {}
+  explicit ElementVisitor(const Parts& parts) : parts_(parts) {}
 
   json::JsonWalker::Token ReadObject(const json::JsonWalker& json,
                                      json::JsonWalker::Token at) override {
@@ -35,8 +36,8 @@ class JudgingVisitor final : public RecordSplitter::Visitor {
     return parts_.fields.ReadObject(json, at, ObjectKind::kTop);
   }
   void OnObject(std::uint32_t number, std::string_view bytes) override {
-    parts_.judge.Judge({parts_.origin, IndexOf(number), bytes, parts_.fields}, parts_.arena,
-                       parts_.sink);
+    parts_.builder.Build({parts_.origin, IndexOf(number), bytes, parts_.fields}, parts_.arena,
+                         parts_.sink);
   }
   void OnNull(std::uint32_t number) override {
     parts_.sink.OnSkip(IndexOf(number), SkipReason::kNullElement);
@@ -65,14 +66,16 @@ class JudgingVisitor final : public RecordSplitter::Visitor {
 
 }  // namespace
 
+const std::vector<std::string>& AllMetadataKeys() { return MetadataWriter::AllKeys(); }
+
 struct Decoder::Impl {
   explicit Impl(const DecoderOptions& options)
-      : record_bytes_max(options.record_bytes_max), judge(options) {}
+      : record_bytes_max(options.record_bytes_max), builder(options.metadata_keys) {}
 
   std::size_t record_bytes_max;
   RecordSplitter splitter;
   EventFields fields;
-  EventJudge judge;
+  EventBuilder builder;
   PayloadMaker payloads;
 };
 
@@ -93,7 +96,7 @@ void Decoder::Decode(const RecordOrigin& origin, std::string_view value, Arena& 
   const std::string_view text = WithoutByteOrderMark(value);
   if (json::TrimJsonBlanks(text).empty())
     return sink.OnSkip(origin.first_index, SkipReason::kTombstone);
-  JudgingVisitor visitor({origin, impl_->fields, impl_->judge, arena, sink});
+  ElementVisitor visitor({origin, impl_->fields, impl_->builder, arena, sink});
   impl_->splitter.Split(text, visitor);
 }
 

@@ -2,15 +2,14 @@
 // Decoder: from the bytes of one Kafka record (or one imported element) to UsageEvents.
 //
 // The only place that knows how LiteLLM writes its events: StandardLoggingPayload objects, arrays
-// and NDJSON of them, SpendLogs rows, and every sloppiness that docs/events.md lists. It judges in
+// and NDJSON of them, SpendLogs rows, and every sloppiness that docs/events.md lists. It checks in
 // the contract's order: parse, skip, fields, time; attribution comes later and elsewhere.
 //
 // Owner         one lane; keeps its parser and scratch buffers between records.
 // Thread-safety none.
 // Shape         results go to an EventSink in element order; views live in the caller's Arena.
-// Limit         memory is linear in the record (an index of at most 4 bytes for each of its bytes,
-// at
-//               most record_bytes_max of them); steady state allocates nothing.
+// Limit         memory is linear in the record (an index of at most 5 bytes for each of its bytes,
+//               at most record_bytes_max of them); steady state allocates nothing.
 // Errors        none: whatever the bytes are, each element is an event, a skip or a rejection.
 // Source        docs/events.md; field facts: tests/data/litellm/FACTS.md.
 #include <cstdint>
@@ -19,50 +18,20 @@
 #include <string_view>
 #include <vector>
 
+#include "ingest/event/event_sink.h"
 #include "schema/arena.h"
-#include "schema/kafka_position.h"
 #include "schema/limits.h"
-#include "schema/reasons.h"
-#include "schema/usage_event.h"
 
 namespace usage_ingest::event {
 
 struct DecoderOptions {
-  // Keys of the metadata column, in this order; names outside the closed list are refused by
-  // config.
+  // Keys of the metadata column, in this order. The configuration refuses others than those of the
+  // closed list.
   std::vector<std::string> metadata_keys;
   std::size_t record_bytes_max = limits::kRecordBytesMax;
 };
 // The closed list of docs/events.md, in its order.
 [[nodiscard]] const std::vector<std::string>& AllMetadataKeys();
-
-// Where the bytes come from: the last resort for an event's identity.
-struct RecordOrigin {
-  const TopicPartition* source = nullptr;
-  Offset offset;
-  EventTimeUs now;         // the clock, read once a batch: bounds of startTime
-  bool is_import = false;  // identity falls back to a hash of the element's bytes instead
-  // What `index` begins with: a retried dead letter is element event_index of its record, alone.
-  std::uint32_t first_index = 0;
-};
-
-// Why an element is no row. Views live in the arena.
-struct Rejection {
-  DeadLetterReason reason;
-  std::string_view detail;    // what was wrong, where: for a person; never a prompt, answer or key
-  std::string_view key_hash;  // 64 hex or empty
-  std::string_view event_id;  // LiteLLM's id, if it could be read
-  EventTimeUs event_time;     // 0 when unknown
-};
-
-class EventSink {
- public:
-  virtual ~EventSink() = default;
-  // `index` counts every element or line of the record, nulls too.
-  virtual void OnEvent(std::uint32_t index, const UsageEvent& event) = 0;
-  virtual void OnSkip(std::uint32_t index, SkipReason reason) = 0;
-  virtual void OnReject(std::uint32_t index, const Rejection& rejection) = 0;
-};
 
 class Decoder {
  public:
@@ -85,9 +54,5 @@ class Decoder {
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
-
-// The deterministic row id (docs/events.md has the byte layout; tests/golden freezes it).
-[[nodiscard]] Uuid MakeRowId(std::string_view id, EventTimeUs start, std::string_view status,
-                             std::string_view key_hash);
 
 }  // namespace usage_ingest::event

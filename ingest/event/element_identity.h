@@ -1,10 +1,12 @@
 #pragma once
-// The identity of an event that brings none.
+// What makes an event the same event: its row id, and an identity for one that brings none.
 #include <cstdint>
 #include <string_view>
 
-#include "ingest/event/decoder.h"
+#include "ingest/event/event_sink.h"
 #include "schema/arena.h"
+#include "schema/strong.h"
+#include "schema/uuid.h"
 
 namespace usage_ingest::event {
 
@@ -18,5 +20,14 @@ struct ElementPlace {
 // name, the SHA-256 of the element as a dead letter would keep it (so that a retried dead letter
 // has the same identity as the line it came from). In the arena.
 [[nodiscard]] std::string_view FallbackIdentity(const ElementPlace& place, Arena& arena);
+
+// The deterministic row id: docs/events.md has the byte layout, tests/golden/row_id_test.cc freezes
+// it.
+//
+// SHA-256 rather than a faster hash: a client chooses the id of a call that fails, so nobody must
+// be able to make two requests that count as one; and PostgreSQL, Python and every other tool have
+// it, so a row's id can be checked by hand. It costs 0.1 us.
+[[nodiscard]] Uuid MakeRowId(std::string_view id, EventTimeUs start, std::string_view status,
+                             std::string_view key_hash);
 
 }  // namespace usage_ingest::event

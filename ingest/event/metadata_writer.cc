@@ -5,7 +5,6 @@
 #include <charconv>
 
 #include "ingest/event/credential.h"
-#include "ingest/event/decoder.h"
 #include "schema/check.h"
 
 namespace usage_ingest::event {
@@ -22,7 +21,7 @@ constexpr std::array kTexts = {
 
 }  // namespace
 
-// In the order of AllMetadataKeys().
+// In the order of AllKeys().
 enum class MetadataWriter::Key : unsigned char {
   kCallType,
   kProvider,
@@ -43,7 +42,7 @@ enum class MetadataWriter::Key : unsigned char {
   kCount,
 };
 
-const std::vector<std::string>& AllMetadataKeys() {
+const std::vector<std::string>& MetadataWriter::AllKeys() {
   static const std::vector<std::string> keys = {
       "call_type",     "provider",         "model",       "model_id",  "stream", "cache_hit",
       "ttft_ms",       "trace_id",         "call_id",     "end_user",  "tags",   "cost",
@@ -53,7 +52,7 @@ const std::vector<std::string>& AllMetadataKeys() {
 
 MetadataWriter::MetadataWriter(const std::vector<std::string>& keys) {
   static_assert(kTexts.size() == static_cast<std::size_t>(Key::kCount));
-  const std::vector<std::string>& all = AllMetadataKeys();
+  const std::vector<std::string>& all = AllKeys();
   for (const std::string& key : keys) {
     const auto found = std::ranges::find(all, key);
     USAGE_INGEST_CHECK(found != all.end());

@@ -17,6 +17,9 @@ namespace usage_ingest::event {
 
 class MetadataWriter {
  public:
+  // The closed list of docs/events.md, in its order.
+  [[nodiscard]] static const std::vector<std::string>& AllKeys();
+
   // Unknown names are a bug of the caller: the configuration refuses them.
   explicit MetadataWriter(const std::vector<std::string>& keys);
 

@@ -2,7 +2,7 @@
 // again. The digests were made with Python's hashlib, by the layout of the document.
 #include <gtest/gtest.h>
 
-#include "ingest/event/decoder.h"
+#include "ingest/event/element_identity.h"
 
 namespace usage_ingest {
 namespace {

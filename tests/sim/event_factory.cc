@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "ingest/event/decoder.h"
+#include "ingest/event/element_identity.h"
 
 namespace usage_ingest::sim {
 namespace {

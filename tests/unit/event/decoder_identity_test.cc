@@ -1,4 +1,5 @@
 // The same event, however it arrives, has the same id; two events never have.
+#include "ingest/event/element_identity.h"
 #include "tests/unit/event/decode_fixture.h"
 
 namespace usage_ingest::event {

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "ingest/event/element_identity.h"
 #include "tests/unit/pipeline/lane_fixture.h"
 #include "tests/unit/pipeline/scripted_store.h"
 

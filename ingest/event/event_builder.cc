@@ -1,4 +1,4 @@
-#include "ingest/event/event_judge.h"
+#include "ingest/event/event_builder.h"
 
 #include <algorithm>
 #include <array>
@@ -10,6 +10,7 @@
 #include "ingest/event/spend_logs.h"
 #include "ingest/event/status_code.h"
 #include "ingest/json/json_text.h"
+#include "schema/limits.h"
 
 namespace usage_ingest::event {
 namespace {
@@ -35,9 +36,9 @@ void WriteLowerCase(std::string_view hash, char* out) {
 }
 
 // One element on its way to a row. A step returns false when it has rejected the element.
-class Trial {
+class Draft {
  public:
-  Trial(const EventJudge::Element& element, Arena& arena)
+  Draft(const EventBuilder::Element& element, Arena& arena)
       : element_(element), arena_(arena), reader_(element.fields, arena) {}
 
   // Whose it is, as far as the element says; false: LiteLLM's own.
@@ -71,7 +72,7 @@ class Trial {
     return element_.fields[field].kind == kind;
   }
 
-  const EventJudge::Element& element_;
+  const EventBuilder::Element& element_;
   Arena& arena_;
   FieldReader reader_;
   UsageEvent event_;
@@ -83,7 +84,7 @@ class Trial {
   Decimal cost_;
 };
 
-bool Trial::Reject(DeadLetterReason reason, std::string_view detail) {
+bool Draft::Reject(DeadLetterReason reason, std::string_view detail) {
   rejection_ = {reason, detail, event_.key_hash, {}, {}};
   rejection_.event_id =
       arena_.Copy(json::CutCharacters(reader_.Text(Field::kId), limits::kVarcharChars));
@@ -95,7 +96,7 @@ bool Trial::Reject(DeadLetterReason reason, std::string_view detail) {
   return false;
 }
 
-bool Trial::ReadOwner() {
+bool Draft::ReadOwner() {
   const std::string_view hash = reader_.Text(Field::kKeyHash);
   switch (ClassifyCredential(hash)) {
     case CredentialKind::kAbsent:
@@ -125,7 +126,7 @@ bool Trial::ReadOwner() {
   return true;
 }
 
-bool Trial::ReadModel() {
+bool Draft::ReadModel() {
   using enum DeadLetterReason;
   if (!reader_.IsTextOrAbsent(Field::kId)) return Reject(kInvalidField, "id is no text");
   if (!reader_.IsTextOrAbsent(Field::kMetadata) &&
@@ -140,7 +141,7 @@ bool Trial::ReadModel() {
   return true;
 }
 
-bool Trial::ReadStart() {
+bool Draft::ReadStart() {
   using enum DeadLetterReason;
   const FieldReader::TimeField start = reader_.Time(Field::kStartTime);
   switch (start.state) {
@@ -160,14 +161,14 @@ bool Trial::ReadStart() {
   return true;
 }
 
-bool Trial::CheckNumber(State state, std::string_view not_a_number, std::string_view other_type) {
+bool Draft::CheckNumber(State state, std::string_view not_a_number, std::string_view other_type) {
   using enum DeadLetterReason;
   if (state == State::kNotANumber) return Reject(kInvalidNumber, not_a_number);
   if (state == State::kOtherType) return Reject(kInvalidField, other_type);
   return true;
 }
 
-bool Trial::ReadTokenCount(Field field, std::int32_t& count) {
+bool Draft::ReadTokenCount(Field field, std::int32_t& count) {
   using enum DeadLetterReason;
   std::int64_t value = reader_.Plain(field, 0);
   if (value == json::kNoNumber) {
@@ -186,7 +187,7 @@ bool Trial::ReadTokenCount(Field field, std::int32_t& count) {
   return true;
 }
 
-bool Trial::ReadTokens() {
+bool Draft::ReadTokens() {
   if (!ReadTokenCount(Field::kPromptTokens, event_.request_tokens) ||
       !ReadTokenCount(Field::kCompletionTokens, event_.response_tokens)) {
     return false;
@@ -195,7 +196,7 @@ bool Trial::ReadTokens() {
   return Reject(DeadLetterReason::kValueOutOfRange, "the tokens add up to more than 2147483647");
 }
 
-bool Trial::ReadCost() {
+bool Draft::ReadCost() {
   using enum DeadLetterReason;
   if (reader_.IsTrue(Field::kCacheHit)) return true;
   const NumberField cost = reader_.Number(Field::kResponseCost);
@@ -219,7 +220,7 @@ bool Trial::ReadCost() {
   return true;
 }
 
-bool Trial::CheckStart() {
+bool Draft::CheckStart() {
   using std::chrono::microseconds;
   const std::int64_t now = element_.origin.now.value;
   const std::int64_t earliest = now - microseconds(limits::kEventAgeMax).count();
@@ -231,7 +232,7 @@ bool Trial::CheckStart() {
                                                             : "startTime is more than a day ahead");
 }
 
-bool Trial::IsFailure() const {
+bool Draft::IsFailure() const {
   const std::string_view status = reader_.Text(Field::kStatus);
   if (status == "failure") return true;
   if (status == "success") return false;
@@ -239,11 +240,11 @@ bool Trial::IsFailure() const {
          !reader_.Text(Field::kErrorCode).empty() || !reader_.Text(Field::kErrorClass).empty();
 }
 
-std::string_view Trial::Redact(std::string_view text) {
+std::string_view Draft::Redact(std::string_view text) {
   return Reveals(text, secret_) ? arena_.Copy(Redacted(text, secret_)) : text;
 }
 
-void Trial::ReadOutcome() {
+void Draft::ReadOutcome() {
   outcome_ = IsFailure() ? Outcome::kFailure : Outcome::kSuccess;
   event_.status_code =
       StatusCodeOf(outcome_, reader_.Whole(Field::kErrorCode), reader_.Text(Field::kErrorClass));
@@ -252,7 +253,7 @@ void Trial::ReadOutcome() {
   event_.error_message = json::CutCharacters(Redact(message), limits::kErrorMessageChars);
 }
 
-void Trial::ReadDurations() {
+void Draft::ReadDurations() {
   const std::int64_t start = event_.created_at.value;
   const FieldReader::TimeField end = reader_.Time(Field::kEndTime);
   if (end.state == State::kNumber) event_.latency_ms = ClampedMillis(end.value.value - start);
@@ -260,7 +261,7 @@ void Trial::ReadDurations() {
   if (first.state == State::kNumber) ttft_ms_ = ClampedMillis(first.value.value - start);
 }
 
-void Trial::MakeIds() {
+void Draft::MakeIds() {
   id_ = reader_.Text(Field::kId);
   event_.litellm_request_id = json::CutCharacters(id_, limits::kVarcharChars);
   std::string_view identity = id_;
@@ -271,7 +272,7 @@ void Trial::MakeIds() {
   event_.id = MakeRowId(identity, event_.created_at, Name(outcome_), event_.key_hash);
 }
 
-void Trial::WriteMetadata(MetadataWriter& writer, json::JsonIndex& spare) {
+void Draft::WriteMetadata(MetadataWriter& writer, json::JsonIndex& spare) {
   const bool is_cut = event_.litellm_request_id.size() != id_.size();
   event_.metadata_json = writer.Write({.reader = reader_,
                                        .spare = spare,
@@ -281,7 +282,7 @@ void Trial::WriteMetadata(MetadataWriter& writer, json::JsonIndex& spare) {
                                        .cost = cost_});
 }
 
-void Trial::KeepTexts() {
+void Draft::KeepTexts() {
   const std::array kept = {&event_.model_id, &event_.error_message, &event_.litellm_request_id,
                            &event_.user_id, &event_.team_id};
   std::size_t bytes = 0;
@@ -295,19 +296,19 @@ void Trial::KeepTexts() {
 
 }  // namespace
 
-void EventJudge::Judge(const Element& element, Arena& arena, EventSink& sink) {
-  Trial trial(element, arena);
-  ReadInnerTexts({nested_, trial.reader()});
-  if (!trial.ReadOwner()) return sink.OnSkip(element.index, SkipReason::kInternal);
-  const bool is_row = trial.ReadModel() && trial.ReadStart() && trial.ReadTokens() &&
-                      trial.ReadCost() && trial.CheckStart();
-  if (!is_row) return sink.OnReject(element.index, trial.rejection());
-  trial.ReadOutcome();
-  trial.ReadDurations();
-  trial.MakeIds();
-  trial.WriteMetadata(metadata_, nested_);
-  trial.KeepTexts();
-  sink.OnEvent(element.index, trial.event());
+void EventBuilder::Build(const Element& element, Arena& arena, EventSink& sink) {
+  Draft draft(element, arena);
+  ReadInnerTexts({nested_, draft.reader()});
+  if (!draft.ReadOwner()) return sink.OnSkip(element.index, SkipReason::kInternal);
+  const bool is_row = draft.ReadModel() && draft.ReadStart() && draft.ReadTokens() &&
+                      draft.ReadCost() && draft.CheckStart();
+  if (!is_row) return sink.OnReject(element.index, draft.rejection());
+  draft.ReadOutcome();
+  draft.ReadDurations();
+  draft.MakeIds();
+  draft.WriteMetadata(metadata_, nested_);
+  draft.KeepTexts();
+  sink.OnEvent(element.index, draft.event());
 }
 
 }  // namespace usage_ingest::event

@@ -1,5 +1,5 @@
 #pragma once
-// EventJudge: the rules from the fields of one element to a row, a skip or a rejection.
+// EventBuilder: the rules from the fields of one element to a row, a skip or a rejection.
 //
 // docs/events.md in code, in its order: skip, fields, time. Parsing came before, attribution comes
 // after and elsewhere.
@@ -7,18 +7,21 @@
 // Owner         a Decoder.
 // Shape         what it gives out lives in the arena, but for details, which are literals.
 #include <cstdint>
+#include <string>
 #include <string_view>
+#include <vector>
 
-#include "ingest/event/decoder.h"
 #include "ingest/event/event_fields.h"
+#include "ingest/event/event_sink.h"
 #include "ingest/event/metadata_writer.h"
 #include "ingest/json/json_index.h"
+#include "schema/arena.h"
 
 namespace usage_ingest::event {
 
-class EventJudge {
+class EventBuilder {
  public:
-  explicit EventJudge(const DecoderOptions& options) : metadata_(options.metadata_keys) {}
+  explicit EventBuilder(const std::vector<std::string>& metadata_keys) : metadata_(metadata_keys) {}
 
   struct Element {
     const RecordOrigin& origin;
@@ -27,7 +30,7 @@ class EventJudge {
     EventFields& fields;
   };
   // Tells the sink exactly one thing.
-  void Judge(const Element& element, Arena& arena, EventSink& sink);
+  void Build(const Element& element, Arena& arena, EventSink& sink);
 
  private:
   MetadataWriter metadata_;
