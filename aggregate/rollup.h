@@ -66,7 +66,7 @@ class Rollup {
   Rollup& operator=(Rollup&&) noexcept;
 
   void Add(const UsageRow& row);
-  // The sums so far, and start anew.
+  // The sums so far; the next ones begin at nothing.
   [[nodiscard]] Deltas Take();
 
  private:

@@ -1,4 +1,4 @@
-"""The rules of docs/events.md once more, slow and obvious: the judge of ingest/event.
+"""The rules of docs/events.md once more, slow and obvious: to compare ingest/event with.
 
 Nothing here is shared with the C++ decoder, not even the way it works: JSON is parsed by Python's
 own parser, numbers are Decimals, texts are cleaned one by one.  `decode(value, origin)` gives the
@@ -27,7 +27,7 @@ def line(index: int, kind: str, columns: list[Any]) -> str:
     return "\t".join([str(index), kind, *map(cell, columns)])
 
 
-def judge_element(index: int, element: Any, text: str, origin: Origin) -> str:
+def decode_element(index: int, element: Any, text: str, origin: Origin) -> str:
     if element is None or element is NAN:
         return line(index, "skip", ["null_element"])
     if not isinstance(element, dict):
@@ -36,7 +36,7 @@ def judge_element(index: int, element: Any, text: str, origin: Origin) -> str:
     if row.is_internal():
         return line(index, "skip", ["internal"])
     try:
-        return line(index, "row", row.judge(text))
+        return line(index, "row", row.decode(text))
     except Reject as reject:
         return line(index, "reject", row.rejection(str(reject)))
 
@@ -89,12 +89,12 @@ def decode(value: bytes, origin: Origin) -> list[Answer]:
     answers = []
     for index, (element, element_text) in enumerate(elements(text, raw)):
         if element is BROKEN:
-            judged = line(index, "reject", ["invalid_json", 0, "", ""])
+            decoded = line(index, "reject", ["invalid_json", 0, "", ""])
         else:
-            judged = judge_element(index, element, element_text, origin)
+            decoded = decode_element(index, element, element_text, origin)
         is_object = isinstance(element, dict)
         payload = ""
-        if "\treject\t" in judged:
+        if "\treject\t" in decoded:
             payload = payload_text(element_text) if is_object else without_raw_keys(element_text)
-        answers.append(Answer(judged, payload.encode("utf-8", "surrogateescape")))
+        answers.append(Answer(decoded, payload.encode("utf-8", "surrogateescape")))
     return answers

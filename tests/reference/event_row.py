@@ -309,7 +309,7 @@ class Row:
         text = raw.hex()
         return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
 
-    def judge(self, element: str) -> list[Any]:
+    def decode(self, element: str) -> list[Any]:
         self.read_key()
         if not is_text_or_absent(self.get("id")):
             raise Reject("invalid_field")

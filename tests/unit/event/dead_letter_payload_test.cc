@@ -220,8 +220,8 @@ TEST_F(DeadLetterPayloadTest, CanBeAskedForWithinOnReject) {
 }
 
 // As many bad elements as a record may have, each long: each was looked for from the record's
-// beginning, which would have taken hours and held up the lane. ctest's limit of ten minutes is the
-// judge.
+// beginning, which would have taken hours and held up the lane. ctest's limit of ten minutes would
+// tell.
 TEST_F(DeadLetterPayloadTest, OfAllElementsCostsOneWalkMore) {
   const std::string word = '"' + std::string(70, 'x') + '"';
   std::string array = "[";

@@ -50,7 +50,7 @@ TEST_F(DecoderOwnerTest, InternalTrafficIsSkipped) {
   EXPECT_EQ(Outcomes(WithMetadata("user_api_key_alias", R"("litellm-clip")")), "row");
 }
 
-// The order of judgement: a skip is decided before any field is looked at.
+// In the contract's order: a skip is decided before any field is looked at.
 TEST_F(DecoderOwnerTest, SkipsComeBeforeFields) {
   EventJson event;
   event.metadata["user_api_key_alias"] = R"("litellm-cli")";
