@@ -34,7 +34,7 @@ CredentialKind ClassifyCredential(std::string_view text) {
 }
 
 bool IsInternalWord(std::string_view text) {
-  // Every event asks four times: most texts are told apart by their first letter.
+  // Called four times for each event; most texts differ in their first letter.
   return text.starts_with("litellm") &&
          std::ranges::find(kInternalWords, text) != kInternalWords.end();
 }

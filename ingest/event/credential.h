@@ -21,7 +21,7 @@ inline constexpr std::string_view kRedacted = "[redacted]";
 // or team alias.
 [[nodiscard]] bool IsInternalWord(std::string_view text);
 
-// Whether `text` tells the raw key `secret`. Very short ones are no secrets, and would be found
+// Whether `text` contains the raw key `secret`. Very short ones are no secrets, and would be found
 // everywhere.
 [[nodiscard]] bool Reveals(std::string_view text, std::string_view secret);
 // `text` with kRedacted for each `secret` in it. In linear time: clients choose both.

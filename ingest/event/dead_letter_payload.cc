@@ -223,7 +223,7 @@ class RawKeyFinder {
   std::size_t at_ = 0;
 };
 
-// An event has one key. Bytes that tell more than these are not kept: looking for each of them
+// An event has one key. Bytes that hold more than these are not kept: looking for each of them
 // everywhere would cost more than their size.
 constexpr std::size_t kSecretsMax = 64;
 
@@ -274,8 +274,8 @@ std::string WithoutRawKeys(std::string_view json) {
     is_redacted = true;
   }
   // A hash that held a secret is none any more: the second time must find nothing to do.
-  std::vector<std::string_view> spoilt;
-  return is_redacted ? BlankRawKeys(clean, spoilt) : clean;
+  std::vector<std::string_view> changed;
+  return is_redacted ? BlankRawKeys(clean, changed) : clean;
 }
 
 }  // namespace

@@ -2,7 +2,7 @@
 // Decimal: a number as it is written, for arithmetic that must not go through a double.
 //
 // The first 19 digits and an exponent, which is all that rounding to 18 digits ever asks for; the
-// few who need more go back to the text. An exponent of -16000 or 999999999 is as cheap as any
+// few that need more go back to the text. An exponent of -16000 or 999999999 is as cheap as any
 // other.
 //
 // Shape         a view of the text it was parsed from.
@@ -26,7 +26,6 @@ class Decimal {
   // What PlainNumber recognised, with its dot there. REQUIRES: 32 bytes can be read at text.data().
   [[nodiscard]] static std::optional<Decimal> FromPlain(std::string_view text, std::size_t dot);
 
-  [[nodiscard]] bool is_zero() const noexcept { return leading_ == 0; }
   [[nodiscard]] bool is_whole() const noexcept;
   // The value times 10^places, rounded half away from zero.
   [[nodiscard]] std::int64_t Scaled(int places) const noexcept;

@@ -41,7 +41,7 @@ class Draft {
   Draft(const EventBuilder::Element& element, Arena& arena)
       : element_(element), arena_(arena), reader_(element.fields, arena) {}
 
-  // Whose it is, as far as the element says; false: LiteLLM's own.
+  // The key, user and team that the element names; false: it is LiteLLM's own.
   [[nodiscard]] bool ReadOwner();
   [[nodiscard]] bool ReadModel();
   [[nodiscard]] bool ReadStart();

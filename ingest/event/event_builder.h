@@ -25,7 +25,7 @@ class EventBuilder {
 
   struct Element {
     const RecordOrigin& origin;
-    std::uint32_t index;     // as the sink shall see it
+    std::uint32_t index;     // as the sink gets it
     std::string_view bytes;  // of its JSON object
     EventFields& fields;
   };

@@ -48,7 +48,8 @@ constexpr KeyTable kMetadataKeys(std::to_array<KeyTableEntry>({
     {"usage_object", Field::kUsageObject, ObjectKind::kUsageObject},
 }));
 
-// The columns of a SpendLogs row say who; its metadata says what an SLP says at the top.
+// A SpendLogs row names key, user and team in columns; its metadata has what a
+// StandardLoggingPayload has at the top.
 constexpr KeyTable kSpendLogsMetadataKeys(std::to_array<KeyTableEntry>({
     {"user_api_key_alias", Field::kKeyAlias},
     {"user_api_key_team_alias", Field::kKeyTeamAlias},

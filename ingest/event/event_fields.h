@@ -61,7 +61,7 @@ enum class Field : unsigned char {
   kCacheReadTokens,
   kCompletionDetails,
   kReasoningTokens,
-  kNone,  // of no meaning; the last one
+  kNone,  // no field; must be the last one
 };
 
 // Which keys mean what depends on the object that they are in.

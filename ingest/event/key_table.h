@@ -1,5 +1,5 @@
 #pragma once
-// KeyTable: from the name of a JSON key to the field it is, in one look.
+// KeyTable: from the name of a JSON key to its field, in one lookup.
 //
 // A perfect hash over length and four characters, whose multiplier is searched by the compiler:
 // most keys of an event are none of ours, and they cost one comparison of lengths.

@@ -26,7 +26,7 @@ class MetadataWriter {
   struct Source {
     const FieldReader& reader;
     json::JsonIndex& spare;       // for request_tags
-    std::string_view secret;      // a raw key that no value may tell, or ""
+    std::string_view secret;      // a raw key that no value may contain, or ""
     std::string_view request_id;  // when litellm_request_id had to be cut
     std::int64_t ttft_ms = json::kNoNumber;
     Decimal cost;

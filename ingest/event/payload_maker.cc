@@ -45,7 +45,7 @@ class PayloadMaker::Finder final : public RecordSplitter::Visitor {
 };
 
 void PayloadMaker::Forget() {
-  if (text_.data() == nullptr) return;  // for most records nobody asked
+  if (text_.data() == nullptr) return;  // most records have no dead letter
   text_ = {};
   elements_.clear();
   if (elements_.capacity() > kKeepElements) elements_ = {};

@@ -17,7 +17,7 @@ namespace usage_ingest::event {
 
 class PayloadMaker {
  public:
-  // To be called for each new record: it may lie where the last one was.
+  // To be called for each new record, which may be at the address of the last one.
   void Forget();
   // REQUIRES: text is not blank and without its byte order mark.
   [[nodiscard]] std::string Make(std::string_view text, std::uint32_t index);

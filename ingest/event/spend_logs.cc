@@ -16,7 +16,7 @@ constexpr std::array<std::pair<Field, Field>, 5> kColumns = {{
     {Field::kTeamId, Field::kKeyTeamId},
 }};
 
-// What the metadata of a SpendLogs row tells, whatever stands beside it.
+// Taken from the metadata of a SpendLogs row, even when there is a column of that name.
 constexpr std::array kInMetadata = {Field::kErrorInformation, Field::kErrorCode,
                                     Field::kErrorClass,       Field::kErrorMessage,
                                     Field::kCostBreakdown,    Field::kOutputCost};

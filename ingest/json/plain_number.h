@@ -2,8 +2,8 @@
 // PlainNumber: numbers of the usual kind, "12", "0.0" or "1795365287.721971", without loops.
 //
 // A third of an event's values are numbers, and a loop over digits ends in a mispredicted branch.
-// What is not plain (a sign, an exponent, many digits) takes the way that handles everything:
-// ClassifyScalar and Decimal::Parse.
+// What is not plain (a sign, an exponent, many digits) is left to the functions that handle
+// everything: ClassifyScalar and Decimal::Parse.
 #include <array>
 #include <bit>
 #include <cstddef>
