@@ -229,11 +229,11 @@ TEST(ConfigLoadTest, TellsAllProblemsAtOnce) {
 
 TEST(ConfigLoadTest, NamesTheMissingKeyTheFileAndTheVariable) {
   const LoadedConfig loaded = Load("kafka.brokers = 'k'\n");
-  ASSERT_THAT(loaded.problems,
-              ElementsAre(AllOf(
-                  Field(&text::Problem::where, "test.toml"),
-                  Field(&text::Problem::what, "postgres.conninfo is missing"),
-                  Field(&text::Problem::fix, HasSubstr("USAGE_INGEST_POSTGRES_CONNINFO")))));
+  ASSERT_THAT(
+      loaded.problems,
+      ElementsAre(AllOf(Field(&text::Problem::where, "test.toml"),
+                        Field(&text::Problem::what, "postgres.conninfo is missing"),
+                        Field(&text::Problem::fix, HasSubstr("USAGE_INGEST_POSTGRES_CONNINFO")))));
 }
 
 TEST(ConfigLoadTest, AVerbWithoutKafkaNeedsNoBrokers) {
