@@ -1,31 +1,20 @@
 #pragma once
-// CommandLine: from argv to a verb and its options, or to a text and an exit code.
+// CommandLine: from argv to a command whose options are set, or to a text and an exit code.
 //
-// Options may stand before or after the verb. Everything that can be judged without a configuration
-// is judged here, so that a verb gets options that make sense.
+// Knows no command by name but `version`: the list tells names, options and rules.
 //
 // Errors        64 (usage) with what is wrong and what to type instead; --help is 0.
 #include <expected>
 #include <string>
-#include <variant>
 #include <vector>
 
-#include "daemon/commands/verbs.h"
+#include "daemon/commands/command.h"
 
 namespace usage_ingest::cli {
 
-struct RunOptions {};
-
-using VerbOptions =
-    std::variant<RunOptions, commands::CheckConfigOptions, commands::MigrateVerbOptions,
-                 commands::StatusOptions, commands::ReplayOptions, commands::ImportOptions,
-                 commands::DeadLetterOptions, commands::SummariesOptions,
-                 commands::PartitionsOptions, commands::VersionOptions>;
-
 struct CommandLine {
-  std::string config_path;
-  bool config_is_default = true;  // nobody named it, so it need not be there
-  VerbOptions verb;
+  commands::Command* command = nullptr;  // of the list that was given
+  std::string config_path;               // empty: the default path, where a file need not exist
 };
 
 // Nothing is left to do but print.
@@ -36,6 +25,6 @@ struct CommandLineEnd {
 
 // `arguments` without the program's name.
 [[nodiscard]] std::expected<CommandLine, CommandLineEnd> ParseCommandLine(
-    std::vector<std::string> arguments);
+    const commands::CommandList& all, const std::vector<std::string>& arguments);
 
 }  // namespace usage_ingest::cli

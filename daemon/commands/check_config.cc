@@ -1,10 +1,11 @@
+// `check-config`: is the configuration valid, and do broker and database accept it?
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <iostream>
 
+#include "daemon/commands/command_list.h"
 #include "daemon/commands/connect_checks.h"
-#include "daemon/commands/verbs.h"
 #include "daemon/text/json_writer.h"
 #include "daemon/text/print_problems.h"
 #include "daemon/text/units.h"
@@ -28,8 +29,9 @@ void PrintSummary(const config::LoadedConfig& loaded) {
 void PrintChecks(const std::vector<ConnectCheck>& checks) {
   for (const ConnectCheck& check : checks) {
     constexpr std::array<std::string_view, 4> kMarks = {"ok  ", "warn", "FAIL", "DOWN"};
-    std::cout << kMarks[static_cast<std::size_t>(check.verdict)] << "  " << check.what << '\n';
-    if (!check.fix.empty()) std::cout << "      fix: " << check.fix << '\n';
+    std::cout << kMarks[static_cast<std::size_t>(check.status)] << "  " << check.finding.what
+              << '\n';
+    if (!check.finding.fix.empty()) std::cout << "      fix: " << check.finding.fix << '\n';
   }
 }
 
@@ -46,30 +48,55 @@ void PrintJson(const config::LoadedConfig& loaded, const std::vector<ConnectChec
   for (const ConnectCheck& check : checks) {
     constexpr std::array<std::string_view, 4> kNames = {"ok", "warning", "failed", "unavailable"};
     json.BeginObject();
-    json.Key("verdict").String(kNames[static_cast<std::size_t>(check.verdict)]);
-    json.Key("what").String(check.what);
-    json.Key("fix").String(check.fix);
+    json.Key("verdict").String(kNames[static_cast<std::size_t>(check.status)]);
+    json.Key("what").String(check.finding.what);
+    json.Key("fix").String(check.finding.fix);
     json.EndObject();
   }
   json.EndArray().EndObject();
   std::cout << json.Take() << '\n';
 }
 
+class CheckConfig final : public Command {
+ public:
+  CheckConfig()
+      : Command({.name = "check-config",
+                 .summary = "Check every key of the configuration",
+                 .description = "Exit status 78: a key is wrong. 69: with --connect, a server does "
+                                "not answer.",
+                 .examples = {"usage-ingestd check-config --connect"}},
+                {.kafka = Need::kKeys, .postgres = Need::kKeys, .reports_problems = true}) {}
+
+  std::vector<Option> Options() override {
+    return {
+        Flag("--connect", "also check broker, topics, database, privileges, trigger and partitions",
+             connect_),
+        JsonFlag(json_)};
+  }
+
+  int Run(const CommandContext& context) override {
+    const config::LoadedConfig& loaded = context.loaded;
+    std::vector<ConnectCheck> checks;
+    if (loaded.problems.empty() && connect_) checks = CheckConnections(loaded.config);
+    if (json_) {
+      PrintJson(loaded, checks);
+    } else if (loaded.problems.empty()) {
+      PrintSummary(loaded);
+      PrintChecks(checks);
+    } else {
+      text::PrintProblems(loaded.problems, std::cerr);
+    }
+    if (!loaded.problems.empty()) return text::ToInt(text::ExitCode::kConfig);
+    return text::ToInt(ExitCodeOf(checks));
+  }
+
+ private:
+  bool connect_ = false;
+  bool json_ = false;
+};
+
 }  // namespace
 
-int CheckConfig(const config::LoadedConfig& loaded, const CheckConfigOptions& options) {
-  std::vector<ConnectCheck> checks;
-  if (loaded.problems.empty() && options.connect) checks = CheckConnections(loaded.config);
-  if (options.json) {
-    PrintJson(loaded, checks);
-  } else if (loaded.problems.empty()) {
-    PrintSummary(loaded);
-    PrintChecks(checks);
-  } else {
-    text::PrintProblems(loaded.problems, std::cerr);
-  }
-  if (!loaded.problems.empty()) return text::ToInt(text::ExitCode::kConfig);
-  return text::ToInt(ExitCodeOf(checks));
-}
+CommandPtr MakeCheckConfig() { return std::make_unique<CheckConfig>(); }
 
 }  // namespace usage_ingest::commands

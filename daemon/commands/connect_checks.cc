@@ -14,76 +14,81 @@
 namespace usage_ingest::commands {
 namespace {
 
-using Verdict = ConnectCheck::Verdict;
+using Status = ConnectCheck::Status;
 using Checks = std::vector<ConnectCheck>;
 
-constexpr auto kKafkaPatience = std::chrono::seconds(5);
-// Less than this and a new month may come before somebody looks.
+constexpr auto kKafkaTimeout = std::chrono::seconds(5);
+// With less than this, a new month may begin before an operator reads the warning.
 constexpr auto kRunwayMin = std::chrono::days(14);
 
 void CheckKafka(const config::Config& config, Checks& checks) {
-  const auto found = kafka::client::ProbeKafka(assembly::KafkaOptionsFor(config), kKafkaPatience);
+  const auto found = kafka::client::ProbeKafka(assembly::KafkaOptionsFor(config), kKafkaTimeout);
   if (!found) {
     const bool is_away = found.error().code == ErrorCode::kUnavailable;
-    checks.push_back({is_away ? Verdict::kUnavailable : Verdict::kFailed, found.error().context,
-                      "check kafka.brokers and [kafka.properties], and that a broker runs there"});
+    checks.push_back(
+        {is_away ? Status::kUnavailable : Status::kFailed,
+         {.what = found.error().context,
+          .fix = "check kafka.brokers and [kafka.properties], and that a broker runs there"}});
     return;
   }
-  checks.push_back({Verdict::kOk, fmt::format("kafka: {} brokers", found->brokers), {}});
+  checks.push_back({Status::kOk, {.what = fmt::format("kafka: {} brokers", found->brokers)}});
   for (const kafka::client::TopicFinding& topic : found->topics) {
     if (topic.problem.empty()) {
       checks.push_back(
-          {Verdict::kOk, fmt::format("topic {}: {} partitions", topic.name, topic.partitions), {}});
+          {Status::kOk,
+           {.what = fmt::format("topic {}: {} partitions", topic.name, topic.partitions)}});
     } else {
-      // The daemon waits for a topic, so it is away, not wrong.
-      checks.push_back({Verdict::kUnavailable,
-                        fmt::format("topic {}: {}", topic.name, topic.problem),
-                        "create the topic, or correct kafka.topics"});
+      // The daemon waits for a topic: it is unavailable, not wrong.
+      checks.push_back({Status::kUnavailable,
+                        {.what = fmt::format("topic {}: {}", topic.name, topic.problem),
+                         .fix = "create the topic, or correct kafka.topics"}});
     }
   }
   if (!found->group_problem.empty()) {
-    checks.push_back({Verdict::kFailed,
-                      fmt::format("group {}: {}", config.kafka.group_id, found->group_problem),
-                      "allow this user to READ the group"});
+    checks.push_back(
+        {Status::kFailed,
+         {.what = fmt::format("group {}: {}", config.kafka.group_id, found->group_problem),
+          .fix = "allow this user to READ the group"}});
   }
 }
 
 void CheckRunway(const config::Config& config, Checks& checks) {
   auto connection =
       postgres::blocking::SyncConnection::Open(config.postgres.conninfo, "check-config");
-  if (!connection) return;  // the probe has said so
+  if (!connection) return;  // CheckPostgres has reported it
   const auto partitions = postgres::admin::ListPartitions(*connection);
-  if (!partitions) return;  // likewise
+  if (!partitions) return;  // CheckPostgres has reported it
   const auto now = std::chrono::duration_cast<std::chrono::microseconds>(
       std::chrono::system_clock::now().time_since_epoch());
   const auto runway = postgres::admin::PartitionRunway(*partitions, EventTimeUs{now.count()});
   const bool is_short = runway < kRunwayMin;
-  checks.push_back({is_short ? Verdict::kWarning : Verdict::kOk,
-                    fmt::format("partitions of usage_logs last for {}",
-                                text::Roughly(static_cast<double>(runway.count()))),
-                    is_short ? "usage-ingestd partitions ensure" : ""});
+  checks.push_back({is_short ? Status::kWarning : Status::kOk,
+                    {.what = fmt::format("partitions of usage_logs last for {}",
+                                         text::Roughly(static_cast<double>(runway.count()))),
+                     .fix = is_short ? "usage-ingestd partitions ensure" : ""}});
 }
 
 void CheckPostgres(const config::Config& config, Checks& checks) {
   const auto report = postgres::probe::ProbeDatabase(config.postgres.conninfo);
   if (!report) {
     const bool is_away = report.error().code == ErrorCode::kUnavailable;
-    checks.push_back({is_away ? Verdict::kUnavailable : Verdict::kFailed,
-                      fmt::format("PostgreSQL: {}", report.error().context),
-                      "check postgres.conninfo, and that the server runs and lets us in"});
+    checks.push_back({is_away ? Status::kUnavailable : Status::kFailed,
+                      {.what = fmt::format("PostgreSQL: {}", report.error().context),
+                       .fix = "check postgres.conninfo, and that the server runs and accepts "
+                              "this user"}});
     return;
   }
   const auto& facts = report->facts;
-  checks.push_back(
-      {Verdict::kOk,
-       fmt::format("PostgreSQL {}.{}, schema at step {}, foreign keys by {}",
-                   facts.server_version / 10'000, facts.server_version % 10'000,
-                   facts.migration_level, facts.may_skip_constraints ? "batch" : "constraints"),
-       {}});
+  checks.push_back({Status::kOk,
+                    {.what = fmt::format("PostgreSQL {}.{}, schema at step {}, foreign keys by {}",
+                                         facts.server_version / 10'000,
+                                         facts.server_version % 10'000, facts.migration_level,
+                                         facts.may_skip_constraints ? "batch" : "constraints")}});
   for (const postgres::probe::Finding& finding : report->findings) {
     const bool is_fatal = finding.severity == postgres::probe::Severity::kFatal;
-    checks.push_back({is_fatal ? Verdict::kFailed : Verdict::kWarning,
-                      fmt::format("{}: {}", finding.where, finding.what), finding.fix});
+    checks.push_back(
+        {is_fatal ? Status::kFailed : Status::kWarning,
+         {.what = fmt::format("{}: {}", finding.where, finding.what), .fix = finding.fix}});
   }
   CheckRunway(config, checks);
 }
@@ -98,11 +103,11 @@ std::vector<ConnectCheck> CheckConnections(const config::Config& config) {
 }
 
 text::ExitCode ExitCodeOf(const std::vector<ConnectCheck>& checks) {
-  const auto any = [&](Verdict verdict) {
-    return std::ranges::find(checks, verdict, &ConnectCheck::verdict) != checks.end();
+  const auto any = [&](Status status) {
+    return std::ranges::find(checks, status, &ConnectCheck::status) != checks.end();
   };
-  if (any(Verdict::kUnavailable)) return text::ExitCode::kUnavailable;
-  return any(Verdict::kFailed) ? text::ExitCode::kConfig : text::ExitCode::kOk;
+  if (any(Status::kUnavailable)) return text::ExitCode::kUnavailable;
+  return any(Status::kFailed) ? text::ExitCode::kConfig : text::ExitCode::kOk;
 }
 
 }  // namespace usage_ingest::commands

@@ -1,22 +1,21 @@
 #pragma once
-// ConnectChecks: `check-config --connect`. Broker, topics and group; database, privileges, trigger,
-// partitions.
-#include <string>
+// ConnectChecks: what `check-config --connect` asks the servers: broker, topics and group;
+// database, privileges, trigger and partitions.
 #include <vector>
 
 #include "daemon/config/config.h"
+#include "daemon/text/problem.h"
 #include "daemon/text/user_error.h"
 
 namespace usage_ingest::commands {
 
 struct ConnectCheck {
-  enum class Verdict : unsigned char { kOk, kWarning, kFailed, kUnavailable };
-  Verdict verdict = Verdict::kOk;
-  std::string what;
-  std::string fix;
+  enum class Status : unsigned char { kOk, kWarning, kFailed, kUnavailable };
+  Status status = Status::kOk;
+  text::Problem finding;  // with kOk: what was found
 };
 
-// Takes at most some ten seconds, whatever is away.
+// Takes about ten seconds at most, whatever does not answer.
 [[nodiscard]] std::vector<ConnectCheck> CheckConnections(const config::Config& config);
 
 // 69 when something cannot be reached, else 78 when something is wrong, else 0.

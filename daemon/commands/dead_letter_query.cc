@@ -3,8 +3,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <optional>
-
 #include "daemon/assembly/database_access.h"
 #include "daemon/text/units.h"
 
@@ -20,11 +18,11 @@ constexpr std::string_view kColumns =
     "id, topic, partition, record_offset, event_index, reason, detail, key_hash, event_id, "
     "event_time, state, attempts, first_seen_at, last_attempt_at";
 
-std::vector<postgres::blocking::SyncParam> Selection(const DeadLetterOptions& options) {
+std::vector<postgres::blocking::SyncParam> Selection(const DeadLetterFilter& filter) {
   std::vector<postgres::blocking::SyncParam> params(3);
-  if (!options.ids.empty()) params[0] = fmt::format("{{{}}}", fmt::join(options.ids, ","));
-  if (!options.reason.empty()) params[1] = options.reason;
-  if (options.since) params[2] = text::FormatIsoTime(*options.since);
+  if (!filter.ids.empty()) params[0] = fmt::format("{{{}}}", fmt::join(filter.ids, ","));
+  if (!filter.reason.empty()) params[1] = filter.reason;
+  if (filter.since) params[2] = text::FormatIsoTime(*filter.since);
   return params;
 }
 
@@ -60,12 +58,12 @@ std::string DecodeHex(std::string_view text) {
 }  // namespace
 
 DeadLetterList ListDeadLetters(postgres::blocking::SyncConnection& connection,
-                               const DeadLetterOptions& options) {
+                               const DeadLetterFilter& filter) {
   const std::string sql = fmt::format(
       "SELECT {}, count(*) OVER () FROM usage_ingest.dead_letters WHERE {} AND {} "
       "ORDER BY id DESC LIMIT {}",
       kColumns, kSelected, kPendingOrNamed, kListedMax);
-  const auto rows = assembly::QueryOrThrow(connection, sql, Selection(options));
+  const auto rows = assembly::QueryOrThrow(connection, sql, Selection(filter));
   DeadLetterList list;
   for (int row = 0; row < rows.count(); ++row) {
     list.rows.push_back(ReadRow(rows, row));
@@ -75,11 +73,11 @@ DeadLetterList ListDeadLetters(postgres::blocking::SyncConnection& connection,
 }
 
 std::vector<DeadLetterRow> ShowDeadLetters(postgres::blocking::SyncConnection& connection,
-                                           const DeadLetterOptions& options) {
+                                           const DeadLetterFilter& filter) {
   const std::string sql =
       fmt::format("SELECT {}, payload FROM usage_ingest.dead_letters WHERE {} ORDER BY id",
                   kColumns, kSelected);
-  const auto rows = assembly::QueryOrThrow(connection, sql, Selection(options));
+  const auto rows = assembly::QueryOrThrow(connection, sql, Selection(filter));
   std::vector<DeadLetterRow> letters;
   for (int row = 0; row < rows.count(); ++row) {
     letters.push_back(ReadRow(rows, row));
@@ -89,12 +87,12 @@ std::vector<DeadLetterRow> ShowDeadLetters(postgres::blocking::SyncConnection& c
 }
 
 std::int64_t DiscardDeadLetters(postgres::blocking::SyncConnection& connection,
-                                const DeadLetterOptions& options) {
+                                const DeadLetterFilter& filter) {
   const std::string sql = fmt::format(
       "UPDATE usage_ingest.dead_letters SET state = 'discarded', last_attempt_at = "
       "clock_timestamp() WHERE {} AND state = 'pending'",
       kSelected);
-  return assembly::QueryOrThrow(connection, sql, Selection(options)).affected();
+  return assembly::QueryOrThrow(connection, sql, Selection(filter)).affected();
 }
 
 }  // namespace usage_ingest::commands

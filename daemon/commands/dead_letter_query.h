@@ -1,16 +1,25 @@
 #pragma once
 // DeadLetterQuery: reads and discards rows of usage_ingest.dead_letters for a person.
 //
-// A retry is not here: it goes through the pipeline (RetryDeadLetters), so that it cannot count
+// A retry is not here: it goes through the pipeline (DeadLetterRetrier), so that it cannot count
 // twice.
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
-#include "daemon/commands/verbs.h"
 #include "ingest/postgres/blocking/sync_connection.h"
+#include "schema/strong.h"
 
 namespace usage_ingest::commands {
+
+struct DeadLetterFilter {
+  std::string reason;                // empty: any
+  std::optional<EventTimeUs> since;  // first seen at or after
+  std::vector<std::int64_t> ids;     // empty: any
+
+  [[nodiscard]] bool empty() const { return ids.empty() && reason.empty() && !since; }
+};
 
 struct DeadLetterRow {
   std::int64_t id = 0;
@@ -30,21 +39,21 @@ struct DeadLetterRow {
   std::string payload;  // only from ShowDeadLetters; bytes that are not UTF-8 are replaced
 };
 
-// What a list shows at most; a person reads no more, and --json asks by --since.
+// A list shows at most this many; --since and --reason select others.
 inline constexpr std::int64_t kListedMax = 1000;
 
 struct DeadLetterList {
-  std::vector<DeadLetterRow> rows;  // youngest first, at most kListedMax
-  std::int64_t matching = 0;        // how many there are
+  std::vector<DeadLetterRow> rows;  // newest first, at most kListedMax
+  std::int64_t matching = 0;        // of all rows, shown or not
 };
 
 // Pending ones, unless ids name others.
 [[nodiscard]] DeadLetterList ListDeadLetters(postgres::blocking::SyncConnection& connection,
-                                             const DeadLetterOptions& options);
+                                             const DeadLetterFilter& filter);
 [[nodiscard]] std::vector<DeadLetterRow> ShowDeadLetters(
-    postgres::blocking::SyncConnection& connection, const DeadLetterOptions& options);
+    postgres::blocking::SyncConnection& connection, const DeadLetterFilter& filter);
 // Only pending ones; returns how many.
 [[nodiscard]] std::int64_t DiscardDeadLetters(postgres::blocking::SyncConnection& connection,
-                                              const DeadLetterOptions& options);
+                                              const DeadLetterFilter& filter);
 
 }  // namespace usage_ingest::commands

@@ -1,17 +1,25 @@
+// `dead-letters`: lists, shows, retries and discards events that could not be written.
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
 #include <iostream>
+#include <optional>
 
+#include "daemon/assembly/component_options.h"
 #include "daemon/assembly/database_access.h"
+#include "daemon/commands/command_list.h"
 #include "daemon/commands/dead_letter_query.h"
-#include "daemon/commands/verbs.h"
+#include "daemon/replay/replay_observer.h"
+#include "daemon/replay/replay_result.h"
 #include "daemon/text/json_writer.h"
 #include "daemon/text/text_table.h"
+#include "ingest/postgres/background/dead_letter_retrier.h"
 
 namespace usage_ingest::commands {
 namespace {
 
 using Align = text::TextTable::Align;
 
-// A terminal's line has room for so much of the detail.
+// The table of `list` shows this much of the detail, so that a row fits a terminal.
 constexpr std::size_t kDetailBytesShown = 60;
 
 void WriteRow(text::JsonWriter& json, const DeadLetterRow& row, bool with_payload) {
@@ -42,7 +50,7 @@ void WriteRow(text::JsonWriter& json, const DeadLetterRow& row, bool with_payloa
   json.EndObject();
 }
 
-// The list may be cut in the middle of a character; JSON and terminals would stumble.
+// Cuts between characters, not inside one of several bytes.
 std::string Shortened(const std::string& detail) {
   if (detail.size() <= kDetailBytesShown) return detail;
   std::size_t end = kDetailBytesShown;
@@ -50,7 +58,7 @@ std::string Shortened(const std::string& detail) {
   return detail.substr(0, end) + "…";
 }
 
-// What a terminal would take for a command does not reach it.
+// Without control characters: a terminal would execute some of them.
 std::string Printable(std::string text) {
   for (char& c : text) {
     const auto byte = static_cast<unsigned char>(c);
@@ -59,16 +67,11 @@ std::string Printable(std::string text) {
   return text;
 }
 
-int List(postgres::blocking::SyncConnection& connection, const DeadLetterOptions& options) {
-  const DeadLetterList list = ListDeadLetters(connection, options);
-  if (options.json) {
-    text::JsonWriter json;
-    json.BeginObject().Key("matching").Int(list.matching).Key("dead_letters").BeginArray();
-    for (const auto& row : list.rows) WriteRow(json, row, false);
-    json.EndArray().EndObject();
-    std::cout << json.Take() << '\n';
-    return 0;
-  }
+std::string Counted(std::int64_t letters) {
+  return text::Grouped(letters) + (letters == 1 ? " dead letter" : " dead letters");
+}
+
+void PrintList(const DeadLetterList& list) {
   text::TextTable table({{"id"},
                          {"reason", Align::kLeft},
                          {"state", Align::kLeft},
@@ -84,11 +87,9 @@ int List(postgres::blocking::SyncConnection& connection, const DeadLetterOptions
                   std::to_string(row.record_offset), Shortened(Printable(row.detail))});
   }
   if (!table.empty()) table.Print(std::cout);
-  std::cout << text::Grouped(list.matching)
-            << (list.matching == 1 ? " dead letter" : " dead letters");
-  if (list.matching > kListedMax) std::cout << ", the youngest " << kListedMax << " are shown";
+  std::cout << Counted(list.matching);
+  if (list.matching > kListedMax) std::cout << ", the newest " << kListedMax << " are shown";
   std::cout << '\n';
-  return 0;
 }
 
 void PrintOne(const DeadLetterRow& row) {
@@ -113,56 +114,187 @@ void PrintOne(const DeadLetterRow& row) {
   std::cout << '\n' << Printable(row.payload) << '\n';
 }
 
-int Show(postgres::blocking::SyncConnection& connection, const DeadLetterOptions& options) {
-  const auto letters = ShowDeadLetters(connection, options);
-  if (letters.empty()) {
-    throw text::UserError(text::ExitCode::kNoInput,
-                          {"there is no such dead letter", "--id",
-                           "`usage-ingestd dead-letters list` shows the ids"});
+// The options by which each of these commands selects dead letters.
+class DeadLetterCommand : public Command {
+ public:
+  using Command::Command;
+
+  std::vector<Option> Options() override {
+    return {ReasonOption(filter_.reason),
+            TimeOption("--since", "only those first seen at this time or later", filter_.since),
+            NumbersOption({"--id", "NUMBER", "only the one with this id; repeatable"}, filter_.ids),
+            JsonFlag(json_)};
   }
-  if (options.json) {
+
+ protected:
+  static postgres::blocking::SyncConnection Connect(const CommandContext& context) {
+    return assembly::ConnectOrThrow(context.config(), "dead-letters");
+  }
+
+  DeadLetterFilter filter_;
+  bool json_ = false;
+};
+
+class List final : public DeadLetterCommand {
+ public:
+  List()
+      : DeadLetterCommand(
+            {.name = "list",
+             .summary = "List dead letters",
+             .description = "Without --id, only those that are pending. --reason and --since "
+                            "narrow the list further.",
+             .examples = {"usage-ingestd dead-letters list --reason unattributed --since 7d"}},
+            {.postgres = Need::kServer}) {}
+
+  int Run(const CommandContext& context) override {
+    auto connection = Connect(context);
+    const DeadLetterList list = ListDeadLetters(connection, filter_);
+    if (!json_) {
+      PrintList(list);
+      return 0;
+    }
+    text::JsonWriter json;
+    json.BeginObject().Key("matching").Int(list.matching).Key("dead_letters").BeginArray();
+    for (const auto& row : list.rows) WriteRow(json, row, false);
+    json.EndArray().EndObject();
+    std::cout << json.Take() << '\n';
+    return 0;
+  }
+};
+
+class Show final : public DeadLetterCommand {
+ public:
+  Show()
+      : DeadLetterCommand({.name = "show",
+                           .summary = "Show one dead letter with its payload",
+                           .examples = {"usage-ingestd dead-letters show --id 42"}},
+                          {.postgres = Need::kServer}) {}
+
+  [[nodiscard]] std::optional<text::Problem> Check() const override {
+    if (!filter_.ids.empty()) return std::nullopt;
+    return text::Problem{.what = "an id is needed",
+                         .fix = "give --id; `usage-ingestd dead-letters list` shows the ids"};
+  }
+
+  int Run(const CommandContext& context) override {
+    auto connection = Connect(context);
+    const auto letters = ShowDeadLetters(connection, filter_);
+    if (letters.empty()) {
+      throw text::UserError(text::ExitCode::kNoInput,
+                            {.what = "there is no such dead letter",
+                             .where = "--id",
+                             .fix = "`usage-ingestd dead-letters list` shows the ids"});
+    }
+    if (json_) {
+      PrintJson(letters);
+      return 0;
+    }
+    for (const auto& row : letters) {
+      PrintOne(row);
+      if (&row != &letters.back()) std::cout << '\n';
+    }
+    return 0;
+  }
+
+ private:
+  static void PrintJson(const std::vector<DeadLetterRow>& letters) {
     text::JsonWriter json;
     json.BeginObject().Key("dead_letters").BeginArray();
     for (const auto& row : letters) WriteRow(json, row, true);
     json.EndArray().EndObject();
     std::cout << json.Take() << '\n';
+  }
+};
+
+// In this process, through the same pipeline as the daemon's.
+class Retry final : public DeadLetterCommand {
+ public:
+  Retry()
+      : DeadLetterCommand({.name = "retry",
+                           .summary = "Process dead letters again",
+                           .description = "Those that can be written now are written and counted "
+                                          "once; the others stay pending. Without options, all "
+                                          "pending ones.",
+                           .examples = {"usage-ingestd dead-letters retry --json"}},
+                          {.postgres = Need::kServer}) {}
+
+  int Run(const CommandContext& context) override {
+    boost::asio::io_context io{1};
+    pipeline::SystemClock clock;
+    replay::ReplayObserver observer;
+    postgres::background::DeadLetterRetrier retrier(
+        assembly::StoreOptionsFor(context.config(), "dead-letters"),
+        assembly::DecoderOptionsFor(context.config()), observer, {io.get_executor(), clock});
+    postgres::background::DeadLetterSelection selection;
+    selection.reason = filter_.reason;
+    selection.ids = filter_.ids;
+    if (filter_.since) selection.first_seen_since = *filter_.since;
+
+    std::optional<Result<postgres::background::RetryReport>> retried;
+    boost::asio::co_spawn(
+        io, retrier.Retry(selection),
+        [&](const std::exception_ptr& bug, Result<postgres::background::RetryReport> result) {
+          if (bug) std::rethrow_exception(bug);
+          retried = std::move(result);
+        });
+    io.run();
+    const auto report = assembly::ValueOrThrow(std::move(*retried), "PostgreSQL");
+    replay::PrintReplayReport({report.outcomes, false}, json_);
     return 0;
   }
-  for (const auto& row : letters) {
-    PrintOne(row);
-    if (&row != &letters.back()) std::cout << '\n';
-  }
-  return 0;
-}
+};
 
-int Discard(postgres::blocking::SyncConnection& connection, const DeadLetterOptions& options) {
-  const std::int64_t discarded = DiscardDeadLetters(connection, options);
-  if (options.json) {
-    text::JsonWriter json;
-    json.BeginObject().Key("discarded").Int(discarded).EndObject();
-    std::cout << json.Take() << '\n';
-  } else {
-    std::cout << text::Grouped(discarded) << (discarded == 1 ? " dead letter" : " dead letters")
-              << " discarded\n";
+class Discard final : public DeadLetterCommand {
+ public:
+  Discard()
+      : DeadLetterCommand(
+            {.name = "discard",
+             .summary = "Give up dead letters: they are not retried again",
+             .examples = {"usage-ingestd dead-letters discard --id 42 --id 43",
+                          "usage-ingestd dead-letters discard --reason invalid_json"}},
+            {.postgres = Need::kServer}) {}
+
+  std::vector<Option> Options() override {
+    auto options = DeadLetterCommand::Options();
+    options.push_back(Flag("--all", "all pending ones", all_));
+    return options;
   }
-  return 0;
-}
+
+  [[nodiscard]] std::optional<text::Problem> Check() const override {
+    if (all_ || !filter_.empty()) return std::nullopt;
+    return text::Problem{.what = "this would give up every pending dead letter",
+                         .fix = "select by --id, --reason or --since, or say --all"};
+  }
+
+  int Run(const CommandContext& context) override {
+    auto connection = Connect(context);
+    const std::int64_t discarded = DiscardDeadLetters(connection, filter_);
+    if (json_) {
+      text::JsonWriter json;
+      json.BeginObject().Key("discarded").Int(discarded).EndObject();
+      std::cout << json.Take() << '\n';
+    } else {
+      std::cout << Counted(discarded) << " discarded\n";
+    }
+    return 0;
+  }
+
+ private:
+  bool all_ = false;
+};
 
 }  // namespace
 
-int DeadLetters(const config::Config& config, const DeadLetterOptions& options) {
-  if (options.action == DeadLetterAction::kRetry) return RetryDeadLetters(config, options);
-  auto connection = assembly::ConnectOrThrow(config, "dead-letters");
-  switch (options.action) {
-    case DeadLetterAction::kShow:
-      return Show(connection, options);
-    case DeadLetterAction::kDiscard:
-      return Discard(connection, options);
-    case DeadLetterAction::kList:
-    case DeadLetterAction::kRetry:
-      break;
-  }
-  return List(connection, options);
+CommandPtr MakeDeadLetters() {
+  CommandList commands;
+  commands.push_back(std::make_unique<List>());
+  commands.push_back(std::make_unique<Show>());
+  commands.push_back(std::make_unique<Retry>());
+  commands.push_back(std::make_unique<Discard>());
+  return MakeGroup({.name = "dead-letters",
+                    .summary = "List, show, retry or discard events that could not be written",
+                    .examples = {}},
+                   std::move(commands));
 }
 
 }  // namespace usage_ingest::commands

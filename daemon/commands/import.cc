@@ -1,11 +1,11 @@
-// `import`: files of events through the pipeline, as LiteLLM exports them.
+// `import`: processes files of events, as LiteLLM exports them.
 #include <array>
 #include <memory>
 #include <string>
 #include <thread>
 
 #include "daemon/assembly/database_access.h"
-#include "daemon/commands/verbs.h"
+#include "daemon/commands/command_list.h"
 #include "daemon/replay/import_file.h"
 #include "daemon/replay/import_splitter.h"
 #include "daemon/replay/replay_books.h"
@@ -18,14 +18,19 @@
 namespace usage_ingest::commands {
 namespace {
 
-constexpr auto kFullQueueNap = std::chrono::milliseconds(2);
+constexpr auto kFullQueueWait = std::chrono::milliseconds(2);
 
 void ReleaseText(void* text) noexcept { delete static_cast<std::string*>(text); }
 
 // One file as one partition: its lines are the records, their numbers the offsets.
 class FileImport {
  public:
-  FileImport(const config::Config& config, const ImportOptions& options, const std::string& path)
+  struct Options {
+    bool dry_run = false;
+    bool no_quota = false;
+  };
+
+  FileImport(const config::Config& config, Options options, const std::string& path)
       : config_(config),
         options_(options),
         file_(path),
@@ -34,8 +39,8 @@ class FileImport {
         producer_(std::move(lanes_.MakeProducers().front())) {}
 
   EventCounts Run(const replay::StopOnSignal& stop) {
-    // The number of lines is not known yet; the size tells one version of a file from another as
-    // well as its hash, which is in the topic's name.
+    // The end of the range: the number of lines is not known yet, and no file has more lines than
+    // bytes.
     const replay::ReplayRange range{source_, Offset{1}, Offset{file_.bytes() + 2}};
     if (!options_.dry_run) {
       run_ = replay::OpenReplay(config_, "import", {range}, !options_.no_quota);
@@ -51,7 +56,7 @@ class FileImport {
       throw text::UserError(text::ExitCode::kUnavailable,
                             {.what = "interrupted",
                              .where = "import",
-                             .fix = "run it again: it goes on where it stopped"});
+                             .fix = "run it again: it continues where it stopped"});
     }
     return outcomes;
   }
@@ -104,11 +109,11 @@ class FileImport {
   }
 
   void Push(pipeline::Record& record) {
-    while (!producer_.TryPush(record)) std::this_thread::sleep_for(kFullQueueNap);
+    while (!producer_.TryPush(record)) std::this_thread::sleep_for(kFullQueueWait);
   }
 
   const config::Config& config_;
-  const ImportOptions& options_;
+  Options options_;
   replay::ImportFile file_;
   TopicPartition source_;
   std::atomic<std::uint64_t> epoch_{1};
@@ -118,17 +123,42 @@ class FileImport {
   Offset begin_{1};
 };
 
+class Import final : public Command {
+ public:
+  Import()
+      : Command({.name = "import",
+                 .summary = "Process events from files",
+                 .description = "An event that was written before is a duplicate and is not "
+                                "counted again. An interrupted import of the same file continues "
+                                "where it stopped.",
+                 .examples = {"usage-ingestd import litellm-2026-10-*.ndjson.gz",
+                              "zcat export.json.gz | usage-ingestd import --json -"}},
+                {.postgres = Need::kServer}) {}
+
+  std::vector<Option> Options() override {
+    return {FilesOperand("NDJSON or JSON arrays, also .gz and .zst; - is standard input", files_),
+            DryRunFlag(options_.dry_run), NoQuotaFlag(options_.no_quota), JsonFlag(json_)};
+  }
+
+  int Run(const CommandContext& context) override {
+    replay::StopOnSignal stop;
+    EventCounts total;
+    for (const std::string& path : files_) {
+      FileImport file(context.config(), options_, path);
+      total.Add(file.Run(stop));
+    }
+    replay::PrintReplayReport({total, options_.dry_run}, json_);
+    return 0;
+  }
+
+ private:
+  std::vector<std::string> files_;
+  FileImport::Options options_;
+  bool json_ = false;
+};
+
 }  // namespace
 
-int Import(const config::Config& config, const ImportOptions& options) {
-  replay::StopOnSignal stop;
-  EventCounts total;
-  for (const std::string& path : options.files) {
-    FileImport import(config, options, path);
-    total.Add(import.Run(stop));
-  }
-  replay::PrintReplayReport({total, options.dry_run}, options.json);
-  return text::ToInt(text::ExitCode::kOk);
-}
+CommandPtr MakeImport() { return std::make_unique<Import>(); }
 
 }  // namespace usage_ingest::commands

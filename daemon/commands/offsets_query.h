@@ -1,8 +1,8 @@
 #pragma once
-// OffsetsQuery: how far PostgreSQL says that a group is, for the `status` verb.
+// OffsetsQuery: the progress of a group as PostgreSQL has it, for the command `status`.
 //
-// The counters are since ever and of every instance of the group; a daemon's own are since its
-// start.
+// The counters are of all instances of the group since the first event; the counters of a daemon
+// begin with its start.
 #include <cstdint>
 #include <string>
 #include <utility>

@@ -1,10 +1,11 @@
+// `partitions`: lists, creates and drops the monthly partitions of usage_logs.
 #include <fmt/format.h>
 
 #include <chrono>
 #include <iostream>
 
 #include "daemon/assembly/database_access.h"
-#include "daemon/commands/verbs.h"
+#include "daemon/commands/command_list.h"
 #include "daemon/text/json_writer.h"
 #include "daemon/text/text_table.h"
 #include "daemon/text/units.h"
@@ -75,38 +76,6 @@ void PrintJson(const std::vector<postgres::admin::PartitionInfo>& partitions,
   std::cout << json.Take() << '\n';
 }
 
-int List(postgres::blocking::SyncConnection& connection, const PartitionsOptions& options) {
-  const auto partitions =
-      assembly::ValueOrThrow(postgres::admin::ListPartitions(connection), "usage_logs");
-  const auto runway = postgres::admin::PartitionRunway(partitions, Now());
-  if (options.json) {
-    PrintJson(partitions, runway);
-  } else {
-    PrintTable(partitions, runway);
-  }
-  return 0;
-}
-
-int Ensure(postgres::blocking::SyncConnection& connection, const config::Config& config,
-           const PartitionsOptions& options) {
-  const auto months =
-      assembly::ValueOrThrow(postgres::admin::EnsurePartitions(
-                                 connection, {.months_ahead = config.partitions.months_ahead}),
-                             "usage_logs");
-  text::JsonWriter json;
-  json.BeginObject().Key("months").BeginArray();
-  for (const auto& month : months) {
-    json.BeginObject().Key("month").String(month.month);
-    json.Key("created").Bool(month.created).EndObject();
-    if (!options.json) {
-      std::cout << month.month << (month.created ? "  created\n" : "  there already\n");
-    }
-  }
-  json.EndArray().EndObject();
-  if (options.json) std::cout << json.Take() << '\n';
-  return 0;
-}
-
 std::string_view NameOf(Outcome outcome) {
   switch (outcome) {
     case Outcome::kWouldGo:
@@ -119,42 +88,123 @@ std::string_view NameOf(Outcome outcome) {
   return "dropped";
 }
 
-int Retain(postgres::blocking::SyncConnection& connection, const config::Config& config,
-           const PartitionsOptions& options) {
-  if (config.partitions.retention_months == 0 && !options.json) {
-    std::cout << "partitions.retention_months is 0: everything is kept\n";
+class PartitionsCommand : public Command {
+ public:
+  explicit PartitionsCommand(CommandText text)
+      : Command(std::move(text), {.postgres = Need::kServer}) {}
+
+  std::vector<Option> Options() override { return {JsonFlag(json_)}; }
+
+ protected:
+  static postgres::blocking::SyncConnection Connect(const CommandContext& context) {
+    return assembly::ConnectOrThrow(context.config(), "partitions");
   }
-  const auto gone = assembly::ValueOrThrow(
-      postgres::admin::RetainPartitions(
-          connection,
-          {.retention_months = config.partitions.retention_months, .dry_run = options.dry_run},
-          [](std::string_view name) { std::cerr << name << " …\n"; }),
-      "usage_logs");
-  text::JsonWriter json;
-  json.BeginObject().Key("partitions").BeginArray();
-  for (const auto& partition : gone) {
-    json.BeginObject().Key("name").String(partition.name);
-    json.Key("outcome").String(NameOf(partition.outcome)).EndObject();
-    if (!options.json) std::cout << partition.name << "  " << NameOf(partition.outcome) << '\n';
+
+  bool json_ = false;
+};
+
+class List final : public PartitionsCommand {
+ public:
+  List()
+      : PartitionsCommand({.name = "list",
+                           .summary = "List the partitions and their sizes",
+                           .examples = {"usage-ingestd partitions list"}}) {}
+
+  int Run(const CommandContext& context) override {
+    auto connection = Connect(context);
+    const auto partitions =
+        assembly::ValueOrThrow(postgres::admin::ListPartitions(connection), "usage_logs");
+    const auto runway = postgres::admin::PartitionRunway(partitions, Now());
+    if (json_) {
+      PrintJson(partitions, runway);
+    } else {
+      PrintTable(partitions, runway);
+    }
+    return 0;
   }
-  json.EndArray().EndObject();
-  if (options.json) std::cout << json.Take() << '\n';
-  return 0;
-}
+};
+
+class Ensure final : public PartitionsCommand {
+ public:
+  Ensure()
+      : PartitionsCommand({.name = "ensure",
+                           .summary = "Create the partitions of the coming months",
+                           .description = "As many months as partitions.months_ahead says.",
+                           .examples = {"usage-ingestd partitions ensure"}}) {}
+
+  int Run(const CommandContext& context) override {
+    auto connection = Connect(context);
+    const auto months = assembly::ValueOrThrow(
+        postgres::admin::EnsurePartitions(
+            connection, {.months_ahead = context.config().partitions.months_ahead}),
+        "usage_logs");
+    text::JsonWriter json;
+    json.BeginObject().Key("months").BeginArray();
+    for (const auto& month : months) {
+      json.BeginObject().Key("month").String(month.month);
+      json.Key("created").Bool(month.created).EndObject();
+      if (!json_) std::cout << month.month << (month.created ? "  created\n" : "  there already\n");
+    }
+    json.EndArray().EndObject();
+    if (json_) std::cout << json.Take() << '\n';
+    return 0;
+  }
+};
+
+class Retain final : public PartitionsCommand {
+ public:
+  Retain()
+      : PartitionsCommand({.name = "retain",
+                           .summary = "Drop the partitions that are older than the retention",
+                           .description =
+                               "partitions.retention_months says how many months are kept; 0 keeps "
+                               "all of them. Run it as the owner of usage_logs.",
+                           .examples = {"usage-ingestd partitions retain --dry-run"}}) {}
+
+  std::vector<Option> Options() override {
+    auto options = PartitionsCommand::Options();
+    options.push_back(Flag("--dry-run", "show what would be dropped, change nothing", dry_run_));
+    return options;
+  }
+
+  int Run(const CommandContext& context) override {
+    const int retention_months = context.config().partitions.retention_months;
+    auto connection = Connect(context);
+    if (retention_months == 0 && !json_) {
+      std::cout << "partitions.retention_months is 0: everything is kept\n";
+    }
+    const auto gone = assembly::ValueOrThrow(
+        postgres::admin::RetainPartitions(
+            connection, {.retention_months = retention_months, .dry_run = dry_run_},
+            [](std::string_view name) { std::cerr << name << " …\n"; }),
+        "usage_logs");
+    text::JsonWriter json;
+    json.BeginObject().Key("partitions").BeginArray();
+    for (const auto& partition : gone) {
+      json.BeginObject().Key("name").String(partition.name);
+      json.Key("outcome").String(NameOf(partition.outcome)).EndObject();
+      if (!json_) std::cout << partition.name << "  " << NameOf(partition.outcome) << '\n';
+    }
+    json.EndArray().EndObject();
+    if (json_) std::cout << json.Take() << '\n';
+    return 0;
+  }
+
+ private:
+  bool dry_run_ = false;
+};
 
 }  // namespace
 
-int Partitions(const config::Config& config, const PartitionsOptions& options) {
-  auto connection = assembly::ConnectOrThrow(config, "partitions");
-  switch (options.action) {
-    case PartitionsAction::kList:
-      return List(connection, options);
-    case PartitionsAction::kEnsure:
-      return Ensure(connection, config, options);
-    case PartitionsAction::kRetain:
-      break;
-  }
-  return Retain(connection, config, options);
+CommandPtr MakePartitions() {
+  CommandList commands;
+  commands.push_back(std::make_unique<List>());
+  commands.push_back(std::make_unique<Ensure>());
+  commands.push_back(std::make_unique<Retain>());
+  return MakeGroup({.name = "partitions",
+                    .summary = "List, create or drop the monthly partitions of usage_logs",
+                    .examples = {}},
+                   std::move(commands));
 }
 
 }  // namespace usage_ingest::commands

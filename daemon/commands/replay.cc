@@ -1,11 +1,11 @@
-// `replay`: a range of a topic through the pipeline again, beside the daemon.
+// `replay`: processes a range of a topic again, while the daemon runs.
 #include <algorithm>
 #include <memory>
 #include <stop_token>
 
 #include "daemon/assembly/component_options.h"
 #include "daemon/assembly/database_access.h"
-#include "daemon/commands/verbs.h"
+#include "daemon/commands/command_list.h"
 #include "daemon/replay/replay_books.h"
 #include "daemon/replay/replay_lanes.h"
 #include "daemon/replay/replay_result.h"
@@ -23,43 +23,107 @@ std::optional<std::int64_t> Milliseconds(const std::optional<EventTimeUs>& time)
   return time->value / 1000;
 }
 
-kafka::consumer::RangeRequest RequestOf(const ReplayOptions& options) {
+class Replay final : public Command {
+ public:
+  Replay()
+      : Command(
+            {.name = "replay",
+             .summary = "Process a range of a topic again, while the daemon runs",
+             .description = "The range is given by offset or by time. An event that was written "
+                            "before is a duplicate and is not counted again. An interrupted "
+                            "replay of the same range continues where it stopped.",
+             .examples = {"usage-ingestd replay --topic litellm.usage.v1 --partition 0 "
+                          "--from-offset 0 --to-offset 5000",
+                          "usage-ingestd replay --topic litellm.usage.v1 --from-time 2026-11-01 "
+                          "--to-time 2026-12-01 --no-quota"}},
+            {.kafka = Need::kServer, .postgres = Need::kServer}) {}
+
+  std::vector<Option> Options() override {
+    return {Required(TextOption({"--topic", "TOPIC", "the topic"}, topic_)),
+            NumbersOption({"--partition", "NUMBER", "a partition; repeatable (default: all)"},
+                          partitions_, std::numeric_limits<std::int32_t>::max()),
+            NumberOption({"--from-offset", "OFFSET", "the first offset"}, from_offset_),
+            NumberOption({"--to-offset", "OFFSET", "the end of the range, exclusive"}, to_offset_),
+            TimeOption("--from-time", "the first timestamp of a record in Kafka", from_time_),
+            TimeOption("--to-time", "the end of the range, exclusive", to_time_),
+            DryRunFlag(dry_run_),
+            NoQuotaFlag(no_quota_),
+            JsonFlag(json_)};
+  }
+
+  [[nodiscard]] std::optional<text::Problem> Check() const override;
+  int Run(const CommandContext& context) override;
+
+ private:
+  [[nodiscard]] kafka::consumer::RangeRequest Request() const;
+  [[nodiscard]] replay::ReplayRun Open(const config::Config& config,
+                                       std::vector<kafka::consumer::PartitionRange>& ranges) const;
+
+  std::string topic_;
+  std::vector<std::int64_t> partitions_;  // empty: all
+  std::optional<std::int64_t> from_offset_;
+  std::optional<std::int64_t> to_offset_;
+  std::optional<EventTimeUs> from_time_;
+  std::optional<EventTimeUs> to_time_;
+  bool dry_run_ = false;
+  bool no_quota_ = false;
+  bool json_ = false;
+};
+
+std::optional<text::Problem> Replay::Check() const {
+  const bool by_offset = from_offset_ || to_offset_;
+  const bool by_time = from_time_ || to_time_;
+  bool is_empty = false;
+  if (!by_time && from_offset_ && to_offset_) {
+    is_empty = *from_offset_ >= *to_offset_;
+  } else if (!by_offset && from_time_ && to_time_) {
+    is_empty = *from_time_ >= *to_time_;
+  } else {
+    return text::Problem{
+        .what = "a range is needed",
+        .fix = "give --from-offset with --to-offset, or --from-time with --to-time"};
+  }
+  if (!is_empty) return std::nullopt;
+  return text::Problem{.what = "the range is empty",
+                       .fix = "--to-* is exclusive, and after --from-*"};
+}
+
+kafka::consumer::RangeRequest Replay::Request() const {
   kafka::consumer::RangeRequest request;
-  request.topic = options.topic;
-  for (std::int32_t partition : options.partitions) request.partitions.push_back({partition});
-  if (options.from_offset) request.from_offset = Offset{*options.from_offset};
-  if (options.to_offset) request.to_offset = Offset{*options.to_offset};
-  request.from_time_ms = Milliseconds(options.from_time);
-  request.to_time_ms = Milliseconds(options.to_time);
+  request.topic = topic_;
+  for (const std::int64_t partition : partitions_) {
+    request.partitions.push_back({static_cast<std::int32_t>(partition)});
+  }
+  if (from_offset_) request.from_offset = Offset{*from_offset_};
+  if (to_offset_) request.to_offset = Offset{*to_offset_};
+  request.from_time_ms = Milliseconds(from_time_);
+  request.to_time_ms = Milliseconds(to_time_);
   return request;
 }
 
-// An interrupted run of the same ranges goes on where it stopped.
-replay::ReplayRun Open(const config::Config& config, const ReplayOptions& options,
-                       std::vector<kafka::consumer::PartitionRange>& ranges) {
+// An interrupted run of the same ranges continues where it stopped.
+replay::ReplayRun Replay::Open(const config::Config& config,
+                               std::vector<kafka::consumer::PartitionRange>& ranges) const {
   std::vector<replay::ReplayRange> rows;
   for (const auto& range : ranges) rows.push_back({*range.source, range.begin, range.end});
-  replay::ReplayRun run = replay::OpenReplay(config, "replay", rows, !options.no_quota);
+  replay::ReplayRun run = replay::OpenReplay(config, "replay", rows, !no_quota_);
   for (std::size_t i = 0; i < ranges.size(); ++i) ranges[i].begin = run.next_offsets[i];
   return run;
 }
 
-}  // namespace
-
-int Replay(const config::Config& config, const ReplayOptions& options) {
-  // Declared first, so destroyed last: the lanes hold records that lie in its buffers.
+int Replay::Run(const CommandContext& context) {
+  const config::Config& config = context.config();
+  // Declared first, so destroyed last: the lanes hold records in its buffers.
   std::unique_ptr<kafka::consumer::RangeReader> reader;
-  replay::ReplayLanesOptions lanes_options{.lanes = config.postgres.writers,
-                                           .dry_run = options.dry_run,
-                                           .count_quotas = !options.no_quota};
+  replay::ReplayLanesOptions lanes_options{
+      .lanes = config.postgres.writers, .dry_run = dry_run_, .count_quotas = !no_quota_};
   replay::ReplayLanes lanes(config, lanes_options);
   reader = assembly::ValueOrThrow(
       kafka::consumer::RangeReader::Make(assembly::KafkaOptionsFor(config), lanes.MakeProducers()),
       "Kafka");
-  auto ranges =
-      assembly::ValueOrThrow(reader->Resolve(RequestOf(options), kResolveTimeout), "Kafka");
+  auto ranges = assembly::ValueOrThrow(reader->Resolve(Request(), kResolveTimeout), "Kafka");
   replay::ReplayRun run;
-  if (!options.dry_run) run = Open(config, options, ranges);
+  if (!dry_run_) run = Open(config, ranges);
   lanes.SetReplayIds(run.ids);
   lanes.Start(reader->current_epoch());
 
@@ -71,15 +135,19 @@ int Replay(const config::Config& config, const ReplayOptions& options) {
       reader->Read(ranges, stop.token(), [&](const kafka::consumer::RangeProgress& progress) {
         bar.Update(progress.offsets_done, total);
       });
-  if (!read && !options.dry_run) {
+  if (!read && !dry_run_) {
     static_cast<void>(lanes.Interrupt());  // the counts are in `replays`
     replay::CloseReplay(config, run, "interrupted");
   }
   if (!read) throw assembly::ToUserError(read.error(), "Kafka");
   const EventCounts outcomes = lanes.Finish();
-  if (!options.dry_run) replay::CloseReplay(config, run, "finished");
-  replay::PrintReplayReport({outcomes, options.dry_run}, options.json);
-  return text::ToInt(text::ExitCode::kOk);
+  if (!dry_run_) replay::CloseReplay(config, run, "finished");
+  replay::PrintReplayReport({outcomes, dry_run_}, json_);
+  return 0;
 }
+
+}  // namespace
+
+CommandPtr MakeReplay() { return std::make_unique<Replay>(); }
 
 }  // namespace usage_ingest::commands

@@ -1,3 +1,4 @@
+// `status`: what the running daemon and the database say about the progress.
 #include <fmt/format.h>
 
 #include <boost/json.hpp>
@@ -6,8 +7,8 @@
 #include <optional>
 
 #include "daemon/assembly/database_access.h"
+#include "daemon/commands/command_list.h"
 #include "daemon/commands/offsets_query.h"
-#include "daemon/commands/verbs.h"
 #include "daemon/http/http_get.h"
 #include "daemon/text/json_writer.h"
 #include "daemon/text/text_table.h"
@@ -18,7 +19,7 @@ namespace {
 namespace json = boost::json;
 using Align = text::TextTable::Align;
 
-constexpr auto kPatience = std::chrono::seconds(5);
+constexpr auto kTimeout = std::chrono::seconds(5);
 
 struct Gathered {
   std::string daemon_text;  // /status, valid JSON; empty when the daemon did not answer
@@ -30,7 +31,7 @@ struct Gathered {
 
 Gathered Gather(const config::Config& config) {
   Gathered gathered;
-  auto answer = http::HttpGet(config.http_listen, "/status", kPatience);
+  auto answer = http::HttpGet(config.http_listen, "/status", kTimeout);
   if (answer) {
     boost::system::error_code error;
     const json::value value = json::parse(*answer, error);
@@ -38,7 +39,7 @@ Gathered Gather(const config::Config& config) {
       gathered.daemon_text = *answer;
       gathered.daemon = value.as_object();
     } else {
-      gathered.daemon_error = "what answers at http.listen is no usage-ingestd";
+      gathered.daemon_error = "the program that answers at http.listen is not usage-ingestd";
     }
   } else {
     gathered.daemon_error = answer.error().context;
@@ -52,7 +53,7 @@ Gathered Gather(const config::Config& config) {
   return gathered;
 }
 
-// Fields of /status, read leniently: it may come from another version.
+// Fields of /status. A missing one is 0 or empty: the daemon may be of another version.
 std::int64_t Int(const json::object& object, std::string_view key) {
   const json::value* value = object.if_contains(key);
   if (value == nullptr || !value->is_number()) return 0;
@@ -66,7 +67,7 @@ std::string Text(const json::object& object, std::string_view key) {
   const json::value* value = object.if_contains(key);
   return value != nullptr && value->is_string() ? std::string(value->as_string()) : std::string();
 }
-// What a running daemon knows of a partition, by topic and number.
+// What the running daemon reports, by topic and partition.
 std::map<TopicPartition, json::object> LivePartitions(const json::object& daemon) {
   std::map<TopicPartition, json::object> partitions;
   const json::value* list = daemon.if_contains("partitions");
@@ -183,21 +184,38 @@ void PrintJson(const Gathered& gathered) {
   std::cout << out.Take() << '\n';
 }
 
+class Status final : public Command {
+ public:
+  Status()
+      : Command({.name = "status",
+                 .summary = "Show lag, rate and errors of the running daemon",
+                 .description = "Exit status 0: the daemon answers. 69: it does not. In both cases "
+                                "the counts from the database are shown, if it answers.",
+                 .examples = {"usage-ingestd status"}},
+                {.postgres = Need::kKeys}) {}
+
+  std::vector<Option> Options() override { return {JsonFlag(json_)}; }
+
+  int Run(const CommandContext& context) override {
+    const Gathered gathered = Gather(context.config());
+    if (json_) {
+      PrintJson(gathered);
+    } else {
+      PrintDaemon(gathered);
+      PrintDeadLetters(gathered);
+      std::cout << '\n';
+      PrintPartitions(gathered);
+    }
+    return text::ToInt(gathered.daemon_text.empty() ? text::ExitCode::kUnavailable
+                                                    : text::ExitCode::kOk);
+  }
+
+ private:
+  bool json_ = false;
+};
+
 }  // namespace
 
-// 0 when the daemon answers, 69 when it does not, whatever the database says.
-int ShowStatus(const config::Config& config, const StatusOptions& options) {
-  const Gathered gathered = Gather(config);
-  if (options.json) {
-    PrintJson(gathered);
-  } else {
-    PrintDaemon(gathered);
-    PrintDeadLetters(gathered);
-    std::cout << '\n';
-    PrintPartitions(gathered);
-  }
-  return text::ToInt(gathered.daemon_text.empty() ? text::ExitCode::kUnavailable
-                                                  : text::ExitCode::kOk);
-}
+CommandPtr MakeStatus() { return std::make_unique<Status>(); }
 
 }  // namespace usage_ingest::commands

@@ -1,8 +1,9 @@
+// `summaries`: compares usage_summaries with usage_logs, and repairs it.
 #include <iostream>
 #include <optional>
 
 #include "daemon/assembly/database_access.h"
-#include "daemon/commands/verbs.h"
+#include "daemon/commands/command_list.h"
 #include "daemon/text/json_writer.h"
 #include "daemon/text/progress_bar.h"
 #include "daemon/text/text_table.h"
@@ -78,17 +79,61 @@ void PrintJson(const postgres::admin::VerifyReport& report) {
   std::cout << json.Take() << '\n';
 }
 
-int Verify(postgres::blocking::SyncConnection& connection, const SummariesOptions& options) {
-  text::ProgressBar progress("days and months");
-  postgres::admin::VerifyOptions verify;
-  verify.range = {options.from, options.to};
-  verify.progress = [&](std::int64_t done, std::int64_t total) { progress.Update(done, total); };
-  const auto report = assembly::ValueOrThrow(postgres::admin::VerifySummaries(connection, verify),
-                                             "usage_summaries");
-  progress.Clear();
-  if (options.json) {
-    PrintJson(report);
-  } else {
+class SummariesCommand : public Command {
+ public:
+  explicit SummariesCommand(CommandText text)
+      : Command(std::move(text), {.postgres = Need::kServer}) {}
+
+  std::vector<Option> Options() override {
+    return {TimeOption("--from", "start of the first period (default: the first with logs)",
+                       range_.from),
+            TimeOption("--to", "end of the last period, exclusive (default: now)", range_.to),
+            JsonFlag(json_)};
+  }
+
+  [[nodiscard]] std::optional<text::Problem> Check() const override {
+    if (!range_.from || !range_.to || range_.from->value < range_.to->value) return std::nullopt;
+    return text::Problem{.what = "the range is empty",
+                         .fix = "--to is exclusive, and after --from"};
+  }
+
+ protected:
+  static postgres::blocking::SyncConnection Connect(const CommandContext& context) {
+    return assembly::ConnectOrThrow(context.config(), "summaries");
+  }
+
+  postgres::admin::SummaryRange range_;
+  bool json_ = false;
+};
+
+class Verify final : public SummariesCommand {
+ public:
+  Verify()
+      : SummariesCommand({.name = "verify",
+                          .summary = "Compare usage_summaries with usage_logs, row by row",
+                          .description = "Exit status 1: they differ.",
+                          .examples = {"usage-ingestd summaries verify --from 2026-11-01"}}) {}
+
+  int Run(const CommandContext& context) override {
+    auto connection = Connect(context);
+    text::ProgressBar progress("days and months");
+    postgres::admin::VerifyOptions options;
+    options.range = range_;
+    options.progress = [&](std::int64_t done, std::int64_t total) { progress.Update(done, total); };
+    const auto report = assembly::ValueOrThrow(
+        postgres::admin::VerifySummaries(connection, options), "usage_summaries");
+    progress.Clear();
+    if (json_) {
+      PrintJson(report);
+    } else {
+      PrintText(report);
+    }
+    return text::ToInt(report.rows_different == 0 ? text::ExitCode::kOk
+                                                  : text::ExitCode::kDifferences);
+  }
+
+ private:
+  static void PrintText(const postgres::admin::VerifyReport& report) {
     PrintDifferences(report);
     std::cout << text::Grouped(report.rows_compared) << " summaries compared, "
               << text::Grouped(report.rows_different) << " differ\n";
@@ -96,35 +141,48 @@ int Verify(postgres::blocking::SyncConnection& connection, const SummariesOption
       std::cout << "  fix: usage-ingestd summaries rebuild (with the same --from and --to)\n";
     }
   }
-  return text::ToInt(report.rows_different == 0 ? text::ExitCode::kOk
-                                                : text::ExitCode::kDifferences);
-}
+};
 
-int Rebuild(postgres::blocking::SyncConnection& connection, const SummariesOptions& options) {
-  text::ProgressBar progress("days and months");
-  postgres::admin::RebuildOptions rebuild;
-  rebuild.range = {options.from, options.to};
-  rebuild.progress = [&](std::int64_t done, std::int64_t total) { progress.Update(done, total); };
-  const auto report = assembly::ValueOrThrow(postgres::admin::RebuildSummaries(connection, rebuild),
-                                             "usage_summaries");
-  progress.Clear();
-  if (options.json) {
-    text::JsonWriter json;
-    json.BeginObject().Key("periods").Int(report.chunks_done);
-    json.Key("rows_repaired").Int(report.rows_repaired).EndObject();
-    std::cout << json.Take() << '\n';
-  } else {
-    std::cout << text::Grouped(report.rows_repaired) << " summaries repaired\n";
+class Rebuild final : public SummariesCommand {
+ public:
+  Rebuild()
+      : SummariesCommand(
+            {.name = "rebuild",
+             .summary = "Repair usage_summaries from usage_logs",
+             .description = "It works in small transactions; the daemon may run.",
+             .examples = {"usage-ingestd summaries rebuild --from 2026-10-01 --to 2026-11-01"}}) {}
+
+  int Run(const CommandContext& context) override {
+    auto connection = Connect(context);
+    text::ProgressBar progress("days and months");
+    postgres::admin::RebuildOptions options;
+    options.range = range_;
+    options.progress = [&](std::int64_t done, std::int64_t total) { progress.Update(done, total); };
+    const auto report = assembly::ValueOrThrow(
+        postgres::admin::RebuildSummaries(connection, options), "usage_summaries");
+    progress.Clear();
+    if (json_) {
+      text::JsonWriter json;
+      json.BeginObject().Key("periods").Int(report.chunks_done);
+      json.Key("rows_repaired").Int(report.rows_repaired).EndObject();
+      std::cout << json.Take() << '\n';
+    } else {
+      std::cout << text::Grouped(report.rows_repaired) << " summaries repaired\n";
+    }
+    return 0;
   }
-  return 0;
-}
+};
 
 }  // namespace
 
-int Summaries(const config::Config& config, const SummariesOptions& options) {
-  auto connection = assembly::ConnectOrThrow(config, "summaries");
-  return options.action == SummariesAction::kVerify ? Verify(connection, options)
-                                                    : Rebuild(connection, options);
+CommandPtr MakeSummaries() {
+  CommandList commands;
+  commands.push_back(std::make_unique<Verify>());
+  commands.push_back(std::make_unique<Rebuild>());
+  return MakeGroup({.name = "summaries",
+                    .summary = "Compare usage_summaries with usage_logs, or repair it",
+                    .examples = {}},
+                   std::move(commands));
 }
 
 }  // namespace usage_ingest::commands

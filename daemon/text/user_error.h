@@ -3,7 +3,9 @@
 //
 // Thrown at start-up and by commands only (the pipeline uses Result<T>); main catches it once.
 // Source        sysexits.h; the codes are contract (docs: `usage-ingestd --help`).
+#include <array>
 #include <stdexcept>
+#include <string_view>
 #include <utility>
 
 #include "daemon/text/problem.h"
@@ -12,7 +14,7 @@ namespace usage_ingest::text {
 
 enum class ExitCode : int {
   kOk = 0,
-  kDifferences = 1,  // a check found differences
+  kDifferences = 1,
   kUsage = 64,
   kBadInput = 65,
   kNoInput = 66,
@@ -21,6 +23,23 @@ enum class ExitCode : int {
   kPermission = 77,
   kConfig = 78,
 };
+
+struct ExitCodeMeaning {
+  ExitCode code;
+  std::string_view meaning;
+};
+// For help and manual.
+inline constexpr std::array kExitCodes = std::to_array<ExitCodeMeaning>({
+    {ExitCode::kOk, "success"},
+    {ExitCode::kDifferences, "a check found differences"},
+    {ExitCode::kUsage, "wrong usage"},
+    {ExitCode::kBadInput, "bad input data"},
+    {ExitCode::kNoInput, "no such file"},
+    {ExitCode::kUnavailable, "broker, database or daemon unavailable"},
+    {ExitCode::kInternal, "internal error"},
+    {ExitCode::kPermission, "permission denied"},
+    {ExitCode::kConfig, "wrong configuration or schema"},
+});
 
 [[nodiscard]] constexpr int ToInt(ExitCode code) { return static_cast<int>(code); }
 

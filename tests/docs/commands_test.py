@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Every command of ours that a document shows exists: verbs and options, asked of the program itself.
+"""Every command that a document shows exists: commands and options, asked of the program itself.
 
     commands_test.py SOURCE_DIR     with the program in $USAGE_INGESTD
 """
@@ -16,21 +16,21 @@ TOP = Path(sys.argv.pop(1) if len(sys.argv) > 1 else Path(__file__).parents[2]).
 PROGRAM = os.environ.get("USAGE_INGESTD", "")
 DOCUMENTS = [*sorted((TOP / "docs").glob("*.md")), TOP / "README.md", TOP / "systemd/README.md",
              TOP / "contrib/litellm/README.md", TOP / "monitoring/alerts.yaml", *sorted((TOP / "systemd").glob("usage-ingestd*"))]
-VERBS = "run check-config migrate status replay import dead-letters summaries partitions version".split()
-#: In a code block or between backticks, or a unit's ExecStart: "usage-ingestd VERB ...".
-COMMAND = re.compile(rf"usage-ingestd (?:--config \S+ )?({'|'.join(VERBS)})\b([^\n`]*)")
+COMMANDS = "run check-config migrate status replay import dead-letters summaries partitions version".split()
+#: In a code block or between backticks, or a unit's ExecStart: "usage-ingestd COMMAND ...".
+COMMAND = re.compile(rf"usage-ingestd (?:--config \S+ )?({'|'.join(COMMANDS)})\b([^\n`]*)")
 END = re.compile(r"\s(?:&&|\||>|#|;)")
 
 
 def commands() -> list[tuple[str, str, str]]:
-    """(where, verb, arguments) of each."""
+    """(where, command, arguments) of each."""
     found = []
     for path in DOCUMENTS:
         if not path.exists():
             continue
         for number, line in enumerate(path.read_text().splitlines(), 1):
-            for verb, rest in COMMAND.findall(line):
-                found.append((f"{path.relative_to(TOP)}:{number}", verb, END.split(f" {rest}")[0].strip(" .,;:)\"")))
+            for name, rest in COMMAND.findall(line):
+                found.append((f"{path.relative_to(TOP)}:{number}", name, END.split(f" {rest}")[0].strip(" .,;:)\"")))
     return found
 
 
@@ -47,22 +47,22 @@ class CommandsTest(unittest.TestCase):
     def test_there_are_commands(self):
         self.assertGreater(len(commands()), 30)
 
-    def test_verbs_subverbs_and_options_exist(self):
-        for where, verb, arguments in commands():
-            with self.subTest(where=where, command=f"{verb} {arguments}"):
-                text = help_of(verb)
+    def test_commands_subcommands_and_options_exist(self):
+        for where, name, arguments in commands():
+            with self.subTest(where=where, command=f"{name} {arguments}"):
+                text = help_of(name)
                 words = arguments.split()
                 first = words[0] if words else ""
-                if verb in ("dead-letters", "summaries", "partitions") and re.fullmatch(r"[a-z]+", first):
-                    text += help_of(verb, first)
+                if name in ("dead-letters", "summaries", "partitions") and re.fullmatch(r"[a-z]+", first):
+                    text += help_of(name, first)
                 for option in re.findall(r"(?<!\S)(--[a-z-]+)", arguments):
                     self.assertRegex(text + help_of(), rf"{option}\b")
 
-    def test_every_verb_is_in_the_manuals(self):
-        self.assertEqual({verb for verb in VERBS if verb not in help_of()}, set())
+    def test_every_command_is_in_the_manuals(self):
+        self.assertEqual({name for name in COMMANDS if name not in help_of()}, set())
         manual = (TOP / "docs/usage-ingestd.8").read_text().replace("\\-", "-")
-        for verb in VERBS:
-            self.assertRegex(manual, rf"(?m)^\.BR? {verb}\b")
+        for name in COMMANDS:
+            self.assertRegex(manual, rf"(?m)^\.BR? {name}\b")
 
 
 class LinksTest(unittest.TestCase):

@@ -1,0 +1,29 @@
+#pragma once
+// CommandList: every command, in the order in which help and manual show them.
+//
+// Each function is defined in the file that is named like its command.
+#include "daemon/commands/command.h"
+
+namespace usage_ingest::commands {
+
+[[nodiscard]] CommandPtr MakeRun();
+[[nodiscard]] CommandPtr MakeCheckConfig();
+[[nodiscard]] CommandPtr MakeMigrate();
+[[nodiscard]] CommandPtr MakeStatus();
+[[nodiscard]] CommandPtr MakeReplay();
+[[nodiscard]] CommandPtr MakeImport();
+[[nodiscard]] CommandPtr MakeDeadLetters();
+[[nodiscard]] CommandPtr MakeSummaries();
+[[nodiscard]] CommandPtr MakePartitions();
+[[nodiscard]] CommandPtr MakeVersion();
+
+[[nodiscard]] inline CommandList AllCommands() {
+  CommandList all;
+  for (const auto make : {MakeRun, MakeCheckConfig, MakeMigrate, MakeStatus, MakeReplay, MakeImport,
+                          MakeDeadLetters, MakeSummaries, MakePartitions, MakeVersion}) {
+    all.push_back(make());
+  }
+  return all;
+}
+
+}  // namespace usage_ingest::commands
