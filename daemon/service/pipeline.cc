@@ -45,13 +45,13 @@ Pipeline::~Pipeline() {
 
 Result<> Pipeline::Start(const Links& links) {
   Impl& impl = *impl_;
-  kafka::consumer::KafkaConsumer::Links consumer_links{
+  kafka::consumer::KafkaConsumer::Dependencies dependencies{
       {}, links.inbox, links.request_positions, links.observer};
   for (const auto& lane : impl.lanes) {
-    consumer_links.lanes.push_back(lane->queue().MakeProducer());
+    dependencies.lanes.push_back(lane->queue().MakeProducer());
   }
   auto made = kafka::consumer::KafkaConsumer::Make(assembly::KafkaOptionsFor(impl.config),
-                                                   std::move(consumer_links));
+                                                   std::move(dependencies));
   if (!made) return std::unexpected(made.error());
   impl.consumer = std::move(*made);
 

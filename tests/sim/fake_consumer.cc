@@ -57,7 +57,7 @@ bool FakeConsumer::ServeInbox(TimePoint now) {
 void FakeConsumer::OnPositions(const std::vector<StoredOffset>& stored, TimePoint now) {
   if (stage_ == Stage::kAskPostgres) {
     StartReading(stored);
-    position_check_.Restart(now);
+    position_check_.Reset(now);
   } else if (position_check_.HasGoneBack(stored)) {
     StartAnew();
   }
@@ -159,8 +159,7 @@ void FakeConsumer::StartReading(const std::vector<StoredOffset>& stored) {
   for (std::size_t i = 0; i < stored.size(); ++i) {
     AssignedPartition& partition = partitions_[i];
     const auto log = links_.kafka.log(partition.source()->partition).watermarks();
-    const auto marked = new_logs_.find(partition.source());
-    const bool is_new_log = marked != new_logs_.end() && marked->second == stored[i].next_offset;
+    const bool is_new_log = new_logs_.Contains(partition.source(), stored[i].next_offset);
     const kafka::consumer::StartPlan plan = kafka::consumer::PlanStart(stored[i], log, is_new_log);
     partition.Start(plan, stored[i].next_offset);
     PushControl(partition, Record::Kind::kStart, stored[i].next_offset, 0);
@@ -169,7 +168,7 @@ void FakeConsumer::StartReading(const std::vector<StoredOffset>& stored) {
     }
     committer_.Report(partition.source(), stored[i].next_offset);
   }
-  new_logs_.clear();
+  new_logs_.Clear();
   stage_ = Stage::kReading;
 }
 
@@ -219,14 +218,14 @@ bool FakeConsumer::Deliver(AssignedPartition& partition, const LogRecord& logged
   record.timestamp_ms = logged.timestamp_ms;
   record.value = logged.produced.value;
   record.is_tombstone = logged.produced.is_tombstone;
-  switch (partition.Judge(record)) {
-    case AssignedPartition::Verdict::kDrop:
+  switch (partition.Decide(record)) {
+    case AssignedPartition::Decision::kDrop:
       return true;
-    case AssignedPartition::Verdict::kNewLog:
-      new_logs_[partition.source()] = partition.position();
+    case AssignedPartition::Decision::kNewLog:
+      new_logs_.Mark(partition.source(), partition.position());
       StartAnew();
       return false;
-    case AssignedPartition::Verdict::kDeliver:
+    case AssignedPartition::Decision::kDeliver:
       break;
   }
   partition.Advance(record.offset);

@@ -1,9 +1,9 @@
 #pragma once
 // FakeConsumer: what ingest/kafka/consumer/consumer.h documents, turn by turn, on a FakeKafka.
 //
-// The rules that decide what is read are the real ones (PlanStart, AssignedPartition, LaneOf,
-// OffsetCommitter, PositionCheck); librdkafka, the group's protocol and the coordinator that asks
-// PostgreSQL for the positions are replaced.
+// The rules that decide what is read are the real ones (PlanStart, AssignedPartition, NewLogs,
+// LaneOf, OffsetCommitter, PositionCheck); librdkafka, the group's protocol and the coordinator
+// that asks PostgreSQL for the positions are replaced.
 //
 // Owner         a simulated process. One call of Turn is one turn of the real loop.
 #include <atomic>
@@ -14,6 +14,7 @@
 
 #include "ingest/kafka/client/partition_table.h"
 #include "ingest/kafka/consumer/assigned_partition.h"
+#include "ingest/kafka/consumer/new_logs.h"
 #include "ingest/kafka/consumer/offset_committer.h"
 #include "ingest/kafka/consumer/position_check.h"
 #include "ingest/pipeline/consumer_inbox.h"
@@ -78,8 +79,7 @@ class FakeConsumer {
   Stage stage_ = Stage::kIdle;
   std::uint64_t generation_ = 0;
   std::vector<kafka::consumer::AssignedPartition> partitions_;
-  // Of these the record before `second` was read, and is another one than PostgreSQL remembers.
-  std::map<const TopicPartition*, Offset> new_logs_;
+  kafka::consumer::NewLogs new_logs_;
   std::optional<pipeline::Record> held_back_;
   std::size_t held_back_lane_ = 0;
   bool asks_postgres_ = false;

@@ -114,6 +114,10 @@ void GroupClient::WakeFetchers() {
       rd_kafka_sasl_set_credentials(handle(), sasl_username_.c_str(), sasl_password_.c_str()));
 }
 
+void GroupClient::ReportFailure(const Result<>& result) {
+  if (!result) events().Report(result.error(), result.error().context);
+}
+
 void GroupClient::Close(std::chrono::steady_clock::time_point deadline) {
   const QueueHandle queue(rd_kafka_queue_new(handle()));
   const ErrorHandle refused(rd_kafka_consumer_close_queue(handle(), queue.get()));

@@ -60,6 +60,8 @@ class GroupClient {
   // Leaves the group, at `deadline` without saying goodbye. Nothing but the destructor may follow.
   void Close(std::chrono::steady_clock::time_point deadline);
 
+  // Reports a call that failed; the loop continues.
+  void ReportFailure(const Result<>& result);
   [[nodiscard]] ClientEvents& events() { return *events_; }
   [[nodiscard]] rd_kafka_t* handle() { return client_.get(); }
 

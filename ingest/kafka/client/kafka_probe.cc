@@ -42,7 +42,7 @@ class Probe {
       if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
         const MetadataHandle metadata(answer);
         findings.brokers = metadata->broker_cnt;
-        return Judge(name, *metadata);
+        return Evaluate(name, *metadata);
       }
       if (std::chrono::steady_clock::now() >= deadline_) {
         const std::string& why = events_.last_error();
@@ -66,7 +66,7 @@ class Probe {
   }
 
  private:
-  static TopicFinding Judge(const std::string& name, const rd_kafka_metadata_t& metadata) {
+  static TopicFinding Evaluate(const std::string& name, const rd_kafka_metadata_t& metadata) {
     TopicFinding finding{.name = name, .partitions = 0, .problem = {}};
     if (metadata.topic_cnt != 1) {
       finding.problem = "the broker says nothing of it";

@@ -1,6 +1,6 @@
 #include "ingest/kafka/consumer/assigned_partition.h"
 
-#include <algorithm>
+#include <utility>
 
 #include "ingest/kafka/client/message_record.h"
 
@@ -12,24 +12,28 @@ void AssignedPartition::Start(const StartPlan& plan, Offset committed) {
   expect_before_ = plan.expect_before;
 }
 
-AssignedPartition::Verdict AssignedPartition::Judge(const pipeline::Record& record) {
+AssignedPartition::Decision AssignedPartition::Decide(const pipeline::Record& record) {
   if (record.offset >= position_) {
-    // The record before was compared, or is a hole now (compaction): nothing more to compare.
+    // The record before was compared, or compaction removed it: nothing more to compare.
     expect_before_.reset();
-    return Verdict::kDeliver;
+    return Decision::kDeliver;
   }
-  if (!expect_before_ || record.offset.value != position_.value - 1) return Verdict::kDrop;
+  if (!expect_before_ || record.offset.value != position_.value - 1) return Decision::kDrop;
   const bool is_same = client::FingerprintOf(record) == *expect_before_;
   expect_before_.reset();
-  return is_same ? Verdict::kDrop : Verdict::kNewLog;
+  return is_same ? Decision::kDrop : Decision::kNewLog;
+}
+
+void AssignedPartition::Sample(std::uint64_t turn, Offset offset, std::int64_t timestamp_ms) {
+  if (std::exchange(sampled_turn_, turn) != turn) lag_sampler_.Add(offset, timestamp_ms);
 }
 
 void AssignedPartition::OnCommitted(Offset next) {
   committed_ = next;
   if (next >= position_) {
-    trail_.Clear();
+    lag_sampler_.Clear();
   } else {
-    trail_.Forget(next);
+    lag_sampler_.Forget(next);
   }
 }
 

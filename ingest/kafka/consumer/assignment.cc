@@ -11,10 +11,10 @@ void Assignment::Set(std::span<const std::pair<std::string, PartitionId>> partit
   for (const auto& [topic, partition] : partitions) {
     sources_.push_back(table_.Intern(topic, partition));
   }
-  Restart();
+  Reset();
 }
 
-void Assignment::Restart() {
+void Assignment::Reset() {
   by_handle_.clear();
   last_ = nullptr;
   partitions_.clear();
@@ -39,19 +39,12 @@ AssignedPartition* Assignment::Find(const rd_kafka_message_t& message) {
   return last_;
 }
 
-AssignedPartition* Assignment::Find(const TopicPartition* source) {
-  const auto at = std::ranges::find(sources_, source);
-  return at == sources_.end() ? nullptr
-                              : &partitions_[static_cast<std::size_t>(at - sources_.begin())];
-}
-
-std::vector<std::string> Assignment::topics() const {
-  std::vector<std::string> names;
-  for (const TopicPartition* source : sources_) names.push_back(source->topic);
-  std::ranges::sort(names);
-  const auto rest = std::ranges::unique(names);
-  names.erase(rest.begin(), rest.end());
-  return names;
+bool Assignment::OnCommitted(const pipeline::Committed& committed) {
+  if (committed.epoch != epoch()) return false;
+  const auto at = std::ranges::find(sources_, committed.source);
+  if (at == sources_.end()) return false;
+  partitions_[static_cast<std::size_t>(at - sources_.begin())].OnCommitted(committed.next_offset);
+  return true;
 }
 
 }  // namespace usage_ingest::kafka::consumer

@@ -1,7 +1,9 @@
 #pragma once
-// Assignment: the partitions that the group gave us, and which message belongs to which.
+// Assignment: the partitions that the group assigned to us, and the epoch that they are read in.
 //
-// Owner         the consumer thread; changed only when the group's assignment changes.
+// Owner         the consumer thread.
+// Thread-safety current_epoch() from any thread; everything else on the owner's.
+#include <atomic>
 #include <map>
 #include <span>
 #include <string>
@@ -11,6 +13,7 @@
 #include "ingest/kafka/client/handles.h"
 #include "ingest/kafka/client/partition_table.h"
 #include "ingest/kafka/consumer/assigned_partition.h"
+#include "ingest/pipeline/consumer_inbox.h"
 
 namespace usage_ingest::kafka::consumer {
 
@@ -18,30 +21,38 @@ class Assignment {
  public:
   explicit Assignment(std::size_t lanes) : lanes_(lanes) {}
 
-  void Set(std::span<const std::pair<std::string, PartitionId>> partitions);
-  // All partitions as new: nothing read, nothing known.
-  void Restart();
+  // Lanes drop the records of the epoch that ends here.
+  void EndEpoch() {
+    // release: pairs with the acquire in the lanes
+    epoch_.fetch_add(1, std::memory_order_release);
+  }
+  [[nodiscard]] pipeline::Epoch epoch() const {
+    return pipeline::Epoch{epoch_.load(std::memory_order_relaxed)};
+  }
+  [[nodiscard]] const std::atomic<std::uint64_t>& current_epoch() const { return epoch_; }
 
-  // Null when the message is of no partition of ours.
+  void Set(std::span<const std::pair<std::string, PartitionId>> partitions);
+  // The same partitions as if just assigned: nothing read, nothing known.
+  void Reset();
+  // A batch is in PostgreSQL. False when it belongs to an older epoch or to a partition that is not
+  // assigned: then it says nothing about this assignment.
+  [[nodiscard]] bool OnCommitted(const pipeline::Committed& committed);
+
+  // Null when the message is not of an assigned partition.
   [[nodiscard]] AssignedPartition* Find(const rd_kafka_message_t& message);
-  [[nodiscard]] AssignedPartition* Find(const TopicPartition* source);
 
   [[nodiscard]] std::span<AssignedPartition> partitions() { return partitions_; }
   [[nodiscard]] std::span<const TopicPartition* const> sources() const { return sources_; }
-  [[nodiscard]] std::vector<std::string> topics() const;
   [[nodiscard]] bool empty() const { return sources_.empty(); }
-  // Interned, for partitions that are not assigned.
-  [[nodiscard]] const TopicPartition* Intern(const std::string& topic, PartitionId partition) {
-    return table_.Intern(topic, partition);
-  }
 
  private:
   std::size_t lanes_;
+  std::atomic<std::uint64_t> epoch_{0};
   client::PartitionTable table_;
   std::vector<const TopicPartition*> sources_;
   std::vector<AssignedPartition> partitions_;  // in the order of sources_
-  // librdkafka keeps one topic object for as long as one of its partitions is assigned, so its
-  // address stands for the name until the next Restart.
+  // librdkafka keeps one topic object while one of the topic's partitions is assigned, so until the
+  // next Reset the address identifies the topic.
   std::map<std::pair<const rd_kafka_topic_t*, std::int32_t>, std::size_t> by_handle_;
   std::pair<const rd_kafka_topic_t*, std::int32_t> last_key_{};
   AssignedPartition* last_ = nullptr;

@@ -4,20 +4,20 @@
 
 namespace usage_ingest::kafka::consumer {
 
-BackPressure::Do BackPressure::OnRefused(TimePoint now) {
-  if (is_paused_) return Do::kPoll;
+BackPressure::Action BackPressure::OnRefused(TimePoint now) {
+  if (is_paused_) return Action::kPoll;
   if (!full_since_) full_since_ = now;
-  if (now - *full_since_ < limits::kFullQueueWaitMax) return Do::kNap;
+  if (now - *full_since_ < limits::kFullQueueWaitMax) return Action::kWait;
   is_paused_ = true;
-  return Do::kPause;
+  return Action::kPause;
 }
 
-BackPressure::Do BackPressure::OnAccepted(bool is_below_half) {
+BackPressure::Action BackPressure::OnAccepted(bool is_below_half) {
   full_since_.reset();
-  if (!is_paused_) return Do::kNothing;
-  if (!is_below_half) return Do::kPoll;
+  if (!is_paused_) return Action::kContinue;
+  if (!is_below_half) return Action::kPoll;
   is_paused_ = false;
-  return Do::kResume;
+  return Action::kResume;
 }
 
 void BackPressure::Reset() {

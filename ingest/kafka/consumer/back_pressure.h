@@ -1,11 +1,10 @@
 #pragma once
-// BackPressure: what the consumer does while a lane takes no more (INV-6).
+// BackPressure: what the consumer does while a lane's queue is full (INV-6).
 //
-// A full queue is normal whenever Kafka is faster than PostgreSQL: then not polling for a moment
-// costs nothing. Pausing does cost: librdkafka 2.0.2 throws its prefetch away with it. But a
-// consumer that does not poll at all is thrown out of its group after max.poll.interval.ms. So: do
-// not poll for up to limits::kFullQueueWaitMax, then pause once and go on polling until there is
-// room again.
+// A full queue is normal when Kafka is faster than PostgreSQL; not polling for a moment costs
+// nothing. Pausing is expensive, because librdkafka then discards its prefetched records. But a
+// consumer that does not poll is removed from its group after max.poll.interval.ms. So: do not poll
+// for up to limits::kFullQueueWaitMax, then pause once and continue polling until there is room.
 //
 // Owner         the consumer thread. Time is an argument.
 #include <chrono>
@@ -16,19 +15,19 @@ namespace usage_ingest::kafka::consumer {
 class BackPressure {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;
-  enum class Do : unsigned char {
-    kNothing,  // go on as before
-    kNap,      // do not poll, try again in a moment
-    kPause,    // pause all partitions, then poll
-    kPoll,     // everything is paused: poll, so that the group knows that we live
-    kResume,   // resume all partitions
+  enum class Action : unsigned char {
+    kContinue,  // poll as before
+    kWait,      // do not poll, try again in a moment
+    kPause,     // pause all partitions, then poll
+    kPoll,      // all partitions are paused: poll, to stay in the group
+    kResume,    // resume all partitions
   };
 
   // A record was refused and is held back.
-  [[nodiscard]] Do OnRefused(TimePoint now);
-  // Nothing is held back; `is_below_half`: of every queue.
-  [[nodiscard]] Do OnAccepted(bool is_below_half);
-  // The partitions that were paused are not ours any more.
+  [[nodiscard]] Action OnRefused(TimePoint now);
+  // Nothing is held back. `is_below_half`: every queue is.
+  [[nodiscard]] Action OnAccepted(bool is_below_half);
+  // The epoch is over: nothing is held back or paused.
   void Reset();
   [[nodiscard]] bool is_paused() const { return is_paused_; }
 

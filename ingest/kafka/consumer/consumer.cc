@@ -7,20 +7,21 @@
 namespace usage_ingest::kafka::consumer {
 
 Result<std::unique_ptr<KafkaConsumer>> KafkaConsumer::Make(client::KafkaOptions options,
-                                                           Links links) {
-  auto client = client::GroupClient::Make(options, &links.observer);
+                                                           Dependencies dependencies) {
+  auto client = client::GroupClient::Make(options, &dependencies.observer);
   if (!client) return std::unexpected(client.error());
-  auto impl = std::make_unique<Impl>(std::move(options), std::move(links), std::move(*client));
-  return std::unique_ptr<KafkaConsumer>(new KafkaConsumer(std::move(impl)));
+  auto loop = std::make_unique<ConsumerLoop>(std::move(options), std::move(dependencies),
+                                             std::move(*client));
+  return std::unique_ptr<KafkaConsumer>(new KafkaConsumer(std::move(loop)));
 }
 
-KafkaConsumer::KafkaConsumer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+KafkaConsumer::KafkaConsumer(std::unique_ptr<ConsumerLoop> loop) : loop_(std::move(loop)) {}
 KafkaConsumer::~KafkaConsumer() = default;
 
-Result<> KafkaConsumer::Run(const std::stop_token& stop) noexcept { return impl_->Run(stop); }
+Result<> KafkaConsumer::Run(const std::stop_token& stop) noexcept { return loop_->Run(stop); }
 
 const std::atomic<std::uint64_t>& KafkaConsumer::current_epoch() const noexcept {
-  return impl_->current_epoch();
+  return loop_->current_epoch();
 }
 
 }  // namespace usage_ingest::kafka::consumer

@@ -3,24 +3,21 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
-#include <algorithm>
 #include <thread>
 #include <utility>
 
 #include "ingest/kafka/client/kafka_error.h"
 #include "ingest/kafka/client/message_record.h"
-#include "schema/check.h"
 #include "schema/limits.h"
 
 namespace usage_ingest::kafka::consumer {
 namespace {
 
-// Between two looks at the inbox; small beside what a lane's queue holds.
+// Between two looks at the inbox; few compared to what a lane's queue holds.
 constexpr int kPollsPerTurn = 512;
 // While an answer is awaited, or paused queues may have room again.
 constexpr auto kShortPoll = std::chrono::milliseconds(5);
-constexpr auto kNap = std::chrono::milliseconds(1);
-constexpr auto kLagInterval = std::chrono::seconds(1);
+constexpr auto kWaitForLane = std::chrono::milliseconds(1);
 // A fetcher that found the prefetch queue full, or a group that is not joined, looks again after
 // this at the latest.
 constexpr auto kWakeInterval = std::chrono::milliseconds(20);
@@ -28,17 +25,23 @@ constexpr auto kCloseTimeout = std::chrono::seconds(5);
 
 }  // namespace
 
-KafkaConsumer::Impl::Impl(client::KafkaOptions options, Links links,
-                          std::unique_ptr<client::GroupClient> client)
+ConsumerLoop::ConsumerLoop(client::KafkaOptions options, KafkaConsumer::Dependencies dependencies,
+                           std::unique_ptr<client::GroupClient> client)
     : options_(std::move(options)),
-      links_(std::move(links)),
+      inbox_(dependencies.inbox),
+      request_positions_(std::move(dependencies.request_positions)),
+      observer_(dependencies.observer),
       client_(std::move(client)),
-      assignment_(links_.lanes.size()),
-      position_check_(options_.position_check_interval) {
-  USAGE_INGEST_CHECK(!links_.lanes.empty());
-}
+      feeder_(std::move(dependencies.lanes)),
+      assignment_(feeder_.lanes()),
+      log_queries_(client_->handle(), options_.start),
+      start_(log_queries_),
+      start_reporter_(observer_),
+      pauser_(*client_, observer_),
+      lag_reporter_(*client_, observer_),
+      position_check_(options_.position_check_interval) {}
 
-Result<> KafkaConsumer::Impl::Run(const std::stop_token& stop) {
+Result<> ConsumerLoop::Run(const std::stop_token& stop) {
   if (auto subscribed = client_->Subscribe(options_.topics); !subscribed) return subscribed;
   while (!stop.stop_requested() && !client_->events().fatal()) {
     Turn(std::chrono::steady_clock::now());
@@ -48,60 +51,194 @@ Result<> KafkaConsumer::Impl::Run(const std::stop_token& stop) {
   return fatal ? Result<>(std::unexpected(*fatal)) : Result<>();
 }
 
-void KafkaConsumer::Impl::Turn(TimePoint now) {
+void ConsumerLoop::Turn(TimePoint now) {
   ++turn_;
   ServeInbox(now);
   if (const auto rebalance = client_->events().TakeRebalance()) OnRebalance(*rebalance);
   if (const auto answer = client_->events().TakeCommitAnswer()) committer_.OnAnswer(*answer);
-  Advance(now);
+  AdvanceStart(now);
   CommitDue(now);
-  CheckPositions(now);
-  ReportLag(now);
+  if (start_.is_reading()) {
+    if (position_check_.IsDue(now, assignment_.partitions())) request_positions_(start_.request());
+    lag_reporter_.ReportWhenDue(now, assignment_.partitions());
+  }
   WakeGroup(now);
-  if (PushHeldBack(now)) PollSome();
+  if (ApplyBackPressure(now)) PollSome();
 }
 
-void KafkaConsumer::Impl::Shutdown() {
+void ConsumerLoop::Shutdown() {
   ServeInbox(std::chrono::steady_clock::now());
-  held_back_.reset();
+  feeder_.Reset();
   const auto due = committer_.TakeAll();
   if (!due.empty() && !client_->events().fatal()) {
-    if (auto sent = client_->CommitAsync(due); !sent) Report(sent.error());
+    client_->ReportFailure(client_->CommitAsync(due));
   }
-  epoch_.fetch_add(1, std::memory_order_release);  // pairs with the lanes' acquire
+  assignment_.EndEpoch();
   client_->Close(std::chrono::steady_clock::now() + kCloseTimeout);
 }
 
-// True: go on to poll. Deals with the record that a lane refused, and with being paused.
-bool KafkaConsumer::Impl::PushHeldBack(TimePoint now) {
-  if (held_back_ && links_.lanes[held_back_lane_].TryPush(*held_back_)) held_back_.reset();
-  switch (held_back_ ? back_pressure_.OnRefused(now)
-                     : back_pressure_.OnAccepted(are_queues_below_half())) {
-    case BackPressure::Do::kNothing:
-    case BackPressure::Do::kPoll:
+void ConsumerLoop::OnRebalance(const client::Rebalance& rebalance) {
+  if (rebalance.is_assigned) {
+    OnAssigned(rebalance);
+  } else {
+    OnRevoked(rebalance);
+  }
+  observer_.GroupJoined(rebalance.is_assigned);
+  observer_.Rebalanced(assignment_.sources());
+}
+
+void ConsumerLoop::OnAssigned(const client::Rebalance& rebalance) {
+  spdlog::info("kafka group {}: {} partitions assigned", options_.group_id,
+               rebalance.partitions.size());
+  EndEpoch();
+  assignment_.Set(rebalance.partitions);
+  // Answer with an empty list now. If we waited for PostgreSQL first, the next rebalance of the
+  // group would wait for us, up to max.poll.interval.ms (rdkafka_cgrp.c: no revocation is delivered
+  // in WAIT_ASSIGN_CALL).
+  client_->ReportFailure(client_->Assign({}));
+  start_.Start(assignment_.epoch(), assignment_.sources());
+}
+
+void ConsumerLoop::OnRevoked(const client::Rebalance& rebalance) {
+  spdlog::info("kafka group {}: {} partitions {}", options_.group_id, rebalance.partitions.size(),
+               rebalance.is_lost ? "lost" : "revoked");
+  EndEpoch();
+  if (!rebalance.is_lost) {
+    const auto due = committer_.TakeAll();
+    if (!due.empty()) client_->ReportFailure(client_->CommitAsync(due));
+  }
+  committer_.Clear();
+  assignment_.Set({});
+  start_.Stop();
+  client_->ReportFailure(client_->GiveUp());
+}
+
+void ConsumerLoop::EndEpoch() {
+  assignment_.EndEpoch();
+  pauser_.Resume(assignment_.sources());
+  feeder_.Reset();
+}
+
+void ConsumerLoop::ReadAgain(std::string_view why, TimePoint now) {
+  EndEpoch();
+  assignment_.Reset();
+  client_->ReportFailure(client_->Assign({}));
+  const auto delay = start_.Restart(assignment_.epoch(), now);
+  spdlog::warn("kafka group {}: re-reading all partitions from the stored offsets in {} ms: {}",
+               options_.group_id, delay.count(), why);
+}
+
+void ConsumerLoop::AdvanceStart(TimePoint now) {
+  const auto step = start_.Advance(now);
+  if (!step) return client_->ReportFailure(std::unexpected(step.error()));
+  if (std::holds_alternative<StartSequence::AskPostgres>(*step)) {
+    request_positions_(start_.request());
+  } else if (const auto* starts = std::get_if<StartSequence::Assign>(&*step)) {
+    AssignAsPlanned(*starts, now);
+  }
+}
+
+void ConsumerLoop::AssignAsPlanned(const StartSequence::Assign& starts, TimePoint now) {
+  client::PartitionOffsets offsets;
+  for (std::size_t i = 0; i < starts.size(); ++i) {
+    AssignedPartition& partition = assignment_.partitions()[i];
+    StartPartition(partition, starts[i]);
+    offsets.emplace_back(partition.source(), starts[i].plan.assign_at);
+  }
+  if (auto assigned = client_->Assign(offsets); !assigned) {
+    client_->ReportFailure(assigned);
+    return ReadAgain("the assignment failed", now);
+  }
+  start_.OnAssigned();
+  position_check_.Reset(now);
+}
+
+// The control records are pushed before the assign call, so they precede every record.
+void ConsumerLoop::StartPartition(AssignedPartition& partition,
+                                  const StartSequence::PartitionStart& start) {
+  const auto& [stored, plan] = start;
+  partition.Start(plan, stored.next_offset);
+  PushControl(partition, pipeline::Record::Kind::kStart, stored.next_offset, 0);
+  if (plan.reason != StartReason::kContinue) {
+    PushControl(partition, pipeline::Record::Kind::kGap, plan.deliver_from, plan.gap_records);
+  }
+  start_reporter_.Report(partition.source(), stored, plan);
+  // Also when Kafka's offset is higher, after a database that lost commits (INV-7).
+  committer_.Report(partition.source(), stored.next_offset);
+}
+
+void ConsumerLoop::PushControl(const AssignedPartition& partition, pipeline::Record::Kind kind,
+                               Offset offset, std::int64_t gap_records) {
+  pipeline::Record record;
+  record.kind = kind;
+  record.source = partition.source();
+  record.epoch = assignment_.epoch();
+  record.offset = offset;
+  record.gap_records = gap_records;
+  feeder_.PushControl(partition.lane(), std::move(record));
+}
+
+void ConsumerLoop::ServeInbox(TimePoint now) {
+  pipeline::ConsumerMessage message;
+  while (inbox_.Take(message)) {
+    if (const auto* committed = std::get_if<pipeline::Committed>(&message)) {
+      pauser_.OnCommitted(now);
+      if (assignment_.OnCommitted(*committed)) {
+        committer_.Report(committed->source, committed->next_offset);
+      }
+    } else if (const auto* lost = std::get_if<pipeline::PositionsLost>(&message)) {
+      if (lost->epoch == assignment_.epoch() && start_.is_reading()) ReadAgain(lost->why, now);
+    } else if (auto* found = std::get_if<pipeline::PositionsFound>(&message)) {
+      if (found->epoch == assignment_.epoch()) OnPositions(std::move(*found), now);
+    }
+  }
+}
+
+void ConsumerLoop::OnPositions(pipeline::PositionsFound found, TimePoint now) {
+  if (start_.stage() == StartSequence::Stage::kAskPostgres) {
+    start_.OnPositions(std::move(found.positions));
+  } else if (position_check_.HasGoneBack(found.positions)) {
+    ReadAgain("PostgreSQL holds lower offsets than were committed", now);
+  }
+}
+
+void ConsumerLoop::CommitDue(TimePoint now) {
+  const auto due = committer_.TakeDue(now);
+  if (due.empty()) return;
+  if (auto sent = client_->CommitAsync(due); !sent) {
+    client_->ReportFailure(sent);
+    committer_.OnAnswer(false);
+  }
+}
+
+// True: poll now.
+bool ConsumerLoop::ApplyBackPressure(TimePoint now) {
+  switch (feeder_.Retry(now)) {
+    case BackPressure::Action::kContinue:
+    case BackPressure::Action::kPoll:
       return true;
-    case BackPressure::Do::kNap:
-      std::this_thread::sleep_for(kNap);
+    case BackPressure::Action::kWait:
+      std::this_thread::sleep_for(kWaitForLane);
       return false;
-    case BackPressure::Do::kPause:
-      PauseAll();
+    case BackPressure::Action::kPause:
+      pauser_.Pause(assignment_.sources(), now);
       return true;
-    case BackPressure::Do::kResume:
-      ResumeAll();
+    case BackPressure::Action::kResume:
+      pauser_.Resume(assignment_.sources());
       return true;
   }
   return true;
 }
 
-void KafkaConsumer::Impl::PollSome() {
-  const bool is_waiting = stage_ != Stage::kReading || back_pressure_.is_paused();
+void ConsumerLoop::PollSome() {
+  const bool is_waiting = !start_.is_reading() || feeder_.is_paused();
   std::chrono::milliseconds timeout = is_waiting ? kShortPoll : limits::kPollTimeout;
-  const pipeline::Epoch begun_in = epoch();
+  const pipeline::Epoch begun_in = assignment_.epoch();
   for (int polls = 0; polls < kPollsPerTurn; ++polls) {
     client::MessageHandle message = client_->Poll(timeout);
     if (message == nullptr) return;
     OnMessage(std::move(message));
-    if (held_back_ || epoch() != begun_in) break;
+    if (feeder_.has_held_back() || assignment_.epoch() != begun_in) break;
     timeout = std::chrono::milliseconds(0);
   }
   const auto now = std::chrono::steady_clock::now();
@@ -110,145 +247,65 @@ void KafkaConsumer::Impl::PollSome() {
   client_->WakeFetchers();
 }
 
-void KafkaConsumer::Impl::WakeGroup(TimePoint now) {
-  if (stage_ != Stage::kIdle || now - last_wake_ < kWakeInterval) return;
+void ConsumerLoop::WakeGroup(TimePoint now) {
+  if (start_.stage() != StartSequence::Stage::kIdle || now - last_wake_ < kWakeInterval) return;
   last_wake_ = now;
   client_->WakeGroup();
 }
 
-void KafkaConsumer::Impl::OnMessage(client::MessageHandle message) {
+void ConsumerLoop::OnMessage(client::MessageHandle message) {
   if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) return OnMessageError(*message);
-  if (stage_ != Stage::kReading) return;  // of an assignment that is over
+  if (!start_.is_reading()) return;  // prefetched by an assignment that is over
   AssignedPartition* partition = assignment_.Find(*message);
   if (partition == nullptr) return;
-  pipeline::Record record = client::MakeRecord(std::move(message), partition->source(), epoch());
-  switch (partition->Judge(record)) {
-    case AssignedPartition::Verdict::kDrop:
+  pipeline::Record record =
+      client::MakeRecord(std::move(message), partition->source(), assignment_.epoch());
+  switch (partition->Decide(record)) {
+    case AssignedPartition::Decision::kDrop:
       return;
-    case AssignedPartition::Verdict::kNewLog:
-      new_logs_[partition->source()] = partition->position();
-      StartAnew(fmt::format("record {} of {}[{}] is not the one that was read before",
-                            record.offset.value, partition->source()->topic,
-                            partition->source()->partition.value),
-                std::chrono::steady_clock::now());
-      return;
-    case AssignedPartition::Verdict::kDeliver:
+    case AssignedPartition::Decision::kNewLog:
+      start_.MarkNewLog(partition->source(), partition->position());
+      return ReadAgain(fmt::format("record {} of {}[{}] is not the one that was read before",
+                                   record.offset.value, partition->source()->topic,
+                                   partition->source()->partition.value),
+                       std::chrono::steady_clock::now());
+    case AssignedPartition::Decision::kDeliver:
       return Deliver(*partition, std::move(record));
   }
 }
 
-void KafkaConsumer::Impl::Deliver(AssignedPartition& partition, pipeline::Record record) {
-  if (held_back_) {
-    // Paused, and yet it came. There is no place for it, and what is dropped must be read again.
-    return StartAnew("a paused partition was read", std::chrono::steady_clock::now());
+void ConsumerLoop::Deliver(AssignedPartition& partition, pipeline::Record record) {
+  if (feeder_.has_held_back()) {
+    // It arrived although the partition is paused. There is no room for it, and a dropped record
+    // must be read again.
+    return ReadAgain("a paused partition was read", std::chrono::steady_clock::now());
   }
   partition.Advance(record.offset);
-  if (std::exchange(partition.sampled_turn, turn_) != turn_) {
-    partition.Sample(record.offset, record.timestamp_ms);
-  }
-  if (links_.lanes[partition.lane()].TryPush(record)) return;
-  held_back_ = std::move(record);
-  held_back_lane_ = partition.lane();
+  partition.Sample(turn_, record.offset, record.timestamp_ms);
+  feeder_.Push(partition.lane(), std::move(record));
 }
 
-void KafkaConsumer::Impl::OnMessageError(const rd_kafka_message_t& message) {
-  const auto now = std::chrono::steady_clock::now();
+void ConsumerLoop::OnMessageError(const rd_kafka_message_t& message) {
   if (message.err == RD_KAFKA_RESP_ERR__FATAL) {
     return client_->events().ReportFatal(client_->handle());
   }
+  const auto now = std::chrono::steady_clock::now();
   const std::string where =
       message.rkt == nullptr ? std::string("kafka")
                              : fmt::format("{}[{}] at offset {}", rd_kafka_topic_name(message.rkt),
                                            message.partition, message.offset);
   const std::string text = fmt::format("{}: {}", where, rd_kafka_message_errstr(&message));
   if (message.err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET) {
-    // Retention has overtaken us, or the topic is a new one: Compare finds out.
-    if (stage_ == Stage::kReading) StartAnew(text, now);
+    // Retention deleted our position, or the topic was recreated. The start sequence finds out.
+    if (start_.is_reading()) ReadAgain(text, now);
     return;
   }
-  // A partition that fails is no reason to end: somebody may be mending it.
-  Report({ErrorCode::kUnavailable, text});
-  if (client::ToErrorCode(message.err) == ErrorCode::kBadRecord && stage_ == Stage::kReading) {
-    // librdkafka goes on behind the batch that it could not read (rdkafka_msgset_reader.c). We must
-    // not: it is tried again until somebody mends the log, and lag tells that it stands still.
-    StartAnew(text, now);
-  }
-}
-
-void KafkaConsumer::Impl::PauseAll() {
-  paused_.assign(assignment_.sources().begin(), assignment_.sources().end());
-  const auto now = std::chrono::steady_clock::now();
-  pause_reason_ = now - last_committed_ < limits::kFullQueueWaitMax
-                      ? pipeline::PauseReason::kMemory
-                      : pipeline::PauseReason::kPostgres;
-  if (auto paused = client_->Pause(paused_); !paused) Report(paused.error());
-  links_.observer.Paused(pause_reason_, true);
-}
-
-void KafkaConsumer::Impl::ResumeAll() {
-  if (paused_.empty()) return;
-  if (auto resumed = client_->Resume(paused_); !resumed) Report(resumed.error());
-  paused_.clear();
-  links_.observer.Paused(pause_reason_, false);
-}
-
-bool KafkaConsumer::Impl::are_queues_below_half() const {
-  return std::ranges::all_of(links_.lanes, &pipeline::LaneQueue::Producer::is_below_half);
-}
-
-void KafkaConsumer::Impl::ServeInbox(TimePoint now) {
-  pipeline::ConsumerMessage message;
-  while (links_.inbox.Take(message)) {
-    if (const auto* committed = std::get_if<pipeline::Committed>(&message)) {
-      last_committed_ = now;
-      if (committed->epoch != epoch()) continue;
-      if (auto* partition = assignment_.Find(committed->source)) {
-        partition->OnCommitted(committed->next_offset);
-        committer_.Report(committed->source, committed->next_offset);
-      }
-    } else if (const auto* lost = std::get_if<pipeline::PositionsLost>(&message)) {
-      if (lost->epoch == epoch() && stage_ == Stage::kReading) StartAnew(lost->why, now);
-    } else if (auto* found = std::get_if<pipeline::PositionsFound>(&message)) {
-      if (found->epoch == epoch()) OnPositions(std::move(*found), now);
-    }
-  }
-}
-
-void KafkaConsumer::Impl::OnPositions(pipeline::PositionsFound found, TimePoint now) {
-  USAGE_INGEST_CHECK(found.positions.size() == assignment_.sources().size());
-  if (stage_ == Stage::kAskPostgres) {
-    stored_ = std::move(found.positions);
-    stage_ = Stage::kCompare;
-  } else if (position_check_.HasGoneBack(found.positions)) {
-    StartAnew("PostgreSQL went back: it holds less than was committed", now);
-  }
-}
-
-void KafkaConsumer::Impl::CheckPositions(TimePoint now) {
-  if (stage_ != Stage::kReading) return;
-  if (position_check_.IsDue(now, assignment_.partitions())) links_.request_positions(request_);
-}
-
-void KafkaConsumer::Impl::CommitDue(TimePoint now) {
-  const auto due = committer_.TakeDue(now);
-  if (due.empty()) return;
-  if (auto sent = client_->CommitAsync(due); !sent) {
-    Report(sent.error());
-    committer_.OnAnswer(false);
-  }
-}
-
-void KafkaConsumer::Impl::ReportLag(TimePoint now) {
-  if (stage_ != Stage::kReading || now - last_lag_ < kLagInterval) return;
-  last_lag_ = now;
-  for (const AssignedPartition& partition : assignment_.partitions()) {
-    const auto log = client_->CachedWatermarks(*partition.source());
-    if (!log) continue;
-    links_.observer.Lag(*partition.source(),
-                        {.high_watermark = std::max(log->high, partition.position()),
-                         .position = partition.position(),
-                         .committed = partition.committed(),
-                         .oldest_uncommitted_ms = partition.oldest_uncommitted_ms()});
+  // A partition that fails does not end the process: an operator may be repairing it.
+  client_->ReportFailure(std::unexpected(Error{ErrorCode::kUnavailable, text}));
+  if (client::ToErrorCode(message.err) == ErrorCode::kBadRecord && start_.is_reading()) {
+    // librdkafka continues behind the batch that it could not read (rdkafka_msgset_reader.c). We
+    // must not skip it: it is tried again until the log is repaired, and its lag grows.
+    ReadAgain(text, now);
   }
 }
 

@@ -6,7 +6,7 @@
 
 namespace usage_ingest::kafka::consumer {
 
-void PositionCheck::Restart(TimePoint now) {
+void PositionCheck::Reset(TimePoint now) {
   last_ = now;
   committed_.clear();
 }

@@ -1,14 +1,13 @@
 #pragma once
-// PositionCheck: notices that PostgreSQL went back although nothing new comes to trip over it.
+// PositionCheck: notices that PostgreSQL lost commits, also on partitions where nothing new comes.
 //
-// After a fail-over to a replica that missed the last commits the offsets rows are lower than what
-// lanes had committed. The next batch of the partition would meet that in its compare-and-set; but
-// a partition that is quiet has no next batch, and what was lost would stay lost until it has. So
-// the rows are read now and then while reading goes on.
+// After a fail-over to a replica without the last commits, the offsets rows are lower than what the
+// lanes had committed. The next batch of a partition would notice in its compare-and-set. A quiet
+// partition has no next batch, so the rows are read now and then while reading continues.
 //
 // Owner         the consumer thread. Time is an argument.
-// Invariants    what is compared was reported before the rows were asked for, so rows that are
-//               lower did go back; a commit that comes in between is no false alarm.
+// Invariants    only offsets that were reported before the rows were requested are compared, so a
+//               commit between request and answer is no false alarm.
 #include <chrono>
 #include <span>
 #include <vector>
@@ -22,9 +21,9 @@ class PositionCheck {
   using TimePoint = std::chrono::steady_clock::time_point;
   explicit PositionCheck(std::chrono::milliseconds interval) : interval_(interval) {}
 
-  // A new epoch is being read, from rows that were just looked at.
-  void Restart(TimePoint now);
-  // True: ask for the rows of `partitions` now. Once an interval, and not while an answer is due.
+  // A new epoch begins, from rows that were just read.
+  void Reset(TimePoint now);
+  // True: ask for the rows of `partitions` now. Once per interval, not while an answer is due.
   [[nodiscard]] bool IsDue(TimePoint now, std::span<const AssignedPartition> partitions);
   // The answer, in the order of the partitions.
   [[nodiscard]] bool HasGoneBack(std::span<const StoredOffset> stored);
@@ -32,7 +31,7 @@ class PositionCheck {
  private:
   std::chrono::milliseconds interval_;
   TimePoint last_;
-  std::vector<Offset> committed_;  // when it was asked; empty: nothing is under way
+  std::vector<Offset> committed_;  // when the rows were requested; empty: no request is under way
 };
 
 }  // namespace usage_ingest::kafka::consumer

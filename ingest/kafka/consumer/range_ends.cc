@@ -2,11 +2,11 @@
 
 namespace usage_ingest::kafka::consumer {
 
-RangeEnds::Verdict RangeEnds::OnRecord(Offset offset) {
-  if (offset < position_) return Verdict::kDrop;  // came before, and comes again after a restart
+RangeEnds::Decision RangeEnds::OnRecord(Offset offset) {
+  if (offset < position_) return Decision::kDrop;  // came before, and comes again after a restart
   // A record behind the end says that the rest of the range was a hole.
   position_ = offset < range_.end ? Offset{offset.value + 1} : range_.end;
-  return offset < range_.end ? Verdict::kDeliver : Verdict::kDrop;
+  return offset < range_.end ? Decision::kDeliver : Decision::kDrop;
 }
 
 void RangeEnds::OnEndReached(Offset end) {

@@ -12,13 +12,13 @@ namespace usage_ingest::kafka::consumer {
 
 class RangeEnds {
  public:
-  enum class Verdict : unsigned char { kDeliver, kDrop };
+  enum class Decision : unsigned char { kDeliver, kDrop };
 
   RangeEnds(const PartitionRange& range, std::size_t lane)
       : range_(range), lane_(lane), position_(range.begin) {}
 
   // REQUIRES: called for every record of the partition, in the order they come.
-  [[nodiscard]] Verdict OnRecord(Offset offset);
+  [[nodiscard]] Decision OnRecord(Offset offset);
   // Reading came to `end`, and nothing is behind it yet: the rest of the range, if that lies below,
   // was a hole. (When it lies above, more will come: a new leader may not know it yet.)
   void OnEndReached(Offset end);

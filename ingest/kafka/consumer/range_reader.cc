@@ -181,9 +181,9 @@ Result<> RangeReader::Impl::OnMessage(client::MessageHandle message, const std::
   RangeEnds* range = Find(*message);
   if (range == nullptr) return {};
   const bool was_done = range->is_done();
-  const auto verdict = range->OnRecord(Offset{message->offset});
+  const auto decision = range->OnRecord(Offset{message->offset});
   Result<> delivered;
-  if (verdict == RangeEnds::Verdict::kDeliver) {
+  if (decision == RangeEnds::Decision::kDeliver) {
     delivered = Deliver(*range, std::move(message), stop);
   }
   if (!was_done && range->is_done()) StopReading(*range);

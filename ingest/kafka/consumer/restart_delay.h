@@ -1,6 +1,6 @@
 #pragma once
-// RestartDelay: how long to wait before reading is begun anew, so that a fault which comes back at
-// once does not keep PostgreSQL and the brokers busy with our beginnings.
+// RestartDelay: how long to wait before re-reading all partitions, so that a fault which returns at
+// once does not load PostgreSQL and the brokers with restarts.
 //
 // Owner         the consumer thread. Time is an argument.
 #include <algorithm>
@@ -13,10 +13,10 @@ namespace usage_ingest::kafka::consumer {
 class RestartDelay {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;
-  // Reading that went well for this long is no part of the same trouble.
+  // A fault after this much undisturbed reading is a new one.
   static constexpr auto kForgetAfter = std::chrono::seconds(30);
 
-  // None the first time, then doubling from kBackoffMin to kBackoffMax.
+  // Zero the first time, then doubling from kBackoffMin to kBackoffMax.
   [[nodiscard]] std::chrono::milliseconds Next(TimePoint now) {
     if (now - last_ > kForgetAfter) next_ = std::chrono::milliseconds(0);
     last_ = now;

@@ -57,7 +57,7 @@ class BrokerWorld final : public sim::ConsumerWorld {
     options.topics = {kTopic};
     options.group_id = kGroup;
     options.position_check_interval = std::chrono::milliseconds(100);
-    KafkaConsumer::Links links{
+    KafkaConsumer::Dependencies dependencies{
         {},
         member.inbox,
         [this, &member](const pipeline::PositionsRequest& request) {
@@ -66,8 +66,8 @@ class BrokerWorld final : public sim::ConsumerWorld {
           member.inbox.Push(pipeline::PositionsFound{request.epoch, std::vector(count, stored_)});
         },
         observer_};
-    links.lanes.push_back(member.queue.MakeProducer());
-    auto made = KafkaConsumer::Make(std::move(options), std::move(links));
+    dependencies.lanes.push_back(member.queue.MakeProducer());
+    auto made = KafkaConsumer::Make(std::move(options), std::move(dependencies));
     if (!made) throw std::runtime_error(made.error().context);
     KafkaConsumer& consumer = *consumers_.emplace_back(std::move(*made));
     member.epoch = &consumer.current_epoch();

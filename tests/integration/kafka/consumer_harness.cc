@@ -220,24 +220,24 @@ class ConsumerHarness::TestLane {
 
 ConsumerHarness::ConsumerHarness(HarnessOptions options, FakeDatabase& database)
     : database_(database), options_(std::move(options)) {
-  KafkaConsumer::Links links{.lanes = {},
-                             .inbox = inbox_,
-                             .request_positions =
-                                 [this](pipeline::PositionsRequest request) {
-                                   ++requests_;
-                                   {
-                                     const MutexLock lock(requests_mutex_);
-                                     asked_.push_back(std::move(request));
-                                   }
-                                   bell_.Ring();
-                                 },
-                             .observer = observer};
+  KafkaConsumer::Dependencies dependencies{.lanes = {},
+                                           .inbox = inbox_,
+                                           .request_positions =
+                                               [this](pipeline::PositionsRequest request) {
+                                                 ++requests_;
+                                                 {
+                                                   const MutexLock lock(requests_mutex_);
+                                                   asked_.push_back(std::move(request));
+                                                 }
+                                                 bell_.Ring();
+                                               },
+                                           .observer = observer};
   for (std::size_t i = 0; i < options_.lanes; ++i) {
     queues_.push_back(
         std::make_unique<pipeline::LaneQueue>(options_.queue, [this] { bell_.Ring(); }));
-    links.lanes.push_back(queues_.back()->MakeProducer());
+    dependencies.lanes.push_back(queues_.back()->MakeProducer());
   }
-  auto made = KafkaConsumer::Make(options_.kafka, std::move(links));
+  auto made = KafkaConsumer::Make(options_.kafka, std::move(dependencies));
   if (!made) throw std::runtime_error(made.error().context);
   consumer_ = std::move(*made);
 }

@@ -10,7 +10,7 @@
 namespace usage_ingest::kafka::consumer {
 namespace {
 
-using Verdict = AssignedPartition::Verdict;
+using Decision = AssignedPartition::Decision;
 
 const TopicPartition kSource{"t", PartitionId{0}};
 
@@ -25,8 +25,8 @@ pipeline::Record MakeTestRecord(std::int64_t offset, std::string_view value) {
 
 class AssignedPartitionTest : public ::testing::Test {
  protected:
-  Verdict Judge(std::int64_t offset, std::string_view value = "v") {
-    return partition_.Judge(MakeTestRecord(offset, value));
+  Decision Decide(std::int64_t offset, std::string_view value = "v") {
+    return partition_.Decide(MakeTestRecord(offset, value));
   }
   void StartAt(std::int64_t next, std::optional<RecordFingerprint> before) {
     StartPlan plan;
@@ -43,39 +43,39 @@ class AssignedPartitionTest : public ::testing::Test {
 
 TEST_F(AssignedPartitionTest, DropsTheRecordBeforeWhenItIsTheSame) {
   StartAt(10, FingerprintOfValue("old"));
-  EXPECT_EQ(Judge(9, "old"), Verdict::kDrop);
-  EXPECT_EQ(Judge(10), Verdict::kDeliver);
+  EXPECT_EQ(Decide(9, "old"), Decision::kDrop);
+  EXPECT_EQ(Decide(10), Decision::kDeliver);
 }
 
 TEST_F(AssignedPartitionTest, KnowsANewLogByTheRecordBefore) {
   StartAt(10, FingerprintOfValue("old"));
-  EXPECT_EQ(Judge(9, "new"), Verdict::kNewLog);
+  EXPECT_EQ(Decide(9, "new"), Decision::kNewLog);
 }
 
 TEST_F(AssignedPartitionTest, KnowsANewLogByTheTimestampAlone) {
   RecordFingerprint later = FingerprintOfValue("old");
   later.timestamp_ms = 7;
   StartAt(10, later);
-  EXPECT_EQ(Judge(9, "old"), Verdict::kNewLog);
+  EXPECT_EQ(Decide(9, "old"), Decision::kNewLog);
 }
 
 TEST_F(AssignedPartitionTest, GoesOnWhenTheRecordBeforeIsAHole) {
   StartAt(10, FingerprintOfValue("old"));
-  EXPECT_EQ(Judge(12), Verdict::kDeliver);
+  EXPECT_EQ(Decide(12), Decision::kDeliver);
 }
 
 TEST_F(AssignedPartitionTest, DropsWhatComesTwice) {
   StartAt(10, std::nullopt);
-  EXPECT_EQ(Judge(10), Verdict::kDeliver);
+  EXPECT_EQ(Decide(10), Decision::kDeliver);
   partition_.Advance(Offset{10});
-  EXPECT_EQ(Judge(10), Verdict::kDrop);
-  EXPECT_EQ(Judge(9), Verdict::kDrop);
-  EXPECT_EQ(Judge(11), Verdict::kDeliver);
+  EXPECT_EQ(Decide(10), Decision::kDrop);
+  EXPECT_EQ(Decide(9), Decision::kDrop);
+  EXPECT_EQ(Decide(11), Decision::kDeliver);
 }
 
 TEST_F(AssignedPartitionTest, ComparesANullValueLikeAnEmptyOne) {
   StartAt(10, FingerprintOfValue(""));
-  EXPECT_EQ(Judge(9, {}), Verdict::kDrop);
+  EXPECT_EQ(Decide(9, {}), Decision::kDrop);
 }
 
 TEST(LaneOfTest, SpreadsThePartitionsOfATopicEvenly) {
@@ -95,11 +95,11 @@ TEST(LaneOfTest, DoesNotPutEveryTopicsFirstPartitionInOneLane) {
 // An alert at night: the first record after an idle hour was an hour late until it was committed.
 TEST_F(AssignedPartitionTest, ARecordAfterAnIdleTimeIsNotAsOldAsTheOneBefore) {
   StartAt(10, std::nullopt);
-  partition_.Sample(Offset{10}, 1'000);
+  partition_.Sample(1, Offset{10}, 1'000);
   partition_.Advance(Offset{10});
   partition_.OnCommitted(Offset{11});
   EXPECT_EQ(partition_.oldest_uncommitted_ms(), 0);
-  partition_.Sample(Offset{11}, 3'601'000);
+  partition_.Sample(2, Offset{11}, 3'601'000);
   partition_.Advance(Offset{11});
   EXPECT_EQ(partition_.oldest_uncommitted_ms(), 3'601'000);
 }

@@ -8,49 +8,50 @@
 namespace usage_ingest::kafka::consumer {
 namespace {
 
-using Do = BackPressure::Do;
+using Action = BackPressure::Action;
 using namespace std::chrono_literals;
 constexpr BackPressure::TimePoint kStart{100s};
 
 TEST(BackPressureTest, WaitsWithoutPollingFirst) {
   BackPressure pressure;
-  EXPECT_EQ(pressure.OnRefused(kStart), Do::kNap);
-  EXPECT_EQ(pressure.OnRefused(kStart + limits::kFullQueueWaitMax - 1ms), Do::kNap);
-  EXPECT_EQ(pressure.OnAccepted(false), Do::kNothing);
+  EXPECT_EQ(pressure.OnRefused(kStart), Action::kWait);
+  EXPECT_EQ(pressure.OnRefused(kStart + limits::kFullQueueWaitMax - 1ms), Action::kWait);
+  EXPECT_EQ(pressure.OnAccepted(false), Action::kContinue);
 }
 
 TEST(BackPressureTest, PausesOnceWhenItLasts) {
   BackPressure pressure;
-  EXPECT_EQ(pressure.OnRefused(kStart), Do::kNap);
-  EXPECT_EQ(pressure.OnRefused(kStart + limits::kFullQueueWaitMax), Do::kPause);
-  EXPECT_EQ(pressure.OnRefused(kStart + limits::kFullQueueWaitMax + 1ms), Do::kPoll);
-  EXPECT_EQ(pressure.OnRefused(kStart + 1h), Do::kPoll) << "a poll a turn keeps us in the group";
+  EXPECT_EQ(pressure.OnRefused(kStart), Action::kWait);
+  EXPECT_EQ(pressure.OnRefused(kStart + limits::kFullQueueWaitMax), Action::kPause);
+  EXPECT_EQ(pressure.OnRefused(kStart + limits::kFullQueueWaitMax + 1ms), Action::kPoll);
+  EXPECT_EQ(pressure.OnRefused(kStart + 1h), Action::kPoll)
+      << "a poll a turn keeps us in the group";
 }
 
-TEST(BackPressureTest, AMomentOfRoomBeginsTheWaitAnew) {
+TEST(BackPressureTest, AMomentOfRoomRestartsTheWait) {
   BackPressure pressure;
-  EXPECT_EQ(pressure.OnRefused(kStart), Do::kNap);
-  EXPECT_EQ(pressure.OnAccepted(false), Do::kNothing);
-  EXPECT_EQ(pressure.OnRefused(kStart + 2 * limits::kFullQueueWaitMax), Do::kNap);
+  EXPECT_EQ(pressure.OnRefused(kStart), Action::kWait);
+  EXPECT_EQ(pressure.OnAccepted(false), Action::kContinue);
+  EXPECT_EQ(pressure.OnRefused(kStart + 2 * limits::kFullQueueWaitMax), Action::kWait);
 }
 
 TEST(BackPressureTest, ResumesOnceAndOnlyBelowHalf) {
   BackPressure pressure;
-  EXPECT_EQ(pressure.OnRefused(kStart), Do::kNap);
-  EXPECT_EQ(pressure.OnRefused(kStart + limits::kFullQueueWaitMax), Do::kPause);
-  EXPECT_EQ(pressure.OnAccepted(false), Do::kPoll);
+  EXPECT_EQ(pressure.OnRefused(kStart), Action::kWait);
+  EXPECT_EQ(pressure.OnRefused(kStart + limits::kFullQueueWaitMax), Action::kPause);
+  EXPECT_EQ(pressure.OnAccepted(false), Action::kPoll);
   EXPECT_TRUE(pressure.is_paused());
-  EXPECT_EQ(pressure.OnAccepted(true), Do::kResume);
+  EXPECT_EQ(pressure.OnAccepted(true), Action::kResume);
   EXPECT_FALSE(pressure.is_paused());
-  EXPECT_EQ(pressure.OnAccepted(true), Do::kNothing);
+  EXPECT_EQ(pressure.OnAccepted(true), Action::kContinue);
 }
 
 TEST(BackPressureTest, ForgetsThePauseWithThePartitions) {
   BackPressure pressure;
-  EXPECT_EQ(pressure.OnRefused(kStart), Do::kNap);
-  EXPECT_EQ(pressure.OnRefused(kStart + limits::kFullQueueWaitMax), Do::kPause);
+  EXPECT_EQ(pressure.OnRefused(kStart), Action::kWait);
+  EXPECT_EQ(pressure.OnRefused(kStart + limits::kFullQueueWaitMax), Action::kPause);
   pressure.Reset();
-  EXPECT_EQ(pressure.OnAccepted(true), Do::kNothing) << "what is not paused is never resumed";
+  EXPECT_EQ(pressure.OnAccepted(true), Action::kContinue) << "what is not paused is never resumed";
 }
 
 TEST(RestartDelayTest, GrowsWhileTheTroubleLastsAndIsForgottenAfterIt) {

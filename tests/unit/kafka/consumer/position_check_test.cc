@@ -14,7 +14,7 @@ constexpr PositionCheck::TimePoint kStart{100s};
 class PositionCheckTest : public ::testing::Test {
  protected:
   PositionCheckTest() {
-    check_.Restart(kStart);
+    check_.Reset(kStart);
     for (AssignedPartition& partition : partitions_) partition.OnCommitted(Offset{10});
   }
   static StoredOffset At(std::int64_t next) {
@@ -35,7 +35,7 @@ TEST_F(PositionCheckTest, IsDueOnceAnIntervalAndNotWhileItWaits) {
 
 TEST_F(PositionCheckTest, ANewEpochHasJustLooked) {
   ASSERT_TRUE(check_.IsDue(kStart + 30s, partitions_));
-  check_.Restart(kStart + 40s);
+  check_.Reset(kStart + 40s);
   EXPECT_FALSE(check_.IsDue(kStart + 69s, partitions_));
   EXPECT_TRUE(check_.IsDue(kStart + 70s, partitions_));
 }

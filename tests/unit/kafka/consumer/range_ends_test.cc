@@ -5,7 +5,7 @@
 namespace usage_ingest::kafka::consumer {
 namespace {
 
-using Verdict = RangeEnds::Verdict;
+using Decision = RangeEnds::Decision;
 const TopicPartition kSource{"t", PartitionId{0}};
 
 RangeEnds Range(std::int64_t begin, std::int64_t end) {
@@ -16,23 +16,23 @@ TEST(RangeEndsTest, AnEmptyRangeIsDoneAtOnce) { EXPECT_TRUE(Range(5, 5).is_done(
 
 TEST(RangeEndsTest, IsDoneWithItsLastRecord) {
   RangeEnds range = Range(5, 7);
-  EXPECT_EQ(range.OnRecord(Offset{5}), Verdict::kDeliver);
+  EXPECT_EQ(range.OnRecord(Offset{5}), Decision::kDeliver);
   EXPECT_FALSE(range.is_done());
-  EXPECT_EQ(range.OnRecord(Offset{6}), Verdict::kDeliver);
+  EXPECT_EQ(range.OnRecord(Offset{6}), Decision::kDeliver);
   EXPECT_TRUE(range.is_done());
-  EXPECT_EQ(range.OnRecord(Offset{7}), Verdict::kDrop);
+  EXPECT_EQ(range.OnRecord(Offset{7}), Decision::kDrop);
   EXPECT_EQ(range.offsets_done(), 2);
 }
 
 TEST(RangeEndsTest, ARecordBehindTheEndSaysThatTheRestWasAHole) {
   RangeEnds range = Range(5, 10);
-  EXPECT_EQ(range.OnRecord(Offset{12}), Verdict::kDrop);
+  EXPECT_EQ(range.OnRecord(Offset{12}), Decision::kDrop);
   EXPECT_TRUE(range.is_done());
 }
 
 TEST(RangeEndsTest, TheLogsEndSaysThatTheRestWasAHole) {
   RangeEnds range = Range(5, 10);
-  EXPECT_EQ(range.OnRecord(Offset{8}), Verdict::kDeliver);  // 9 is a transaction's marker
+  EXPECT_EQ(range.OnRecord(Offset{8}), Decision::kDeliver);  // 9 is a transaction's marker
   range.OnEndReached(Offset{10});
   EXPECT_TRUE(range.is_done());
 }
@@ -41,14 +41,14 @@ TEST(RangeEndsTest, ALogThatIsNotThereYetIsWaitedFor) {
   RangeEnds range = Range(5, 10);
   range.OnEndReached(Offset{8});
   EXPECT_FALSE(range.is_done());
-  EXPECT_EQ(range.OnRecord(Offset{9}), Verdict::kDeliver);
+  EXPECT_EQ(range.OnRecord(Offset{9}), Decision::kDeliver);
   EXPECT_TRUE(range.is_done());
 }
 
 TEST(RangeEndsTest, DropsWhatComesAgain) {
   RangeEnds range = Range(5, 10);
-  EXPECT_EQ(range.OnRecord(Offset{5}), Verdict::kDeliver);
-  EXPECT_EQ(range.OnRecord(Offset{5}), Verdict::kDrop);
+  EXPECT_EQ(range.OnRecord(Offset{5}), Decision::kDeliver);
+  EXPECT_EQ(range.OnRecord(Offset{5}), Decision::kDrop);
 }
 
 TEST(RangeEndsTest, CountsWhatRetentionTookMeanwhile) {
@@ -61,7 +61,7 @@ TEST(RangeEndsTest, CountsWhatRetentionTookMeanwhile) {
 
 TEST(RangeEndsTest, ALogThatWasCutFromAboveEndsTheRange) {
   RangeEnds range = Range(5, 10);
-  EXPECT_EQ(range.OnRecord(Offset{6}), Verdict::kDeliver);
+  EXPECT_EQ(range.OnRecord(Offset{6}), Decision::kDeliver);
   EXPECT_EQ(range.OnLogChanged({.low = Offset{0}, .high = Offset{2}}), 3);
   EXPECT_TRUE(range.is_done());
 }

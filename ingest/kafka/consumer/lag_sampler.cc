@@ -1,10 +1,10 @@
-#include "ingest/kafka/consumer/timestamp_trail.h"
+#include "ingest/kafka/consumer/lag_sampler.h"
 
 #include <algorithm>
 
 namespace usage_ingest::kafka::consumer {
 
-void TimestampTrail::Add(Offset offset, std::int64_t timestamp_ms) {
+void LagSampler::Add(Offset offset, std::int64_t timestamp_ms) {
   if (samples_.empty()) {
     keep_each_ = 1;
     offered_ = 0;
@@ -20,7 +20,7 @@ void TimestampTrail::Add(Offset offset, std::int64_t timestamp_ms) {
   samples_.push_back({offset, timestamp_ms});
 }
 
-void TimestampTrail::Forget(Offset next) {
+void LagSampler::Forget(Offset next) {
   // The last sample at or below `next` stays: it stands for the records up to the next sample.
   const auto above = std::ranges::upper_bound(samples_, next, {}, &Sample::offset);
   if (above == samples_.begin()) return;
@@ -28,7 +28,7 @@ void TimestampTrail::Forget(Offset next) {
   if (samples_.size() < kSamplesMax / 4) keep_each_ = std::max<std::size_t>(1, keep_each_ / 2);
 }
 
-std::int64_t TimestampTrail::Oldest(Offset committed, Offset position) const {
+std::int64_t LagSampler::Oldest(Offset committed, Offset position) const {
   if (position <= committed || samples_.empty()) return 0;
   return samples_.front().timestamp_ms;
 }
