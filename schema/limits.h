@@ -28,6 +28,14 @@ inline constexpr auto kEventAheadMax = std::chrono::days(1);
 inline constexpr auto kLockTimeout = 250ms;
 inline constexpr auto kPostgresDeadlockTimeout = 1000ms;
 static_assert(kLockTimeout * 2 < kPostgresDeadlockTimeout);
+// For the first lock of a batch that was blocked for long: a zombie is known within it.
+inline constexpr auto kLockTimeoutBlocked = 3s;
+// Of commands that take strong locks, which make all later statements on the table wait. With the
+// work of a migration step, up to 30 ms, it is below the 100 ms that LiteMaaS may be delayed.
+inline constexpr auto kLockTimeoutMigrate = 60ms;
+inline constexpr auto kLockTimeoutRetire = 80ms;
+// Rows of summaries only; the lanes wait for the same ones.
+inline constexpr auto kLockTimeoutRebuild = 200ms;
 inline constexpr auto kStatementTimeout = 60s;
 inline constexpr auto kIdleInTransactionTimeout = 10s;
 // A silent network cut is noticed within this.

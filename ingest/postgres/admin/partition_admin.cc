@@ -6,6 +6,8 @@
 #include <array>
 
 #include "ingest/postgres/blocking/lock_patience.h"
+#include "ingest/postgres/session/session_setup.h"
+#include "schema/limits.h"
 
 namespace usage_ingest::postgres::admin {
 namespace {
@@ -36,12 +38,10 @@ SELECT c.oid::regclass::text, false, false, true
    AND obj_description(c.oid, 'pg_class') = $2
  ORDER BY 2 DESC, 1)sql";
 
-constexpr const char* kLockTimeout = "SET lock_timeout = '80ms'";
 // What DROP locks for the foreign keys, the busiest table last (as ensure_partition does).
 constexpr const char* kLockParents =
     "SELECT usage_ingest.lock_tables('ACCESS EXCLUSIVE', ARRAY['public.teams', 'public.api_keys', "
     "'public.subscriptions'])";
-constexpr const char* kNoLockTimeout = "RESET lock_timeout";
 
 std::optional<EventTimeUs> Bound(const blocking::SyncRows& rows, int row, int column) {
   if (rows.is_null(row, column)) return std::nullopt;
@@ -52,6 +52,12 @@ Result<> Run(blocking::SyncConnection& connection, const std::string& sql) {
   auto done = connection.Execute(sql);
   if (!done) return std::unexpected(done.error());
   return {};
+}
+
+// For the session: DETACH ... CONCURRENTLY runs outside a transaction. Zero: wait as long as it
+// takes.
+Result<> SetLockTimeout(blocking::SyncConnection& connection, std::chrono::milliseconds timeout) {
+  return Run(connection, session::SetLockTimeout(timeout, session::SettingScope::kSession));
 }
 
 // DETACH ... CONCURRENTLY commits in the middle. When it then meets a lock it leaves the partition
@@ -208,14 +214,15 @@ Result<std::vector<RetainedPartition>> RetainPartitions(
     auto done = RefuseBesideDefault(connection);
     if (!done) return std::unexpected(done.error());
   }
-  if (auto done = Run(connection, kLockTimeout); !done) return std::unexpected(done.error());
+  if (auto done = SetLockTimeout(connection, limits::kLockTimeoutRetire); !done)
+    return std::unexpected(done.error());
   for (const Retirable& table : *tables) {
     if (progress) progress(table.name);
     auto retired = Retire(connection, table, options);
     if (!retired) return std::unexpected(retired.error());
     retained.push_back(std::move(*retired));
   }
-  if (auto done = Run(connection, kNoLockTimeout); !done) return std::unexpected(done.error());
+  if (auto done = SetLockTimeout(connection, {}); !done) return std::unexpected(done.error());
   return retained;
 }
 

@@ -4,13 +4,14 @@
 
 #include "ingest/postgres/admin/summary_sql.h"
 #include "ingest/postgres/blocking/lock_patience.h"
+#include "ingest/postgres/session/session_setup.h"
+#include "schema/limits.h"
 
 namespace usage_ingest::postgres::admin {
 namespace {
 
 constexpr const char* kLockRebuild = "SELECT pg_try_advisory_lock(7305801562440212770)";
 constexpr const char* kUnlockRebuild = "SELECT pg_advisory_unlock(7305801562440212770)";
-constexpr const char* kBegin = "BEGIN; SET LOCAL lock_timeout = '200ms'";
 constexpr const char* kMayDelete = "SELECT has_table_privilege('public.usage_summaries', 'DELETE')";
 
 // A day or a month: $1, $2 and $3 of kCompareSummaries.
@@ -84,7 +85,8 @@ Result<std::int64_t> CollectRepairs(blocking::SyncConnection& connection, const 
 Result<> ApplyRepairs(blocking::SyncConnection& connection, std::int64_t begin, std::int64_t end,
                       bool may_delete) {
   const std::array<blocking::SyncParam, 2> range = {std::to_string(begin), std::to_string(end)};
-  auto transaction = blocking::SyncTransaction::Begin(connection, kBegin);
+  auto transaction = blocking::SyncTransaction::Begin(
+      connection, "BEGIN; " + session::SetLockTimeout(limits::kLockTimeoutRebuild));
   if (!transaction) return std::unexpected(transaction.error());
   if (auto done = connection.Query(sql::kApplyRepairs, range); !done) {
     return std::unexpected(done.error());

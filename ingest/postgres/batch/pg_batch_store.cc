@@ -9,8 +9,10 @@
 
 #include "ingest/postgres/batch/batch_params.h"
 #include "ingest/postgres/batch/copy_encoder.h"
+#include "ingest/postgres/batch/copy_path.h"
 #include "ingest/postgres/batch/statements.h"
 #include "ingest/postgres/batch/usage_log_columns.h"
+#include "ingest/postgres/session/session_setup.h"
 #include "schema/check.h"
 #include "schema/limits.h"
 
@@ -23,8 +25,8 @@ using std::chrono::steady_clock;
 constexpr const char* kBegin = "BEGIN";
 constexpr const char* kTakeOver = "SET LOCAL usage_ingest.aggregating = 'on'";
 
-constexpr const char* kWaitLong = "SET LOCAL lock_timeout = '3s'";
-constexpr const char* kWaitShort = "SET LOCAL lock_timeout = '250ms'";
+const std::string kWaitLong = session::SetLockTimeout(limits::kLockTimeoutBlocked);
+const std::string kWaitShort = session::SetLockTimeout(limits::kLockTimeout);
 
 std::string CopyInto(std::string_view table) {
   return "COPY " + std::string(table) + " (" + UsageLogColumnNames() +
@@ -93,20 +95,19 @@ pipeline::Task<Result<>> PgBatchStore::Connect() {
   co_return co_await ChooseCopyPath();
 }
 
+// Asked here too, so that an answer that only a person can change is known before the first batch.
 pipeline::Task<Result<>> PgBatchStore::ChooseCopyPath() {
-  skips_constraints_ = false;
-  if (options_.foreign_keys == ForeignKeys::kConstraints) co_return Result<>{};
-  const session::Statement statement{sql::kMaySkipConstraints, {}};
+  const session::Statement statement{kAskCopyPath, {}};
   const Result<session::PgResult> answer = co_await connection_.Execute(statement);
   if (!answer) co_return std::unexpected(answer.error());
-  skips_constraints_ = session::Int64At(answer->get(), 0, 0) != 0;
-  if (!skips_constraints_ && options_.foreign_keys == ForeignKeys::kBatch) {
-    co_return Fail(ErrorCode::kFatal,
-                   "postgres.foreign_keys is \"batch\" but this role may not set "
-                   "session_replication_role, or usage_logs has a trigger that is not ours; GRANT "
-                   "SET ON PARAMETER session_replication_role, or use \"auto\"");
-  }
-  co_return Result<>{};
+  co_return NoteCopyPath(answer->get());
+}
+
+Result<> PgBatchStore::NoteCopyPath(const PGresult* answer) {
+  const Result<bool> skips = SkipsConstraints(ReadCopyPath(answer), options_.foreign_keys);
+  if (!skips) return std::unexpected(skips.error());
+  skips_constraints_ = *skips;
+  return {};
 }
 
 pipeline::Task<> PgBatchStore::Reset() {
@@ -178,15 +179,16 @@ pipeline::Task<Result<pipeline::Parents>> PgBatchStore::Begin(const pipeline::Ba
   if (blocked_since_ && steady_clock::now() - *blocked_since_ > limits::kZombieBlocksMax) {
     // Wait longer than the watch needs to see who blocks us, and end it. Only for the first lock:
     // who holds none yet cannot be in anybody's cycle.
-    statements.push_back({kWaitLong, {}});
+    statements.push_back({kWaitLong.c_str(), {}});
     watch_ = ZombieWatch::Start(executor_, {.conninfo = options_.conninfo,
                                             .waiting_pid = connection_.backend_pid(),
                                             .signs = heard_of_});
   }
   const std::size_t claim = statements.size();
   statements.push_back(ledger_->Claim(batch));
-  if (watch_) statements.push_back({kWaitShort, {}});
+  if (watch_) statements.push_back({kWaitShort.c_str(), {}});
   statements.push_back({sql::kLockParents, ParentParams(parents)});
+  statements.push_back({kAskCopyPath, {}});
 
   const auto results = co_await connection_.Pipeline(statements);
   if (!results) co_return Failed(results.error());
@@ -196,7 +198,9 @@ pipeline::Task<Result<pipeline::Parents>> PgBatchStore::Begin(const pipeline::Ba
                    "the rows that say how far we are do not hold what this process expects: "
                    "another owner went on, or the database went back");
   }
-  co_return GoneParents(results->back().get());
+  const Result<> noted = NoteCopyPath(results->back().get());
+  if (!noted) co_return std::unexpected(noted.error());
+  co_return GoneParents((*results)[results->size() - 2].get());
 }
 
 pipeline::Task<Result<>> PgBatchStore::BeginTrial() {
@@ -262,7 +266,7 @@ pipeline::Task<Result<std::vector<Uuid>>> PgBatchStore::StageRows(
   if (!entered) co_return std::unexpected(entered.error());
   const session::Statement statement{kInsertStaged.c_str(), {}};
   const Result<session::PgResult> inserted =
-      co_await connection_.Execute(statement, session::SqlStep::kRows);
+      co_await connection_.Execute(statement, session::SqlStep::kInsert);
   if (!inserted) co_return Failed(inserted.error());
   const Result<> left = co_await LeaveCopyPath();
   if (!left) co_return std::unexpected(left.error());

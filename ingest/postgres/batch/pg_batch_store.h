@@ -47,12 +47,11 @@ class PgBatchStore final : public pipeline::BatchStore {
                                              const pipeline::Batch& batch) override;
   pipeline::Task<Result<>> Commit() override;
 
-  // Known after Connect(): do rows skip triggers and foreign keys?
-  [[nodiscard]] bool skips_constraints() const noexcept { return skips_constraints_; }
   [[nodiscard]] session::AsyncConnection& connection() noexcept { return connection_; }
 
  private:
   pipeline::Task<Result<>> ChooseCopyPath();
+  Result<> NoteCopyPath(const PGresult* answer);
   pipeline::Task<Result<>> EnterCopyPath();
   pipeline::Task<Result<>> LeaveCopyPath();
   pipeline::Task<Result<std::int64_t>> Copy(const char* sql, std::span<const UsageRow* const> rows);
@@ -63,7 +62,7 @@ class PgBatchStore final : public pipeline::BatchStore {
   PgBatchStoreOptions options_;
   std::unique_ptr<Ledger> ledger_;
   session::AsyncConnection connection_;
-  bool skips_constraints_ = false;
+  bool skips_constraints_ = false;  // of this batch: copy_path.h
   pipeline::CopyFailure failure_;
   // Since when this batch has met a lock that does not go away.
   std::optional<std::chrono::steady_clock::time_point> blocked_since_;

@@ -207,16 +207,4 @@ WHERE state = 'pending' AND ($1 = '' OR reason = $1) AND octet_length(payload) >
        clock_timestamp() - least(interval '1 hour', interval '1 minute' * 2 ^ least(attempts, 6)))
 ORDER BY last_attempt_at NULLS FIRST, id LIMIT $6)sql";
 
-// One word each: may the rows skip triggers and foreign keys (GRANT SET ON PARAMETER, PostgreSQL
-// 15), and is there a trigger on usage_logs that is not ours and wants to see them?
-inline constexpr const char* kMaySkipConstraints = R"sql(
-SELECT (has_parameter_privilege(current_user, 'session_replication_role', 'SET')
-        AND NOT EXISTS (
-          SELECT FROM pg_trigger t
-          WHERE (t.tgrelid = 'public.usage_logs'::regclass
-                 OR t.tgrelid IN (SELECT inhrelid FROM pg_inherits
-                                  WHERE inhparent = 'public.usage_logs'::regclass))
-            AND NOT t.tgisinternal AND t.tgenabled <> 'D'
-            AND t.tgname <> 'update_usage_on_log'))::int4::int8)sql";
-
 }  // namespace usage_ingest::postgres::batch::sql

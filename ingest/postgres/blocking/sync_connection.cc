@@ -2,39 +2,19 @@
 
 #include <poll.h>
 
-#include <array>
 #include <charconv>
 
+#include "ingest/postgres/session/session_setup.h"
 #include "ingest/postgres/session/sqlstate.h"
-#include "schema/limits.h"
 
 namespace usage_ingest::postgres::blocking {
 namespace {
-
-constexpr const char* kSetUp =
-    "SET TimeZone = 'UTC'; SET client_encoding = 'UTF8'; SET search_path = public, pg_temp;"
-    "SET default_transaction_isolation = 'read committed'; SET default_transaction_read_only = off;"
-    "SET client_min_messages = 'warning'; SET standard_conforming_strings = on;"
-    "SET row_security = off";
 
 void HandleNotice(void* handler, const PGresult* notice) {
   const auto& on_warning = *static_cast<std::function<void(std::string_view)>*>(handler);
   if (!on_warning) return;
   const char* message = PQresultErrorField(notice, PG_DIAG_MESSAGE_PRIMARY);
   if (message != nullptr) on_warning(message);
-}
-
-// Keywords that override the caller's conninfo, which libpq expands as "dbname".
-session::PgConn Connect(const std::string& conninfo, const std::string& application_name) {
-  const std::string timeout = std::to_string(limits::kConnectTimeout / std::chrono::seconds(1));
-  const std::string tcp_timeout =
-      std::to_string(limits::kTcpUserTimeout / std::chrono::milliseconds(1));
-  const std::array<const char*, 6> keywords = {"connect_timeout",  "tcp_user_timeout",
-                                               "keepalives_idle",  "dbname",
-                                               "application_name", nullptr};
-  const std::array<const char*, 6> values = {timeout.c_str(),  tcp_timeout.c_str(),      "5",
-                                             conninfo.c_str(), application_name.c_str(), nullptr};
-  return session::PgConn(PQconnectdbParams(keywords.data(), values.data(), /*expand_dbname=*/1));
 }
 
 }  // namespace
@@ -67,13 +47,17 @@ SyncConnection::SyncConnection(session::PgConn connection)
 }
 
 Result<SyncConnection> SyncConnection::Open(std::string_view conninfo, std::string_view purpose) {
-  session::PgConn handle = Connect(std::string(conninfo), "usage-ingestd/" + std::string(purpose));
+  const session::ConnectKeywords keywords(std::string(conninfo),
+                                          "usage-ingestd/" + std::string(purpose));
+  session::PgConn handle(
+      PQconnectdbParams(keywords.keywords(), keywords.values(), /*expand_dbname=*/1));
   if (handle == nullptr) return Fail(ErrorCode::kUnavailable, "out of memory");
   if (PQstatus(handle.get()) != CONNECTION_OK) {
     return std::unexpected(session::ConnectionError(handle.get(), "cannot connect to PostgreSQL"));
   }
   SyncConnection connection(std::move(handle));
-  if (auto done = connection.Execute(kSetUp); !done) return std::unexpected(done.error());
+  const std::string set_up = session::SessionSetUp(session::SessionUse::kCommand);
+  if (auto done = connection.Execute(set_up); !done) return std::unexpected(done.error());
   return connection;
 }
 

@@ -1,14 +1,12 @@
 #pragma once
-// SyncConnection: one session of PostgreSQL for work that may block: migrate, checks,
-// administration.
+// SyncConnection: one session of PostgreSQL for work that may block, as commands do.
 //
-// The session is set up as the lanes' are (UTC, UTF8, read committed), so that a statement means
-// the same in both. Values come as text.
+// The session is set up by session_setup.h as those of the lanes are, so that a statement means the
+// same in both. Values come as text.
 //
 // Owner         one thread.
-// Errors        by SQLSTATE as ingest/postgres/session/sqlstate.h classifies them; last_sqlstate()
-// has the
-//               code itself for the few callers that decide by it.
+// Errors        as session/sqlstate.h classifies them. last_sqlstate() is the code itself, for the
+//               few callers that decide by it.
 // Source        PostgreSQL 15 manual, 34.3 "Command Execution Functions", 34.13 "Notice
 // Processing".
 #include <chrono>
@@ -38,6 +36,7 @@ class SyncRows {
   [[nodiscard]] std::string_view text(int row, int column) const;
   [[nodiscard]] std::int64_t number(int row, int column) const;  // 0 for NULL
   [[nodiscard]] bool boolean(int row, int column) const { return text(row, column) == "t"; }
+  [[nodiscard]] const PGresult* result() const { return result_.get(); }
   // What the command tag counts: rows of INSERT, UPDATE, DELETE.
   [[nodiscard]] std::int64_t affected() const;
 

@@ -8,6 +8,8 @@
 
 #include "ingest/postgres/blocking/lock_patience.h"
 #include "ingest/postgres/migrate/migration_partitioning.h"
+#include "ingest/postgres/session/session_setup.h"
+#include "schema/limits.h"
 
 namespace usage_ingest::postgres::migrate {
 namespace {
@@ -18,7 +20,7 @@ constexpr auto kProgressInterval = std::chrono::seconds(2);
 constexpr int kBatchRows = 1000;  // the LIMIT of the files whose mode is "batches"
 
 std::string BeginWithLockTimeout() {
-  return fmt::format("BEGIN; SET LOCAL lock_timeout = '{}ms'", kMigrateLockTimeout.count());
+  return "BEGIN; " + session::SetLockTimeout(limits::kLockTimeoutMigrate);
 }
 
 std::string LedgerEntry(const blocking::SyncConnection& connection, const Migration& migration) {

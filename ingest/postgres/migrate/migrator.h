@@ -8,9 +8,10 @@
 // nothing.
 //
 // Thread-safety several at a time are safe: an advisory lock lets one in after the other.
-// Limit         no lock on a table of LiteMaaS is waited for longer than kMigrateLockTimeout, nor
-//               several one after the other (usage_ingest.lock_tables), because whoever comes
-//               behind us in the queue waits too; it is tried again for `patience`.
+// Limit         a lock on a table of LiteMaaS is waited for at most limits::kLockTimeoutMigrate,
+// and
+//               so are several locks together (usage_ingest.lock_tables), because sessions behind
+//               us in the queue wait too. It is tried again for `patience`.
 // Errors        kFatal with what, where and how to fix; kUnavailable when the server went away.
 #include <chrono>
 #include <iosfwd>
@@ -19,10 +20,6 @@
 #include "schema/error.h"
 
 namespace usage_ingest::postgres::migrate {
-
-// With the work of a step, which takes up to 30 ms (partitioning), below the 100 ms that LiteMaaS
-// may have to wait.
-inline constexpr auto kMigrateLockTimeout = std::chrono::milliseconds(60);
 
 struct MigrateOptions {
   bool dry_run = false;  // print the plan; change nothing, lock nothing

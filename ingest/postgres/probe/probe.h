@@ -40,8 +40,7 @@ struct UsageLogColumn {
 struct DatabaseFacts {
   int server_version = 0;   // 150004 for 15.4
   int migration_level = 0;  // number of the last step that is applied
-  // COPY may run with session_replication_role = replica: the role may set it, and no enabled
-  // trigger of somebody else on usage_logs wants to see the rows.
+  // COPY may run with session_replication_role = replica: batch/copy_path.h decides.
   bool may_skip_constraints = false;
   bool in_recovery = false;  // a standby: writes must wait
   std::vector<UsageLogColumn> usage_log_columns;

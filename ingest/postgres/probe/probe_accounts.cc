@@ -166,7 +166,6 @@ Result<> ProbePrivileges(blocking::SyncConnection& connection, ProbeReport& repo
     if (!has) return std::unexpected(has.error());
     if (has->boolean(0, 0)) continue;
     const std::string object(privilege.object.empty() ? names->text(0, 1) : privilege.object);
-    if (privilege.optional) report.facts.may_skip_constraints = false;
     Add(report, privilege.optional ? Severity::kWarning : Severity::kFatal,
         fmt::format("role {}", names->text(0, 0)),
         fmt::format("it lacks {}{} on {} ({})", privilege.privileges,

@@ -3,6 +3,7 @@
 
 #include <array>
 
+#include "ingest/postgres/batch/copy_path.h"
 #include "ingest/postgres/batch/usage_log_columns.h"
 #include "ingest/postgres/probe/column_rules.h"
 #include "ingest/postgres/probe/probe_checks.h"
@@ -43,43 +44,6 @@ SELECT c.relkind = 'p',
        c.relrowsecurity AND row_security_active(c.oid), quote_ident(current_user)
   FROM pg_class AS c WHERE c.oid = 'public.usage_logs'::regclass)sql";
 
-// Enabled triggers on usage_logs and its partitions that see rows come in and that somebody made
-// (not the copies that partitions have of their parent's): does it sum up, does it step aside for
-// us, and what would make it. A function that adds to summaries or counters sums up, whatever its
-// name; the guard counts when nothing can open it.
-constexpr const char* kTriggers = R"sql(
-WITH guard(text) AS (
-    VALUES ('(current_setting(''usage_ingest.aggregating''::text, true) IS DISTINCT FROM '
-            '''on''::text)')
-)
-SELECT t.tgname, t.tgrelid::regclass,
-       p.proname = 'update_usage_summary'
-         OR p.prosrc ~* '(insert\s+into|update)\s+(only\s+)?(public\.)?usage_summaries\M'
-         OR p.prosrc ~* '\mused_(requests|tokens)\s*=',
-       strpos(definition, ' WHEN (' || guard.text || ')') > 0
-         OR strpos(definition, ' WHEN ((' || guard.text || ' AND ') > 0,
-       quote_ident(t.tgname),
-       CASE WHEN p.proname = 'update_usage_summary'
-            THEN format('CREATE OR REPLACE TRIGGER %I AFTER INSERT ON %s FOR EACH ROW WHEN %s '
-                        'EXECUTE FUNCTION public.update_usage_summary()',
-                        t.tgname, t.tgrelid::regclass, guard.text)
-            WHEN strpos(definition, ' WHEN (') = 0
-            THEN regexp_replace(replace(definition, ' EXECUTE FUNCTION ',
-                                        format(' WHEN %s EXECUTE FUNCTION ', guard.text)),
-                                '^CREATE ', 'CREATE OR REPLACE ')
-            ELSE regexp_replace(regexp_replace(definition, ' WHEN \((.*)\) EXECUTE FUNCTION ',
-                                               format(' WHEN (%s AND (\1)) EXECUTE FUNCTION ',
-                                                      guard.text)),
-                                '^CREATE ', 'CREATE OR REPLACE ') END
-  FROM pg_trigger AS t
-  JOIN pg_proc AS p ON p.oid = t.tgfoid
- CROSS JOIN LATERAL pg_get_triggerdef(t.oid) AS definition
- CROSS JOIN guard
- WHERE t.tgrelid IN (SELECT relid FROM pg_partition_tree('public.usage_logs'))
-   AND NOT t.tgisinternal AND t.tgparentid = 0 AND t.tgenabled <> 'D'
-   AND t.tgtype & 4 <> 0  -- INSERT (PostgreSQL source, pg_trigger.h)
- ORDER BY 2, 1)sql";
-
 // Triggers of the seed's and ours whose lack the daemon survives, where one is missing or disabled,
 // with what it means and the steps of migrate that make it.
 constexpr const char* kHelpfulTriggers = R"sql(
@@ -113,7 +77,7 @@ void Add(ProbeReport& report, Severity severity, std::string where, std::string 
                              .fix = std::move(fix)});
 }
 
-void JudgeColumn(const UsageLogColumn& column, bool written, ProbeReport& report) {
+void CheckColumn(const UsageLogColumn& column, bool written, ProbeReport& report) {
   const std::string where = "public.usage_logs." + column.name;
   const std::string alter = fmt::format("ALTER TABLE public.usage_logs ALTER COLUMN {} ",
                                         blocking::QuoteIdentifier(column.name));
@@ -137,19 +101,15 @@ void JudgeColumn(const UsageLogColumn& column, bool written, ProbeReport& report
   }
 }
 
-void JudgeTrigger(const blocking::SyncRows& rows, int row, ProbeReport& report) {
-  const bool sums_up = rows.boolean(row, 2);
-  const bool steps_aside = rows.boolean(row, 3);
-  const std::string where = fmt::format("trigger {} on {}", rows.text(row, 0), rows.text(row, 1));
-  if (sums_up && !steps_aside) {
-    Add(report, Severity::kFatal, where, "every row of the daemon would count twice",
-        std::string(rows.text(row, 5)));
-  } else if (!sums_up) {
-    report.facts.may_skip_constraints = false;
+void CheckTrigger(const batch::UsageLogTrigger& trigger, ProbeReport& report) {
+  const std::string where = fmt::format("trigger {} on {}", trigger.name, trigger.table);
+  if (trigger.sums_up && !trigger.steps_aside) {
+    Add(report, Severity::kFatal, where, "every row of the daemon would count twice", trigger.fix);
+  } else if (!trigger.sums_up) {
     Add(report, Severity::kWarning, where,
         "it is not ours and wants to see the rows: the slow path is used, about half as fast",
-        fmt::format("DROP TRIGGER {} ON {}, if it can be done without", rows.text(row, 4),
-                    rows.text(row, 1)));
+        fmt::format("DROP TRIGGER {} ON {}, if it can be done without", trigger.quoted_name,
+                    trigger.table));
   }
 }
 
@@ -193,7 +153,7 @@ Result<> ProbeUsageLogs(blocking::SyncConnection& connection, ProbeReport& repor
          .not_null = columns->boolean(i, 3),
          .generated = columns->boolean(i, 4),
          .has_default = columns->boolean(i, 5)});
-    JudgeColumn(report.facts.usage_log_columns.back(), columns->boolean(i, 6), report);
+    CheckColumn(report.facts.usage_log_columns.back(), columns->boolean(i, 6), report);
   }
   auto shape = connection.Execute(kShape);
   if (!shape) return std::unexpected(shape.error());
@@ -224,11 +184,11 @@ Result<> ProbeUsageLogs(blocking::SyncConnection& connection, ProbeReport& repor
 }
 
 Result<> ProbeTriggers(blocking::SyncConnection& connection, ProbeReport& report) {
-  // ProbePrivileges takes it back when the role may not.
-  report.facts.may_skip_constraints = true;
-  auto triggers = connection.Execute(kTriggers);
-  if (!triggers) return std::unexpected(triggers.error());
-  for (int i = 0; i < triggers->count(); ++i) JudgeTrigger(*triggers, i, report);
+  auto answer = connection.Execute(batch::kAskCopyPath);
+  if (!answer) return std::unexpected(answer.error());
+  const batch::CopyPath path = batch::ReadCopyPath(answer->result());
+  report.facts.may_skip_constraints = path.may_skip_constraints();
+  for (const batch::UsageLogTrigger& trigger : path.triggers) CheckTrigger(trigger, report);
 
   auto missing = connection.Execute(kHelpfulTriggers);
   if (!missing) return std::unexpected(missing.error());

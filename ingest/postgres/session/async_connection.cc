@@ -1,6 +1,5 @@
 #include "ingest/postgres/session/async_connection.h"
 
-#include <array>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <chrono>
@@ -8,6 +7,7 @@
 #include <memory>
 #include <utility>
 
+#include "ingest/postgres/session/session_setup.h"
 #include "schema/limits.h"
 
 namespace usage_ingest::postgres::session {
@@ -15,24 +15,11 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// Longer than the server's own statement_timeout, so that normally the server speaks first.
+// Longer than the server's own statement_timeout, so that normally the server answers first.
 constexpr auto kReplyTimeout =
     std::chrono::duration_cast<milliseconds>(limits::kStatementTimeout) + milliseconds(10'000);
 
-// One trip: everything a session of ours relies on. lock_timeout is well below deadlock_timeout, so
-// that in a lock cycle we are the victim and retry (ARCHITECTURE.md, "Lock order").
-constexpr const char* kSessionSetUp =
-    "SET TimeZone = 'UTC'; SET client_encoding = 'UTF8'; "
-    "SET default_transaction_isolation = 'read committed'; "
-    "SET default_transaction_read_only = off; SET search_path = public, pg_temp; "
-    "SET lock_timeout = '250ms'; SET statement_timeout = '60s'; "
-    "SET idle_in_transaction_session_timeout = '10s'; SET jit = off; SET client_min_messages = "
-    "'warning'";
-static_assert(limits::kLockTimeout == milliseconds(250));
-static_assert(limits::kStatementTimeout == std::chrono::seconds(60));
-static_assert(limits::kIdleInTransactionTimeout == std::chrono::seconds(10));
-
-// Notices are for psql users; ours would only repeat what the results say.
+// Notices are for users of psql. They would only repeat what the results say.
 void IgnoreNotice(void*, const PGresult*) {}
 
 }  // namespace
@@ -49,7 +36,7 @@ AsyncConnection::~AsyncConnection() { Close(); }
 
 void AsyncConnection::Close() noexcept {
   DisarmWatchdog();
-  // The descriptor is libpq's: asio must forget it, not close it.
+  // The descriptor belongs to libpq: asio must forget it, not close it.
   if (socket_.is_open()) socket_.release();
   connection_.reset();
 }
@@ -108,23 +95,9 @@ pipeline::Task<Result<>> AsyncConnection::WaitSocket(Direction direction) {
 
 pipeline::Task<Result<>> AsyncConnection::Connect() {
   Close();
-  // What the operator's conninfo says wins over what stands before it, and what stands behind it
-  // wins over the conninfo (34.1.1: the last value of a repeated keyword is used).
-  const std::string user_timeout =
-      std::to_string(std::chrono::duration_cast<milliseconds>(limits::kTcpUserTimeout).count());
-  const std::array<const char*, 8> keywords = {"keepalives_idle",           "keepalives_interval",
-                                               "keepalives_count",          "tcp_user_timeout",
-                                               "fallback_application_name", "dbname",
-                                               "application_name",          nullptr};
-  const std::array<const char*, 8> values = {"3",
-                                             "2",
-                                             "2",
-                                             user_timeout.c_str(),
-                                             "usage-ingestd",
-                                             conninfo_.c_str(),
-                                             application_name_.c_str(),
-                                             nullptr};
-  connection_.reset(PQconnectStartParams(keywords.data(), values.data(), /*expand_dbname=*/1));
+  const ConnectKeywords keywords(conninfo_, application_name_);
+  connection_.reset(
+      PQconnectStartParams(keywords.keywords(), keywords.values(), /*expand_dbname=*/1));
   if (connection_ == nullptr) co_return Fail(ErrorCode::kUnavailable, "out of memory");
   PQsetNoticeReceiver(connection_.get(), IgnoreNotice, nullptr);
   if (PQstatus(connection_.get()) == CONNECTION_BAD) co_return Broken("cannot connect");
@@ -133,7 +106,11 @@ pipeline::Task<Result<>> AsyncConnection::Connect() {
   if (!polled) co_return polled;
   AttachSocket();
   if (PQsetnonblocking(connection_.get(), 1) != 0) co_return Broken("cannot connect");
-  co_return co_await ExecuteScript(kSessionSetUp);
+  const std::string set_up = SessionSetUp(SessionUse::kLane);
+  const Result<PgResult> answer = co_await RunScript(set_up.c_str());
+  if (!answer) co_return std::unexpected(answer.error());
+  message_language_ = LanguageOf(PQgetvalue(answer->get(), 0, 0));
+  co_return Result<>{};
 }
 
 // 34.1: before the first PQconnectPoll, behave as if it had said PGRES_POLLING_WRITING.
@@ -153,7 +130,7 @@ pipeline::Task<Result<>> AsyncConnection::Poll() {
       Close();
       co_return Fail(ErrorCode::kUnavailable, "cannot connect: no answer in time");
     }
-    // libpq closes its socket when it goes on to the next host: asio must have let go before.
+    // libpq closes its socket before it tries the next host: asio must have released it.
     socket_.release();
     status = PQconnectPoll(connection_.get());
   }
@@ -168,7 +145,7 @@ pipeline::Task<Result<>> AsyncConnection::Flush() {
     if (left == 0) co_return Result<>{};
     const Result<> writable = co_await WaitSocket(Direction::kWrite);
     if (!writable) co_return writable;
-    // The server may be saying something (an error, a notice) that it must get rid of first.
+    // The server may have to send something first (an error, a notice).
     if (PQconsumeInput(connection_.get()) == 0) co_return Broken("sending");
   }
 }
@@ -193,10 +170,10 @@ pipeline::Task<Result<PgResult>> AsyncConnection::LastResult(SqlStep step) {
     if (*next == nullptr) break;
     const ExecStatusType status = PQresultStatus(next->get());
     if (status == PGRES_FATAL_ERROR && !failed) {
-      failed = std::make_unique<Error>(ErrorOf(next->get(), step));
+      failed = std::make_unique<Error>(ErrorOf(next->get(), step, message_language_));
     }
     last = std::move(*next);
-    // These are answered by the caller before there is an end.
+    // The caller must answer these before the command ends.
     if (status == PGRES_COPY_IN || status == PGRES_PIPELINE_SYNC) break;
   }
   if (PQstatus(connection_.get()) == CONNECTION_BAD) {
@@ -208,11 +185,15 @@ pipeline::Task<Result<PgResult>> AsyncConnection::LastResult(SqlStep step) {
   co_return last;
 }
 
-pipeline::Task<Result<>> AsyncConnection::ExecuteScript(const char* sql) {
+pipeline::Task<Result<PgResult>> AsyncConnection::RunScript(const char* sql) {
   if (PQsendQuery(connection_.get(), sql) == 0) co_return Broken("sending");
   const Result<> flushed = co_await Flush();
-  if (!flushed) co_return flushed;
-  const Result<PgResult> last = co_await LastResult(SqlStep::kOther);
+  if (!flushed) co_return std::unexpected(flushed.error());
+  co_return co_await LastResult(SqlStep::kOther);
+}
+
+pipeline::Task<Result<>> AsyncConnection::ExecuteScript(const char* sql) {
+  const Result<PgResult> last = co_await RunScript(sql);
   if (!last) co_return std::unexpected(last.error());
   co_return Result<>{};
 }
@@ -265,14 +246,14 @@ pipeline::Task<Result<std::vector<PgResult>>> AsyncConnection::Pipeline(
 pipeline::Task<Result<std::int64_t>> AsyncConnection::CopyIn(const char* sql,
                                                              const NextPiece& next_piece) {
   const Statement statement{sql, {}};
-  const Result<PgResult> begun = co_await Execute(statement, SqlStep::kRows);
+  const Result<PgResult> begun = co_await Execute(statement, SqlStep::kCopy);
   if (!begun) co_return std::unexpected(begun.error());
   if (PQresultStatus(begun->get()) != PGRES_COPY_IN) {
     co_return Fail(ErrorCode::kFatal, std::string("not a COPY: ") + sql);
   }
   const Result<> sent = co_await SendCopy(next_piece);
   if (!sent) co_return std::unexpected(sent.error());
-  const Result<PgResult> done = co_await LastResult(SqlStep::kRows);
+  const Result<PgResult> done = co_await LastResult(SqlStep::kCopy);
   if (!done) co_return std::unexpected(done.error());
   co_return std::atoll(PQcmdTuples(done->get()));
 }

@@ -2,16 +2,15 @@
 // AsyncConnection: one session of PostgreSQL, driven by the lane's executor.
 //
 // libpq without its blocking calls: each operation is a coroutine that waits for the socket, so the
-// lane decodes while the server works. A session is set up the same way everywhere (time zone,
-// time-outs, search_path) and is dead for good after a connection error: Connect() makes a new one.
+// lane decodes while the server works. A session is set up by session_setup.h. After a connection
+// error it cannot be used again: Connect() makes a new one.
 //
 // Owner         one lane; its executor's thread only.
-// Limit         an answer that does not come within the reply time-out is a dead connection: a
+// Limit         when no answer comes within the reply time-out, the connection counts as broken: a
 //               stopped server or a stalled proxy keeps TCP alive, so tcp_user_timeout cannot see
 //               it.
-// Errors        as ingest/postgres/session/sqlstate.h classifies them; kIndeterminate is the
-// caller's word. Source        PostgreSQL 15 manual, 34.4 "Asynchronous Command Processing", 34.5
-// "Pipeline Mode",
+// Errors        as sqlstate.h classifies them. The caller decides what is kIndeterminate.
+// Source        PostgreSQL 15 manual, 34.4 "Asynchronous Command Processing", 34.5 "Pipeline Mode",
 //               34.10 "Functions Associated with the COPY Command".
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -51,6 +50,8 @@ class AsyncConnection {
   [[nodiscard]] bool in_transaction() const noexcept;
   [[nodiscard]] int backend_pid() const noexcept;
 
+  [[nodiscard]] MessageLanguage message_language() const noexcept { return message_language_; }
+
   // One statement; rows come in binary.
   pipeline::Task<Result<PgResult>> Execute(const Statement& statement,
                                            SqlStep step = SqlStep::kOther);
@@ -59,9 +60,9 @@ class AsyncConnection {
   // COPY ... FROM STDIN of the pieces that `next_piece` gives until one is empty; returns the rows
   // that the server counted.
   pipeline::Task<Result<std::int64_t>> CopyIn(const char* sql, const NextPiece& next_piece);
-  // Text without parameters, several statements allowed; for session set-up.
+  // Text without parameters; several statements are allowed.
   pipeline::Task<Result<>> ExecuteScript(const char* sql);
-  // Waits for notifications until `deadline`; the channels' names that came, in order.
+  // Waits for notifications until `deadline`; returns the names of their channels, in order.
   pipeline::Task<Result<std::vector<std::string>>> WaitForNotifications(
       std::chrono::steady_clock::time_point deadline);
 
@@ -72,7 +73,7 @@ class AsyncConnection {
   pipeline::Task<Result<>> Flush();
   pipeline::Task<Result<PgResult>> NextResult();
   pipeline::Task<Result<PgResult>> LastResult(SqlStep step);
-  pipeline::Task<Result<>> SetUpSession();
+  pipeline::Task<Result<PgResult>> RunScript(const char* sql);
   pipeline::Task<Result<>> SendCopy(const NextPiece& next_piece);
   [[nodiscard]] std::unexpected<Error> Broken(std::string_view doing);
   void AttachSocket();
@@ -84,8 +85,9 @@ class AsyncConnection {
   std::string application_name_;
   PgConn connection_;
   boost::asio::posix::stream_descriptor socket_;
-  // A timer's handler may be queued already when the timer is cancelled; the turn tells that it is
-  // late.
+  MessageLanguage message_language_ = MessageLanguage::kUnknown;
+  // A timer's handler may be queued already when the timer is cancelled; by the turn it sees that
+  // it is late.
   boost::asio::steady_timer watchdog_;
   std::uint64_t watchdog_turn_ = 0;
   bool watchdog_fired_ = false;

@@ -41,13 +41,20 @@ std::string Field(const PGresult* result, int field) {
   return OneLine(PQresultErrorField(result, field));
 }
 
-// Somebody's code ran within our statement: the context names the innermost first (52.8), and a
-// language or a statement of its own stands before our COPY.
-bool IsRaisedByATrigger(std::string_view context) {
-  return context.starts_with("PL/") || context.starts_with("SQL ");
-}
-
 }  // namespace
+
+// Source: PostgreSQL 15, copyfromparse.c: CopyFrom adds a line of its own while it reads rows, and
+// none while AFTER triggers run. INSERT ... SELECT adds none. A function and a statement within it
+// add one each, in the server's language.
+bool IsRaisedByOtherCode(std::string_view context, SqlStep step, MessageLanguage language) {
+  if (step == SqlStep::kInsert) return !context.empty();
+  if (language == MessageLanguage::kEnglish) {
+    return context.starts_with("PL/") || context.starts_with("SQL ");
+  }
+  // One line is COPY's own or an AFTER trigger's. As it cannot be told, the caller stages the rows
+  // and inserts them, which tells it.
+  return context.find('\n') != std::string_view::npos;
+}
 
 ErrorCode Classify(std::string_view sqlstate, std::string_view constraint, SqlStep step) {
   if (sqlstate.empty()) return ErrorCode::kUnavailable;  // made by libpq: the connection is gone
@@ -59,20 +66,21 @@ ErrorCode Classify(std::string_view sqlstate, std::string_view constraint, SqlSt
   if (sqlstate == "23505") return ErrorCode::kDuplicateRow;
   // ExecFindPartition raises check_violation without a constraint: no partition for the row.
   if (sqlstate == "23514" && constraint.empty()) return ErrorCode::kMissingPartition;
-  // A parent went away although it was locked: only on the slow path, and only by a superuser's
-  // doing; attribution must look again.
+  // A parent was deleted although it was locked: only where constraints are on, and only by a
+  // superuser. Attribution must look again.
   if (sqlstate == "23503") return ErrorCode::kConflict;
   return ErrorCode::kBadRecord;
 }
 
-Error ErrorOf(const PGresult* result, SqlStep step) {
+Error ErrorOf(const PGresult* result, SqlStep step, MessageLanguage language) {
   const std::string sqlstate = Field(result, PG_DIAG_SQLSTATE);
   const std::string constraint = Field(result, PG_DIAG_CONSTRAINT_NAME);
   std::string context = sqlstate.empty() ? OneLine(PQresultErrorMessage(result))
                                          : sqlstate + ": " + Field(result, PG_DIAG_MESSAGE_PRIMARY);
-  const std::string where = Field(result, PG_DIAG_CONTEXT);
-  if (!where.empty()) context += " (" + where + ")";
-  if (IsRaisedByATrigger(where)) step = SqlStep::kOther;
+  if (const char* where = PQresultErrorField(result, PG_DIAG_CONTEXT); where != nullptr) {
+    context += " (" + OneLine(where) + ")";
+    if (IsRaisedByOtherCode(where, step, language)) step = SqlStep::kOther;
+  }
   return {Classify(sqlstate, constraint, step), std::move(context)};
 }
 

@@ -1,7 +1,8 @@
 #pragma once
-// From SQLSTATE to what the caller must do; the table has a test a class.
+// Sqlstate: from an error of PostgreSQL to what the caller must do. A test has a case for each
+// class.
 //
-// Source        PostgreSQL 15 manual, appendix A; ARCHITECTURE.md, "Errors by SQLSTATE class".
+// Source        PostgreSQL 15 manual, appendix A; ARCHITECTURE.md, "The transaction of a batch".
 #include <libpq-fe.h>
 
 #include <string_view>
@@ -10,21 +11,31 @@
 
 namespace usage_ingest::postgres::session {
 
-// Where the statement stood in the transaction: the same 23505 is a duplicate row from COPY, and
-// somebody's broken trigger from the summaries.
+// Which statement failed: the same 23505 is a duplicate row in COPY, and the fault of another
+// trigger in the summaries.
 enum class SqlStep : unsigned char {
-  kRows,  // COPY into usage_logs, or the staged insert
-  // Everything else, and somebody's trigger on usage_logs: the rows are good, so data errors are
-  // held and retried.
+  kCopy,    // COPY of rows
+  kInsert,  // INSERT of the rows that were staged
+  // Everything else, and a trigger on usage_logs that is not ours: the rows are good, so a data
+  // error is retried.
   kOther,
 };
+
+// Of the server's messages. Their text is read only where it is known to be English.
+enum class MessageLanguage : unsigned char { kEnglish, kUnknown };
+
+// Whether code that is not ours, such as a trigger, raised the error. `context` is the error's
+// PG_DIAG_CONTEXT, which names the innermost code first, a line each.
+[[nodiscard]] bool IsRaisedByOtherCode(std::string_view context, SqlStep step,
+                                       MessageLanguage language);
 
 // `constraint` is the error's constraint name, empty when it has none.
 [[nodiscard]] ErrorCode Classify(std::string_view sqlstate, std::string_view constraint,
                                  SqlStep step);
 
 // The error of a failed result: code, and "SQLSTATE: message (detail; context)" without newlines.
-[[nodiscard]] Error ErrorOf(const PGresult* result, SqlStep step);
+[[nodiscard]] Error ErrorOf(const PGresult* result, SqlStep step,
+                            MessageLanguage language = MessageLanguage::kEnglish);
 // The error of a connection that broke or could not be made.
 [[nodiscard]] Error ConnectionError(const PGconn* connection, std::string_view doing);
 

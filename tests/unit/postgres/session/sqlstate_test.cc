@@ -59,18 +59,59 @@ constexpr Case kCases[] = {
 
 TEST(SqlstateTest, SaysWhatTheCallerMustDoByWhereItWasRaised) {
   for (const Case& each : kCases) {
-    EXPECT_EQ(Classify(each.sqlstate, "", SqlStep::kRows), each.from_rows) << each.what;
+    EXPECT_EQ(Classify(each.sqlstate, "", SqlStep::kCopy), each.from_rows) << each.what;
+    EXPECT_EQ(Classify(each.sqlstate, "", SqlStep::kInsert), each.from_rows) << each.what;
     EXPECT_EQ(Classify(each.sqlstate, "", SqlStep::kOther), each.from_others) << each.what;
   }
 }
 
 TEST(SqlstateTest, ACheckThatHasANameIsARowsOwnFault) {
-  EXPECT_EQ(Classify("23514", "tokens_are_positive", SqlStep::kRows), ErrorCode::kBadRecord);
+  EXPECT_EQ(Classify("23514", "tokens_are_positive", SqlStep::kCopy), ErrorCode::kBadRecord);
 }
 
 // What is no class of PostgreSQL's own, such as RAISE … USING ERRCODE = 'LM001' of a trigger.
 TEST(SqlstateTest, AnUnknownClassEndsWithItsMessage) {
-  EXPECT_EQ(Classify("LM001", "", SqlStep::kRows), ErrorCode::kFatal);
+  EXPECT_EQ(Classify("LM001", "", SqlStep::kCopy), ErrorCode::kFatal);
+}
+
+struct ContextCase {
+  const char* context;
+  const char* what;
+  bool in_copy;            // English messages
+  bool in_copy_elsewhere;  // a language that is not known
+  bool in_insert;          // any language
+};
+
+// PG_DIAG_CONTEXT as PostgreSQL 15 sends it, in English and in French.
+constexpr ContextCase kContexts[] = {
+    {"", "the row, in an INSERT", false, false, false},
+    {"COPY usage_logs, line 3, column metadata", "the row", false, false, true},
+    {"COPY usage_logs, ligne 3", "the row", false, false, true},
+    {"PL/pgSQL function refuse() line 1 at RAISE\nCOPY usage_logs, line 1", "BEFORE trigger", true,
+     true, true},
+    {"fonction PL/pgSQL refuse(), ligne 1 \u00e0 RAISE\nCOPY usage_logs, ligne 1", "BEFORE trigger",
+     false, true, true},
+    {"SQL statement \"SELECT 1/0\"\nPL/pgSQL function refuse() line 1 at PERFORM",
+     "statement of an AFTER trigger", true, true, true},
+    {"PL/pgSQL function refuse() line 1 at RAISE", "AFTER trigger", true, false, true},
+    {"fonction PL/pgSQL refuse(), ligne 1 \u00e0 RAISE", "AFTER trigger", false, false, true},
+};
+
+TEST(SqlstateTest, TellsOtherCodeFromTheRowWithoutReadingATranslation) {
+  constexpr auto kEnglish = MessageLanguage::kEnglish;
+  constexpr auto kUnknown = MessageLanguage::kUnknown;
+  for (const ContextCase& each : kContexts) {
+    if (!std::string_view(each.context).starts_with("fonction")) {
+      EXPECT_EQ(IsRaisedByOtherCode(each.context, SqlStep::kCopy, kEnglish), each.in_copy)
+          << each.context;
+    }
+    EXPECT_EQ(IsRaisedByOtherCode(each.context, SqlStep::kCopy, kUnknown), each.in_copy_elsewhere)
+        << each.context;
+    EXPECT_EQ(IsRaisedByOtherCode(each.context, SqlStep::kInsert, kUnknown), each.in_insert)
+        << each.context;
+    EXPECT_EQ(IsRaisedByOtherCode(each.context, SqlStep::kInsert, kEnglish), each.in_insert)
+        << each.context;
+  }
 }
 
 }  // namespace

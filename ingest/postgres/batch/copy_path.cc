@@ -1,0 +1,95 @@
+#include "ingest/postgres/batch/copy_path.h"
+
+#include <algorithm>
+#include <string_view>
+
+namespace usage_ingest::postgres::batch {
+
+// Partitions have copies of their parent's triggers (tgparentid); those are not looked at. A
+// function that adds to summaries or counters sums up, whatever its name; the guard counts when
+// nothing can open it.
+const char* const kAskCopyPath = R"sql(
+WITH guard(text) AS (
+    VALUES ('(current_setting(''usage_ingest.aggregating''::text, true) IS DISTINCT FROM '
+            '''on''::text)')
+), triggers AS (
+  SELECT t.tgrelid, t.tgname,
+         p.proname = 'update_usage_summary'
+           OR p.prosrc ~* '(insert\s+into|update)\s+(only\s+)?(public\.)?usage_summaries\M'
+           OR p.prosrc ~* '\mused_(requests|tokens)\s*=' AS sums_up,
+         strpos(definition, ' WHEN (' || guard.text || ')') > 0
+           OR strpos(definition, ' WHEN ((' || guard.text || ' AND ') > 0 AS steps_aside,
+         CASE WHEN p.proname = 'update_usage_summary'
+              THEN format('CREATE OR REPLACE TRIGGER %I AFTER INSERT ON %s FOR EACH ROW WHEN %s '
+                          'EXECUTE FUNCTION public.update_usage_summary()',
+                          t.tgname, t.tgrelid::regclass, guard.text)
+              WHEN strpos(definition, ' WHEN (') = 0
+              THEN regexp_replace(replace(definition, ' EXECUTE FUNCTION ',
+                                          format(' WHEN %s EXECUTE FUNCTION ', guard.text)),
+                                  '^CREATE ', 'CREATE OR REPLACE ')
+              ELSE regexp_replace(regexp_replace(definition, ' WHEN \((.*)\) EXECUTE FUNCTION ',
+                                                 format(' WHEN (%s AND (\1)) EXECUTE FUNCTION ',
+                                                        guard.text)),
+                                  '^CREATE ', 'CREATE OR REPLACE ') END AS fix
+    FROM pg_trigger AS t
+    JOIN pg_proc AS p ON p.oid = t.tgfoid
+   CROSS JOIN LATERAL pg_get_triggerdef(t.oid) AS definition
+   CROSS JOIN guard
+   WHERE t.tgrelid IN (SELECT relid FROM pg_partition_tree('public.usage_logs'))
+     AND NOT t.tgisinternal AND t.tgparentid = 0 AND t.tgenabled <> 'D'
+     AND t.tgtype & 4 <> 0  -- INSERT (PostgreSQL source, pg_trigger.h)
+)
+SELECT has_parameter_privilege(current_user, 'session_replication_role', 'SET')::text,
+       tgname::text, tgrelid::regclass::text, quote_ident(tgname), sums_up::text,
+       steps_aside::text, fix
+  FROM (SELECT) AS always LEFT JOIN triggers ON true
+ ORDER BY tgrelid, tgname)sql";
+
+bool CopyPath::may_skip_constraints() const {
+  return role_may_skip && std::ranges::all_of(triggers, &UsageLogTrigger::sums_up);
+}
+
+const UsageLogTrigger* CopyPath::counts_twice() const {
+  const auto found = std::ranges::find_if(triggers, [](const UsageLogTrigger& trigger) {
+    return trigger.sums_up && !trigger.steps_aside;
+  });
+  return found == triggers.end() ? nullptr : &*found;
+}
+
+CopyPath ReadCopyPath(const PGresult* result) {
+  const auto text = [&](int row, int column) {
+    return std::string(PQgetvalue(result, row, column));
+  };
+  CopyPath path;
+  path.role_may_skip = text(0, 0) == "true";
+  for (int row = 0; row < PQntuples(result); ++row) {
+    if (PQgetisnull(result, row, 1) != 0) continue;
+    path.triggers.push_back({.name = text(row, 1),
+                             .table = text(row, 2),
+                             .quoted_name = text(row, 3),
+                             .sums_up = text(row, 4) == "true",
+                             .steps_aside = text(row, 5) == "true",
+                             .fix = text(row, 6)});
+  }
+  return path;
+}
+
+Result<bool> SkipsConstraints(const CopyPath& path, ForeignKeys wanted) {
+  const bool skips = wanted != ForeignKeys::kConstraints && path.may_skip_constraints();
+  if (!skips && wanted == ForeignKeys::kBatch) {
+    return Fail(ErrorCode::kFatal,
+                "postgres.foreign_keys is \"batch\" but this role may not set "
+                "session_replication_role, or usage_logs has a trigger that is not ours; GRANT "
+                "SET ON PARAMETER session_replication_role, or use \"auto\"");
+  }
+  const UsageLogTrigger* twice = path.counts_twice();
+  // A trigger that is skipped adds nothing.
+  if (!skips && twice != nullptr) {
+    return Fail(ErrorCode::kUnavailable,
+                "trigger " + twice->name + " on " + twice->table +
+                    " would count each row a second time; fix: " + twice->fix);
+  }
+  return skips;
+}
+
+}  // namespace usage_ingest::postgres::batch

@@ -1,0 +1,49 @@
+#pragma once
+// CopyPath: may the rows of a batch skip foreign keys and triggers?
+//
+// They may when the role may set session_replication_role and no trigger that is not ours wants to
+// see the rows. The statement and the decision are here only: `check-config` and `run` report it,
+// and each session asks again when it connects and before each batch, because DDL may come at any
+// time.
+//
+// Source        PostgreSQL 15 manual, ALTER TABLE, "DISABLE/ENABLE TRIGGER", and 20.11.1,
+//               session_replication_role.
+#include <libpq-fe.h>
+
+#include <string>
+#include <vector>
+
+#include "ingest/postgres/batch/foreign_keys.h"
+#include "schema/error.h"
+
+namespace usage_ingest::postgres::batch {
+
+// No parameters; for ReadCopyPath. All columns are text, so text and binary results are the same.
+extern const char* const kAskCopyPath;
+
+// An enabled trigger on usage_logs or one of its partitions, at any level, that sees rows come in.
+struct UsageLogTrigger {
+  std::string name;
+  std::string table;
+  std::string quoted_name;
+  bool sums_up = false;      // adds to summaries or counters, as the seed's does
+  bool steps_aside = false;  // not for our rows: its WHEN looks at usage_ingest.aggregating
+  std::string fix;           // SQL that makes it step aside
+};
+
+struct CopyPath {
+  bool role_may_skip = false;
+  std::vector<UsageLogTrigger> triggers;
+
+  [[nodiscard]] bool may_skip_constraints() const;
+  // The first that adds to summaries without stepping aside; nullptr: none.
+  [[nodiscard]] const UsageLogTrigger* counts_twice() const;
+};
+[[nodiscard]] CopyPath ReadCopyPath(const PGresult* result);
+
+// True: COPY runs with session_replication_role = replica.
+// Errors        kFatal: `wanted` is kBatch and cannot be. kUnavailable: a trigger would count each
+//               row a second time; nothing may be written until it steps aside.
+[[nodiscard]] Result<bool> SkipsConstraints(const CopyPath& path, ForeignKeys wanted);
+
+}  // namespace usage_ingest::postgres::batch

@@ -1,0 +1,58 @@
+#pragma once
+// SessionSetUp: the settings that every session of the daemon and of its commands relies on.
+//
+// Roles, databases, conninfos and poolers set what they like. A session of ours sets everything
+// that changes what a statement means or how its answer is written, so that a statement means the
+// same in a lane, in the background and in a command.
+//
+// search_path   `public, pg_temp`: pg_catalog is searched first because it is not named, and it is
+//               not named because the migrations create objects in the first schema that is.
+// Source        PostgreSQL 15 manual, 5.9.5 "Schemas and the System Catalog Schema" and chapter 20.
+#include <array>
+#include <chrono>
+#include <string>
+#include <string_view>
+
+#include "ingest/postgres/session/sqlstate.h"
+
+namespace usage_ingest::postgres::session {
+
+// What PQconnectStartParams and PQconnectdbParams get, with expand_dbname = 1. The conninfo
+// overrides the keywords before it, and the application name overrides the conninfo (34.1.1: the
+// last value of a repeated keyword is used), since zombie.h knows our sessions by it.
+class ConnectKeywords {
+ public:
+  ConnectKeywords(std::string conninfo, std::string application_name);
+  ConnectKeywords(const ConnectKeywords&) = delete;
+  ConnectKeywords& operator=(const ConnectKeywords&) = delete;
+
+  [[nodiscard]] const char* const* keywords() const { return keywords_.data(); }
+  [[nodiscard]] const char* const* values() const { return values_.data(); }
+
+ private:
+  std::string conninfo_;
+  std::string application_name_;
+  std::string connect_timeout_s_;
+  std::string tcp_user_timeout_ms_;
+  std::array<const char*, 8> keywords_;
+  std::array<const char*, 8> values_;
+};
+
+enum class SessionUse : unsigned char {
+  kLane,     // also background work: a statement is short, and must not hold a thread for long
+  kCommand,  // a statement may take hours (CREATE INDEX); who waits for a lock sets the time-out
+};
+
+// Statements for one round trip; the last one answers a row: lc_messages.
+[[nodiscard]] std::string SessionSetUp(SessionUse use);
+
+// `lc_messages` as the session has it. Only a superuser may set it, so it may stay a language that
+// is not known here.
+[[nodiscard]] MessageLanguage LanguageOf(std::string_view lc_messages);
+
+enum class SettingScope : unsigned char { kTransaction, kSession };
+// SET LOCAL lock_timeout, or SET lock_timeout. Zero: no time-out.
+[[nodiscard]] std::string SetLockTimeout(std::chrono::milliseconds timeout,
+                                         SettingScope scope = SettingScope::kTransaction);
+
+}  // namespace usage_ingest::postgres::session
