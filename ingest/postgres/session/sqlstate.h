@@ -2,7 +2,7 @@
 // Sqlstate: from an error of PostgreSQL to what the caller must do. A test has a case for each
 // class.
 //
-// Source        PostgreSQL 15 manual, appendix A; ARCHITECTURE.md, "The transaction of a batch".
+// Source        PostgreSQL 15 manual, appendix A; ARCHITECTURE.md, "Errors by SQLSTATE class".
 #include <libpq-fe.h>
 
 #include <string_view>
