@@ -22,16 +22,19 @@ Source  librdkafka CONFIGURATION.md; litellm 1.106.2, litellm_logging.py and log
 from __future__ import annotations
 
 import atexit
+import errno
+import fcntl
 import json
 import logging
 import math
 import os
 import re
 import signal
+import stat
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +111,7 @@ def bounded(value: Any, depth: int = 4) -> Any:
     if isinstance(value, str):
         return value[:TEXT_CHARS_MAX]
     if isinstance(value, float):
-        return value if math.isfinite(value) else None
+        return finite(value)
     if value is None or isinstance(value, int):
         return value
     if depth == 0:
@@ -132,15 +135,17 @@ def spelled_out(payload: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**payload, **odd} if odd else payload
 
 
-def finite(value: Any) -> Any:
-    """A copy with null for NaN and Infinity and nothing else changed."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
+def mapped(value: Any, change: Callable[[Any], Any]) -> Any:
+    """A copy with `change` applied to every text, number, and so on in it."""
     if isinstance(value, Mapping):
-        return {name: finite(item) for name, item in value.items()}
+        return {name: mapped(item, change) for name, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [finite(item) for item in value]
-    return value
+        return [mapped(item, change) for item in value]
+    return change(value)
+
+
+def finite(number: Any) -> Any:
+    return None if isinstance(number, float) and not math.isfinite(number) else number
 
 
 def dumps(value: Any) -> bytes:
@@ -160,27 +165,17 @@ def key_and_secret(payload: Mapping[str, Any]) -> tuple[str | None, str | None]:
     return None, found
 
 
-def without_secret(value: Any, secret: str) -> Any:
-    """A copy in which the credential is blanked wherever a text holds it, such as an error."""
-    if isinstance(value, str):
-        return value.replace(secret, "[credential]")
-    if isinstance(value, Mapping):
-        return {name: without_secret(item, secret) for name, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [without_secret(item, secret) for item in value]
-    return value
-
-
 def encode(payload: Mapping[str, Any], full: bool, secret: str | None = None) -> bytes:
     """The message. A full event that cannot be written, or is too large, goes out lean."""
     payload = spelled_out(payload)
     if secret:
         payload = {**payload, "metadata": {**payload["metadata"], "user_api_key_hash": None}}
         if len(secret) >= SECRET_CHARS_MIN:
-            payload = without_secret(payload, secret)
+            # Wherever a text holds it, such as an error message.
+            payload = mapped(payload, lambda v: v.replace(secret, "[credential]") if isinstance(v, str) else v)
     if full:
         try:
-            value = dumps(finite(payload))
+            value = dumps(mapped(payload, finite))
             if len(value) <= VALUE_BYTES_MAX:
                 return value
         except (ValueError, TypeError, RecursionError):
@@ -206,8 +201,28 @@ def guaranteed(config: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in config.items() if name not in GUARANTEES}
 
 
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
+def append_line(path: Path, line: bytes, size_max: int) -> None:
+    """Appends the whole line, or raises OSError and leaves the file as it was.
+
+    The file is opened each time, so an operator may move it away at any time. Several workers write to
+    the same file, so it is locked: a short write (a full disk) is undone before the next one starts.
+    """
+    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    file = os.open(path, flags, 0o600)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        found = os.fstat(file)
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", str(path))
+        if found.st_size and os.pread(file, 1, found.st_size - 1) != b"\n":
+            line = b"\n" + line  # a process was killed in the middle of its line
+        if found.st_size + len(line) > size_max:
+            raise OSError(errno.EFBIG, f"more than {size_max} bytes", str(path))
+        if os.write(file, line) != len(line):
+            os.ftruncate(file, found.st_size)
+            raise OSError(errno.ENOSPC, "short write", str(path))
+    finally:
+        os.close(file)
 
 
 class _PROXY_UsageKafkaLogger(CustomLogger):
@@ -290,15 +305,11 @@ class _PROXY_UsageKafkaLogger(CustomLogger):
             self._lost(reason)
             return
         try:
-            # Opened each time, so that an operator may move the file away at any moment.
-            with open(self._spill, "ab", buffering=0, opener=_private) as file:
-                if file.tell() + len(value) > SPILL_BYTES_MAX:
-                    self._lost(f"{self._spill} is full; {reason}")
-                    return
-                file.write(value + b"\n")  # one write: lines of several workers do not mix
-            self._count("spilled", reason)
+            append_line(self._spill, value + b"\n", SPILL_BYTES_MAX)
         except OSError as failure:
             self._lost(f"{failure}; {reason}")
+        else:
+            self._count("spilled", reason)
 
     def _lost(self, reason: str) -> None:
         self._count("lost", reason)

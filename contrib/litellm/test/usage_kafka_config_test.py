@@ -1,26 +1,15 @@
 """What an operator configures, and what LiteLLM finds: properties, environment, hooks, README.md."""
 
 import atexit
-import logging
-import os
 import re
-import sys
 import tempfile
 import unittest
-from pathlib import Path
 from unittest import mock
 
 import yaml
-
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
-os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # LiteLLM downloads its price list otherwise
-import usage_kafka_logger as module  # noqa: E402
-from confluent_kafka import KafkaException  # noqa: E402
-from litellm.integrations.custom_logger import CustomLogger  # noqa: E402
-
-module.log.propagate = False  # librdkafka complains of the closed port
-module.log.addHandler(logging.NullHandler())
+from callback import HERE, module
+from confluent_kafka import KafkaException
+from litellm.integrations.custom_logger import CustomLogger
 
 
 def start(**env):

@@ -1,77 +1,20 @@
-"""Unit tests of usage_kafka_logger: what goes into a message, and what failure costs.
+"""Unit tests of usage_kafka_logger: what goes into a message.
 
-No broker: the producer is librdkafka's own, pointed at a closed port, or a stand-in that fails on
-request. The events are LiteLLM's own (tests/data/litellm).
+The events are LiteLLM's own (tests/data/litellm).
 """
 
-import asyncio
-import atexit
 import json
-import logging
-import os
-import signal
-import subprocess
 import sys
-import tempfile
-import time
 import unittest
 from itertools import product
 from pathlib import Path
-from unittest import mock
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
-os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # LiteLLM downloads its price list otherwise
+from callback import EVENTS, HASH, HERE, StandIn, logger, module, payload, report, strict
+
 sys.path.insert(0, str(HERE.parents[2] / "tests/reference"))
 import decode_events  # noqa: E402
-import usage_kafka_logger as module  # noqa: E402
-from confluent_kafka import KafkaError, KafkaException  # noqa: E402
 
-EVENTS = [json.loads(line) for line in (HERE.parents[2] / "tests/data/litellm/events.ndjson").open()]
-HASH = "ab" * 32
-module.log.propagate = False  # librdkafka complains of the closed port
-module.log.addHandler(logging.NullHandler())
 CONTENT = ("messages", "response", "model_map_information", "guardrail_information", "hidden_params")
-
-
-def payload(**fields):
-    return {"id": "chatcmpl-1", "status": "success", "startTime": 1.5, "prompt_tokens": 3,
-            "metadata": {"user_api_key_hash": HASH}, **fields}
-
-
-def strict(value: bytes):
-    def refuse(token):
-        raise AssertionError(f"{token} is not JSON")
-    return json.loads(value, parse_constant=refuse)
-
-
-class StandIn:
-    """Takes the place of confluent_kafka.Producer in a logger."""
-
-    def __init__(self, error=None):
-        self.error, self.sent, self.reports = error, [], []
-
-    def produce(self, topic, value, key, on_delivery):
-        if self.error:
-            raise self.error
-        self.sent.append((topic, key, value))
-        self.reports.append(lambda error: on_delivery(error, mock.Mock(**{"value.return_value": value})))
-
-    def flush(self, timeout):
-        return 0
-
-
-def logger(standin=None, extra=None, **options):
-    made = module._PROXY_UsageKafkaLogger({"bootstrap.servers": "127.0.0.1:1", **(extra or {})}, "t", **options)
-    atexit.unregister(made.close)
-    if standin:
-        made._producer = standin
-    return made
-
-
-def report(made, event):
-    hook = made.async_log_failure_event if event.get("status") == "failure" else made.async_log_success_event
-    asyncio.run(hook({"standard_logging_object": event}, None, None, None))
 
 
 class LeanTest(unittest.TestCase):
@@ -164,7 +107,7 @@ class FullTest(unittest.TestCase):
     def test_captured_events_go_out_as_they_are(self):
         for event in EVENTS:
             if module.key_and_secret(event)[1] is None:
-                self.assertEqual(strict(module.encode(event, full=True)), module.finite(event))
+                self.assertEqual(strict(module.encode(event, full=True)), module.mapped(event, module.finite))
 
     def test_too_large_nested_or_circular_goes_out_lean(self):
         deep = current = {}
@@ -211,154 +154,6 @@ class CredentialTest(unittest.TestCase):
             made = strict(module.encode(payload(metadata={"user_api_key_hash": word}), full=False))
             self.assertEqual(made["metadata"]["user_api_key_hash"], word)
 
-
-class FailureTest(unittest.TestCase):
-    def setUp(self):
-        self.folder = tempfile.TemporaryDirectory()
-        self.addCleanup(self.folder.cleanup)
-        self.spill = Path(self.folder.name) / "spill.ndjson"
-
-    def spilled(self):
-        return [strict(line)["id"] for line in self.spill.read_bytes().splitlines()]
-
-    def test_a_hook_never_raises(self):
-        class Odd(dict):
-            def get(self, *_):
-                raise RuntimeError("odd")
-        for broken in (None, {}, [1], "text", Odd(a=1), {"metadata": 5}):
-            made = logger(StandIn())
-            with self.assertLogs(module.log, logging.ERROR):
-                report_any(made, broken)
-            self.assertEqual(made.counts["lost"], 1)
-
-    def test_a_full_queue_spills(self):
-        made = logger(StandIn(BufferError("Local: Queue full")), spill=self.spill)
-        with self.assertLogs(module.log, logging.ERROR) as logs:
-            for _ in range(50):
-                report(made, payload())
-        complaints = [line for line in logs.output if "usage events" in line]
-        self.assertEqual(len(complaints), 1, complaints)
-        self.assertEqual(made.counts, {"spilled": 50})
-        self.assertEqual(self.spilled(), ["chatcmpl-1"] * 50)
-        self.assertEqual(self.spill.stat().st_mode & 0o777, 0o600)
-
-    def test_without_spill_file_a_refused_event_is_counted_as_lost(self):
-        made = logger(StandIn(KafkaException("no")))
-        with self.assertLogs(module.log, logging.ERROR):
-            report(made, payload())
-        self.assertEqual(made.counts, {"lost": 1})
-
-    def test_an_unwritable_or_full_spill_file_is_counted_as_lost(self):
-        for spill in (Path(self.folder.name), Path("/dev/full")):
-            made = logger(StandIn(BufferError()), spill=spill)
-            with self.assertLogs(module.log, logging.ERROR):
-                report(made, payload())
-            self.assertEqual(made.counts, {"lost": 1})
-
-    def test_an_event_that_no_broker_takes_spills_at_close(self):
-        made = logger(spill=self.spill)
-        with self.assertLogs(module.log, logging.ERROR):
-            report(made, payload())
-            began = time.monotonic()
-            made.close(timeout_s=0.2)
-            report(made, payload(id="later"))  # LiteLLM drains its queue after our close()
-        self.assertLess(time.monotonic() - began, 5)
-        self.assertEqual(self.spilled(), ["chatcmpl-1", "later"])
-        self.assertEqual(made.counts, {"produced": 2, "spilled": 2})
-
-    def test_each_delivery_report_is_counted(self):
-        for options, outcome in (({}, "lost"), ({"spill": self.spill}, "spilled")):
-            standin = StandIn()
-            made = logger(standin, **options)
-            for event in ("a", "b", "c"):
-                report(made, payload(id=event))
-            self.assertEqual(made.counts, {"produced": 3})
-            with self.assertLogs(module.log, logging.ERROR) as logs:
-                for deliver, error in zip(standin.reports, (None, KafkaError(KafkaError._MSG_TIMED_OUT), None)):
-                    deliver(error)
-            self.assertEqual(made.counts, {"produced": 3, "delivered": 2, outcome: 1})
-            self.assertIn(f"{{'produced': 3, 'delivered': 1, '{outcome}': 1}}", "".join(logs.output))
-        self.assertEqual(self.spilled(), ["b"])
-
-    def test_what_librdkafka_delivers_is_counted(self):
-        made = logger(extra={"test.mock.num.brokers": 1}, spill=self.spill)  # a broker within librdkafka
-        for event in EVENTS[:5]:
-            report(made, event)
-        made.close()
-        self.assertEqual(made.counts, {"produced": 5, "delivered": 5})
-
-    def test_a_hook_does_not_wait_for_a_dead_broker(self):
-        made = logger(spill=self.spill)
-        began = time.monotonic()
-        for event in EVENTS * 4:
-            report(made, event)
-        self.assertLess((time.monotonic() - began) / (len(EVENTS) * 4), 0.01)
-        made._close_deadline = time.monotonic()
-        made.close()
-
-
-def report_any(made, slp):
-    asyncio.run(made.async_log_success_event({"standard_logging_object": slp}, None, None, None))
-
-
-class ProcessTest(unittest.TestCase):
-    """Each in a process of its own: signals and forks."""
-
-    def run_script(self, text):
-        with tempfile.TemporaryDirectory() as folder:
-            spill = Path(folder) / "spill"
-            env = {**os.environ, "PYTHONPATH": str(HERE.parent), "USAGE_KAFKA_BROKERS": "127.0.0.1:1",
-                   "USAGE_KAFKA_SPILL": str(spill), "USAGE_KAFKA_CONFIG": '{"delivery.timeout.ms": 500}'}
-            done = subprocess.run([sys.executable, "-c", text], env=env, capture_output=True, text=True, timeout=120)
-            lines = spill.read_text().splitlines() if spill.exists() else []
-            return done.returncode, lines, done.stdout + done.stderr
-
-    def test_a_server_that_raises_sigterm_again_still_runs_atexit(self):
-        code, lines, output = self.run_script(SERVER)
-        self.assertEqual((code, len(lines)), (0, 1), output)
-
-    def test_without_the_handler_that_event_is_lost(self):
-        code, lines, output = self.run_script(SERVER.replace("uvicorn_handler)", "signal.SIG_DFL)", 1))
-        self.assertEqual((code, lines), (-signal.SIGTERM, []), output)
-
-    def test_a_forked_child_uses_a_producer_of_its_own(self):
-        code, lines, output = self.run_script(FORK)
-        self.assertEqual((code, len(lines)), (0, 2), output)
-
-
-REPORT = """
-import asyncio
-def report(id):
-    slp = {"id": id, "status": "success", "metadata": {}}
-    asyncio.run(module.usage_kafka_logger.async_log_success_event({"standard_logging_object": slp}, 0, 0, 0))
-"""
-
-#: What uvicorn does (Server.capture_signals): handle, finish, restore, raise again.
-SERVER = """
-import os, signal, usage_kafka_logger as module
-def uvicorn_handler(number, frame):
-    pass
-signal.signal(signal.SIGTERM, uvicorn_handler)
-module.usage_kafka_logger
-""" + REPORT + """
-os.kill(os.getpid(), signal.SIGTERM)
-report("in flight")
-signal.signal(signal.SIGTERM, signal.SIG_DFL)
-signal.raise_signal(signal.SIGTERM)
-"""
-
-FORK = """
-import os, sys, usage_kafka_logger as module
-module.usage_kafka_logger
-""" + REPORT + """
-report("parent")
-child = os.fork()
-if child == 0:
-    report("child")
-    assert module.usage_kafka_logger.counts["produced"] == 1, "the parent's are the parent's"
-    sys.exit(0)
-sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
-"""
 
 if __name__ == "__main__":
     unittest.main()
