@@ -60,5 +60,12 @@ def report(made, event):
     asyncio.run(hook({"standard_logging_object": event}, None, None, None))
 
 
-def report_any(made, slp):
-    asyncio.run(made.async_log_success_event({"standard_logging_object": slp}, None, None, None))
+def report_any(made, slp, model="gpt-4o", **more):
+    kwargs = {"standard_logging_object": slp, "model": model, **more}
+    asyncio.run(made.async_log_success_event(kwargs, None, None, None))
+
+
+def report_failed(made, request):
+    """As LiteLLM calls the hook: by name, when the whole request has failed."""
+    asyncio.run(made.async_post_call_failure_hook(
+        request_data=request, user_api_key_dict=None, original_exception=ValueError(), traceback_str=None))

@@ -83,7 +83,7 @@ class HooksTest(unittest.TestCase):
             self.assertIs(getattr(ours, name), getattr(CustomLogger, name))
         hooks = {name for name in dir(CustomLogger) if not name.startswith("__")}
         replaced = {name for name in hooks if getattr(ours, name) is not getattr(CustomLogger, name)}
-        self.assertEqual(replaced, {"async_log_success_event", "async_log_failure_event"})
+        self.assertEqual(replaced, {"async_log_success_event", "async_log_failure_event", "async_post_call_failure_hook"})
 
 
 class ReadmeTest(unittest.TestCase):

@@ -15,7 +15,7 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-from callback import EVENTS, HERE, StandIn, logger, module, payload, report, report_any, strict
+from callback import EVENTS, HERE, StandIn, logger, module, payload, report, report_any, report_failed, strict
 from confluent_kafka import KafkaError, KafkaException
 
 
@@ -36,7 +36,24 @@ class FailureTest(unittest.TestCase):
             made = logger(StandIn())
             with self.assertLogs(module.log, logging.ERROR):
                 report_any(made, broken)
-            self.assertEqual(made.counts["lost"], 1)
+            self.assertEqual(made.counts, {"lost": 1})
+
+    def test_a_broken_failure_hook_does_not_raise(self):
+        made = logger(StandIn())
+        usage = mock.Mock(prompt_tokens="many", completion_tokens=0)
+        with self.assertLogs(module.log, logging.ERROR):
+            report_failed(made, {"combined_usage_object": usage, "response_cost": 1.0})
+        self.assertEqual(made.counts, {"lost": 1})
+
+    def test_what_has_no_payload_by_nature_is_not_lost(self):
+        """LiteLLM makes none for the download of a video, the deletion of a file, and for a whole session."""
+        for kwargs in ({"call_type": "avideo_content", "model": ""}, {"call_type": "afile_delete", "model": None},
+                       {"call_type": "_arealtime", "model": "gpt-realtime"},
+                       {"call_type": "_aresponses_websocket", "model": "gpt-4o"}):
+            made = logger(StandIn())
+            with self.subTest(kwargs), self.assertNoLogs(module.log, logging.ERROR):
+                report_any(made, None, **kwargs)
+                self.assertEqual(made.counts, {"no_usage": 1})
 
     def test_a_full_queue_spills(self):
         made = logger(StandIn(BufferError("Local: Queue full")), spill=self.spill)
