@@ -17,6 +17,7 @@ import urllib.error
 import urllib.request
 from collections import Counter, defaultdict
 from contextlib import ExitStack
+from datetime import datetime
 from pathlib import Path
 
 import custom_auth
@@ -25,6 +26,7 @@ import traffic
 from confluent_kafka import Consumer
 
 STACK = ExitStack()
+SERVERS = {"uvicorn": "", "gunicorn": "--run_gunicorn", "granian": "--run_granian"}
 RUN: dict = {}
 
 
@@ -38,13 +40,13 @@ def setUpModule() -> None:
     folder.chmod(0o755)
     RUN["folder"] = folder
     RUN["brokers"] = services.start_kafka(STACK, folder, Path(os.environ["KAFKA_JARS"]))
-    upstream = services.start_upstream(STACK, folder)
     env = {"USAGE_KAFKA_BROKERS": RUN["brokers"], "USAGE_KAFKA_SPILL": str(folder / "spill.ndjson")}
-    proxy = services.Proxy(STACK, folder, "proxy", upstream, env)
-    RUN["statuses"] = traffic.ordinary(proxy)
+    proxy = RUN["proxy"] = services.Proxy(STACK, folder, "proxy", env)
+    # Of operators who forgot to forbid no-log; each with another server.
+    stopped = [services.Proxy(STACK, folder, name, env, flags, keep_no_log=True) for name, flags in SERVERS.items()]
+    RUN["statuses"] = traffic.ordinary(proxy.wait())
+    RUN["in_flight"] = traffic.in_flight([proxy.wait() for proxy in stopped])
     services.stop(proxy.process)
-    careless = services.Proxy(STACK, folder, "careless", upstream, env, keep_no_log=True)
-    RUN["in_flight"], RUN["exit"] = traffic.terminated_in_flight(careless)
     RUN["messages"] = read_topic(RUN["brokers"])
     RUN["events"] = defaultdict(list)
     for _, event in RUN["messages"]:
@@ -76,7 +78,7 @@ class PublishTest(unittest.TestCase):
         return RUN["events"][scenario][0]
 
     def test_clients_got_their_answers(self):
-        expected = dict.fromkeys(RUN["statuses"], 200) | {"rejected": 400, "unknown": 401}
+        expected = dict.fromkeys(RUN["statuses"], 200) | {"rejected": 400, "unknown": 401, "timeout": 408}
         self.assertEqual(RUN["statuses"], expected)
 
     def test_key_is_the_hash_or_nothing(self):
@@ -132,19 +134,47 @@ class PublishTest(unittest.TestCase):
 
     def test_sigterm_loses_no_call_in_flight(self):
         """Also of the client that said no-log to a proxy whose operator forgot to forbid it."""
-        self.assertEqual(RUN["in_flight"], [200] * traffic.IN_FLIGHT)
-        self.assertEqual(len(RUN["events"]["in-flight"]), traffic.IN_FLIGHT)
-        self.assertEqual(RUN["exit"], 0)
+        for server in SERVERS:
+            with self.subTest(server):
+                self.assertEqual(RUN["in_flight"][server], ({200: traffic.IN_FLIGHT}, 0))
+                self.assertEqual(len(RUN["events"][f"in-flight-{server}"]), traffic.IN_FLIGHT)
         self.assertFalse((RUN["folder"] / "spill.ndjson").exists())
+
+    def test_a_call_that_timed_out_is_billed_once_for_each_attempt(self):
+        """As LiteLLM's own rows say: the failure's own event says 0."""
+        events = {event["id"]: event for event in RUN["events"]["timeout"]}
+        failure = next(event for event in events.values() if "billed_retry_attempt" not in event["metadata"])
+        self.assertEqual(events.keys(), {failure["id"] + suffix for suffix in ("", "-billed", "-attempt-0")})
+        rows = {row["request_id"]: row for row in RUN["proxy"].spend_logs() if row["end_user"] == "timeout"}
+        for row, event in ((failure["id"], failure["id"] + "-billed"), (failure["id"] + "-attempt-0",) * 2):
+            self.assertGreater(rows[row]["spend"], 0)
+            self.assertEqual((events[event]["response_cost"], events[event]["prompt_tokens"]),
+                             (rows[row]["spend"], rows[row]["prompt_tokens"]))
+            start = datetime.fromisoformat(rows[row]["startTime"]).timestamp()
+            self.assertEqual((events[event]["startTime"], failure["metadata"]["request_start"]), (start, start))
+        self.assertEqual(len(rows), 2)
+
+    def test_a_stream_that_broke_is_billed_once(self):
+        self.assertGreater(self.one("broken")["response_cost"], 0)
+
+    def test_shadow_traffic_is_marked_and_a_client_cannot_mark_its_own(self):
+        marks = sorted(str(event["metadata"].get("is_silent_experiment")) for event in RUN["events"]["mirrored"])
+        self.assertEqual(marks, ["None", "True"])
+        for name in ("is_silent_experiment", "billed_retry_attempt"):
+            self.assertNotIn(name, self.one("forged")["metadata"])
+
+    def test_the_download_of_a_video_is_not_reported_as_lost(self):
+        self.assertNotIn("usage events lost", (RUN["folder"] / "proxy.log").read_text())
 
 
 SEED = """
 INSERT INTO users (id, username, email, oauth_provider, oauth_id) VALUES
   ('{alice}', 'alice', 'alice@example.com', 'test', 'alice'), ('{bob}', 'bob', 'bob@example.com', 'test', 'bob');
-INSERT INTO models (id, name, provider) VALUES ('gpt-4o', 'gpt-4o', 'openai'), ('embed', 'embed', 'openai');
+INSERT INTO models (id, name, provider) VALUES ('gpt-4o', 'gpt-4o', 'openai'), ('embed', 'embed', 'openai'),
+  ('slow', 'slow', 'openai'), ('mirrored', 'mirrored', 'openai');
 INSERT INTO subscriptions (user_id, model_id, team_id, status, quota_requests)
   SELECT u::uuid, m, '{team}', 'active', CASE u WHEN '{bob}' THEN 1 ELSE 10000 END
-  FROM unnest(ARRAY['{alice}', '{bob}']) u, unnest(ARRAY['gpt-4o', 'embed']) m;
+  FROM unnest(ARRAY['{alice}', '{bob}']) u, unnest(ARRAY['gpt-4o', 'embed', 'slow', 'mirrored']) m;
 INSERT INTO api_keys (user_id, team_id, name, key_hash, key_prefix) VALUES
   ('{alice}', '{team}', 'alice', '{alice_hash}', 'sk-test'), ('{bob}', '{team}', 'bob', '{bob_hash}', 'sk-test');
 """
@@ -240,7 +270,8 @@ class BooksTest(unittest.TestCase):
     def test_calls_that_clients_tried_to_hide_and_calls_in_flight(self):
         self.row("no-log")
         self.row("nan")
-        self.assertEqual(len(self.rows["in-flight"]), traffic.IN_FLIGHT)
+        for server in SERVERS:
+            self.assertEqual(len(self.rows[f"in-flight-{server}"]), traffic.IN_FLIGHT)
 
     def test_a_raw_credential_is_attributed_to_its_user_and_stored_nowhere(self):
         self.assertEqual(self.row("plain")["key"], "")

@@ -1,7 +1,8 @@
 """A model provider on 127.0.0.1 that speaks as much of OpenAI's API as the test needs.
 
 The last user message may hold directives: [[sleep=2]] waits, [[fail=500 times=1 key=x]] fails the
-first calls with that key, [[status=400]] always fails, [[words=20]] is the length of the answer.
+first calls with that key, [[status=400]] always fails, [[words=20]] is the length of the answer,
+[[break=4]] ends a stream after so many words, and [[hold]] waits for POST /release.
 GET /seen tells how many chats came and how many wait, so that the test need not guess by time.
 Every answer costs 10 prompt tokens and one completion token a word, so the test can add up.
 """
@@ -19,6 +20,7 @@ from aiohttp import web
 
 failed: Counter[str] = Counter()
 seen: Counter[str] = Counter(calls=0, waiting=0)
+released = asyncio.Event()
 
 
 def directive(text: str, name: str, default: str) -> str:
@@ -34,7 +36,7 @@ def error(status: int) -> web.Response:
 async def trouble(text: str) -> web.Response | None:
     seen["calls"] += 1
     seen["waiting"] += 1
-    await asyncio.sleep(float(directive(text, "sleep", "0")))
+    await (released.wait() if "[[hold]]" in text else asyncio.sleep(float(directive(text, "sleep", "0"))))
     seen["waiting"] -= 1
     key = directive(text, "key", "")
     if failed[key] < int(directive(text, "times", "0")):
@@ -57,17 +59,20 @@ async def chat(request: web.Request) -> web.StreamResponse:
         message = {"role": "assistant", "content": "word " * words}
         choice = {"index": 0, "message": message, "finish_reason": "stop"}
         return web.json_response({**head, "object": "chat.completion", "choices": [choice], "usage": usage})
-    return await stream(request, {**head, "object": "chat.completion.chunk"}, words, usage)
+    return await stream(request, text, {**head, "object": "chat.completion.chunk"}, words, usage)
 
 
-async def stream(request: web.Request, head: dict, words: int, usage: dict) -> web.StreamResponse:
+async def stream(request: web.Request, text: str, head: dict, words: int, usage: dict) -> web.StreamResponse:
     out = web.StreamResponse(headers={"content-type": "text/event-stream"})
     await out.prepare(request)
 
     async def send(**fields) -> None:
         await out.write(b"data: " + json.dumps({**head, **fields}).encode() + b"\n\n")
 
-    for _ in range(words):
+    for word in range(words):
+        if word == int(directive(text, "break", "-1")):
+            request.transport.close()
+            return out
         await send(choices=[{"index": 0, "delta": {"role": "assistant", "content": "word "}, "finish_reason": None}])
         await asyncio.sleep(0.02)
     await send(choices=[{"index": 0, "delta": {}, "finish_reason": "stop"}])
@@ -83,6 +88,15 @@ async def embeddings(request: web.Request) -> web.StreamResponse:
     return web.json_response({"object": "list", "data": data, "model": body["model"], "usage": usage})
 
 
+async def video_content(request: web.Request) -> web.StreamResponse:
+    return web.Response(body=b"film", content_type="video/mp4")
+
+
+async def release(request: web.Request) -> web.StreamResponse:
+    released.set()
+    return web.Response()
+
+
 async def status(request: web.Request) -> web.StreamResponse:
     return web.json_response(seen)
 
@@ -90,8 +104,10 @@ async def status(request: web.Request) -> web.StreamResponse:
 def main() -> None:
     app = web.Application()
     app.router.add_get("/seen", status)
+    app.router.add_post("/release", release)
     app.router.add_post("/v1/chat/completions", chat)
     app.router.add_post("/v1/embeddings", embeddings)
+    app.router.add_get("/v1/videos/{id}/content", video_content)
     web.run_app(app, host="127.0.0.1", port=int(sys.argv[1]), print=None, access_log=None)
 
 

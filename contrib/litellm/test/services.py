@@ -6,6 +6,7 @@ stopped by the ExitStack that started it, also when the test fails half-way.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -153,24 +154,37 @@ class Postgres:
 
 
 class Proxy:
-    """A LiteLLM proxy with our callback, as an operator would run it."""
+    """A LiteLLM proxy with our callback, as an operator would run it, and an upstream of its own.
 
-    def __init__(self, stack: ExitStack, folder: Path, name: str, upstream: int, env: dict[str, str], keep_no_log=False) -> None:
-        self.port = free_port()
-        self.upstream = upstream
-        home = folder / name
-        home.mkdir()
-        config = (HERE / "proxy_config.yaml").read_text().replace("@UPSTREAM@", f"http://127.0.0.1:{upstream}/v1")
+    It starts in the background; `wait` for it. `flags` choose the server, "" is uvicorn.
+    """
+
+    def __init__(self, stack: ExitStack, folder: Path, name: str, env: dict[str, str], flags="", keep_no_log=False) -> None:
+        self.name, self.port = name, free_port()
+        self.home = folder / name
+        self.home.mkdir()
+        self.upstream = start_upstream(stack, self.home)
+        upstream = f"http://127.0.0.1:{self.upstream}/v1"
+        config = (HERE / "proxy_config.yaml").read_text().replace("@UPSTREAM@", upstream)
         if keep_no_log:
             config = config.replace("global_disable_no_log_param: true", "global_disable_no_log_param: false")
-        (home / "config.yaml").write_text(config)
-        for source in (HERE.parent / "usage_kafka_logger.py", HERE / "custom_auth.py"):
-            shutil.copy(source, home)
+        (self.home / "config.yaml").write_text(config)
+        for source in (HERE.parent / "usage_kafka_logger.py", HERE / "custom_auth.py", HERE / "spend_probe.py"):
+            shutil.copy(source, self.home)
         quiet = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOG": "ERROR", "LITELLM_MODE": "PRODUCTION",
-                 "DISABLE_ADMIN_UI": "True", "NO_PROXY": "127.0.0.1"}
-        command = [str(Path(sys.executable).parent / "litellm"), "--config", str(home / "config.yaml"), "--host", "127.0.0.1"]
-        self.process = start(stack, folder / f"{name}.log", [*command, "--port", str(self.port)], cwd=home, env={**os.environ, **quiet, **env})
-        wait_for(name, 120, self._alive, self.process)
+                 "DISABLE_ADMIN_UI": "True", "NO_PROXY": "127.0.0.1",
+                 "SPEND_PROBE_FILE": str(self.home / "spend_logs.ndjson")}
+        command = [str(Path(sys.executable).parent / "litellm"), "--config", str(self.home / "config.yaml"), "--host", "127.0.0.1",
+                   "--port", str(self.port), *flags.split()]
+        self.process = start(stack, folder / f"{name}.log", command, cwd=self.home, env={**os.environ, **quiet, **env})
+
+    def wait(self) -> Proxy:
+        wait_for(self.name, 120, self._alive, self.process)
+        return self
+
+    def spend_logs(self) -> list[dict]:
+        """The rows that LiteLLM would write to its database."""
+        return [json.loads(line) for line in (self.home / "spend_logs.ndjson").open()]
 
     def _alive(self) -> bool:
         return urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health/liveliness", timeout=2).status == 200

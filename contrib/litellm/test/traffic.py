@@ -6,12 +6,14 @@ from __future__ import annotations
 import signal
 import threading
 import time
+from collections import Counter
 
 import httpx
+from litellm.types.videos.utils import encode_video_id_with_provider
 
 from services import Proxy, wait_for
 
-IN_FLIGHT = 20
+IN_FLIGHT = 11
 ALICE, BOB, PLAIN, UNKNOWN = "sk-test-alice", "sk-test-bob", "plain-credential-of-bob", "sk-nobody"
 
 
@@ -58,7 +60,23 @@ def ordinary(proxy: Proxy) -> dict[str, int]:
         "nan": post(proxy, "/v1/chat/completions", ALICE, nan),
         "plain": call(proxy, "plain", key=PLAIN),
         "unknown": call(proxy, "unknown", key=UNKNOWN),
+        "broken": broken_stream(proxy),
+        "timeout": call(proxy, "timeout", "[[sleep=2]]", model="slow", num_retries=1),
+        "mirrored": call(proxy, "mirrored", model="mirrored"),
+        "forged": call(proxy, "forged", metadata={"is_silent_experiment": True, "billed_retry_attempt": True}),
+        "video": download_of_a_video(proxy),
     }
+
+
+def broken_stream(proxy: Proxy) -> int:
+    return call(proxy, "broken", "[[words=9 break=4]]", stream=True)
+
+
+def download_of_a_video(proxy: Proxy) -> int:
+    """By the id that LiteLLM gives to clients: it tells the deployment that made the video."""
+    video = encode_video_id_with_provider("video_1", "openai", "video-1")
+    url = f"http://127.0.0.1:{proxy.port}/v1/videos/{video}/content"
+    return httpx.get(url, headers={"authorization": f"Bearer {ALICE}"}, trust_env=False, timeout=60).status_code
 
 
 def seen(proxy: Proxy, what: str) -> int:
@@ -76,21 +94,25 @@ def cache_hit(proxy: Proxy) -> int:
     return status
 
 
-def terminated_in_flight(proxy: Proxy) -> tuple[list[int], int]:
-    """SIGTERM while all calls are with the upstream: their statuses and the proxy's exit code.
+def in_flight(proxies: list[Proxy]) -> dict[str, tuple[dict[int, int], int]]:
+    """SIGTERM while calls are with the upstream: for each proxy the count of each status, and its exit code.
 
-    The proxy is new, so these are the first events of its producer: the worst case.
+    The proxies are new, so these are the first events of their producers: the worst case.
     """
-    statuses: list[int] = []
+    calls = {proxy.name: Counter() for proxy in proxies}
 
-    def one(i: int) -> None:
-        statuses.append(call(proxy, "in-flight", f"[[sleep=6]] {i}", **({"no-log": True} if i == 0 else {})))
+    def one(proxy: Proxy, i: int) -> None:
+        calls[proxy.name][call(proxy, f"in-flight-{proxy.name}", f"[[hold]] {i}", **({"no-log": True} if i == 0 else {}))] += 1
 
-    threads = [threading.Thread(target=one, args=(i,)) for i in range(IN_FLIGHT)]
+    threads = [threading.Thread(target=one, args=(proxy, i)) for proxy in proxies for i in range(IN_FLIGHT)]
     for thread in threads:
         thread.start()
-    wait_for("calls in flight", 60, lambda: seen(proxy, "waiting") == IN_FLIGHT)
-    proxy.process.send_signal(signal.SIGTERM)
+    for proxy in proxies:
+        wait_for(f"calls in flight of {proxy.name}", 60, lambda: seen(proxy, "waiting") == IN_FLIGHT)
+        proxy.process.send_signal(signal.SIGTERM)
+    time.sleep(1)  # each has begun to stop
+    for proxy in proxies:
+        httpx.post(f"http://127.0.0.1:{proxy.upstream}/release", trust_env=False)
     for thread in threads:
         thread.join()
-    return statuses, proxy.process.wait(60)
+    return {proxy.name: (dict(calls[proxy.name]), proxy.process.wait(60)) for proxy in proxies}
