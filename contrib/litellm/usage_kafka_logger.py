@@ -66,9 +66,9 @@ KEEP_ERROR = frozenset("error_code error_class error_message llm_provider".split
 MARKS = ("is_silent_experiment", "internal_call_origin")  # in the payload, or only in the request's metadata
 #: The numbers that usage-ingestd refuses to guess: without one of them there is no bill.
 BILLED = ("startTime", "prompt_tokens", "completion_tokens", "response_cost")
-SESSIONS = ("_arealtime", "_aresponses_websocket")  # have no payload, but each call in them has one
-#: Words that LiteLLM puts where a key's hash belongs; anything else that is no SHA-256 is
-#: the credential itself (seen for keys that do not begin with "sk-").
+#: Calls without a payload: downloads, and sessions (each call in a session has one).
+NO_PAYLOAD = "video_content avideo_content file_content afile_content _arealtime _aresponses_websocket".split()
+#: Words that LiteLLM puts where a key's hash belongs; other text that is no SHA-256 is the credential itself.
 SENTINELS = frozenset(
     "litellm_proxy_master_key litellm-internal-health-check litellm_internal_jobs litellm-cli".split()
 )
@@ -213,9 +213,8 @@ def billed_attempts(request: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def append_line(path: Path, line: bytes, size_max: int) -> None:
-    """Appends the whole line or raises OSError. Opened each time, so that an operator may move the file."""
-    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-    file = os.open(path, flags, 0o600)
+    """Appends the whole line or raises OSError. Opens the file each time: an operator may move it away."""
+    file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
         fcntl.flock(file, fcntl.LOCK_EX)  # the workers share it
         found = os.fstat(file)
@@ -243,7 +242,7 @@ def guaranteed(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class _PROXY_UsageKafkaLogger(CustomLogger):
-    """Hands each event that LiteLLM reports to a Kafka producer.
+    """Hands each event to a Kafka producer.
 
     The name: LiteLLM lets a client switch callbacks off with `"no-log": true`, except those whose
     class name contains `_PROXY_` (Logging.should_run_callback), which are the proxy's own accounting.
@@ -260,7 +259,7 @@ class _PROXY_UsageKafkaLogger(CustomLogger):
         self._lock, self._last_log = threading.Lock(), -math.inf
         self._close_deadline: float | None = None  # set once the process ends
         self._producer: Producer | None = None
-        self._forgotten: list[Producer] = []
+        self._forgotten: list[Producer] = []  # of the parent, in a forked child
         self._get_producer()
         os.register_at_fork(after_in_child=self._forget_producer)
         atexit.register(self.close)
@@ -280,17 +279,17 @@ class _PROXY_UsageKafkaLogger(CustomLogger):
         try:
             for event in events_of(told):
                 self._publish(event)
-        except Exception as error:
-            self._count("lost", f"{type(error).__name__} while encoding")  # its text could hold content
+        except Exception as error:  # its text could hold content, so only its name is logged
+            self._count("lost", f"{type(error).__name__} while encoding")
 
     def _reported(self, kwargs: Mapping[str, Any]) -> list[dict[str, Any]]:
         payload = kwargs.get("standard_logging_object")
         if payload:
             return [marked(payload, **marks_of(kwargs, payload))]
-        if kwargs.get("model") and kwargs.get("call_type") not in SESSIONS:
+        if kwargs.get("model") and kwargs.get("call_type") not in NO_PAYLOAD:
             self._count("lost", "no standard_logging_object")  # LiteLLM could not build it
         else:
-            self._count("no_usage")  # LiteLLM makes none for the download of a video and the like
+            self._count("no_usage")  # nothing is owed, as LiteLLM's own books say
         return []
 
     def _publish(self, payload: Mapping[str, Any]) -> None:
@@ -306,7 +305,9 @@ class _PROXY_UsageKafkaLogger(CustomLogger):
             self._drain(producer)
 
     def _on_delivery(self, error: KafkaError | None, message: Message) -> None:
-        self._count("delivered") if error is None else self._keep(message.value() or b"", error.str())
+        if error is None:
+            return self._count("delivered")
+        self._keep(message.value() or b"", error.str())
 
     def _keep(self, value: bytes, reason: str) -> None:
         """Writes an event that Kafka did not take to the spill file; else it is lost."""

@@ -47,7 +47,7 @@ class FailureTest(unittest.TestCase):
 
     def test_what_has_no_payload_by_nature_is_not_lost(self):
         """LiteLLM makes none for the download of a video, the deletion of a file, and for a whole session."""
-        for kwargs in ({"call_type": "avideo_content", "model": ""}, {"call_type": "afile_delete", "model": None},
+        for kwargs in ({"call_type": "avideo_content", "model": "sora-2"}, {"call_type": "afile_delete", "model": None},
                        {"call_type": "_arealtime", "model": "gpt-realtime"},
                        {"call_type": "_aresponses_websocket", "model": "gpt-4o"}):
             made = logger(StandIn())
