@@ -22,6 +22,7 @@ from pathlib import Path
 
 import custom_auth
 import services
+import spend_logs
 import traffic
 from confluent_kafka import Consumer
 
@@ -41,13 +42,14 @@ def setUpModule() -> None:
     RUN["folder"] = folder
     RUN["brokers"] = services.start_kafka(STACK, folder, Path(os.environ["KAFKA_JARS"]))
     env = {"USAGE_KAFKA_BROKERS": RUN["brokers"], "USAGE_KAFKA_SPILL": str(folder / "spill.ndjson")}
-    proxy = RUN["proxy"] = services.Proxy(STACK, folder, "proxy", env)
+    proxy = services.Proxy(STACK, folder, "proxy", env)
     # Of operators who forgot to forbid no-log; each with another server.
     stopped = [services.Proxy(STACK, folder, name, env, flags, keep_no_log=True) for name, flags in SERVERS.items()]
     RUN["statuses"] = traffic.ordinary(proxy.wait())
     RUN["in_flight"] = traffic.in_flight([proxy.wait() for proxy in stopped])
     services.stop(proxy.process)
     RUN["messages"] = read_topic(RUN["brokers"])
+    RUN["rows"] = [row for started in (proxy, *stopped) for row in started.spend_logs()]
     RUN["events"] = defaultdict(list)
     for _, event in RUN["messages"]:
         RUN["events"][event.get("end_user") or "nobody"].append(event)
@@ -145,7 +147,7 @@ class PublishTest(unittest.TestCase):
         events = {event["id"]: event for event in RUN["events"]["timeout"]}
         failure = next(event for event in events.values() if "billed_retry_attempt" not in event["metadata"])
         self.assertEqual(events.keys(), {failure["id"] + suffix for suffix in ("", "-billed", "-attempt-0")})
-        rows = {row["request_id"]: row for row in RUN["proxy"].spend_logs() if row["end_user"] == "timeout"}
+        rows = {row["request_id"]: row for row in RUN["rows"] if row["end_user"] == "timeout"}
         for row, event in ((failure["id"], failure["id"] + "-billed"), (failure["id"] + "-attempt-0",) * 2):
             self.assertGreater(rows[row]["spend"], 0)
             self.assertEqual((events[event]["response_cost"], events[event]["prompt_tokens"]),
@@ -165,6 +167,26 @@ class PublishTest(unittest.TestCase):
 
     def test_the_download_of_a_video_is_not_reported_as_lost(self):
         self.assertNotIn("usage events lost", (RUN["folder"] / "proxy.log").read_text())
+
+
+class SpendLogsTest(unittest.TestCase):
+    """Our rows and LiteLLM's own rows, of the same calls."""
+
+    def test_the_same_is_billed(self):
+        events = [event for _, event in RUN["messages"]]
+        ours = defaultdict(list)  # the events of LiteLLM's one row
+        for event, book in zip(events, spend_logs.booked(events), strict=True):
+            ours[event["id"].split("_cache_hit")[0].removesuffix("-billed"), bool(event.get("cache_hit"))].append(book)
+        found = set()
+        for row in RUN["rows"]:
+            books = ours.pop((row["request_id"].split("_cache_hit")[0], row["cache_hit"] == "True"))
+            whole = {**books[0], **{name: sum(book[name] for book in books) for name in spend_logs.NOTHING}}
+            found |= spend_logs.differences(row["end_user"] or "nobody", spend_logs.billed(row), whole)
+        self.assertEqual(found, set(spend_logs.expected("live")), "known differences: expected_differences.txt")
+        rest = [book for books in ours.values() for book in books]  # LiteLLM has no row of a failure before a success
+        self.assertGreater(len(rest), 0)
+        for book in rest:
+            self.assertEqual({name: book[name] for name in spend_logs.NOTHING}, spend_logs.NOTHING)
 
 
 SEED = """

@@ -179,7 +179,7 @@ class Proxy:
         self.process = start(stack, folder / f"{name}.log", command, cwd=self.home, env={**os.environ, **quiet, **env})
 
     def wait(self) -> Proxy:
-        wait_for(self.name, 120, self._alive, self.process)
+        wait_for(self.name, 300, self._alive, self.process)  # four start at once
         return self
 
     def spend_logs(self) -> list[dict]:

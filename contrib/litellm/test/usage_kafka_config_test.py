@@ -95,6 +95,7 @@ class ReadmeTest(unittest.TestCase):
         told = yaml.safe_load(block)["litellm_settings"]
         self.assertEqual(told.keys(), {"callbacks", "global_disable_no_log_param"})
         used = yaml.safe_load((HERE / "proxy_config.yaml").read_text())["litellm_settings"]
+        used["callbacks"].remove("spend_probe.probe")  # the test's own
         self.assertEqual({name: used.get(name) for name in told}, told)
 
     def test_the_callback_it_names_is_there(self):
