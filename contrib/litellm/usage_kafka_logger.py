@@ -189,8 +189,7 @@ def billed_attempts(request: Mapping[str, Any]) -> list[dict[str, Any]]:
     it makes an event. The types tell LiteLLM's objects from JSON of the same names in a client's request.
     """
     payload, usage = request.get("standard_logging_object") or {}, request.get("combined_usage_object")
-    parent = payload.get("id") or request.get("litellm_call_id")
-    begin = request.get("start_time")
+    parent, begin = payload.get("id") or request.get("litellm_call_id"), request.get("start_time")
     bills = []
     if hasattr(usage, "prompt_tokens"):
         bills.append(("billed", usage, request.get("response_cost"), payload, None))
@@ -207,7 +206,7 @@ def billed_attempts(request: Mapping[str, Any]) -> list[dict[str, Any]]:
         for name in ("prompt_tokens", "completion_tokens"):
             event[name] = max(0, (getattr(usage, name) or 0) - (published.get(name) or 0))
         event["total_tokens"] = event["prompt_tokens"] + event["completion_tokens"]
-        if event["response_cost"] > 0:
+        if event["response_cost"] > 1e-12:  # less is a rounding error
             events.append(event)
     return events
 
