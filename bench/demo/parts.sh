@@ -1,6 +1,7 @@
 # The parts that tools/demo starts and stops. Sourced; uses its variables root, build, work, topic,
 # partitions, room_bytes, events, rate. Whatever is started here is stopped by clean_up.
-# shellcheck shell=bash disable=SC2154
+# shellcheck shell=bash
+# shellcheck disable=SC2154,SC2034  # the variables of tools/demo
 
 postgres_bin=/usr/lib/postgresql/15/bin
 build_pid='' daemon_pid='' generator_pid='' broker_pid='' postgres_is_up=false

@@ -67,7 +67,7 @@ def _metrics(config: pathlib.Path) -> tuple[dict[str, float], float]:
     phases, errors = {}, 0.0
     for name, labels, value in (match.groups() for match in map(SAMPLE.match, lines) if match):
         if name == "usage_ingest_batch_seconds_sum":
-            phases[PHASE.search(labels).group(1)] = float(value)
+            phases[next(PHASE.finditer(labels))[1]] = float(value)
         elif name == "usage_ingest_postgres_errors_total":
             errors += float(value)
     return phases, errors
@@ -115,6 +115,8 @@ class Daemon:
                 if now - changed > STALLED_SECONDS:
                     raise Failure(f"no progress at {done} of {events}\n{process.last_words()}")
                 time.sleep(LOOK_SECONDS)
+            if first is None:
+                raise Failure("there were no events to ingest")
             last = changed - process.started
             cpu, threads = cpu_of(process.pid), cpu_by_thread(process.pid)
             phases, errors = _metrics(config)

@@ -33,24 +33,27 @@ class Session:
             ["psql", "-XqAt", "-F", "\t", "-v", "ON_ERROR_STOP=1", conninfo],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             start_new_session=True)
+        assert self._psql.stdin and self._psql.stdout and self._psql.stderr
+        self._input, self._output = self._psql.stdin, self._psql.stdout
+        self._errors = self._psql.stderr
 
     def __enter__(self) -> Session:
         return self
 
     def __exit__(self, *_) -> None:
-        self._psql.stdin.close()
+        self._input.close()
         self._psql.wait(10)
 
     def rows(self, sql: str) -> list[list[str]]:
-        self._psql.stdin.write(f"{sql};\n\\echo {self._END}\n")
-        self._psql.stdin.flush()
-        answer = []
-        for line in self._psql.stdout:
-            line = line.rstrip("\n")
-            if line == self._END:
+        self._input.write(f"{sql};\n\\echo {self._END}\n")
+        self._input.flush()
+        answer: list[list[str]] = []
+        for line in self._output:
+            row = line.rstrip("\n")
+            if row == self._END:
                 return answer
-            answer.append(line.split("\t"))
-        raise Failure(f"psql: {self._psql.stderr.read()}")
+            answer.append(row.split("\t"))
+        raise Failure(f"psql: {self._errors.read()}")
 
     def value(self, sql: str) -> str:
         return self.rows(sql)[0][0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import pathlib
@@ -53,10 +54,9 @@ def cpu_with_children(pid: int) -> Cpu:
     children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     living = []
     for child in children:
-        try:
+        # A child that has just ended is in the parent's fields at the next look.
+        with contextlib.suppress(FileNotFoundError):
             living.append(cpu_of(int(child)))
-        except FileNotFoundError:
-            pass  # it ended meanwhile; the next look has it in the parent's fields
     return Cpu(
         user / TICKS_PER_SECOND + sum(cpu.user for cpu in living),
         system / TICKS_PER_SECOND + sum(cpu.system for cpu in living),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 from . import micro
 from .cases import WARM_UP_EVENTS
@@ -69,7 +70,7 @@ def _rate_row(results: Results, way: Way) -> str:
 class Goal:
     title: str
     needs: tuple[str, ...]  # cases
-    measured: object  # Results -> (text, met or None)
+    measured: Callable[[Results], tuple[str, bool | None]]  # the text, and whether it is met
     goal: str
 
 

@@ -101,9 +101,11 @@ def _timed_psqls(cluster: Cluster, database: str, scripts: list[str], options: s
                               stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
              for _ in scripts]
     for psql, script in zip(psqls, scripts, strict=True):
+        assert psql.stdin
         psql.stdin.write(script)
         psql.stdin.close()
     for psql in psqls:
+        assert psql.stderr
         errors = psql.stderr.read()
         if psql.wait() != 0:
             raise Failure(f"psql: {errors}")

@@ -12,6 +12,9 @@ the result is committed, so that the build needs no Python.
 import json
 import pathlib
 import sys
+from typing import Any
+
+Holes = dict[str, str | None]  # a path in the event, and the hole to put there
 
 HERE = pathlib.Path(__file__).resolve().parent
 CAPTURED = HERE.parents[1] / "tests/data/litellm/events.ndjson"
@@ -29,7 +32,7 @@ LINES = {
 }
 
 # Path -> hole. A path that an event does not have, or where it is null, is left alone.
-HOLES = {
+HOLES: Holes = {
     "id": "{{id}}",
     "litellm_call_id": "{{call_id}}",
     "trace_id": "{{trace_id}}",
@@ -81,7 +84,7 @@ HOLES = {
     "model_map_information.model_map_value.output_cost_per_token": "{{#output_price}}",
 }
 
-FAILURE = {
+FAILURE: Holes = {
     "response_cost": None,  # 0.0 as captured
     "error_str": "{{error_message}}",
     "error_information.error_code": "{{error_code}}",
@@ -89,10 +92,10 @@ FAILURE = {
     "error_information.error_message": "{{error_message}}",
     "error_information.normalized_error": "{{normalized_error}}",
 }
-NO_USAGE = {"total_tokens": None, "prompt_tokens": None, "completion_tokens": None}
+NO_USAGE: Holes = {"total_tokens": None, "prompt_tokens": None, "completion_tokens": None}
 
 # Per kind, over HOLES; None keeps what was captured.
-OVERRIDES = {
+OVERRIDES: dict[str, Holes] = {
     "embedding": {"id": "{{call_id}}", "response.id": "{{call_id}}"},
     # A hit replays tokens and price, but costs nothing.
     "cache_hit": {
@@ -123,8 +126,8 @@ OVERRIDES = {
 }
 
 
-def put(event, path: str, hole: str) -> None:
-    parent = None
+def put(event: Any, path: str, hole: str) -> None:
+    parent: Any = None
     step = ""
     for part in path.split("."):
         parent, step = event, part

@@ -42,12 +42,12 @@ def decode_element(index: int, element: Any, text: str, origin: Origin) -> str:
 
 
 def element_texts(array: str) -> list[str]:
-    scanner = json.scanner.make_scanner(json.JSONDecoder(parse_constant=lambda _: None))
+    scan = json.JSONDecoder(parse_constant=lambda _: None).raw_decode
     texts = []
     at = array.index("[") + 1
     blanks = re.compile(r"[ \t\n\r,]*")
-    while array[at := blanks.match(array, at).end()] != "]":
-        end = scanner(array, at)[1]
+    while array[at := next(blanks.finditer(array, at)).end()] != "]":
+        end = scan(array, at)[1]
         texts.append(array[at:end])
         at = end
     return texts
@@ -57,7 +57,7 @@ def elements(text: str, raw: str) -> list[tuple[Any, str]]:
     """Of a record that is not blank: each element and its text, or BROKEN and its raw bytes."""
     whole = try_json(text)
     if isinstance(whole, list):
-        return list(zip(whole, element_texts(text)))
+        return list(zip(whole, element_texts(text), strict=True))
     if whole is not BROKEN:
         return [(whole, text.strip(" \t\r\n"))]
     lines = [part.strip(" \t\r") for part in text.split("\n")]

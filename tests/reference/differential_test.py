@@ -66,7 +66,7 @@ def compare(records: list[bytes], output: bytes) -> str | None:
     answers = answers_in(output)
     if len(answers) != len(records):
         return f"{len(records)} records, {len(answers)} answers"
-    for offset, (record, lines) in enumerate(zip(records, answers)):
+    for offset, (record, lines) in enumerate(zip(records, answers, strict=True)):
         origin = decode_events.Origin("t", 0, offset, NOW_US, offset % 2 != 0)
         expected = expected_lines(decode_events.decode(record, origin))
         if lines == expected:

@@ -16,13 +16,13 @@ COLON = re.compile(r"[ \t\n\r]*:[ \t\n\r]*")
 
 def payload_text(element: str) -> str:
     """The element's text without its bulky members and raw keys: only for identities here."""
-    scanner = json.scanner.make_scanner(json.JSONDecoder(parse_constant=lambda _: None))
+    scan = json.JSONDecoder(parse_constant=lambda _: None).raw_decode
     members: list[tuple[str, str]] = []
     at = element.index("{") + 1
-    while element[at := BLANKS.match(element, at).end()] != "}":
-        key, key_end = scanner(element, at)
-        value_at = COLON.match(element, key_end).end()
-        value_end = scanner(element, value_at)[1]
+    while element[at := next(BLANKS.finditer(element, at)).end()] != "}":
+        key, key_end = scan(element, at)
+        value_at = next(COLON.finditer(element, key_end)).end()
+        value_end = scan(element, value_at)[1]
         if key.replace("\0", "") not in BULKY:
             members.append((element[at:key_end], element[value_at:value_end]))
         at = value_end

@@ -325,8 +325,8 @@ class Row:
         if not -TEN_YEARS_US <= start - self.origin.now_us <= DAY_US:
             raise Reject("timestamp_out_of_range")
         total = scaled(cost, 6)
-        output = number_of(self.get("cost_breakdown", "output_cost"))
-        output = scaled(output, 6) if isinstance(output, Decimal) else 0
+        output_cost = number_of(self.get("cost_breakdown", "output_cost"))
+        output = scaled(output_cost, 6) if isinstance(output_cost, Decimal) else 0
         output = max(0, min(total, output))
         _, user, team = self.owner()
         return [

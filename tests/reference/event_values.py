@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
@@ -137,11 +137,11 @@ def date_time(text: str) -> int | None:
     try:
         moment = datetime(
             int(year), int(month), int(day), int(hour), int(minute), int(second or 0),
-            tzinfo=timezone.utc,
+            tzinfo=UTC,
         )  # fmt: skip
     except ValueError:
         return None
-    seconds = (moment - datetime(1970, 1, 1, tzinfo=timezone.utc)) // timedelta(seconds=1)
+    seconds = (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(seconds=1)
     zone = int(zone_hour or 0) * 3600 + int(zone_minute or 0) * 60
     seconds -= -zone if sign == "-" else zone
     return seconds * 10**6 + scaled(Decimal("0." + (fraction or "0")), 6)

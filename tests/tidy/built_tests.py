@@ -32,12 +32,11 @@ def check_every_test_runs(root, cases):
     commands = [word for case in cases for word in case.get("command", [])]
     programs = {pathlib.Path(word).name for word in commands}
     for path in tree.files(root):
-        if path.parts[0] == "tests" and path.name.endswith("_test.cc"):
-            if not any(program.endswith("_" + path.stem) for program in programs):
-                yield f"{path}: not in ctest; list it in its folder's CMakeLists.txt"
-        if path.parts[0] == "tests" and path.name.endswith("_test.py"):
-            if path.name not in programs:
-                yield f"{path}: not in ctest; list it in its folder's CMakeLists.txt"
+        if path.parts[0] != "tests" or not path.name.endswith(("_test.cc", "_test.py")):
+            continue
+        name = path.name if path.suffix == ".py" else "_" + path.stem
+        if not any(program.endswith(name) for program in programs):
+            yield f"{path}: not in ctest; list it in its folder's CMakeLists.txt"
 
 
 def check_every_case_was_discovered(cases):
@@ -91,8 +90,8 @@ def check_documents(root, cases):
                     yield f"{document}:{number}: names {name}, which is not there"
             if document.name == "ARCHITECTURE.md" and CASE.search(line):
                 named.update(INVARIANT.findall(line))
-    for number in sorted(set(map(str, range(1, 9))) - named):
-        yield f"ARCHITECTURE.md: no line names INV-{number} and a test of it"
+    for invariant in sorted(set(map(str, range(1, 9))) - named):
+        yield f"ARCHITECTURE.md: no line names INV-{invariant} and a test of it"
 
 
 def main():

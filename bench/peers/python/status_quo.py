@@ -71,7 +71,7 @@ def row_of(event: dict, owners: Owners) -> tuple:
             event["prompt_tokens"], event["completion_tokens"], total.quantize(MICRO) - output, output,
             round((event["endTime"] - event["startTime"]) * 1000), status_of(event),
             event.get("error_str"), event["id"], psycopg2.extras.Json(metadata),
-            datetime.datetime.fromtimestamp(event["startTime"], datetime.timezone.utc))
+            datetime.datetime.fromtimestamp(event["startTime"], datetime.UTC))
 
 
 def main() -> None:

@@ -11,7 +11,6 @@ import json
 import os
 import subprocess
 import tempfile
-import time
 import unittest
 import urllib.error
 import urllib.request
@@ -62,7 +61,8 @@ def read_topic(brokers: str) -> list[tuple[str | None, dict]]:
     consumer = Consumer({"bootstrap.servers": brokers, "group.id": "test", "auto.offset.reset": "earliest",
                          "enable.partition.eof": True, "enable.auto.commit": False})
     consumer.subscribe([services.TOPIC])
-    messages, ended = [], set()
+    messages: list[tuple[str | None, dict]] = []
+    ended: set[int] = set()
     while len(ended) < 4:
         message = consumer.poll(30)
         if message is None:
@@ -207,6 +207,13 @@ INSERT INTO api_keys (user_id, team_id, name, key_hash, key_prefix) VALUES
 
 
 class BooksTest(unittest.TestCase):
+    program: str
+    config: Path
+    http: int
+    db: services.Postgres
+    daemon: subprocess.Popen
+    rows: defaultdict[str, list[list[str]]]
+
     @classmethod
     def setUpClass(cls):
         cls.program = os.environ["USAGE_INGESTD"]
@@ -222,7 +229,8 @@ class BooksTest(unittest.TestCase):
     def ingestd(cls, *arguments: str, user: str = "owner") -> str:
         env = {**os.environ, "USAGE_INGEST_KAFKA_BROKERS": RUN["brokers"],
                "USAGE_INGEST_POSTGRES_CONNINFO": cls.db.conninfo(user)}
-        done = subprocess.run([cls.program, "--config", str(cls.config), *arguments], env=env, text=True, capture_output=True)
+        done = subprocess.run([cls.program, "--config", str(cls.config), *arguments], env=env, text=True, capture_output=True,
+                              check=False)
         if done.returncode:
             raise RuntimeError(f"{arguments}: {done.returncode}\n{done.stdout}{done.stderr}")
         return done.stdout
@@ -259,7 +267,7 @@ class BooksTest(unittest.TestCase):
     @staticmethod
     def named(row: list[str]) -> dict:
         names = ("status", "request", "response", "cost", "model", "latency", "error", "key", "team", "metadata")
-        made = dict(zip(names, row))
+        made = dict(zip(names, row, strict=True))
         made["metadata"] = json.loads(made["metadata"])
         return made
 
@@ -320,7 +328,7 @@ class BooksTest(unittest.TestCase):
         records, events, inserted, duplicates, dead, skipped = map(int, totals[0])
         self.assertEqual((records, events), (len(RUN["messages"]),) * 2)
         self.assertEqual((duplicates, dead, skipped), (0, 0, 1))  # the unknown key's 401 is nobody's usage
-        self.assertEqual(inserted, sum(map(len, self.rows.values())))
+        self.assertEqual(inserted, sum(len(rows) for rows in self.rows.values()))
         self.assertEqual(inserted, len(RUN["messages"]) - 1)
 
     def test_summaries_are_exact_and_an_import_of_the_same_events_changes_nothing(self):

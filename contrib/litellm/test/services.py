@@ -131,7 +131,7 @@ class Postgres:
         options = ["-c", "fsync=off", "-c", f"unix_socket_directories={data}", "-c", "listen_addresses=127.0.0.1"]
         command = [*self._as, str(self.binaries / "postgres"), "-D", str(data), "-p", str(self.port), *options]
         process = start(stack, folder / "postgres.log", command, cwd=data)
-        wait_for("postgres", 30, lambda: self._ready(), process)
+        wait_for("postgres", 30, self._ready, process)
         self.sql("CREATE DATABASE litemaas", database="postgres")
 
     def _run(self, program: str, *arguments: str) -> None:
@@ -139,7 +139,7 @@ class Postgres:
 
     def _ready(self) -> bool:
         command = [str(self.binaries / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
-        return subprocess.run(command).returncode == 0
+        return subprocess.run(command, check=False).returncode == 0
 
     def conninfo(self, user: str = "owner") -> str:
         return f"host=127.0.0.1 port={self.port} dbname=litemaas user={user}"
@@ -147,7 +147,8 @@ class Postgres:
     def sql(self, text: str, database: str = "litemaas") -> list[list[str]]:
         """The rows of the last statement, as text."""
         command = ["psql", "-XqAt", "-F", "\x1f", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-p", str(self.port)]
-        done = subprocess.run([*command, "-U", "owner", "-d", database, "-f", "-"], input=text, text=True, capture_output=True)
+        done = subprocess.run([*command, "-U", "owner", "-d", database, "-f", "-"], input=text, text=True, capture_output=True,
+                              check=False)
         if done.returncode:
             raise RuntimeError(done.stderr)
         return [line.split("\x1f") for line in done.stdout.splitlines()]

@@ -40,7 +40,7 @@ class GuaranteesTest(unittest.TestCase):
                   '"enable.idempotence": false, "acks": 1')
         for given in weaker:
             with self.subTest(given):
-                properties, [line] = start(USAGE_KAFKA_CONFIG='{"linger.ms": 7, %s}' % given)
+                properties, [line] = start(USAGE_KAFKA_CONFIG=f'{{"linger.ms": 7, {given}}}')
                 self.assert_kept(properties)
                 self.assertEqual(properties["linger.ms"], 7)
                 for name in re.findall(r'"([a-z.]+)":', given):
@@ -52,7 +52,7 @@ class GuaranteesTest(unittest.TestCase):
         for same in ('"enable.idempotence": true', '"enable.idempotence": "TRUE"', '"enable.idempotence": 1',
                      '"acks": "all"', '"acks": -1', '"request.required.acks": "-1"'):
             with self.subTest(same):
-                properties, complaints = start(USAGE_KAFKA_CONFIG="{%s}" % same)
+                properties, complaints = start(USAGE_KAFKA_CONFIG=f"{{{same}}}")
                 self.assert_kept(properties)
                 self.assertEqual(complaints, [])
 
