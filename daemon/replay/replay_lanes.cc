@@ -12,7 +12,7 @@
 namespace usage_ingest::replay {
 
 struct ReplayLanes::Impl {
-  Impl(const config::Config& c, ReplayLanesOptions o) : config(c), options(std::move(o)) {}
+  Impl(const config::Config& c, ReplayLanesOptions o) : config(c), options(o) {}
 
   void NoteEnd(const Result<>& result) {
     const MutexLock lock(mutex);
@@ -35,7 +35,7 @@ struct ReplayLanes::Impl {
 };
 
 ReplayLanes::ReplayLanes(const config::Config& config, ReplayLanesOptions options)
-    : impl_(std::make_unique<Impl>(config, std::move(options))) {
+    : impl_(std::make_unique<Impl>(config, options)) {
   for (std::size_t i = 0; i < impl_->options.lanes; ++i) {
     impl_->lanes.push_back(
         std::make_unique<assembly::LaneThread>(assembly::QueueLimitsFor(config)));

@@ -2,6 +2,7 @@
 #include "schema/mutex.h"
 
 namespace usage_ingest {
+namespace {
 
 class Counter {
  public:
@@ -37,10 +38,11 @@ class Counter {
   int count_ GUARDED_BY(mutex_) = 0;
 };
 
-int UseCounter(const std::stop_token& stop) {
+[[maybe_unused]] int UseCounter(const std::stop_token& stop) {
   Counter counter;
   counter.Add();
   return counter.WaitForOne(stop) ? 1 : 0;
 }
 
+}  // namespace
 }  // namespace usage_ingest

@@ -89,7 +89,7 @@ struct TcpGate::Impl {
     socklen_t length = sizeof address;
     getsockname(listener.fd(), reinterpret_cast<sockaddr*>(&address), &length);
     port = ntohs(address.sin_port);
-    thread = std::jthread([this](std::stop_token stop) {
+    thread = std::jthread([this](const std::stop_token& stop) {
       while (!stop.stop_requested()) Turn();
     });
   }
@@ -100,7 +100,7 @@ struct TcpGate::Impl {
   void Fill(int fd, Pipe& pipe) const;
   void SendUp(Connection& connection) REQUIRES(mutex);
   void SendDown(Connection& connection) REQUIRES(mutex);
-  std::size_t Allowance(const Pipe& pipe) const REQUIRES(mutex);
+  [[nodiscard]] std::size_t Allowance(const Pipe& pipe) const REQUIRES(mutex);
   bool Send(int fd, Pipe& pipe, std::size_t bytes) const;
 
   std::uint16_t server_port;
@@ -125,7 +125,8 @@ struct TcpGate::Impl {
 Socket TcpGate::Impl::Listen() {
   Socket result(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   const sockaddr_in address = Loopback(0);
-  if (bind(result.fd(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+  if (result.fd() < 0 ||
+      bind(result.fd(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
       listen(result.fd(), 64) != 0) {
     throw std::system_error(errno, std::generic_category(), "gate");
   }
