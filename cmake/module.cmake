@@ -28,6 +28,15 @@ function(usage_ingest_test label source)
   target_link_libraries(${target} PRIVATE ${ARGN} usage_ingest_warnings usage_ingest_sanitize
     GTest::gmock GTest::gtest GTest::gtest_main)
   usage_ingest_count_in(${label} ${target})
+  # ctest starts tests of high cost first, so that none of them is left over at the end.
+  set(cost_fault 30)
+  set(cost_integration 20)
+  set(cost_support 10)
+  set(cost_sim 5)
+  set(cost ${cost_${label}})
+  if(NOT cost)
+    set(cost 1)
+  endif()
   gtest_discover_tests(${target} TEST_PREFIX ${label}/ DISCOVERY_TIMEOUT 60
-    PROPERTIES LABELS ${label} TIMEOUT 600)
+    PROPERTIES LABELS ${label} TIMEOUT 600 COST ${cost})
 endfunction()
