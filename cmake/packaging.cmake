@@ -24,7 +24,7 @@ install(FILES ${top}/monitoring/alerts.yaml ${top}/monitoring/grafana-dashboard.
   DESTINATION share/usage-ingestd/monitoring)
 install(FILES ${top}/contrib/litellm/README.md DESTINATION ${doc_dir} RENAME litellm.md)
 install(FILES ${top}/monitoring/README.md DESTINATION ${doc_dir} RENAME monitoring.md)
-install(DIRECTORY ${top}/docs/ DESTINATION ${doc_dir} FILES_MATCHING PATTERN "*.md")
+install(DIRECTORY ${top}/docs/ DESTINATION ${doc_dir} FILES_MATCHING PATTERN "*.md" PATTERN images EXCLUDE)
 
 # Debian's own files: machine-readable copyright, changelog and manual page (compressed, no time
 # stamp, so that two builds of one commit are the same).
