@@ -49,7 +49,7 @@ class Draft {
   [[nodiscard]] bool ReadCost();
   [[nodiscard]] bool CheckStart();
   // What cannot fail any more.
-  void ReadOutcome();
+  void ReadResult();
   void ReadDurations();
   void MakeIds();
   void WriteMetadata(MetadataWriter& writer, json::JsonIndex& spare);
@@ -77,7 +77,7 @@ class Draft {
   FieldReader reader_;
   UsageEvent event_;
   Rejection rejection_{};
-  Outcome outcome_ = Outcome::kSuccess;
+  RequestResult result_ = RequestResult::kSuccess;
   std::string_view id_;
   std::string_view secret_;  // a raw key where its hash belongs
   std::int64_t ttft_ms_ = json::kNoNumber;
@@ -244,10 +244,10 @@ std::string_view Draft::Redact(std::string_view text) {
   return Reveals(text, secret_) ? arena_.Copy(Redacted(text, secret_)) : text;
 }
 
-void Draft::ReadOutcome() {
-  outcome_ = IsFailure() ? Outcome::kFailure : Outcome::kSuccess;
+void Draft::ReadResult() {
+  result_ = IsFailure() ? RequestResult::kFailure : RequestResult::kSuccess;
   event_.status_code =
-      StatusCodeOf(outcome_, reader_.Whole(Field::kErrorCode), reader_.Text(Field::kErrorClass));
+      StatusCodeOf(result_, reader_.Whole(Field::kErrorCode), reader_.Text(Field::kErrorClass));
   std::string_view message = reader_.Text(Field::kErrorStr);
   if (message.empty()) message = reader_.Text(Field::kErrorMessage);
   event_.error_message = json::CutCharacters(Redact(message), limits::kErrorMessageChars);
@@ -269,7 +269,7 @@ void Draft::MakeIds() {
   if (identity.empty()) {
     identity = FallbackIdentity({element_.origin, element_.index, element_.bytes}, arena_);
   }
-  event_.id = MakeRowId(identity, event_.created_at, Name(outcome_), event_.key_hash);
+  event_.id = MakeRowId(identity, event_.created_at, Name(result_), event_.key_hash);
 }
 
 void Draft::WriteMetadata(MetadataWriter& writer, json::JsonIndex& spare) {
@@ -303,7 +303,7 @@ void EventBuilder::Build(const Element& element, Arena& arena, EventSink& sink) 
   const bool is_row = draft.ReadModel() && draft.ReadStart() && draft.ReadTokens() &&
                       draft.ReadCost() && draft.CheckStart();
   if (!is_row) return sink.OnReject(element.index, draft.rejection());
-  draft.ReadOutcome();
+  draft.ReadResult();
   draft.ReadDurations();
   draft.MakeIds();
   draft.WriteMetadata(metadata_, nested_);

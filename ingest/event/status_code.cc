@@ -27,10 +27,11 @@ constexpr std::array<std::pair<std::string_view, std::int16_t>, 12> kClasses = {
 
 }  // namespace
 
-std::int16_t StatusCodeOf(Outcome outcome, std::int64_t error_code, std::string_view error_class) {
-  const std::int64_t lowest = outcome == Outcome::kSuccess ? 400 : 100;
+std::int16_t StatusCodeOf(RequestResult result, std::int64_t error_code,
+                          std::string_view error_class) {
+  const std::int64_t lowest = result == RequestResult::kSuccess ? 400 : 100;
   if (error_code >= lowest && error_code <= 599) return static_cast<std::int16_t>(error_code);
-  if (outcome == Outcome::kSuccess) return kOk;
+  if (result == RequestResult::kSuccess) return kOk;
   error_class = error_class.substr(error_class.rfind('.') + 1);  // npos + 1 is 0
   if (error_class.ends_with("Error")) error_class.remove_suffix(5);
   for (const auto& [name, code] : kClasses) {
