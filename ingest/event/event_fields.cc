@@ -1,5 +1,7 @@
 #include "ingest/event/event_fields.h"
 
+#include <utility>
+
 #include "ingest/event/key_table.h"
 
 namespace usage_ingest::event {
@@ -8,87 +10,35 @@ using Token = json::JsonWalker::Token;
 
 namespace {
 
-constexpr KeyTable kTopKeys(std::to_array<KeyTableEntry>({
-    {"id", Field::kId},
-    {"litellm_call_id", Field::kCallId},
-    {"trace_id", Field::kTraceId},
-    {"call_type", Field::kCallType},
-    {"cache_hit", Field::kCacheHit},
-    {"stream", Field::kStream},
-    {"status", Field::kStatus},
-    {"custom_llm_provider", Field::kProvider},
-    {"startTime", Field::kStartTime},
-    {"endTime", Field::kEndTime},
-    {"completionStartTime", Field::kCompletionStartTime},
-    {"model", Field::kModel},
-    {"metadata", Field::kMetadata, ObjectKind::kMetadata},
-    {"response_cost", Field::kResponseCost},
-    {"cost_breakdown", Field::kCostBreakdown, ObjectKind::kCostBreakdown},
-    {"prompt_tokens", Field::kPromptTokens},
-    {"completion_tokens", Field::kCompletionTokens},
-    {"request_tags", Field::kTags},
-    {"end_user", Field::kEndUser},
-    {"model_group", Field::kModelGroup},
-    {"model_id", Field::kModelId},
-    {"error_str", Field::kErrorStr},
-    {"error_information", Field::kErrorInformation, ObjectKind::kErrorInformation},
-    {"request_id", Field::kRequestId},
-    {"spend", Field::kSpend},
-    {"api_key", Field::kApiKey},
-    {"user", Field::kUser},
-    {"team_id", Field::kTeamId},
-}));
+constexpr KeyTable kTopTable(kTopKeys);
+constexpr KeyTable kMetadataTable(kMetadataKeys);
+constexpr KeyTable kSpendLogsMetadataTable(kSpendLogsMetadataKeys);
+constexpr KeyTable kCostBreakdownTable(kCostBreakdownKeys);
+constexpr KeyTable kErrorInformationTable(kErrorInformationKeys);
+constexpr KeyTable kUsageObjectTable(kUsageObjectKeys);
+constexpr KeyTable kPromptDetailsTable(kPromptDetailsKeys);
+constexpr KeyTable kCompletionDetailsTable(kCompletionDetailsKeys);
 
-constexpr KeyTable kMetadataKeys(std::to_array<KeyTableEntry>({
-    {"user_api_key_hash", Field::kKeyHash},
-    {"user_api_key_alias", Field::kKeyAlias},
-    {"user_api_key_user_id", Field::kKeyUserId},
-    {"user_api_key_team_id", Field::kKeyTeamId},
-    {"user_api_key_team_alias", Field::kKeyTeamAlias},
-    {"usage_object", Field::kUsageObject, ObjectKind::kUsageObject},
-}));
-
-// A SpendLogs row names key, user and team in columns; its metadata has what a
-// StandardLoggingPayload has at the top.
-constexpr KeyTable kSpendLogsMetadataKeys(std::to_array<KeyTableEntry>({
-    {"user_api_key_alias", Field::kKeyAlias},
-    {"user_api_key_team_alias", Field::kKeyTeamAlias},
-    {"usage_object", Field::kUsageObject, ObjectKind::kUsageObject},
-    {"status", Field::kStatus},
-    {"error_information", Field::kErrorInformation, ObjectKind::kErrorInformation},
-    {"cost_breakdown", Field::kCostBreakdown, ObjectKind::kCostBreakdown},
-}));
-
-constexpr KeyTable kCostBreakdownKeys(std::to_array<KeyTableEntry>({
-    {"output_cost", Field::kOutputCost},
-}));
-
-constexpr KeyTable kErrorInformationKeys(std::to_array<KeyTableEntry>({
-    {"error_code", Field::kErrorCode},
-    {"error_class", Field::kErrorClass},
-    {"error_message", Field::kErrorMessage},
-}));
-
-constexpr KeyTable kUsageObjectKeys(std::to_array<KeyTableEntry>({
-    {"prompt_tokens_details", Field::kPromptDetails, ObjectKind::kPromptDetails},
-    {"cache_read_input_tokens", Field::kCacheReadTokens},
-    {"completion_tokens_details", Field::kCompletionDetails, ObjectKind::kCompletionDetails},
-}));
-
-constexpr KeyTable kPromptDetailsKeys(std::to_array<KeyTableEntry>({
-    {"cached_tokens", Field::kCachedTokens},
-}));
-
-constexpr KeyTable kCompletionDetailsKeys(std::to_array<KeyTableEntry>({
-    {"reasoning_tokens", Field::kReasoningTokens},
-}));
-
-const KeyTable& KeysOf(ObjectKind kind) {
-  static constexpr std::array<const KeyTable*, 8> kTables = {
-      &kTopKeys,           &kMetadataKeys,         &kSpendLogsMetadataKeys,
-      &kCostBreakdownKeys, &kErrorInformationKeys, &kUsageObjectKeys,
-      &kPromptDetailsKeys, &kCompletionDetailsKeys};
-  return *kTables[static_cast<std::size_t>(kind)];
+constexpr const KeyTable& TableOf(ObjectKind kind) {
+  switch (kind) {
+    case ObjectKind::kTop:
+      return kTopTable;
+    case ObjectKind::kMetadata:
+      return kMetadataTable;
+    case ObjectKind::kSpendLogsMetadata:
+      return kSpendLogsMetadataTable;
+    case ObjectKind::kCostBreakdown:
+      return kCostBreakdownTable;
+    case ObjectKind::kErrorInformation:
+      return kErrorInformationTable;
+    case ObjectKind::kUsageObject:
+      return kUsageObjectTable;
+    case ObjectKind::kPromptDetails:
+      return kPromptDetailsTable;
+    case ObjectKind::kCompletionDetails:
+      return kCompletionDetailsTable;
+  }
+  std::unreachable();
 }
 
 // Whether `raw`, which has no name of ours, is one when its escapes are undone. Not inlined: it is
@@ -113,7 +63,7 @@ Token EventFields::ReadMember(const json::JsonWalker& json, Token at, Field fiel
 }
 
 Token EventFields::ReadObject(const json::JsonWalker& json, Token at, ObjectKind kind) {
-  const KeyTable& keys = KeysOf(kind);
+  const KeyTable& keys = TableOf(kind);
   const auto find = [&](std::string_view key) {
     const KeyTable::Slot* const entry = keys.Find(key, json.text_end());
     return entry == nullptr && json.MayHaveEscapes(key) ? FindEscaped(keys, key) : entry;

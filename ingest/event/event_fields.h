@@ -9,72 +9,10 @@
 #include <cstddef>
 #include <cstring>
 
+#include "ingest/event/field_keys.h"
 #include "ingest/json/json_walker.h"
 
 namespace usage_ingest::event {
-
-enum class Field : unsigned char {
-  // StandardLoggingPayload, and by the same name in a SpendLogs row.
-  kId,
-  kCallId,
-  kTraceId,
-  kCallType,
-  kCacheHit,
-  kStream,
-  kStatus,
-  kProvider,
-  kStartTime,
-  kEndTime,
-  kCompletionStartTime,
-  kModel,
-  kMetadata,
-  kResponseCost,
-  kCostBreakdown,
-  kPromptTokens,
-  kCompletionTokens,
-  kTags,
-  kEndUser,
-  kModelGroup,
-  kModelId,
-  kErrorStr,
-  kErrorInformation,
-  // SpendLogs only.
-  kRequestId,
-  kSpend,
-  kApiKey,
-  kUser,
-  kTeamId,
-  // Inside metadata.
-  kKeyHash,
-  kKeyAlias,
-  kKeyUserId,
-  kKeyTeamId,
-  kKeyTeamAlias,
-  kUsageObject,
-  // Inside cost_breakdown, error_information, usage_object and its details.
-  kOutputCost,
-  kErrorCode,
-  kErrorClass,
-  kErrorMessage,
-  kPromptDetails,
-  kCachedTokens,
-  kCacheReadTokens,
-  kCompletionDetails,
-  kReasoningTokens,
-  kNone,  // no field; must be the last one
-};
-
-// Which keys mean what depends on the object that they are in.
-enum class ObjectKind : unsigned char {
-  kTop,
-  kMetadata,
-  kSpendLogsMetadata,
-  kCostBreakdown,
-  kErrorInformation,
-  kUsageObject,
-  kPromptDetails,
-  kCompletionDetails,
-};
 
 class EventFields {
  public:

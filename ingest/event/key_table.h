@@ -11,16 +11,9 @@
 #include <emmintrin.h>
 #endif
 
-#include "ingest/event/event_fields.h"
+#include "ingest/event/field_keys.h"
 
 namespace usage_ingest::event {
-
-struct KeyTableEntry {
-  std::string_view name;
-  Field field = Field::kNone;
-  // What the members of the value are, when they are fields too; else kTop.
-  ObjectKind inner = ObjectKind::kTop;
-};
 
 class KeyTable {
  public:
@@ -32,7 +25,7 @@ class KeyTable {
   };
 
   template <std::size_t kCount>
-  consteval explicit KeyTable(const std::array<KeyTableEntry, kCount>& entries) {
+  consteval explicit KeyTable(const std::array<FieldKey, kCount>& entries) {
     while (!TryFill(entries)) multiplier_ += kStep;
   }
 
@@ -93,7 +86,7 @@ class KeyTable {
   }
 
   template <std::size_t kCount>
-  consteval bool TryFill(const std::array<KeyTableEntry, kCount>& entries) {
+  consteval bool TryFill(const std::array<FieldKey, kCount>& entries) {
     static_assert(kCount <= kNames);
     slots_ = {};
     for (std::size_t i = 0; i < kCount; ++i) {

@@ -1,9 +1,11 @@
 #pragma once
 // MetadataWriter: the metadata column of a row, one JSON object of a closed list of keys.
 //
-// Closed, because LiteLLM's events hold e-mail addresses, IP addresses, headers and prompts, and
-// none of them may ever get into the database by being passed on.
+// To add a key, add a line to the table in metadata_writer.cc. The list is closed, because
+// LiteLLM's events hold e-mail addresses, IP addresses, headers and prompts, and none of them may
+// ever get into the database by being passed on.
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,7 +19,7 @@ namespace usage_ingest::event {
 
 class MetadataWriter {
  public:
-  // The closed list of docs/events.md, in its order.
+  // Every key there is, in the order of the table in metadata_writer.cc.
   [[nodiscard]] static const std::vector<std::string>& AllKeys();
 
   // Unknown names are a bug of the caller: the configuration refuses them.
@@ -35,23 +37,27 @@ class MetadataWriter {
   [[nodiscard]] std::string_view Write(const Source& source);
 
  private:
-  enum class Key : unsigned char;
+  // A line of the table: name, fields and writer of a key.
+  struct Key;
+  [[nodiscard]] static std::span<const Key> Keys();
+
   struct Member {
-    Key key;
-    Field text;  // whose text it is; kNone: see WriteOther
+    const Key* key;
     json::JsonBuffer::Name name;
   };
+  // Each writes the member with a comma after it, or nothing.
+  void WriteText(const Member& member, const Source& source);
+  void WriteFlag(const Member& member, const Source& source);
+  void WriteCount(const Member& member, const Source& source);
+  void WriteTtft(const Member& member, const Source& source);
+  void WriteTags(const Member& member, const Source& source);
+  void WriteCost(const Member& member, const Source& source);
+  void WriteRequestId(const Member& member, const Source& source);
 
-  // Each ends what it writes with a comma.
-  void WriteOther(const Member& member, const Source& source);
-  void WriteText(const json::JsonBuffer::Name& name, const CleanText& value,
-                 std::string_view secret);
-  void WriteQuoted(const CleanText& value, std::string_view secret);
-  void WriteFlag(const json::JsonBuffer::Name& name, bool value);
-  void WriteCount(const json::JsonBuffer::Name& name, std::int64_t value);
-  void WriteCost(const json::JsonBuffer::Name& name, const Decimal& cost);
-  void WriteTags(const json::JsonBuffer::Name& name, const Source& source);
-  void WriteElements(std::string_view array, const Source& source);
+  void AppendText(const Member& member, const CleanText& value, std::string_view secret);
+  void AppendQuoted(const CleanText& value, std::string_view secret);
+  void AppendCount(const Member& member, std::int64_t value);
+  void AppendElements(std::string_view array, const Source& source);
 
   std::vector<Member> members_;
   json::JsonBuffer out_;
