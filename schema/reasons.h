@@ -1,9 +1,14 @@
 #pragma once
-// Reasons: the closed sets of why an event became a dead letter or was skipped.
+// Reasons: why an event became a dead letter or was skipped. One line per reason, and everything
+// else follows from it: names in the database, metric labels, --reason, the tables of the manual.
 //
-// They are metric labels, values of usage_ingest.dead_letters.reason, and part of the contract
-// (docs/events.md): append, never rename.
+// To add a reason, add an enumerator and a line, then use it where the event is refused. The names
+// are metric labels, values of usage_ingest.dead_letters.reason and part of the contract
+// (docs/events.md): append, never rename. tests/golden/reasons_test.cc compares docs/ with these
+// tables.
+#include <algorithm>
 #include <array>
+#include <cstddef>
 #include <string_view>
 
 namespace usage_ingest {
@@ -18,13 +23,69 @@ enum class DeadLetterReason : unsigned char {
   kRecordTooLarge,
   kRejectedByDatabase,
 };
-inline constexpr std::array<std::string_view, 8> kDeadLetterReasonNames = {
-    "invalid_json",           "invalid_field", "invalid_number",   "value_out_of_range",
-    "timestamp_out_of_range", "unattributed",  "record_too_large", "rejected_by_database"};
+
+struct DeadLetterReasonEntry {
+  DeadLetterReason reason;
+  std::string_view name;
+  std::string_view meaning;  // docs/events.md
+  std::string_view advice;   // docs/operations.md: whose fault it is, and what to do
+  bool is_retried = false;   // by the daemon itself, without `dead-letters retry`
+};
+
+inline constexpr auto kDeadLetterReasons = std::to_array<DeadLetterReasonEntry>({
+    {DeadLetterReason::kInvalidJson, "invalid_json", "not JSON",
+     "another program writes to the topic: find it by the payload, then discard"},
+    {DeadLetterReason::kInvalidField, "invalid_field", "a field is missing or of the wrong type",
+     "another program writes to the topic, or LiteLLM is newer: report it with the payload, retry "
+     "after an upgrade"},
+    {DeadLetterReason::kInvalidNumber, "invalid_number", "a number cannot be read",
+     "LiteLLM or the provider sent it: report it with the payload, retry after an upgrade"},
+    {DeadLetterReason::kValueOutOfRange, "value_out_of_range",
+     "tokens or cost that no column can hold",
+     "a wrong price in LiteLLM's configuration, or abuse: correct the price, then discard"},
+    {DeadLetterReason::kTimestampOutOfRange, "timestamp_out_of_range",
+     "startTime is too old or in the future",
+     "the clock of a LiteLLM host is wrong: correct the clock, then discard"},
+    {DeadLetterReason::kUnattributed, "unattributed", "no subscription is known for user and model",
+     "LiteMaaS does not know the key, user or model yet: nothing to do unless it stays for a day",
+     true},
+    {DeadLetterReason::kRecordTooLarge, "record_too_large",
+     "more bytes or elements than one record may have",
+     "the callback sends full payloads: set it to lean, then retry"},
+    {DeadLetterReason::kRejectedByDatabase, "rejected_by_database",
+     "PostgreSQL refused this row and not the others",
+     "one of your own constraints refused the row: the detail has its message"},
+});
 
 enum class SkipReason : unsigned char { kTombstone, kNullElement, kInternal, kNoUsage, kMasterKey };
-inline constexpr std::array<std::string_view, 5> kSkipReasonNames = {
-    "tombstone", "null_element", "internal", "no_usage", "master_key"};
+
+struct SkipReasonEntry {
+  SkipReason reason;
+  std::string_view name;
+  std::string_view meaning;  // docs/events.md
+};
+
+inline constexpr auto kSkipReasons = std::to_array<SkipReasonEntry>({
+    {SkipReason::kTombstone, "tombstone", "a null or blank value"},
+    {SkipReason::kNullElement, "null_element", "a null instead of an event"},
+    {SkipReason::kInternal, "internal", "a call that LiteLLM made for itself"},
+    {SkipReason::kNoUsage, "no_usage", "no tokens, no cost and no owner"},
+    {SkipReason::kMasterKey, "master_key", "LiteLLM's master key, and no owner"},
+});
+
+// The names, by the number of the reason.
+template <class Entry, std::size_t kCount>
+[[nodiscard]] consteval std::array<std::string_view, kCount> ReasonNames(
+    const std::array<Entry, kCount>& entries) {
+  std::array<std::string_view, kCount> names;
+  for (std::size_t i = 0; i < kCount; ++i) {
+    if (static_cast<std::size_t>(entries[i].reason) != i) throw "the lines are not in enum order";
+    names[i] = entries[i].name;
+  }
+  return names;
+}
+inline constexpr auto kDeadLetterReasonNames = ReasonNames(kDeadLetterReasons);
+inline constexpr auto kSkipReasonNames = ReasonNames(kSkipReasons);
 
 [[nodiscard]] constexpr std::string_view Name(DeadLetterReason reason) {
   return kDeadLetterReasonNames[static_cast<std::size_t>(reason)];
@@ -32,5 +93,10 @@ inline constexpr std::array<std::string_view, 5> kSkipReasonNames = {
 [[nodiscard]] constexpr std::string_view Name(SkipReason reason) {
   return kSkipReasonNames[static_cast<std::size_t>(reason)];
 }
+
+// The retry of the daemon selects dead letters by one reason.
+inline constexpr DeadLetterReason kRetriedReason =
+    std::ranges::find_if(kDeadLetterReasons, &DeadLetterReasonEntry::is_retried)->reason;
+static_assert(std::ranges::count_if(kDeadLetterReasons, &DeadLetterReasonEntry::is_retried) == 1);
 
 }  // namespace usage_ingest

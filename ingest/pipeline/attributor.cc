@@ -109,10 +109,9 @@ Result<> Attributor::Reject(Batch& batch, BatchEvent& event, DeadLetterReason re
                             std::string_view detail) {
   const Record& record = batch.records[event.record];
   if (record.is_let_go()) {
-    return Fail(ErrorCode::kRecordGone,
-                "an event becomes a dead letter, " +
-                    std::string(kDeadLetterReasonNames[static_cast<std::size_t>(reason)]) +
-                    ", and its record's bytes were let go");
+    return Fail(ErrorCode::kRecordGone, "an event becomes a dead letter, " +
+                                            std::string(Name(reason)) +
+                                            ", and its record's bytes were let go");
   }
   const UsageEvent& usage = event.row.event;
   event.state = BatchEvent::State::kDeadLetter;

@@ -166,7 +166,7 @@ pipeline::Task<Result<>> Housekeeper::RemoveFinished(session::AsyncConnection& c
 
 DeadLetterSelection Housekeeper::NewSweep() const {
   DeadLetterSelection sweep;
-  sweep.reason = Name(DeadLetterReason::kUnattributed);
+  sweep.reason = Name(kRetriedReason);
   sweep.only_due = !references_changed_;
   sweep.letters_max = kLettersPerPass;
   sweep.first_seen_since = EventTimeUs{

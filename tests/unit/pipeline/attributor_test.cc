@@ -201,6 +201,13 @@ TEST_F(AttributorTest, TheMasterKeyIsSkippedUnlessItNamesAUser) {
   EXPECT_EQ(batch_.skip_counts[static_cast<std::size_t>(SkipReason::kMasterKey)], 1);
 }
 
+TEST_F(AttributorTest, TheMasterKeyIsCountedAsSuchWithoutUsageToo) {
+  Add("nobody", 0).row.event.is_master_key = true;
+  ASSERT_TRUE(Resolve());
+  EXPECT_EQ(batch_.skip_counts[static_cast<std::size_t>(SkipReason::kMasterKey)], 1);
+  EXPECT_EQ(batch_.skip_counts[static_cast<std::size_t>(SkipReason::kNoUsage)], 0);
+}
+
 TEST_F(AttributorTest, LooksAgainWhenReferencesChanged) {
   Add("carol");
   ASSERT_TRUE(Resolve());
