@@ -1,5 +1,5 @@
 #pragma once
-// Arena: memory for the texts of one batch, given back all at once.
+// Arena: memory for the texts of one batch, released together.
 //
 // Decoding makes ten short strings an event; allocating each costs more than decoding it. The arena
 // hands out bytes from blocks that it keeps across Reset(), so the steady state allocates nothing.
@@ -20,7 +20,7 @@ class Arena {
 
   // Uninitialised bytes without alignment; valid until Reset().
   [[nodiscard]] char* Allocate(std::size_t bytes);
-  // Gives back the end of the last Allocate(): `used` of its `allocated` bytes are kept.
+  // Releases the end of the last Allocate(): `used` of its `allocated` bytes are kept.
   void Shrink(const char* allocation, std::size_t allocated, std::size_t used) noexcept;
   [[nodiscard]] std::string_view Copy(std::string_view text);
   void Reset() noexcept;

@@ -1,9 +1,9 @@
 #pragma once
-// USAGE_INGEST_CHECK: aborts when an assumption of ours is false, in release too.
+// USAGE_INGEST_CHECK: aborts when an assumption of this program is false, also in release builds.
 //
 // A wrong number that is billed is worse than a restart: the transaction that was open is rolled
 // back by PostgreSQL and the events are read again. For what the outside world can cause there is
-// Result<T>; this is only for our own bugs.
+// Result<T>; this is only for bugs of this program.
 #include <cstdio>
 #include <cstdlib>
 

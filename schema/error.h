@@ -10,15 +10,15 @@
 namespace usage_ingest {
 
 enum class ErrorCode : unsigned char {
-  kBadRecord,     // this input can never succeed: dead-letter it, go on
-  kUnavailable,   // broker or database not reachable, or the statement timed out: hold, back off,
-                  // retry
-  kConflict,      // serialization failure, deadlock, lock timeout: retry soon
-  kDuplicateRow,  // 23505 from usage_logs: replay the batch through the staged path
+  kBadRecord,  // this input can never succeed: dead-letter it, go on
+  // Broker or database not reachable, or the statement timed out: keep the batch, wait, retry.
+  kUnavailable,
+  kConflict,          // serialization failure, deadlock, lock timeout: retry soon
+  kDuplicateRow,      // 23505 from usage_logs: replay the batch through the staged path
   kMissingPartition,  // 23514 without a constraint name: create the month, retry
   kLimitExceeded,     // a bound in limits.h was hit: push back, never drop
-  kFenced,            // another owner moved the partition's offset: forget what is buffered
-  kRecordGone,        // a record is needed whose bytes were let go: read it again, keep it
+  kFenced,            // another process moved the partition's offset: drop what is buffered
+  kRecordGone,        // the bytes of a needed record were released: read it again and keep it
   kIndeterminate,     // COMMIT sent, reply lost: reconnect and read the offsets row
   kShuttingDown,      // stop was requested: unwind, commit nothing more
   kFatal,  // wrong credentials, missing table: end with a message that says how to fix it

@@ -9,8 +9,8 @@ using namespace std::chrono_literals;
 
 // -- columns of the seed schema ---------------------------------------------------------------
 inline constexpr std::size_t kVarcharChars = 255;  // VARCHAR(255): model_id, litellm_request_id
-inline constexpr std::size_t kErrorMessageChars =
-    2000;  // ours: the column is TEXT; a traceback is not usage
+// The column is TEXT; a traceback would take more space than all the rest of a row.
+inline constexpr std::size_t kErrorMessageChars = 2000;
 inline constexpr long long kCostMicrosEnd = 10'000'000'000;  // DECIMAL(10,6) holds < 10,000
 
 // -- events -----------------------------------------------------------------------------------
@@ -41,17 +41,18 @@ inline constexpr auto kIdleInTransactionTimeout = 10s;
 // A silent network cut is noticed within this.
 inline constexpr auto kTcpUserTimeout = 8s;
 inline constexpr auto kConnectTimeout = 5s;
-// Blocked for so long, a lane looks who is in its way; whoever of us is and has not spoken for so
-// long is a zombie. With Kafka's shortest session (6 s) and its heartbeats (1.5 s) the others go on
-// within ten seconds. A live session ended by mistake loses a try, nothing else.
+// A lane that is blocked for kZombieBlocksMax looks up which session blocks it. A session of this
+// group that has been silent for kZombieSilentMax is treated as dead and ended. With Kafka's
+// shortest session (6 s) and its heartbeats (1.5 s) the others continue within ten seconds. A live
+// session that is ended by mistake only repeats its transaction.
 inline constexpr auto kZombieBlocksMax = 500ms;
 inline constexpr auto kZombieSilentMax = 800ms;
 
 // -- back-off ---------------------------------------------------------------------------------
 inline constexpr auto kBackoffMin = 50ms;
 inline constexpr auto kBackoffMax = 5s;
-// After a lock that was refused before any row was sent: such a try costs next to nothing, and the
-// sooner the next one, the sooner a zombie is known for what it is.
+// After a lock that was refused before any row was sent: such a try costs almost nothing, and an
+// early next try finds a dead session early.
 inline constexpr auto kLockBackoffMax = 500ms;
 
 // -- consumer ---------------------------------------------------------------------------------

@@ -17,8 +17,7 @@ struct Strong {
   friend constexpr auto operator<=>(const Strong&, const Strong&) = default;
 };
 
-// A Kafka record's offset in its partition. `next_offset` everywhere means "the first not yet
-// done".
+// A Kafka record's offset in its partition. `next_offset` is the first that is not yet processed.
 using Offset = Strong<struct OffsetTag, std::int64_t>;
 using PartitionId = Strong<struct PartitionIdTag, std::int32_t>;
 // Microseconds since the Unix epoch, UTC. PostgreSQL's timestamptz has the same resolution.

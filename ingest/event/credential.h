@@ -2,7 +2,7 @@
 // What LiteLLM puts where the hash of an API key belongs.
 //
 // It copies `metadata.user_api_key_hash` before it checks it: besides a SHA-256 it can be one of
-// LiteLLM's own words or, for a key that does not begin with "sk-", the key itself
+// words that LiteLLM uses or, for a key that does not begin with "sk-", the key itself
 // (tests/data/litellm/FACTS.md, section 1). Such a key must never be stored, logged or shown.
 #include <cstddef>
 #include <string>
@@ -21,8 +21,8 @@ inline constexpr std::string_view kRedacted = "[redacted]";
 // or team alias.
 [[nodiscard]] bool IsInternalWord(std::string_view text);
 
-// Whether `text` contains the raw key `secret`. Very short ones are no secrets, and would be found
-// everywhere.
+// Whether `text` contains the raw key `secret`. A very short one is not a secret: it
+// would be found in ordinary text.
 [[nodiscard]] bool Reveals(std::string_view text, std::string_view secret);
 // `text` with kRedacted for each `secret` in it. In linear time: clients choose both.
 [[nodiscard]] std::string Redacted(std::string_view text, std::string_view secret);

@@ -1,9 +1,9 @@
 #pragma once
 // Decimal: a number as it is written, for arithmetic that must not go through a double.
 //
-// The first 19 digits and an exponent, which is all that rounding to 18 digits ever asks for; the
-// few that need more go back to the text. An exponent of -16000 or 999999999 is as cheap as any
-// other.
+// The first 19 digits and an exponent, which is enough to round to 18 digits; the few
+// results that need more digits read the text again. An exponent of -16000 or 999999999 is as cheap
+// as any other.
 //
 // Shape         a view of the text it was parsed from.
 #include <cstddef>

@@ -1,5 +1,5 @@
 #pragma once
-// What makes an event the same event: its row id, and an identity for one that brings none.
+// RowId: which events are the same event.
 #include <cstdint>
 #include <string_view>
 
@@ -24,9 +24,9 @@ struct ElementPlace {
 // The deterministic row id: docs/events.md has the byte layout, tests/golden/row_id_test.cc freezes
 // it.
 //
-// SHA-256 rather than a faster hash: a client chooses the id of a call that fails, so nobody must
-// be able to make two requests that count as one; and PostgreSQL, Python and every other tool have
-// it, so a row's id can be checked by hand. It costs 0.1 us.
+// SHA-256 rather than a faster hash: a client chooses the id of a call that fails, and must not be
+// able to make two requests count as one. PostgreSQL and Python have SHA-256 too, so a row's id can
+// be checked by hand. It costs 0.1 us.
 [[nodiscard]] Uuid MakeRowId(std::string_view id, EventTimeUs start, std::string_view status,
                              std::string_view key_hash);
 

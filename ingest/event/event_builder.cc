@@ -41,19 +41,19 @@ class Draft {
   Draft(const EventBuilder::Element& element, Arena& arena)
       : element_(element), arena_(arena), reader_(element.fields, arena) {}
 
-  // The key, user and team that the element names; false: it is LiteLLM's own.
+  // The key, user and team of the element; false: LiteLLM made the call for itself.
   [[nodiscard]] bool ReadOwner();
   [[nodiscard]] bool ReadModel();
   [[nodiscard]] bool ReadStart();
   [[nodiscard]] bool ReadTokens();
   [[nodiscard]] bool ReadCost();
   [[nodiscard]] bool CheckStart();
-  // What cannot fail any more.
+  // These cannot fail.
   void ReadResult();
   void ReadDurations();
   void MakeIds();
   void WriteMetadata(MetadataWriter& writer, json::JsonIndex& spare);
-  // The record goes away: what the event says of it moves into the arena, in one piece.
+  // Copies the texts of the event into the arena, because the record is released.
   void KeepTexts();
 
   [[nodiscard]] const FieldReader& reader() const { return reader_; }

@@ -1,11 +1,11 @@
 #pragma once
 // EventBuilder: the rules from the fields of one element to a row, a skip or a rejection.
 //
-// docs/events.md in code, in its order: skip, fields, time. Parsing came before, attribution comes
-// after and elsewhere.
+// The order is that of docs/events.md: skip, fields, time. Parsing is done before, attribution
+// after.
 //
 // Owner         a Decoder.
-// Shape         what it gives out lives in the arena, but for details, which are literals.
+// Shape         texts of its results are in the arena; details of rejections are literals.
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -29,7 +29,7 @@ class EventBuilder {
     std::string_view bytes;  // of its JSON object
     EventFields& fields;
   };
-  // Tells the sink exactly one thing.
+  // Calls the sink exactly once.
   void Build(const Element& element, Arena& arena, EventSink& sink);
 
  private:

@@ -41,10 +41,10 @@ constexpr const KeyTable& TableOf(ObjectKind kind) {
   std::unreachable();
 }
 
-// Whether `raw`, which has no name of ours, is one when its escapes are undone. Not inlined: it is
-// for one event in a million, and its array would be in every frame.
+// `raw` is not in the table as it is written: finds it by its text without escapes. Not inlined: it
+// is for one event in a million, and its array would be in every stack frame.
 [[gnu::noinline]] const KeyTable::Slot* FindEscaped(const KeyTable& keys, std::string_view raw) {
-  // No name of ours is longer than this even when each of its characters is written as \u0000.
+  // Every name of a table fits, even if each of its characters is written as \u0000.
   std::array<char, 256> plain;
   if (raw.size() > plain.size() || raw.find('\\') == std::string_view::npos) return nullptr;
   return keys.Find({plain.data(), json::Unescape(raw, plain.data())}, plain.data() + plain.size());

@@ -10,7 +10,7 @@
 
 namespace usage_ingest::event {
 
-// Where the bytes come from: the last resort for an event's identity.
+// Where the bytes come from. It is the identity of an event that has no id.
 struct RecordOrigin {
   const TopicPartition* source = nullptr;
   Offset offset;
@@ -23,7 +23,7 @@ struct RecordOrigin {
 // Why an element is no row. Views live in the arena.
 struct Rejection {
   DeadLetterReason reason;
-  std::string_view detail;    // what was wrong, where: for a person; never a prompt, answer or key
+  std::string_view detail;    // what was wrong; never a prompt, an answer or a key
   std::string_view key_hash;  // 64 hex or empty
   std::string_view event_id;  // LiteLLM's id, if it could be read
   EventTimeUs event_time;     // 0 when unknown

@@ -1,6 +1,6 @@
 #pragma once
 // FieldKeys: which JSON key of an event is which field. To read one more key, add a Field and a
-// line of the table of its object; nothing else needs to know.
+// line to the table of its object.
 //
 // Source        docs/events.md; LiteLLM's StandardLoggingPayload and LiteLLM_SpendLogs.
 #include <array>

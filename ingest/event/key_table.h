@@ -2,7 +2,7 @@
 // KeyTable: from the name of a JSON key to its field, in one lookup.
 //
 // A perfect hash over length and four characters, whose multiplier is searched by the compiler:
-// most keys of an event are none of ours, and they cost one comparison of lengths.
+// most keys of an event are not in the table, and they cost one comparison of lengths.
 #include <array>
 #include <cstdint>
 #include <cstring>
@@ -29,9 +29,9 @@ class KeyTable {
     while (!TryFill(entries)) multiplier_ += kStep;
   }
 
-  // nullptr: none of ours. `limit` is the end of what can be read.
+  // nullptr: not in the table. `limit` is the end of the readable memory.
   [[nodiscard]] const Slot* Find(std::string_view key, const char* limit) const {
-    // Most keys are not as long as one of ours. A long one may seem to be: the shift is modulo 64.
+    // Most keys have a length that no key of the table has. Lengths above 63 are taken modulo 64.
     if (((sizes_ >> (key.size() % kSizes)) & 1) == 0) return nullptr;
     const Slot& slot = slots_[SlotOf(key)];
     if (slot.size != key.size()) return nullptr;

@@ -1,11 +1,11 @@
 #pragma once
 // PayloadMaker: what a dead letter keeps of one element of a record.
 //
-// Remembers where the elements of the record last asked about are: an array of a million bad ones
-// is walked over once, and not once for each of them.
+// Remembers where the elements of the latest record are, so that an array of a million bad elements
+// is walked over once, not once for each element.
 //
 // Owner         a Decoder.
-// Shape         what it remembers are views of the record.
+// Shape         it keeps views of the record.
 // Limit         16 bytes an element, and a copy of elements with bad UTF-8, until Forget().
 #include <cstdint>
 #include <deque>
@@ -17,7 +17,7 @@ namespace usage_ingest::event {
 
 class PayloadMaker {
  public:
-  // To be called for each new record, which may be at the address of the last one.
+  // To be called for each new record: it may have the address of the previous one.
   void Forget();
   // REQUIRES: text is not blank and without its byte order mark.
   [[nodiscard]] std::string Make(std::string_view text, std::uint32_t index);

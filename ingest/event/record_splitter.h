@@ -2,9 +2,9 @@
 // RecordSplitter: the elements of one record: an object, an array of them, or lines of them.
 //
 // The whole value is tried as one JSON text first, then as lines. It counts as lines only when
-// there are several and one of them is a JSON object, or all are JSON; else the record is broken as
-// a whole, and so is one that begins an array that its first line does not end: a torn record must
-// be one dead letter, not one for each of its lines.
+// there are several, and one of them is a JSON object or all of them are JSON. Otherwise the whole
+// record is broken, and so is a record that begins with an array whose end is not on the first
+// line: an incomplete record must be one dead letter, not one for each of its lines.
 //
 // Owner         a Decoder. Not reentrant.
 // Limit         as JsonIndex; and a copy of a text with bad UTF-8, at most three times its size.
@@ -23,7 +23,7 @@ class RecordSplitter {
    public:
     virtual ~Visitor() = default;
     // Walks over the object at `at`, a step of JsonWalker. It is not known yet whether the text is
-    // JSON as a whole, so nothing may come of it before OnObject.
+    // JSON as a whole, so it must have no effect before OnObject.
     virtual json::JsonWalker::Token ReadObject(const json::JsonWalker& json,
                                                json::JsonWalker::Token at) = 0;
     // The object last read is element `number`; `bytes` is its text.
@@ -32,7 +32,7 @@ class RecordSplitter {
     // JSON, but no object.
     virtual void OnOther(std::uint32_t number, std::string_view bytes) = 0;
     virtual void OnBroken(std::uint32_t number, std::string_view bytes) = 0;
-    // More than limits::kRecordElementsMax elements; nothing else comes of this text.
+    // More than limits::kRecordElementsMax elements; no other call follows for this text.
     virtual void OnTooMany(std::string_view text) = 0;
   };
 

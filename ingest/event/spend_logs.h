@@ -1,7 +1,6 @@
 #pragma once
-// The two shapes of an event made one: a SpendLogs row (what LiteLLM keeps in its own database, and
-// exports) says the same as a StandardLoggingPayload under other names and with its metadata as
-// text.
+// ReadInnerTexts: gives a SpendLogs row (a row of LiteLLM's own database) the shape of a
+// StandardLoggingPayload. It has the same facts under other names, and its metadata is text.
 #include "ingest/event/field_reader.h"
 #include "ingest/json/json_index.h"
 

@@ -1,5 +1,5 @@
 #pragma once
-// The HTTP status of a request, from what LiteLLM says of its error.
+// RequestResult: whether a request succeeded, and its HTTP status by LiteLLM's error fields.
 #include <cstdint>
 #include <string_view>
 
@@ -10,8 +10,8 @@ enum class RequestResult : unsigned char { kSuccess, kFailure };
   return result == RequestResult::kSuccess ? "success" : "failure";
 }
 
-// `error_code` when it is a status, whatever it was written as; the class as LiteLLM names it
-// ("litellm.exceptions.RateLimitError").
+// `error_code` if it is a status; otherwise by the class, which LiteLLM writes as
+// "litellm.exceptions.RateLimitError".
 [[nodiscard]] std::int16_t StatusCodeOf(RequestResult result, std::int64_t error_code,
                                         std::string_view error_class);
 

@@ -1,9 +1,9 @@
 #pragma once
-// JsonBuffer: JSON being written, in memory that is kept from one text to the next.
+// JsonBuffer: JSON being written, in memory that is reused for the next text.
 //
 // std::string checks and calls for each piece; a row's metadata has sixty short ones.
 //
-// Limit         as large as the largest text so far; given back above kKeepBytes.
+// Limit         as large as the largest text so far; released above kKeepBytes.
 #include <array>
 #include <cstddef>
 #include <cstring>

@@ -26,7 +26,7 @@ namespace usage_ingest::json {
 class JsonIndex {
  public:
   enum class Status : unsigned char { kOk, kBadUtf8, kInvalid };
-  // A larger text's index is given back when a smaller text follows.
+  // A larger text's index is released when a smaller text follows.
   static constexpr std::size_t kKeepBytes = 1 << 20;
   static constexpr std::size_t kPadding = 16;  // see kinds()
 

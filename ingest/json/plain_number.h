@@ -30,7 +30,7 @@ inline constexpr std::int64_t kNoNumber = std::numeric_limits<std::int64_t>::min
 
 class PlainNumber {
  public:
-  // So many bytes are read at `begin`, whatever the length of the number.
+  // This many bytes are read at `begin`, whatever the length of the number.
   static constexpr std::size_t kReadBytes = 32;
   // Instead of where the dot is: the token is no plain number, or too near to `limit` (the end of
   // the readable text) to be looked at.
