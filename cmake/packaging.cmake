@@ -39,6 +39,10 @@ endforeach()
 install(FILES ${debian_dir}/changelog.Debian.gz DESTINATION ${doc_dir})
 install(FILES ${debian_dir}/usage-ingestd.8.gz DESTINATION share/man/man8)
 install(FILES ${top}/systemd/debian/copyright DESTINATION ${doc_dir})
+# Linked statically (cmake/dependencies.cmake), so its licences come along.
+if(EXISTS ${librdkafka_dir}/LICENSES.txt)
+  install(FILES ${librdkafka_dir}/LICENSES.txt DESTINATION ${doc_dir} RENAME librdkafka-LICENSES.txt)
+endif()
 install(FILES ${top}/systemd/debian/lintian-overrides DESTINATION share/lintian/overrides
   RENAME usage-ingestd)
 

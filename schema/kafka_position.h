@@ -17,7 +17,7 @@ struct TopicPartition {
 };
 
 // What the offsets row remembers of record next_offset - 1, to tell a recreated topic from the one
-// that was read before (Kafka has no topic id in the fetch protocol of librdkafka 2.0.2).
+// that was read before (librdkafka tells no topic id with a record).
 struct RecordFingerprint {
   std::int64_t timestamp_ms = 0;
   std::int64_t value_hash = 0;  // XXH3-64 of the value's bytes, as a signed number

@@ -56,7 +56,7 @@ inline constexpr auto kBackoffMax = 5s;
 inline constexpr auto kLockBackoffMax = 500ms;
 
 // -- consumer ---------------------------------------------------------------------------------
-// What a record in memory costs beside its value: rd_kafka_op_t of a message in librdkafka 2.0.2
+// What a record in memory costs beside its value: rd_kafka_op_t of a message in librdkafka
 // with malloc's rounding, and its part of the fetch buffer's headers.
 inline constexpr std::size_t kRecordOverheadBytes = 512;
 inline constexpr auto kPollTimeout = 100ms;

@@ -4,6 +4,7 @@
 
 #include "daemon/config/config_keys.h"
 #include "ingest/kafka/client/kafka_probe.h"
+#include "ingest/kafka/client/library_version.h"
 #include "ingest/postgres/blocking/conninfo.h"
 
 namespace usage_ingest::assembly {
@@ -27,7 +28,8 @@ void CheckProperties(config::LoadedConfig& loaded) {
     loaded.problems.push_back(
         {.what = fmt::format("{} is unknown to librdkafka, or its value is wrong", key),
          .where = SetAt(loaded, key),
-         .fix = "see CONFIGURATION.md of librdkafka 2.0.2 for names and values"});
+         .fix = fmt::format("see CONFIGURATION.md of librdkafka {} for names and values",
+                            kafka::client::LibraryVersion())});
   }
 }
 

@@ -9,6 +9,7 @@
 #include "daemon/text/json_writer.h"
 #include "daemon/text/print_problems.h"
 #include "daemon/text/units.h"
+#include "ingest/kafka/client/library_version.h"
 
 namespace usage_ingest::commands {
 namespace {
@@ -18,6 +19,7 @@ void PrintSummary(const config::LoadedConfig& loaded) {
   std::cout << loaded.source << ": fine\n";
   std::cout << fmt::format("  kafka     {}, topics {}, group {}\n", config.kafka.brokers,
                            fmt::join(config.kafka.topics, ", "), config.kafka.group_id);
+  std::cout << fmt::format("  library   librdkafka {}\n", kafka::client::LibraryVersion());
   std::cout << fmt::format("  writing   {} writers, batches of {} rows or {} or {}\n",
                            config.postgres.writers, config.batch.rows_max,
                            text::FormatSize(config.batch.bytes_max),
@@ -39,6 +41,7 @@ void PrintJson(const config::LoadedConfig& loaded, const std::vector<ConnectChec
   text::JsonWriter json;
   json.BeginObject();
   json.Key("source").String(loaded.source);
+  json.Key("librdkafka").String(kafka::client::LibraryVersion());
   json.Key("ok").Bool(loaded.problems.empty() && ExitCodeOf(checks) == text::ExitCode::kOk);
   json.Key("problems");
   text::WriteProblems(json, loaded.problems);

@@ -5,6 +5,7 @@
 
 #include "daemon/commands/command_list.h"
 #include "daemon/text/json_writer.h"
+#include "ingest/kafka/client/library_version.h"
 
 namespace usage_ingest::commands {
 namespace {
@@ -34,7 +35,7 @@ class Version final : public Command {
     for (const text::LibraryVersion& library : text::LibraryVersions()) {
       std::cout << '\n' << "  " << library.name << ' ' << library.version;
     }
-    std::cout << '\n';
+    std::cout << "\nloaded now\n  librdkafka " << kafka::client::LibraryVersion() << '\n';
   }
 
   static void PrintJson() {
@@ -46,6 +47,8 @@ class Version final : public Command {
     for (const text::LibraryVersion& library : text::LibraryVersions()) {
       json.Key(library.name).String(library.version);
     }
+    json.EndObject().Key("loaded").BeginObject();
+    json.Key("librdkafka").String(kafka::client::LibraryVersion());
     json.EndObject().EndObject();
     std::cout << json.Take() << '\n';
   }

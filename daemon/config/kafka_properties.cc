@@ -19,7 +19,7 @@ constexpr std::string_view kMemoryIsOurs = "it is derived from memory.budget, wh
 constexpr std::string_view kRemove = "remove the line";
 constexpr std::string_view kUseBudget = "remove the line and set memory.budget";
 
-// Source: librdkafka 2.0.2, CONFIGURATION.md.
+// Source: CONFIGURATION.md of librdkafka.
 constexpr std::array kOwned = std::to_array<Owned>({
     {"bootstrap.servers", "it has a key of its own", "set kafka.brokers"},
     {"metadata.broker.list", "it has a key of its own", "set kafka.brokers"},
@@ -39,6 +39,9 @@ constexpr std::array kOwned = std::to_array<Owned>({
     {"fetch.message.max.bytes", kMemoryIsOurs, kUseBudget},
     {"max.partition.fetch.bytes", kMemoryIsOurs, kUseBudget},
     {"receive.message.max.bytes", kMemoryIsOurs, kUseBudget},
+    {"group.protocol",
+     "the daemon assigns all its partitions at once, which only the classic protocol allows",
+     kRemove},
     {"plugin.library.paths", "it would load foreign code into the daemon", kRemove},
 });
 
@@ -55,7 +58,7 @@ std::optional<text::Problem> RefuseKafkaProperty(std::string_view name, std::str
   if (name == "partition.assignment.strategy" &&
       value.find("cooperative") != std::string_view::npos) {
     return Refusal(
-        "cooperative-sticky hangs and crashes in librdkafka before 2.6.1, and this is 2.0.2",
+        "the daemon assigns all its partitions at once, which cooperative-sticky does not allow",
         "remove the line, or choose range or roundrobin");
   }
   if (name.ends_with("_cb") || name == "opaque" || name == "interceptors" ||

@@ -19,8 +19,8 @@ struct Property {
   std::string value;
 };
 
-// So that a silent cut is noticed in seconds, as PostgreSQL's connections do it: librdkafka has no
-// property for TCP_USER_TIMEOUT, and its keepalive waits the kernel's two hours (tcp(7)).
+// Notices a silent network cut in seconds, as the connections to PostgreSQL do. librdkafka has no
+// property for TCP_USER_TIMEOUT, and its keepalive waits two hours, the kernel's default (tcp(7)).
 int OpenSocket(int domain, int type, int protocol, void* /*opaque*/) {
   const int fd = socket(domain, type | SOCK_CLOEXEC, protocol);
   if (fd < 0) return fd;
@@ -44,19 +44,24 @@ int OpenSocket(int domain, int type, int protocol, void* /*opaque*/) {
 std::vector<Property> Defaults(ClientRole role) {
   std::vector<Property> properties = {
       {"client.id", "usage-ingestd"},
-      // A request without an answer fails after this (60 s by default), so that a broker that
-      // hangs is left alone soon.
+      // A request without an answer fails after this instead of 60 s, so that a broker that hangs
+      // is left soon.
       {"socket.timeout.ms", "10000"},
       {"socket.connection.setup.timeout.ms", "10000"},
       {"reconnect.backoff.max.ms", "2000"},
-      // CRC32C is in the CPU; a broken batch is noticed instead of decoded (BAD_MSG, consumer.cc).
+      // The CPU computes CRC32C; a corrupt batch is noticed instead of decoded.
       {"check.crcs", "true"},
+      // A fetcher that finds the prefetch queue full looks again after this. With the default of a
+      // second the lanes run dry unless the queues hold a second's worth of records.
+      {"fetch.queue.backoff.ms", "20"},
+      // Brokers that ask for client metrics (KIP-714) get none unless the operator wants it.
+      {"enable.metrics.push", "false"},
   };
   if (role != ClientRole::kGroupConsumer) return properties;
   // Added partitions, deleted and new topics are seen within this (5 min by default).
   properties.push_back({"topic.metadata.refresh.interval.ms", "10000"});
-  // The broker's own lower bound (group.min.session.timeout.ms): a stopped daemon's partitions go
-  // to the others within 10 s.
+  // The broker's lower bound (group.min.session.timeout.ms): the partitions of a daemon that died
+  // go to the others within 10 s.
   properties.push_back({"session.timeout.ms", "6000"});
   properties.push_back({"heartbeat.interval.ms", "1500"});
   return properties;
@@ -80,8 +85,8 @@ std::vector<Property> Musts(const KafkaOptions& options, ClientRole role) {
   properties.push_back({"enable.auto.commit", "false"});
   properties.push_back({"enable.auto.offset.store", "false"});
   properties.push_back({"auto.offset.reset", "error"});
-  // librdkafka reads nothing without a group's name. Range reader and probe never join it and never
-  // commit; they take the same name because that is the one which the operator's ACLs allow.
+  // librdkafka reads nothing without a group. Range reader and probe never join it and never
+  // commit; they use the same name because the operator's ACLs allow that one.
   properties.push_back({"group.id", options.group_id});
   properties.push_back(
       {"enable.partition.eof", role == ClientRole::kRangeReader ? "true" : "false"});
@@ -105,7 +110,7 @@ Result<ClientConfig> MakeClientConfig(const KafkaOptions& options, ClientRole ro
     }
   }
   for (const auto& [name, value] : options.properties) {
-    // A static member that reads a range must not throw the running daemon out of its group.
+    // A range reader with the static name of the running daemon would remove it from the group.
     if (role != ClientRole::kGroupConsumer && name == "group.instance.id") continue;
     if (auto set = Set(conf.get(), name, value); !set) return std::unexpected(set.error());
   }

@@ -12,10 +12,10 @@
 namespace usage_ingest::kafka::client {
 namespace {
 
-// Records that are still in the prefetch while the group is left: the next owner reads them.
-// Without a consume_cb, rd_kafka_queue_poll_callback passes them on to nobody and rd_kafka_q_serve
-// asserts (2.0.2, rdkafka_queue.c:516: the first SIGTERM under load aborted).
-// rd_kafka_consumer_poll returns records all the same: it asks with RD_KAFKA_Q_CB_RETURN.
+// Records that are still prefetched while the group is left: the next owner reads them. Without a
+// consume_cb nothing handles them, and rd_kafka_q_serve asserts that something did
+// (rdkafka_queue.c, "op must have been handled"). rd_kafka_consumer_poll returns records all the
+// same: it asks with RD_KAFKA_Q_CB_RETURN.
 void DropLateRecord(rd_kafka_message_t* /*record*/, void* /*self*/) {}
 
 }  // namespace
@@ -86,7 +86,7 @@ void ClientEvents::OnCommit(rd_kafka_t* /*client*/, rd_kafka_resp_err_t code,
   }
   events.commit_answer_ = code == RD_KAFKA_RESP_ERR_NO_ERROR;
   if (code == RD_KAFKA_RESP_ERR_NO_ERROR || ToErrorCode(code) == ErrorCode::kFenced) {
-    return;  // in a rebalance nobody is to blame: whoever owns the partition next commits again
+    return;  // normal in a rebalance: the next owner of the partition commits again
   }
   Error error = MakeKafkaError(code, "committing offsets to Kafka, which lag tools read");
   error.code = ErrorCode::kUnavailable;  // PostgreSQL has them, so nothing depends on it
@@ -97,7 +97,7 @@ void ClientEvents::OnError(rd_kafka_t* client, int code, const char* reason, voi
   auto& events = *static_cast<ClientEvents*>(self);
   const auto kafka_code = static_cast<rd_kafka_resp_err_t>(code);
   if (kafka_code == RD_KAFKA_RESP_ERR__FATAL) return events.ReportFatal(client);
-  // What is not fatal to the client it goes on to retry, whatever the code is called.
+  // librdkafka retries what is not fatal to the client, whatever the code is called.
   events.Report({ErrorCode::kUnavailable,
                  fmt::format("kafka: {} ({})", reason, rd_kafka_err2name(kafka_code))},
                 rd_kafka_err2name(kafka_code));
@@ -120,7 +120,7 @@ void ClientEvents::Say(int level, std::string_view key, std::string_view text) {
   if (!suppressed) return;
   std::string line(text);
   if (*suppressed > 0) line += fmt::format(" (and {} like it)", *suppressed);
-  if (level <= LOG_ERR && !fatal_) level = LOG_WARNING;  // librdkafka retries: not our failure
+  if (level <= LOG_ERR && !fatal_) level = LOG_WARNING;  // librdkafka retries
   spdlog::log(level <= LOG_ERR       ? spdlog::level::err
               : level <= LOG_WARNING ? spdlog::level::warn
                                      : spdlog::level::info,

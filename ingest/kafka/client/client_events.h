@@ -1,8 +1,8 @@
 #pragma once
-// ClientEvents: what librdkafka tells outside of messages, kept until the loop asks for it.
+// ClientEvents: what librdkafka reports by callbacks, kept until the loop takes it.
 //
-// Its callbacks run inside rd_kafka_consumer_poll(). Acting there would nest the consumer's state
-// machine in librdkafka's; so they only note what happened and make poll return.
+// The callbacks run inside rd_kafka_consumer_poll(). Acting there would nest the consumer's state
+// machine in librdkafka's, so they only store what happened and make poll return.
 //
 // Owner         the thread that polls the client; must outlive the client.
 // Source        rdkafka.h: rd_kafka_conf_set_{rebalance,offset_commit,error,log}_cb; with
@@ -38,16 +38,16 @@ class ClientEvents {
   void InstallIn(rd_kafka_conf_t* conf, bool with_group);
 
   [[nodiscard]] std::optional<Rebalance> TakeRebalance();
-  // nullopt: no answer to a commit came. Else whether it succeeded.
+  // Whether a commit succeeded; nullopt: no answer came.
   [[nodiscard]] std::optional<bool> TakeCommitAnswer();
   // The instance cannot go on.
   [[nodiscard]] const std::optional<Error>& fatal() const { return fatal_; }
-  // The last thing that went wrong, for a person who asks why nothing comes.
+  // The last error, to explain why nothing is read.
   [[nodiscard]] const std::string& last_error() const { return last_error_; }
 
-  // Counts and says, but not things of one `kind` all the time.
+  // Counts the error and logs it; the same `kind` only now and then.
   void Report(const Error& error, std::string_view kind);
-  // librdkafka has raised a fatal error: says which, and what to do about it.
+  // librdkafka has raised a fatal error: reports which, and what to do about it.
   void ReportFatal(rd_kafka_t* client);
 
  private:

@@ -1,10 +1,10 @@
 #pragma once
 // FetchLimits: how much librdkafka may hold, from its share of memory.budget (INV-6).
 //
-// What counts in librdkafka 2.0.2 (rdkafka_msgset_reader.c, rdkafka_queue.h): the prefetch queue is
-// measured in bytes of decompressed values, without the 0.4 KiB that each message costs beside its
-// value, and a fetch that is under way comes on top, as compressed as the broker keeps it: 1 MiB of
-// well-compressed records becomes ten or more. So the share is divided in three.
+// librdkafka (rdkafka_msgset_reader.c, rdkafka_queue.h) counts the decompressed values in its
+// prefetch queue, but neither the 0.4 KiB that each message costs beside its value nor a fetch that
+// is under way. That fetch is as compressed as the broker keeps it: 1 MiB of well compressed
+// records becomes ten or more. So the share is divided in three.
 //
 // Units         bytes, unless it says records.
 #include <cstddef>

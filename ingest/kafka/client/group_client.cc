@@ -20,11 +20,6 @@ Result<> Check(rd_kafka_resp_err_t code, const PartitionList& list, std::string_
   return Check(code, what);
 }
 
-std::string PropertyOf(const KafkaOptions& options, const std::string& name) {
-  const auto found = options.properties.find(name);
-  return found == options.properties.end() ? std::string() : found->second;
-}
-
 }  // namespace
 
 Result<std::unique_ptr<GroupClient>> GroupClient::Make(const KafkaOptions& options,
@@ -34,8 +29,6 @@ Result<std::unique_ptr<GroupClient>> GroupClient::Make(const KafkaOptions& optio
   auto client = MakeClient(options, ClientRole::kGroupConsumer, *group->events_);
   if (!client) return std::unexpected(client.error());
   group->client_ = std::move(*client);
-  group->sasl_username_ = PropertyOf(options, "sasl.username");
-  group->sasl_password_ = PropertyOf(options, "sasl.password");
   return group;
 }
 
@@ -90,28 +83,14 @@ std::optional<Watermarks> GroupClient::CachedWatermarks(const TopicPartition& so
   return Watermarks{.low = Offset{low}, .high = Offset{high}};
 }
 
-// The group's state machine is looked at after each request to librdkafka's main thread and else
-// once a second (rd_kafka_thread_main in rdkafka.c): finding the coordinator and connecting to it
-// took a look each. Asking for the subscription is such a request, and changes nothing. Measured
-// with one broker: 1.05 s from the start of the client to the assignment without this, 0.56 s with
-// it (bench/run).
+// librdkafka's main thread serves the group's state machine after each request to it, and else once
+// a second (rd_kafka_thread_main in rdkafka.c): finding the coordinator and connecting to it cost a
+// second each. Asking for the subscription is such a request, and changes nothing.
 void GroupClient::WakeGroup() {
   rd_kafka_topic_partition_list_t* subscription = nullptr;
-  // ignored because only the asking matters
+  // ignored because only the request matters
   static_cast<void>(rd_kafka_subscription(handle(), &subscription));
   const PartitionList freed(subscription);
-}
-
-// A fetcher of 2.0.2 that finds the prefetch queue full sleeps for up to a second
-// (rd_kafka_max_block_ms in rdkafka_broker.c; fetch.queue.backoff.ms came later), during which
-// lanes run dry unless the queues hold a second's worth. Measured with lanes that take 60,000
-// records of 3 KB a second, 16 MiB of prefetch and 8 MiB a lane: 11,000/s without this, 53,000/s
-// with it, in 45 MB. Setting the SASL credentials, to what they are, is the one public call that
-// wakes broker threads and does nothing else (rd_kafka_all_brokers_wakeup in rdkafka_sasl.c).
-void GroupClient::WakeFetchers() {
-  // ignored because it fails only for null pointers, and a wake-up missed costs a moment
-  const ErrorHandle ignored(
-      rd_kafka_sasl_set_credentials(handle(), sasl_username_.c_str(), sasl_password_.c_str()));
 }
 
 void GroupClient::ReportFailure(const Result<>& result) {
@@ -124,8 +103,8 @@ void GroupClient::Close(std::chrono::steady_clock::time_point deadline) {
   if (refused == nullptr) {
     while (rd_kafka_consumer_closed(handle()) == 0 && std::chrono::steady_clock::now() < deadline) {
       constexpr int kTurnMs = 20;
-      // What is still in the prefetch queue comes here too, and is freed unread. Not by
-      // rd_kafka_queue_poll_callback: it asserts that there is no message (rdkafka_queue.c).
+      // Records that are still in the prefetch queue are freed unread. Not by
+      // rd_kafka_queue_poll_callback: it asserts that there is no record (rdkafka_queue.c).
       const MessageHandle unread(rd_kafka_consume_queue(queue.get(), kTurnMs));
       if (const auto rebalance = events().TakeRebalance()) {
         // ignored because the loop ends by the deadline when it fails
@@ -134,8 +113,8 @@ void GroupClient::Close(std::chrono::steady_clock::time_point deadline) {
     }
     if (rd_kafka_consumer_closed(handle()) != 0) return;
   }
-  // Fatal errors refuse to close; a coordinator that is gone takes its time. The group notices by
-  // itself after session.timeout.ms.
+  // After a fatal error closing is refused, and without a coordinator it takes long. The group
+  // notices by itself after session.timeout.ms.
   leaves_silently_ = true;
 }
 

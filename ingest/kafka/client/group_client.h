@@ -1,10 +1,8 @@
 #pragma once
-// GroupClient: our membership of the consumer group, in the few verbs that librdkafka 2.0.2 does
-// well.
+// GroupClient: our membership of the consumer group, in the few calls of librdkafka that we need.
 //
-// What is not here is left out on purpose: seek, incremental assign, batch consume and resuming
-// what is not paused lose or repeat records in 2.0.2 (its later changelogs), and after an
-// _AUTO_OFFSET_RESET only an assign of the whole list brings a partition back.
+// Seek, incremental assign and batch consume are left out on purpose: whatever changes what is read
+// is one assign of the whole list, which is the one path that is tested.
 //
 // Owner         the consumer thread.
 // Thread-safety none.
@@ -41,23 +39,21 @@ class GroupClient {
   [[nodiscard]] MessageHandle Poll(std::chrono::milliseconds timeout);
 
   // Reads these from these offsets, and nothing else. Also with an empty list, which is the answer
-  // to an assignment whose offsets are not known yet: the group goes on without waiting for us.
+  // to an assignment whose offsets are not known yet: the group does not wait for us.
   [[nodiscard]] Result<> Assign(const PartitionOffsets& partitions);
   // The answer to a revocation.
   [[nodiscard]] Result<> GiveUp();
   [[nodiscard]] Result<> Pause(std::span<const TopicPartition* const> partitions);
-  // REQUIRES: these, and only these, were paused.
   [[nodiscard]] Result<> Resume(std::span<const TopicPartition* const> partitions);
   // The answer comes by events().
   [[nodiscard]] Result<> CommitAsync(const PartitionOffsets& offsets);
 
-  // The log's ends as of the last fetch, without asking the broker; nullopt before there was one.
+  // Both ends of the log as of the last fetch, without asking the broker; nullopt before there was
+  // one.
   [[nodiscard]] std::optional<Watermarks> CachedWatermarks(const TopicPartition& source) const;
-  // Lets the group go on with joining at once, where it would look again after up to a second.
+  // Continues joining the group at once; librdkafka would look again after up to a second.
   void WakeGroup();
-  // Lets a fetcher look at once whether there is room in the prefetch queue again.
-  void WakeFetchers();
-  // Leaves the group, at `deadline` without saying goodbye. Nothing but the destructor may follow.
+  // Leaves the group; at `deadline` without telling it. Only the destructor may follow.
   void Close(std::chrono::steady_clock::time_point deadline);
 
   // Reports a call that failed; the loop continues.
@@ -70,8 +66,6 @@ class GroupClient {
 
   std::unique_ptr<ClientEvents> events_;  // before the client, which calls it until it is gone
   ClientHandle client_;
-  std::string sasl_username_;
-  std::string sasl_password_;
   bool leaves_silently_ = false;
 };
 

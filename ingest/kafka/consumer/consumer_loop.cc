@@ -18,8 +18,7 @@ constexpr int kPollsPerTurn = 512;
 // While an answer is awaited, or paused queues may have room again.
 constexpr auto kShortPoll = std::chrono::milliseconds(5);
 constexpr auto kWaitForLane = std::chrono::milliseconds(1);
-// A fetcher that found the prefetch queue full, or a group that is not joined, looks again after
-// this at the latest.
+// While the group is not joined.
 constexpr auto kWakeInterval = std::chrono::milliseconds(20);
 constexpr auto kCloseTimeout = std::chrono::seconds(5);
 
@@ -241,10 +240,6 @@ void ConsumerLoop::PollSome() {
     if (feeder_.has_held_back() || assignment_.epoch() != begun_in) break;
     timeout = std::chrono::milliseconds(0);
   }
-  const auto now = std::chrono::steady_clock::now();
-  if (now - last_wake_ < kWakeInterval) return;
-  last_wake_ = now;
-  client_->WakeFetchers();
 }
 
 void ConsumerLoop::WakeGroup(TimePoint now) {

@@ -1,6 +1,7 @@
 // KafkaConsumer against librdkafka's mock cluster: what protocol faults do to it.
 #include <random>
 
+#include "ingest/kafka/client/fetch_limits.h"
 #include "tests/integration/kafka/consumer_fixture.h"
 #include "tests/integration/kafka/mock_cluster.h"
 
@@ -170,7 +171,22 @@ TEST_F(ConsumerMockTest, ARetentionGapIsCountedAndReadOnBehindIt) {
   EXPECT_EQ(harness.observer.gap_records, database_.gap_records());
 }
 
-TEST_F(ConsumerMockTest, AnOffsetOutOfRangeStartsAnewAndLosesNothing) {
+// The prefetch queue is full eight times on the way. With librdkafka's default each time costs up
+// to a second (fetch.queue.backoff.ms).
+TEST_F(ConsumerMockTest, AFullPrefetchQueueCostsNoSeconds) {
+  cluster_.CreateTopic("t", 4);
+  Produce("t", 4, 400, /*padding=*/10'000);
+  HarnessOptions options = Options();
+  options.kafka.prefetch_bytes = client::kPrefetchBytesMin;
+  ConsumerHarness harness(std::move(options), database_);
+  harness.Start();
+  ASSERT_TRUE(Eventually([this] { return database_.Count() > 0; }));
+  const auto begun = std::chrono::steady_clock::now();
+  ExpectEverythingOnce(harness);
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(3));
+}
+
+TEST_F(ConsumerMockTest, AnOffsetOutOfRangeRereadsAndLosesNothing) {
   cluster_.CreateTopic("t", 2);
   Produce("t", 2, 200);
   ConsumerHarness harness(Options(), database_);

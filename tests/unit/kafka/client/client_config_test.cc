@@ -6,6 +6,7 @@
 
 #include "ingest/kafka/client/fetch_limits.h"
 #include "ingest/kafka/client/kafka_error.h"
+#include "ingest/kafka/client/library_version.h"
 
 namespace usage_ingest::kafka::client {
 namespace {
@@ -70,6 +71,42 @@ TEST(ClientConfigTest, ARangeReaderIsNoMemberWithAName) {
   EXPECT_NE(rd_kafka_conf_get(conf->get(), "group.instance.id", value.data(), &size),
             RD_KAFKA_CONF_OK);
   EXPECT_EQ(Get(*conf, "enable.partition.eof"), "true");
+}
+
+// What librdkafka 2.0.2 needed a wake-up call for.
+TEST(ClientConfigTest, LooksForRoomInTheFullPrefetchQueueWithinMilliseconds) {
+  for (const ClientRole role : {ClientRole::kGroupConsumer, ClientRole::kRangeReader}) {
+    const auto conf = MakeClientConfig(Options(), role);
+    ASSERT_TRUE(conf.has_value()) << conf.error().context;
+    EXPECT_EQ(Get(*conf, "fetch.queue.backoff.ms"), "20");
+  }
+}
+
+TEST(ClientConfigTest, SendsClientMetricsToTheBrokerOnlyWhenTold) {
+  KafkaOptions options = Options();
+  const auto conf = MakeClientConfig(options, ClientRole::kGroupConsumer);
+  ASSERT_TRUE(conf.has_value()) << conf.error().context;
+  EXPECT_EQ(Get(*conf, "enable.metrics.push"), "false");
+  options.properties = {{"enable.metrics.push", "true"}};
+  const auto told = MakeClientConfig(options, ClientRole::kGroupConsumer);
+  ASSERT_TRUE(told.has_value()) << told.error().context;
+  EXPECT_EQ(Get(*told, "enable.metrics.push"), "true");
+}
+
+// What Kafka's documentation offers. An operator's property of another build would only fail at run
+// time.
+TEST(LibraryTest, IsBuiltWithEveryMechanismAndCodec) {
+  ClientConfig conf(rd_kafka_conf_new());
+  const std::string features = Get(conf, "builtin.features");
+  for (const char* feature : {"ssl", "sasl_plain", "sasl_scram", "sasl_oauthbearer", "oidc",
+                              "sasl_gssapi", "gzip", "snappy", "lz4", "zstd"}) {
+    EXPECT_NE(features.find(feature), std::string::npos) << feature << " in " << features;
+  }
+}
+
+TEST(LibraryTest, IsTheOneThatTheBuildRequires) {
+  EXPECT_GE(rd_kafka_version(), 0x02080000);
+  EXPECT_EQ(LibraryVersion(), rd_kafka_version_str());
 }
 
 TEST(ClientConfigTest, NamesThePropertyThatIsWrong) {
