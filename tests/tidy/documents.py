@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The documents name only files that exist, ARCHITECTURE.md names every module, and comments cite only
-documents and titles that exist. Usage: documents.py ROOT"""
+"""The documents name only files and names in them that exist, ARCHITECTURE.md names every module, and
+comments cite only documents and titles that exist. Usage: documents.py ROOT"""
 import pathlib
 import re
 
@@ -11,6 +11,8 @@ ARCHITECTURE = pathlib.Path("ARCHITECTURE.md")
 # A path of the repository, from its top, between backticks.
 PATH = re.compile(r"`([\w.-]+(?:/[\w.-]+)+\.(?:cc|h|html|md|py|service|sql|toml|yaml))`")
 
+# "`BatchWriter::RunTransaction` in `ingest/pipeline/batch_writer.cc`": a name and the file that has it.
+NAME_IN_PATH = re.compile(rf"`([\w:]+)` in {PATH.pattern}")
 # In a comment: a document, and perhaps one of its titles or phrases on the same line.
 CITATION = re.compile(r"""(?:^|[\s(])([\w./-]*\w\.md)\b(?:,? \(?"([^"]+)")?""")
 # librdkafka's and others' own documents.
@@ -27,6 +29,9 @@ def check_paths(root):
             for name in PATH.findall(line):
                 if not (root / name).is_file():
                     yield f"{document}:{number}: names {name}, which is not there"
+            for symbol, name in NAME_IN_PATH.findall(line):
+                if (root / name).is_file() and symbol.split("::")[-1] not in (root / name).read_text():
+                    yield f"{document}:{number}: names {symbol}, which {name} does not have"
 
 
 def plain_text(root: pathlib.Path, path: pathlib.Path) -> str:

@@ -129,6 +129,12 @@ class PlantedTest(unittest.TestCase):
         self.assertEqual(self.found(documents.check_paths),
                          "docs/a.md:2: names daemon/text/gone.h, which is not there")
 
+    def test_document_that_names_a_symbol_that_is_gone(self):
+        self.plant("daemon/text/here.h", "void Here();\n")
+        self.plant("docs/a.md", "`A::Here` in `daemon/text/here.h`\n`kGone` in `daemon/text/here.h`\n")
+        self.assertEqual(self.found(documents.check_paths),
+                         "docs/a.md:2: names kGone, which daemon/text/here.h does not have")
+
     def test_comment_that_cites_what_is_gone(self):
         self.plant("docs/a.md", "## The **way** back\n")
         self.plant("daemon/text/a.h", '// docs/a.md, "The way back"\n// a.md, "Gone"\n// (gone.md)\n')
