@@ -5,8 +5,8 @@
 // look that sees its offset committed, so the interval of looks is in the figure)? And may the
 // generator go on (librdkafka's mock cluster keeps 5 MiB a partition and forgets the rest)?
 //
-// Owner         the publisher. Thread-safety: all methods from any thread; a thread of its own
-//               looks.
+// Owner         the publisher.
+// Thread-safety all methods from any thread; a thread of its own reads the offsets.
 // Limit         with Options::room_bytes, unseen bytes a partition; else all deliveries are kept.
 // Errors        a lost connection ends the watch; Check() then throws.
 #include <chrono>

@@ -86,7 +86,8 @@ TEST_F(PoisonTest, EachKindIsSetAsideWithItsReasonAndItsNeighboursLive) {
 }
 
 TEST_F(PoisonTest, ARawCredentialIsStoredNowhere) {
-  // A key without "sk-" is reported as it is (FACTS.md); unattributed, so it becomes a dead letter.
+  // LiteLLM reports a key without "sk-" as it is (tests/data/litellm/FACTS.md). Its owner is not
+  // known, so the event becomes a dead letter.
   const std::string secret = "raw-credential-9f8e7d";
   const std::string event =
       R"({"id":"c","status":"success","startTime":1795365287.5,"endTime":1795365288,)"

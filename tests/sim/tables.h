@@ -87,7 +87,7 @@ struct Tables {
   std::int64_t foreign_rows = 0;
 };
 
-// How the database answers (events.md, "Attribution", as far as the simulation's world has it).
+// The rule of docs/events.md, "Whose usage it is", as far as the simulation has its tables.
 [[nodiscard]] std::optional<Attribution> Attribute(const Tables& tables, std::string_view key_hash,
                                                    std::string_view team_id,
                                                    std::string_view model);

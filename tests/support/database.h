@@ -1,8 +1,8 @@
 #pragma once
 // Database: SQL for tests, as text in and text out.
 //
-// Owner         one thread. Reconnects by itself at the next statement after the connection was
-// lost. Errors        throws DatabaseError with the SQLSTATE; a test that expects one catches it.
+// Owner         one thread. It connects again at the next statement after a connection was lost.
+// Errors        throws DatabaseError with the SQLSTATE; a test that expects one catches it.
 #include <cstdint>
 #include <memory>
 #include <optional>

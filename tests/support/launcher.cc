@@ -7,9 +7,9 @@
 // the test itself, because the request is forgotten when the user changes, and PostgreSQL refuses
 // to run as root. USER "-" keeps the user.
 //
-// Source        prctl(2), PR_SET_PDEATHSIG: cleared by a change of credentials; sent when the
-// parent
-//               *thread* ends, so children are started from threads that live as long as the test.
+// Source        prctl(2), PR_SET_PDEATHSIG: cleared by a change of credentials; sent when
+//               the parent *thread* ends, so children are started from threads that live as long as
+//               the test.
 #include <grp.h>
 #include <pwd.h>
 #include <sys/prctl.h>

@@ -6,6 +6,7 @@ import unittest
 import unittest.mock
 
 import built_tests
+import comments
 import documents
 import house_rules
 import include_direction
@@ -142,6 +143,18 @@ class PlantedTest(unittest.TestCase):
         self.assertNotIn("a.h:1", found)
         self.assertIn('daemon/text/a.h:2: cites "Gone"', found)
         self.assertIn("daemon/text/a.h:3: cites gone.md", found)
+
+    def test_header_comment_that_was_reflowed(self):
+        self.plant("schema/a.h", "// Owner         one lane until\n// the end.\n"
+                                 "// Units         ms; Limit  one\n//               day.\n")
+        self.plant("schema/b.h", "// Source        design: \"A\"\n// " + "x" * 100 + "\n")
+        fields = self.found(comments.check_fields)
+        self.assertIn("schema/a.h:2: the continuation", fields)
+        self.assertNotIn("schema/a.h:4", fields)
+        lines = self.found(comments.check_lines)
+        self.assertIn("schema/a.h:3: two fields", lines)
+        self.assertIn("schema/b.h:1: cites a design document", lines)
+        self.assertIn("schema/b.h:2: 103 columns", lines)
 
     def test_architecture_that_lacks_a_module(self):
         self.plant("ARCHITECTURE.md", "| `schema/` | values |\n| `daemon/gone/` | nothing |\n")
