@@ -172,7 +172,7 @@ def marked(payload: Mapping[str, Any], **marks: Any) -> dict[str, Any]:
 
 def marks_of(kwargs: Mapping[str, Any], payload: Mapping[str, Any]) -> dict[str, Any]:
     """What LiteLLM says of a call outside of its payload; not what the client wrote into its metadata."""
-    found, params = {}, kwargs.get("litellm_params") or {}
+    found, params = dict[str, Any](), kwargs.get("litellm_params") or {}
     for metadata in filter(None, (params.get("metadata"), params.get("litellm_metadata"))):
         clients = metadata.get("requester_metadata") or {}
         found |= {name: metadata[name] for name in MARKS if metadata.get(name) and name not in clients}
@@ -338,7 +338,7 @@ class _PROXY_UsageKafkaLogger(CustomLogger):
     def _serve(self, producer: Producer) -> None:
         """Delivery reports, on their own thread, until the process forks or ends."""
         while producer is self._producer and self._close_deadline is None:
-            producer.poll(0.5)
+            producer.poll(0.5)  # type: ignore[union-attr]  # it has the type of self._producer here
 
     def _forget_producer(self) -> None:
         """In a forked child: librdkafka's threads stayed in the parent. Destroying would hang."""
@@ -365,7 +365,7 @@ class _PROXY_UsageKafkaLogger(CustomLogger):
         signal.signal(number, handler)
 
     def _drain(self, producer: Producer) -> None:
-        if producer.flush(max(0.0, self._close_deadline - time.monotonic())):
+        if producer.flush(max(0.0, (self._close_deadline or 0.0) - time.monotonic())):
             producer.purge()  # each purged message is reported as failed, so it is kept
             producer.flush(1.0)
 

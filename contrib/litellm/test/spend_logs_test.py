@@ -6,7 +6,7 @@ noticed. What is known to differ stands in expected_differences.txt, and no more
 
 import json
 import unittest
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 import spend_logs
 from callback import EVENTS, HERE
@@ -25,7 +25,7 @@ def row_of(slp: dict) -> dict:
               "custom_llm_provider": slp.get("custom_llm_provider"), "litellm_params": {"metadata": metadata}}
     usage = slp["metadata"].get("usage_object") or None
     response = {"id": slp["id"], **({"usage": usage} if usage else {})}
-    start, end = (datetime.fromtimestamp(slp[name], timezone.utc) for name in ("startTime", "endTime"))
+    start, end = (datetime.fromtimestamp(slp[name], UTC) for name in ("startTime", "endTime"))
     row = get_logging_payload(kwargs, response if slp["status"] == "success" else ValueError(), start, end)
     row["spend"] = slp["response_cost"] or 0.0  # as DBSpendUpdateWriter.update_database does
     return row

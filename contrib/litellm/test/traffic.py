@@ -3,16 +3,18 @@ passes on as end_user, so that an event and a row tell which call they come from
 
 from __future__ import annotations
 
+import itertools
 import signal
 import threading
 import time
 from collections import Counter
+from typing import Any
 
 import httpx
 from litellm.types.videos.utils import encode_video_id_with_provider
-
 from services import Proxy, wait_for
 
+NO_LOG: dict[str, Any] = {"no-log": True}
 IN_FLIGHT = 11
 ALICE, BOB, PLAIN, UNKNOWN = "sk-test-alice", "sk-test-bob", "plain-credential-of-bob", "sk-nobody"
 
@@ -35,11 +37,12 @@ def abort_stream(proxy: Proxy) -> int:
     text = "long [[words=100]]"
     body = {"model": "gpt-4o", "user": "abort", "stream": True, "messages": [{"role": "user", "content": text}]}
     url = f"http://127.0.0.1:{proxy.port}/v1/chat/completions"
-    with httpx.Client(trust_env=False, timeout=60) as client:
-        with client.stream("POST", url, json=body, headers={"authorization": f"Bearer {ALICE}"}) as answer:
-            for _, _line in zip(range(9), answer.iter_lines()):
-                pass
-            return answer.status_code
+    headers = {"authorization": f"Bearer {ALICE}"}
+    with (httpx.Client(trust_env=False, timeout=60) as client,
+          client.stream("POST", url, json=body, headers=headers) as answer):
+        for _ in itertools.islice(answer.iter_lines(), 9):
+            pass
+        return answer.status_code
 
 
 def ordinary(proxy: Proxy) -> dict[str, int]:
@@ -56,7 +59,7 @@ def ordinary(proxy: Proxy) -> dict[str, int]:
         "retry": call(proxy, "retry", "[[fail=500 times=2 key=retry]]"),
         "miss": call(proxy, "cached", "same text"),
         "hit": cache_hit(proxy),
-        "no-log": call(proxy, "no-log", **{"no-log": True}),
+        "no-log": call(proxy, "no-log", **NO_LOG),
         "nan": post(proxy, "/v1/chat/completions", ALICE, nan),
         "plain": call(proxy, "plain", key=PLAIN),
         "unknown": call(proxy, "unknown", key=UNKNOWN),
@@ -99,16 +102,16 @@ def in_flight(proxies: list[Proxy]) -> dict[str, tuple[dict[int, int], int]]:
 
     The proxies are new, so these are the first events of their producers: the worst case.
     """
-    calls = {proxy.name: Counter() for proxy in proxies}
+    calls: dict[str, Counter[int]] = {proxy.name: Counter() for proxy in proxies}
 
     def one(proxy: Proxy, i: int) -> None:
-        calls[proxy.name][call(proxy, f"in-flight-{proxy.name}", f"[[hold]] {i}", **({"no-log": True} if i == 0 else {}))] += 1
+        calls[proxy.name][call(proxy, f"in-flight-{proxy.name}", f"[[hold]] {i}", **(NO_LOG if i == 0 else {}))] += 1
 
     threads = [threading.Thread(target=one, args=(proxy, i)) for proxy in proxies for i in range(IN_FLIGHT)]
     for thread in threads:
         thread.start()
     for proxy in proxies:
-        wait_for(f"calls in flight of {proxy.name}", 60, lambda: seen(proxy, "waiting") == IN_FLIGHT)
+        wait_for(f"calls in flight of {proxy.name}", 60, lambda: seen(proxy, "waiting") == IN_FLIGHT)  # noqa: B023 - called before the next turn
         proxy.process.send_signal(signal.SIGTERM)
     time.sleep(1)  # each has begun to stop
     for proxy in proxies:

@@ -3,7 +3,7 @@
 import unittest
 from datetime import datetime
 
-from callback import HASH, StandIn, logger, module, payload, report, report_any, report_failed, strict
+from callback import HASH, StandIn, logger, payload, report, report_any, report_failed, strict
 from litellm import Usage
 from litellm.proxy.utils import BilledFailedAttempt
 

@@ -142,7 +142,8 @@ class FailureTest(unittest.TestCase):
                 report(made, payload(id=event))
             self.assertEqual(made.counts, {"produced": 3})
             with self.assertLogs(module.log, logging.ERROR) as logs:
-                for deliver, error in zip(standin.reports, (None, KafkaError(KafkaError._MSG_TIMED_OUT), None)):
+                errors = (None, KafkaError(KafkaError._MSG_TIMED_OUT), None)
+                for deliver, error in zip(standin.reports, errors, strict=True):
                     deliver(error)
             self.assertEqual(made.counts, {"produced": 3, "delivered": 2, outcome: 1})
             self.assertIn(f"{{'produced': 3, 'delivered': 1, '{outcome}': 1}}", "".join(logs.output))
@@ -173,7 +174,8 @@ class ProcessTest(unittest.TestCase):
             spill = Path(folder) / "spill"
             env = {**os.environ, "PYTHONPATH": str(HERE.parent), "USAGE_KAFKA_BROKERS": "127.0.0.1:1",
                    "USAGE_KAFKA_SPILL": str(spill), "USAGE_KAFKA_CONFIG": '{"delivery.timeout.ms": 500}'}
-            done = subprocess.run([sys.executable, "-c", text], env=env, capture_output=True, text=True, timeout=120)
+            done = subprocess.run([sys.executable, "-c", text], env=env, capture_output=True, text=True,
+                                  timeout=120, check=False)
             lines = spill.read_text().splitlines() if spill.exists() else []
             return done.returncode, lines, done.stdout + done.stderr
 

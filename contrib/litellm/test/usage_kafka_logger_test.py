@@ -110,10 +110,11 @@ class FullTest(unittest.TestCase):
                 self.assertEqual(strict(module.encode(event, full=True)), module.mapped(event, module.finite))
 
     def test_too_large_nested_or_circular_goes_out_lean(self):
-        deep = current = {}
+        deep: dict = {}
+        current = deep
         for _ in range(100_000):
             current["d"] = current = {}
-        circular = {}
+        circular: dict = {}
         circular["self"] = circular
         for odd in ({"messages": "m" * 2_000_000}, {"messages": deep}, {"messages": circular}):
             made = strict(module.encode(payload(**odd), full=True))
