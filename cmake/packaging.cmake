@@ -26,18 +26,14 @@ install(FILES ${top}/contrib/litellm/README.md DESTINATION ${doc_dir} RENAME lit
 install(FILES ${top}/monitoring/README.md DESTINATION ${doc_dir} RENAME monitoring.md)
 install(DIRECTORY ${top}/docs/ DESTINATION ${doc_dir} FILES_MATCHING PATTERN "*.md" PATTERN images EXCLUDE)
 
-# Debian's own files: machine-readable copyright, changelog and manual page (compressed, no time
-# stamp, so that two builds of one commit are the same).
+# Debian's own files: machine-readable copyright and changelog (compressed, no time stamp, so that
+# two builds of one commit are the same).
 set(debian_dir ${PROJECT_BINARY_DIR}/debian)
 set(changelog "usage-ingestd (${PROJECT_VERSION}-1) unstable; urgency=medium\n\n  * See CHANGELOG.md of the sources.\n\n -- ${USAGE_INGEST_MAINTAINER}  Thu, 01 Jan 2026 00:00:00 +0000\n")
 file(WRITE ${debian_dir}/changelog.Debian "${changelog}")
-configure_file(${top}/docs/usage-ingestd.8 ${debian_dir}/usage-ingestd.8 COPYONLY)
 find_program(GZIP gzip REQUIRED)
-foreach(file changelog.Debian usage-ingestd.8)
-  execute_process(COMMAND ${GZIP} -9nkf ${debian_dir}/${file} COMMAND_ERROR_IS_FATAL ANY)
-endforeach()
+execute_process(COMMAND ${GZIP} -9nkf ${debian_dir}/changelog.Debian COMMAND_ERROR_IS_FATAL ANY)
 install(FILES ${debian_dir}/changelog.Debian.gz DESTINATION ${doc_dir})
-install(FILES ${debian_dir}/usage-ingestd.8.gz DESTINATION share/man/man8)
 install(FILES ${top}/systemd/debian/copyright DESTINATION ${doc_dir})
 # Linked statically (cmake/dependencies.cmake), so its licences come along.
 if(EXISTS ${librdkafka_dir}/LICENSES.txt)
@@ -45,6 +41,30 @@ if(EXISTS ${librdkafka_dir}/LICENSES.txt)
 endif()
 install(FILES ${top}/systemd/debian/lintian-overrides DESTINATION share/lintian/overrides
   RENAME usage-ingestd)
+
+# The manual page and the shell completions, made by the program from its own definitions.
+if(TARGET usage-ingestd)
+  set(manual ${PROJECT_BINARY_DIR}/manual)
+  add_custom_command(
+    OUTPUT ${manual}/usage-ingestd.8.gz ${manual}/completion.bash ${manual}/completion.zsh
+      ${manual}/completion.fish
+    COMMAND ${CMAKE_COMMAND} -E make_directory ${manual}
+    COMMAND usage-ingestd man > ${manual}/usage-ingestd.8
+    COMMAND ${GZIP} -9nkf ${manual}/usage-ingestd.8
+    COMMAND usage-ingestd completion bash > ${manual}/completion.bash
+    COMMAND usage-ingestd completion zsh > ${manual}/completion.zsh
+    COMMAND usage-ingestd completion fish > ${manual}/completion.fish
+    DEPENDS usage-ingestd
+    COMMENT "Making the manual page and the shell completions")
+  add_custom_target(usage_ingest_manual ALL DEPENDS ${manual}/usage-ingestd.8.gz)
+  install(FILES ${manual}/usage-ingestd.8.gz DESTINATION share/man/man8)
+  install(FILES ${manual}/completion.bash DESTINATION share/bash-completion/completions
+    RENAME usage-ingestd)
+  install(FILES ${manual}/completion.zsh DESTINATION share/zsh/vendor-completions
+    RENAME _usage-ingestd)
+  install(FILES ${manual}/completion.fish DESTINATION share/fish/vendor_completions.d
+    RENAME usage-ingestd.fish)
+endif()
 
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME usage-ingestd)

@@ -16,11 +16,14 @@ namespace usage_ingest::commands {
 [[nodiscard]] CommandPtr MakeSummaries();
 [[nodiscard]] CommandPtr MakePartitions();
 [[nodiscard]] CommandPtr MakeVersion();
+[[nodiscard]] CommandPtr MakeCompletion();
+[[nodiscard]] CommandPtr MakeMan();
 
 [[nodiscard]] inline CommandList AllCommands() {
   CommandList all;
-  for (const auto make : {MakeRun, MakeCheckConfig, MakeMigrate, MakeStatus, MakeReplay, MakeImport,
-                          MakeDeadLetters, MakeSummaries, MakePartitions, MakeVersion}) {
+  for (const auto make :
+       {MakeRun, MakeCheckConfig, MakeMigrate, MakeStatus, MakeReplay, MakeImport, MakeDeadLetters,
+        MakeSummaries, MakePartitions, MakeVersion, MakeCompletion, MakeMan}) {
     all.push_back(make());
   }
   return all;

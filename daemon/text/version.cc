@@ -8,6 +8,7 @@ namespace usage_ingest::text {
 
 const std::string_view kVersion = USAGE_INGEST_VERSION;
 const std::string_view kCommit = USAGE_INGEST_COMMIT;
+const std::string_view kDate = USAGE_INGEST_DATE;
 
 std::span<const LibraryVersion> LibraryVersions() {
   static constexpr auto kLibraries = std::to_array<LibraryVersion>({USAGE_INGEST_LIBRARIES});

@@ -12,6 +12,7 @@ struct LibraryVersion {
 
 extern const std::string_view kVersion;
 extern const std::string_view kCommit;  // "unknown" when it was not built from a checkout
+extern const std::string_view kDate;    // of the commit, else of the build: "2026-11-28"
 [[nodiscard]] std::span<const LibraryVersion> LibraryVersions();
 
 }  // namespace usage_ingest::text

@@ -220,7 +220,7 @@ const Refused kRefused[] = {
     {"Nothing", "", "no command is given"},
     {"OnlyOptions", "--config x", "no command is given"},
     {"MistypedCommand", "rnu", "did you mean run?"},
-    {"UnknownCommand", "zebra", "choose check-config, dead-letters"},
+    {"UnknownCommand", "zebra", "choose check-config, completion, dead-letters"},
     {"MistypedOption", "status --jsn", "did you mean --json?"},
     {"MistypedOptionBefore", "--jsn status", "did you mean --json?"},
     {"MistypedSubcommand", "dead-letters lst", "did you mean list?"},
@@ -255,7 +255,7 @@ const Refused kRefused[] = {
      "--partition must be a whole number"},
     {"GivenTwice", "replay --topic a --topic b --from-offset 1 --to-offset 2", "given twice"},
     {"FlagWithValue", "status --json=yes", "--json takes no value"},
-    {"OptionInsteadOfAValue", "run --config --json", "--config needs a value"},
+    {"OptionInsteadOfAValue", "status --config --json", "--config needs a value"},
     {"SummariesEmpty", "summaries verify --from 2026-02-01 --to 2026-01-01", "the range is empty"},
 };
 INSTANTIATE_TEST_SUITE_P(Each, RefusedTest, ::testing::ValuesIn(kRefused),
