@@ -1,4 +1,6 @@
 // usage-ingestd: from the command line to a command, and from its result to the exit code.
+#include <cerrno>
+#include <cstring>
 #include <exception>
 #include <filesystem>
 #include <iostream>
@@ -51,13 +53,25 @@ int Main(const std::vector<std::string>& arguments) {
   return line->command->Run({loaded, load, all});
 }
 
+// A result that is cut must not look complete to a script, whatever the command returned.
+int CheckOutput(int exit_code) {
+  errno = 0;
+  std::cout.flush();
+  if (std::cout) return exit_code;
+  const char* reason = errno == 0 ? "write error" : std::strerror(errno);
+  text::PrintProblem({.what = std::string("cannot write to standard output: ") + reason,
+                      .fix = "the output is incomplete: run the command again"},
+                     std::cerr);
+  return text::ToInt(text::ExitCode::kOutput);
+}
+
 }  // namespace
 }  // namespace usage_ingest
 
 int main(int argc, char** argv) {
   using usage_ingest::text::ExitCode;
   try {
-    return usage_ingest::Main({argv + 1, argv + argc});
+    return usage_ingest::CheckOutput(usage_ingest::Main({argv + 1, argv + argc}));
   } catch (const usage_ingest::text::UserError& error) {
     usage_ingest::text::PrintProblem(error.problem(), std::cerr);
     return ToInt(error.code());

@@ -1,5 +1,5 @@
 #pragma once
-// DeadLetterQuery: reads and discards rows of usage_ingest.dead_letters for a person.
+// DeadLetterQuery: reads and discards rows of usage_ingest.dead_letters.
 //
 // A retry is not here: it goes through the pipeline (DeadLetterRetrier), so that it cannot count
 // twice.

@@ -1,15 +1,19 @@
 // `dead-letters`: lists, shows, retries and discards events that could not be written.
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <iostream>
 #include <optional>
+#include <stop_token>
 
 #include "daemon/assembly/component_options.h"
 #include "daemon/assembly/database_access.h"
 #include "daemon/commands/command_list.h"
 #include "daemon/commands/dead_letter_query.h"
+#include "daemon/commands/interruption.h"
 #include "daemon/replay/replay_observer.h"
 #include "daemon/replay/replay_result.h"
+#include "daemon/replay/stop_on_signal.h"
 #include "daemon/text/json_writer.h"
 #include "daemon/text/text_table.h"
 #include "ingest/postgres/background/dead_letter_retrier.h"
@@ -230,6 +234,9 @@ class Retry final : public DeadLetterCommand {
     selection.ids = filter_.ids;
     if (filter_.since) selection.first_seen_since = *filter_.since;
 
+    const replay::StopOnSignal stop;
+    const std::stop_callback on_stop(stop.token(),
+                                     [&] { boost::asio::post(io, [&] { retrier.Stop(); }); });
     std::optional<Result<postgres::background::RetryReport>> retried;
     boost::asio::co_spawn(
         io, retrier.Retry(selection),
@@ -239,6 +246,9 @@ class Retry final : public DeadLetterCommand {
         });
     io.run();
     const auto report = assembly::ValueOrThrow(std::move(*retried), "PostgreSQL");
+    if (!report.is_complete) {
+      return EndInterrupted({report.outcomes, false}, json_, "dead-letters retry");
+    }
     replay::PrintReplayReport({report.outcomes, false}, json_);
     return 0;
   }

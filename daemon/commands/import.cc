@@ -6,6 +6,7 @@
 
 #include "daemon/assembly/database_access.h"
 #include "daemon/commands/command_list.h"
+#include "daemon/commands/interruption.h"
 #include "daemon/replay/import_file.h"
 #include "daemon/replay/import_splitter.h"
 #include "daemon/replay/replay_books.h"
@@ -38,7 +39,12 @@ class FileImport {
         lanes_(config, {.lanes = 1, .dry_run = options.dry_run, .count_quotas = !options.no_quota}),
         producer_(std::move(lanes_.MakeProducers().front())) {}
 
-  EventCounts Run(const replay::StopOnSignal& stop) {
+  struct Result {
+    EventCounts outcomes;
+    bool is_complete = false;  // else it was interrupted
+  };
+
+  Result Run(const replay::StopOnSignal& stop) {
     // The end of the range: the number of lines is not known yet, and no file has more lines than
     // bytes.
     const replay::ReplayRange range{source_, Offset{1}, Offset{file_.bytes() + 2}};
@@ -49,16 +55,10 @@ class FileImport {
     lanes_.SetReplayIds(run_.ids);
     lanes_.Start(epoch_);
     PushStart();
-    const bool complete = PushAll(stop);
-    const EventCounts outcomes = complete ? lanes_.Finish() : lanes_.Interrupt();
-    Close(complete ? "finished" : "interrupted");
-    if (!complete) {
-      throw text::UserError(text::ExitCode::kUnavailable,
-                            {.what = "interrupted",
-                             .where = "import",
-                             .fix = "run it again: it continues where it stopped"});
-    }
-    return outcomes;
+    const bool is_complete = PushAll(stop);
+    const EventCounts outcomes = is_complete ? lanes_.Finish() : lanes_.Interrupt();
+    Close(is_complete ? "finished" : "interrupted");
+    return {outcomes, is_complete};
   }
 
  private:
@@ -145,7 +145,9 @@ class Import final : public Command {
     EventCounts total;
     for (const std::string& path : files_) {
       FileImport file(context.config(), options_, path);
-      total.Add(file.Run(stop));
+      const FileImport::Result result = file.Run(stop);
+      total.Add(result.outcomes);
+      if (!result.is_complete) return EndInterrupted({total, options_.dry_run}, json_, "import");
     }
     replay::PrintReplayReport({total, options_.dry_run}, json_);
     return 0;

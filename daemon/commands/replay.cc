@@ -6,6 +6,7 @@
 #include "daemon/assembly/component_options.h"
 #include "daemon/assembly/database_access.h"
 #include "daemon/commands/command_list.h"
+#include "daemon/commands/interruption.h"
 #include "daemon/replay/replay_books.h"
 #include "daemon/replay/replay_lanes.h"
 #include "daemon/replay/replay_result.h"
@@ -113,6 +114,7 @@ replay::ReplayRun Replay::Open(const config::Config& config,
 
 int Replay::Run(const CommandContext& context) {
   const config::Config& config = context.config();
+  const replay::StopOnSignal stop;
   // Declared first, so destroyed last: the lanes hold records in its buffers.
   std::unique_ptr<kafka::consumer::RangeReader> reader;
   replay::ReplayLanesOptions lanes_options{
@@ -127,7 +129,6 @@ int Replay::Run(const CommandContext& context) {
   lanes.SetReplayIds(run.ids);
   lanes.Start(reader->current_epoch());
 
-  replay::StopOnSignal stop;
   std::int64_t total = 0;
   for (const auto& range : ranges) total += range.end.value - range.begin.value;
   text::ProgressBar bar("offsets");
@@ -135,11 +136,14 @@ int Replay::Run(const CommandContext& context) {
       reader->Read(ranges, stop.token(), [&](const kafka::consumer::RangeProgress& progress) {
         bar.Update(progress.offsets_done, total);
       });
-  if (!read && !dry_run_) {
-    static_cast<void>(lanes.Interrupt());  // the counts are in `replays`
-    replay::CloseReplay(config, run, "interrupted");
+  if (!read) {
+    const EventCounts outcomes = lanes.Interrupt();
+    if (!dry_run_) replay::CloseReplay(config, run, "interrupted");
+    if (read.error().code != ErrorCode::kShuttingDown) {
+      throw assembly::ToUserError(read.error(), "Kafka");
+    }
+    return EndInterrupted({outcomes, dry_run_}, json_, "replay");
   }
-  if (!read) throw assembly::ToUserError(read.error(), "Kafka");
   const EventCounts outcomes = lanes.Finish();
   if (!dry_run_) replay::CloseReplay(config, run, "finished");
   replay::PrintReplayReport({outcomes, dry_run_}, json_);

@@ -20,8 +20,10 @@ enum class ExitCode : int {
   kNoInput = 66,
   kUnavailable = 69,
   kInternal = 70,
+  kOutput = 74,
   kPermission = 77,
   kConfig = 78,
+  kInterrupted = 130,  // as a shell reports SIGINT
 };
 
 struct ExitCodeMeaning {
@@ -37,8 +39,10 @@ inline constexpr std::array kExitCodes = std::to_array<ExitCodeMeaning>({
     {ExitCode::kNoInput, "no such file"},
     {ExitCode::kUnavailable, "broker, database or daemon unavailable"},
     {ExitCode::kInternal, "internal error"},
+    {ExitCode::kOutput, "the result cannot be written"},
     {ExitCode::kPermission, "permission denied"},
     {ExitCode::kConfig, "wrong configuration or schema"},
+    {ExitCode::kInterrupted, "interrupted by a signal"},
 });
 
 [[nodiscard]] constexpr int ToInt(ExitCode code) { return static_cast<int>(code); }

@@ -59,7 +59,7 @@ pipeline::Task<Result<RetryReport>> DeadLetterRetrier::Retry(const DeadLetterSel
 pipeline::Task<Result<RetryReport>> DeadLetterRetrier::RetrySelected(
     const DeadLetterSelection& selection, EventTimeUs begun) {
   RetryReport report{.outcomes = {}, .begun = begun};
-  for (std::int64_t tried = 0; tried < selection.letters_max;) {
+  for (std::int64_t tried = 0; tried < selection.letters_max && !stopping_;) {
     Result<std::vector<Letter>> letters =
         co_await Next(selection, begun, std::min(kLettersPerBatch, selection.letters_max - tried));
     if (!letters) co_return std::unexpected(letters.error());
@@ -67,6 +67,7 @@ pipeline::Task<Result<RetryReport>> DeadLetterRetrier::RetrySelected(
     if (report.is_complete) break;
     tried += static_cast<std::int64_t>(letters->size());
     const Result<EventCounts> outcomes = co_await RetryBatch(std::move(*letters));
+    if (!outcomes && stopping_) break;  // the writer gave up waiting for PostgreSQL
     // Fenced: somebody discarded one of them just now; the next selection knows.
     if (!outcomes && outcomes.error().code != ErrorCode::kFenced) {
       co_return std::unexpected(outcomes.error());

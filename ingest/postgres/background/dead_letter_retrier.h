@@ -46,7 +46,11 @@ class DeadLetterRetrier {
                     pipeline::PipelineObserver& observer, pipeline::Runtime runtime);
 
   pipeline::Task<Result<RetryReport>> Retry(const DeadLetterSelection& selection);
-  void Stop() { writer_.Stop(); }
+  // Retry ends after the running transaction, with is_complete false. REQUIRES: on the executor.
+  void Stop() {
+    stopping_ = true;
+    writer_.Stop();
+  }
 
  private:
   struct Letter;
@@ -69,6 +73,7 @@ class DeadLetterRetrier {
   pipeline::BatchWriter writer_;
   pipeline::Batch batch_;
   std::vector<std::unique_ptr<TopicPartition>> sources_;
+  bool stopping_ = false;
 };
 
 }  // namespace usage_ingest::postgres::background

@@ -1,0 +1,18 @@
+#include "daemon/commands/interruption.h"
+
+#include <iostream>
+
+#include "daemon/text/print_problems.h"
+#include "daemon/text/user_error.h"
+
+namespace usage_ingest::commands {
+
+int EndInterrupted(const replay::ReplayReport& so_far, bool as_json, const std::string& where) {
+  replay::PrintReplayReport(so_far, as_json);
+  text::PrintProblem(
+      {.what = "interrupted", .where = where, .fix = "run it again: it continues where it stopped"},
+      std::cerr);
+  return text::ToInt(text::ExitCode::kInterrupted);
+}
+
+}  // namespace usage_ingest::commands
