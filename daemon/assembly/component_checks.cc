@@ -2,9 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "daemon/config/config_keys.h"
+#include "daemon/text/suggest.h"
 #include "ingest/kafka/client/kafka_probe.h"
 #include "ingest/kafka/client/library_version.h"
+#include "ingest/kafka/client/property_names.h"
 #include "ingest/postgres/blocking/conninfo.h"
 
 namespace usage_ingest::assembly {
@@ -15,6 +19,23 @@ std::string SetAt(const config::LoadedConfig& loaded, const std::string& key) {
   return found == loaded.set_at.end() ? loaded.source : found->second;
 }
 
+text::Problem WrongProperty(const std::string& name, const std::string& where) {
+  const std::string key = fmt::format("{}.{}", config::kPropertiesSection, name);
+  const std::string manual =
+      fmt::format("see CONFIGURATION.md of librdkafka {}", kafka::client::LibraryVersion());
+  const auto names = kafka::client::PropertyNames();
+  if (std::ranges::find(names, name) == names.end()) {
+    const auto near = text::Suggest(name, names);
+    return {.what = fmt::format("{} is not a property of librdkafka", key),
+            .where = where,
+            .fix = near ? fmt::format("did you mean {}?", *near) : manual + " for the names"};
+  }
+  // The message of librdkafka repeats the value, which may be a secret.
+  return {.what = fmt::format("{} has a value that librdkafka does not accept", key),
+          .where = where,
+          .fix = manual + " for the values"};
+}
+
 // One at a time, so that each gets its line.
 void CheckProperties(config::LoadedConfig& loaded) {
   for (const auto& [name, value] : loaded.config.kafka.properties) {
@@ -23,13 +44,8 @@ void CheckProperties(config::LoadedConfig& loaded) {
     options.group_id = loaded.config.kafka.group_id;
     options.properties = {{name, value}};
     if (kafka::client::CheckKafkaOptions(options)) continue;
-    // What librdkafka says repeats the value, which may be a secret.
     const std::string key = fmt::format("{}.{}", config::kPropertiesSection, name);
-    loaded.problems.push_back(
-        {.what = fmt::format("{} is unknown to librdkafka, or its value is wrong", key),
-         .where = SetAt(loaded, key),
-         .fix = fmt::format("see CONFIGURATION.md of librdkafka {} for names and values",
-                            kafka::client::LibraryVersion())});
+    loaded.problems.push_back(WrongProperty(name, SetAt(loaded, key)));
   }
 }
 

@@ -84,6 +84,13 @@ class Loader {
     if (const auto near = text::Suggest(JoinPath(entry.path), paths)) {
       return fmt::format("did you mean {}?", *near);
     }
+    // A misspelt section makes each of its keys unknown.
+    std::vector<std::string> sections;
+    for (const ConfigKey& key : ConfigKeys()) sections.push_back(key.section);
+    const std::string& section = entry.path.front();
+    if (const auto near = text::Suggest(section, sections); near && *near != section) {
+      return fmt::format("did you mean [{}]?", *near);
+    }
     return "remove it; docs/configuration.md lists every key";
   }
 

@@ -1,6 +1,7 @@
 #include "daemon/text/suggest.h"
 
 #include <algorithm>
+#include <cctype>
 #include <vector>
 
 namespace usage_ingest::text {
@@ -8,6 +9,11 @@ namespace {
 
 // Longer names are no typing error, and the distance is quadratic in them.
 constexpr std::size_t kNameCharsMax = 64;
+
+// In either case: a name with a capital letter is the same mistake whatever its length.
+bool IsSame(char a, char b) {
+  return std::tolower(static_cast<unsigned char>(a)) == std::tolower(static_cast<unsigned char>(b));
+}
 
 // Optimal string alignment: Levenshtein plus swapped neighbours, which are a third of typing
 // errors.
@@ -17,9 +23,9 @@ std::size_t Distance(std::string_view a, std::string_view b) {
   for (std::size_t j = 0; j <= b.size(); ++j) cost[0][j] = j;
   for (std::size_t i = 1; i <= a.size(); ++i) {
     for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t replace = cost[i - 1][j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
+      const std::size_t replace = cost[i - 1][j - 1] + (IsSame(a[i - 1], b[j - 1]) ? 0 : 1);
       cost[i][j] = std::min({cost[i - 1][j] + 1, cost[i][j - 1] + 1, replace});
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
+      if (i > 1 && j > 1 && IsSame(a[i - 1], b[j - 2]) && IsSame(a[i - 2], b[j - 1])) {
         cost[i][j] = std::min(cost[i][j], cost[i - 2][j - 2] + 1);
       }
     }

@@ -8,7 +8,7 @@
 namespace usage_ingest::text {
 
 // The nearest candidate by edit distance (insert, delete, replace, swap of neighbours), when it is
-// near enough that a person would agree: at most a third of its length, at least two edits.
+// near enough: at most a third of its length, or two edits. Case does not count.
 [[nodiscard]] std::optional<std::string> Suggest(std::string_view name,
                                                  std::span<const std::string> candidates);
 

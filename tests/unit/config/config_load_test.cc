@@ -135,6 +135,10 @@ drain = "20s"
   EXPECT_EQ(config.log_level, LogLevel::kDebug);
   EXPECT_EQ(config.log_format, LogFormat::kJson);
   EXPECT_EQ(config.shutdown_drain, std::chrono::seconds(20));
+  for (const ConfigKey& key : ConfigKeys()) {
+    EXPECT_TRUE(loaded.set_at.contains(key.path())) << key.path() << " is not in this test";
+    EXPECT_FALSE(key.same(config, Config{})) << key.path() << " has its default";
+  }
 }
 
 struct BadLine {
@@ -163,7 +167,11 @@ const BadLine kBadLines[] = {
     {"WrongSection", "kafka.writers = 3", "unknown key kafka.writers",
      "did you mean postgres.writers?"},
     {"NoSection", "rows_max = 3", "unknown key rows_max", "did you mean batch.rows_max?"},
-    {"UnknownSection", "[batches]", "unknown key batches", "docs/configuration.md"},
+    {"MisspeltSection", "[batches]", "unknown key batches", "did you mean [batch]?"},
+    {"CapitalSection", "[Kafka]", "unknown key Kafka", "did you mean [kafka]?"},
+    {"CapitalSectionOfProperties", "KAFKA.properties.sasl.username = 'me'",
+     "unknown key KAFKA.properties.sasl.username", "did you mean [kafka]?"},
+    {"UnknownSection", "[zebra]", "unknown key zebra", "docs/configuration.md"},
     {"SectionAsValue", "memory = 3", "unknown key memory", ""},
     {"NothingLikeIt", "zebra.stripes = 3", "unknown key zebra.stripes", "docs/configuration.md"},
     {"NotToml", "kafka.topics = [", "not valid TOML", "correct the line"},
@@ -238,7 +246,7 @@ TEST(ConfigLoadTest, NamesTheMissingKeyTheFileAndTheVariable) {
                         Field(&text::Problem::fix, HasSubstr("USAGE_INGEST_POSTGRES_CONNINFO")))));
 }
 
-TEST(ConfigLoadTest, AVerbWithoutKafkaNeedsNoBrokers) {
+TEST(ConfigLoadTest, ACommandWithoutKafkaNeedsNoBrokers) {
   const auto loaded = LoadConfig(ConfigText{"postgres.conninfo = 'host=db'", "f"}, {},
                                  {.kafka = false, .postgres = true});
   EXPECT_THAT(loaded.problems, IsEmpty());
