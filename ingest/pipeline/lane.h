@@ -13,6 +13,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <limits>
 #include <optional>
 
 #include "ingest/pipeline/attributor.h"
@@ -27,17 +28,21 @@
 
 namespace usage_ingest::pipeline {
 
+// Bounds of a batch: none unless they are set. The defaults of [batch] are in
+// daemon/config/config.h.
 struct LaneOptions {
   std::size_t index = 0;
   event::DecoderOptions decoder;
-  std::size_t rows_max = 10'000;              // hands over when the writer is free
-  std::size_t bytes_max = 32 << 20;           // likewise
-  std::size_t transaction_rows_max = 40'000;  // stops decoding when the writer is not
-  std::size_t transaction_bytes_max = 48 << 20;
-  std::chrono::milliseconds linger{250};
+  std::size_t rows_max = kUnbounded;              // hands over when the writer is free
+  std::size_t bytes_max = kUnbounded;             // likewise
+  std::size_t transaction_rows_max = kUnbounded;  // stops decoding when the writer is not
+  std::size_t transaction_bytes_max = kUnbounded;
+  std::chrono::milliseconds linger{0};
   std::size_t attribution_entries_max = 1 << 18;
   bool lets_records_go = false;  // they can be read again: see RecordKeeper
   BatchWriterOptions writer;
+
+  static constexpr std::size_t kUnbounded = std::numeric_limits<std::size_t>::max();
 };
 
 // What a lane shares with the rest of the process.

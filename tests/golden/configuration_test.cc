@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <regex>
 #include <sstream>
 
 #include "daemon/config/config_keys.h"
@@ -14,12 +15,14 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-std::string Manual() {
-  std::ifstream file(std::string(USAGE_INGEST_SOURCE_DIR) + "/docs/configuration.md");
+std::string Read(const std::string& path) {
+  std::ifstream file(std::string(USAGE_INGEST_SOURCE_DIR) + "/" + path);
   std::ostringstream text;
   text << file.rdbuf();
   return text.str();
 }
+
+std::string Manual() { return Read("docs/configuration.md"); }
 
 // The first ```toml block.
 std::string Example() {
@@ -50,6 +53,21 @@ TEST(ConfigurationManualTest, DescribesEveryKeyAndNamesTheReloadableOnes) {
     EXPECT_THAT(manual, HasSubstr("| `" + key.path() + "` | "));
     EXPECT_EQ(reloadable.find("`" + key.path() + "`") != std::string::npos, key.reloadable)
         << key.path();
+  }
+}
+
+// The package's file has every key as a comment, so that an operator sees what there is to change.
+TEST(ConfigurationManualTest, ThePackagedFileShowsTheDefaults) {
+  const std::string file = std::regex_replace(Read("systemd/usage-ingestd.toml"),
+                                              std::regex("\n#([a-z_]+ = | +\")"), "\n$1");
+  const config::LoadedConfig loaded =
+      config::LoadConfig(config::ConfigText{file, "systemd/usage-ingestd.toml"}, {});
+  EXPECT_THAT(loaded.problems, IsEmpty());
+  const config::Config defaults;
+  for (const config::ConfigKey& key : config::ConfigKeys()) {
+    const bool is_required = key.path() == "kafka.brokers" || key.path() == "postgres.conninfo";
+    EXPECT_TRUE(loaded.set_at.contains(key.path())) << key.path() << " is not in the file";
+    EXPECT_NE(key.same(loaded.config, defaults), is_required) << key.path();
   }
 }
 
