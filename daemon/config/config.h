@@ -1,10 +1,11 @@
 #pragma once
 // Config: everything that an operator can choose, after validation.
 //
-// One value type without a TOML header, so that wiring and tests build one by hand. The keys, their
-// bounds and defaults are docs/configuration.md; config_keys.cc is the table that binds them.
+// One value type without a TOML header, so that other modules and tests can build one directly. The
+// defaults are here and nowhere else; names and bounds are in config_keys.cc. A test compares both
+// with docs/configuration.md and the packaged file.
 //
-// Owner         main; const for everybody else. A reload builds a new one (config_reload.h).
+// Owner         main; const for all others. A reload builds a new one (config_reload.h).
 // Units         durations are milliseconds as std::chrono, sizes are bytes.
 #include <chrono>
 #include <cstddef>

@@ -41,7 +41,7 @@ std::optional<text::Problem> CheckMetadataKey(const std::string& key) {
                                    : fmt::format("choose among {}", fmt::join(known, ", "))};
 }
 
-// A list without repetition, each element judged by `check`.
+// A list without repetition, each element checked by `check`.
 std::optional<text::Problem> SetTexts(std::vector<std::string>& member, const ConfigValue& value,
                                       std::string_view example,
                                       std::optional<text::Problem> (*check)(const std::string&)) {

@@ -1,7 +1,7 @@
 #pragma once
-// Config binders: from a TOML value to a member, with bounds and a problem a person understands.
+// Config binders: check a TOML value and write it to a member of Config.
 //
-// Errors        a text::Problem never repeats the value: it may be a secret on the wrong line.
+// Errors        a problem never repeats the value: it may be a secret on the wrong line.
 #include <charconv>
 #include <concepts>
 #include <limits>

@@ -20,7 +20,7 @@ struct EnvironmentSetting {
 
 [[nodiscard]] std::string EnvironmentName(const std::string& section, const std::string& name);
 
-// A variable that begins like a section of ours but names no key is a problem; any other one with
+// A variable that begins like one of the sections but names no key is a problem; any other one with
 // the prefix is only a warning, since it may be another program's.
 [[nodiscard]] std::vector<EnvironmentSetting> ReadEnvironment(const Environment& environment,
                                                               LoadedConfig& loaded);

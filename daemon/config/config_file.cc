@@ -9,7 +9,7 @@
 namespace usage_ingest::config {
 namespace {
 
-// Deeper than any key of ours; a file of brackets must not exhaust the stack.
+// Deeper than any key; a file of brackets must not exhaust the stack.
 constexpr std::size_t kDepthMax = 16;
 
 std::string TypeName(const toml::node& node) {

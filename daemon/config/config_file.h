@@ -1,9 +1,9 @@
 #pragma once
 // ConfigFile: a TOML file as a flat list of keys with their lines.
 //
-// The only place with toml++. It knows TOML, but no key of ours: config_keys.h judges names and
+// The only place with toml++. It knows TOML but no key: config_keys.h checks names and
 // values. Dotted keys are flattened, since `security.protocol = "SSL"` under [kafka.properties] is
-// a nested table to TOML and one property name to everybody else.
+// a nested table to TOML and one property name to librdkafka.
 //
 // Limit         kConfigFileBytesMax.
 // Errors        text that is not TOML is a problem with its line.
@@ -22,7 +22,7 @@ namespace usage_ingest::config {
 inline constexpr std::size_t kConfigFileBytesMax = 1 << 20;
 
 struct ConfigValue {
-  // A list of something other than strings, a date or a table: no key of ours has such a type.
+  // A list of something other than strings, a date or a table: no key has such a type.
   struct Other {
     std::string type_name;
   };

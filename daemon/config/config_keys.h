@@ -1,9 +1,8 @@
 #pragma once
 // ConfigKeys: the table of every key: its name, how text becomes its value, its bounds.
 //
-// One row a key keeps file, environment, reload and documentation from disagreeing about what
-// exists. Adding a key is one row here, one member in config.h and one line in
-// docs/configuration.md (a test compares the three).
+// File, environment and reload use the same row of the table. CONTRIBUTING.md tells how to add a
+// key.
 //
 // Thread-safety the table is built once and const.
 #include <functional>

@@ -1,8 +1,7 @@
 #pragma once
-// LoadConfig: file, then environment, then what is missing or does not fit together.
+// LoadConfig: reads the file, then the environment, then checks what is missing or contradictory.
 //
-// Every problem is found in one go: an operator who mends one line at a time restarts a service ten
-// times.
+// All problems are reported together, so that one restart is enough after they are fixed.
 //
 // Errors        never thrown; LoadedConfig::problems. `config` is usable only when there are none.
 #include <filesystem>
@@ -20,7 +19,7 @@ namespace usage_ingest::config {
 using Environment = std::vector<std::pair<std::string, std::string>>;
 [[nodiscard]] Environment ProcessEnvironment();
 
-// What a verb cannot work without; a migration needs no broker.
+// Which keys must be set; a migration needs no broker.
 struct ConfigNeeds {
   bool kafka = true;
   bool postgres = true;

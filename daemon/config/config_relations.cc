@@ -12,7 +12,7 @@ namespace {
 
 using Seen = std::map<std::string, std::string>;
 
-// The line of the first of `keys` that somebody set: the defaults fit together.
+// Where the first of `keys` that is set was set. One of them is: the defaults fit together.
 std::string WhereSet(const Seen& seen, std::initializer_list<const char*> keys,
                      const std::string& fallback) {
   for (const char* key : keys) {

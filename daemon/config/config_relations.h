@@ -1,5 +1,5 @@
 #pragma once
-// Config relations: what each key may be alone, but not together.
+// Config relations: rules between keys, such as a budget that is too small for the writers.
 #include <map>
 #include <string>
 

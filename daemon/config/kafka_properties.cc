@@ -13,9 +13,9 @@ struct Owned {
   std::string_view fix;
 };
 
-constexpr std::string_view kOffsetsAreOurs =
+constexpr std::string_view kOffsetsInPostgres =
     "the offsets are kept in PostgreSQL, in the transaction of the rows; Kafka's own follow later";
-constexpr std::string_view kMemoryIsOurs = "it is derived from memory.budget, which it would break";
+constexpr std::string_view kFromBudget = "it is derived from memory.budget, which it would break";
 constexpr std::string_view kRemove = "remove the line";
 constexpr std::string_view kUseBudget = "remove the line and set memory.budget";
 
@@ -24,21 +24,21 @@ constexpr std::array kOwned = std::to_array<Owned>({
     {"bootstrap.servers", "it has a key of its own", "set kafka.brokers"},
     {"metadata.broker.list", "it has a key of its own", "set kafka.brokers"},
     {"group.id", "it has a key of its own", "set kafka.group_id"},
-    {"enable.auto.commit", kOffsetsAreOurs, kRemove},
-    {"auto.commit.enable", kOffsetsAreOurs, kRemove},
-    {"auto.commit.interval.ms", kOffsetsAreOurs, kRemove},
-    {"enable.auto.offset.store", kOffsetsAreOurs, kRemove},
+    {"enable.auto.commit", kOffsetsInPostgres, kRemove},
+    {"auto.commit.enable", kOffsetsInPostgres, kRemove},
+    {"auto.commit.interval.ms", kOffsetsInPostgres, kRemove},
+    {"enable.auto.offset.store", kOffsetsInPostgres, kRemove},
     {"auto.offset.reset", "a gap must be counted and reported, never skipped silently",
      "remove the line; kafka.start says where to begin when PostgreSQL has no offset yet"},
-    {"offset.store.method", kOffsetsAreOurs, kRemove},
-    {"offset.store.path", kOffsetsAreOurs, kRemove},
+    {"offset.store.method", kOffsetsInPostgres, kRemove},
+    {"offset.store.path", kOffsetsInPostgres, kRemove},
     {"enable.partition.eof", "the consumer needs it as it sets it", kRemove},
-    {"queued.min.messages", kMemoryIsOurs, kUseBudget},
-    {"queued.max.messages.kbytes", kMemoryIsOurs, kUseBudget},
-    {"fetch.max.bytes", kMemoryIsOurs, kUseBudget},
-    {"fetch.message.max.bytes", kMemoryIsOurs, kUseBudget},
-    {"max.partition.fetch.bytes", kMemoryIsOurs, kUseBudget},
-    {"receive.message.max.bytes", kMemoryIsOurs, kUseBudget},
+    {"queued.min.messages", kFromBudget, kUseBudget},
+    {"queued.max.messages.kbytes", kFromBudget, kUseBudget},
+    {"fetch.max.bytes", kFromBudget, kUseBudget},
+    {"fetch.message.max.bytes", kFromBudget, kUseBudget},
+    {"max.partition.fetch.bytes", kFromBudget, kUseBudget},
+    {"receive.message.max.bytes", kFromBudget, kUseBudget},
     {"group.protocol",
      "the daemon assigns all its partitions at once, which only the classic protocol allows",
      kRemove},

@@ -1,9 +1,8 @@
 #pragma once
 // KafkaProperties: which of librdkafka's properties an operator may not set, and why.
 //
-// [kafka.properties] is passed through so that security and tuning need no release of ours. What
-// exactly-once or the memory bound stands on is ours, and says so instead of being overwritten
-// silently.
+// [kafka.properties] is passed to librdkafka, so that security and tuning need no new release. The
+// properties that exactly-once processing and the memory bound rely on are refused with the reason.
 #include <optional>
 #include <string_view>
 

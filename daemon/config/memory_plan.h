@@ -1,5 +1,5 @@
 #pragma once
-// MemoryPlan: how memory.budget is shared out (INV-6).
+// MemoryPlan: the parts of memory.budget (INV-6).
 //
 // The budget is one number for an operator; the queue between the threads, librdkafka's prefetch
 // and the batches in flight each get a part that is enforced where it is used, so their sum cannot
@@ -13,14 +13,13 @@ namespace usage_ingest::config {
 
 // Code, allocator, attribution cache, recent ids, metrics: what does not grow with the load.
 inline constexpr std::size_t kFixedBytes = std::size_t{64} << 20;
-// At least so many batch.bytes_max a lane: the transaction that PostgreSQL works on and the one
-// being decoded, each of which may grow to half as much again.
+// Each lane gets at least this multiple of batch.bytes_max: for the transaction that PostgreSQL
+// works on and the batch that is being decoded. Each may grow to one and a half batch.bytes_max.
 inline constexpr std::size_t kBatchCopies = 3;
-// Less than this for queues and prefetch, and the lanes starve.
+// With less than this for queues and prefetch, the lanes wait for records.
 inline constexpr std::size_t kFlowBytesMin = std::size_t{32} << 20;
-// More than this is of more use to transactions: larger ones update each summary less often. Half
-// of it is far above what keeps the lanes busy (WakeFetchers in
-// ingest/kafka/client/group_client.cc).
+// What is above this goes to transactions: larger ones update each summary less often. Half of it
+// keeps the lanes busy (WakeFetchers in ingest/kafka/client/group_client.cc).
 inline constexpr std::size_t kFlowBytesEnough = std::size_t{128} << 20;
 
 struct MemoryShape {
@@ -36,7 +35,7 @@ struct MemoryPlan {
   std::size_t prefetch_bytes = 0;     // librdkafka, decompressed
 };
 
-// The smallest budget that such a shape fits into.
+// The smallest budget for this shape.
 [[nodiscard]] std::size_t BudgetNeeded(const MemoryShape& shape);
 // REQUIRES: shape.budget_bytes >= BudgetNeeded(shape), which config checks.
 [[nodiscard]] MemoryPlan PlanMemory(const MemoryShape& shape);

@@ -28,7 +28,7 @@ class TextTable {
 
 // 1234567 as "1,234,567".
 [[nodiscard]] std::string Grouped(std::int64_t number);
-// As long as a person wants to know it: "12.3 s", "4 min", "97 days".
+// Rounded for reading: "12.3 s", "4 min", "97 days".
 [[nodiscard]] std::string Roughly(double seconds);
 
 }  // namespace usage_ingest::text
