@@ -1,14 +1,14 @@
 #pragma once
-// Rollup: the summaries and quota ticks that the rows of one transaction add up to.
+// Rollup: what the rows of one transaction add to summaries and quotas.
 //
-// The seed's trigger updates a summary and a subscription for every row; a hot subscription then
-// pays for every version of its own row. Here a transaction adds each group once.
+// The seed's trigger updates a summary and a subscription for every row, so a busy subscription
+// makes as many versions of its own row. Here a transaction adds each group once.
 //
 // Owner         a batch; single-threaded. Time is in the rows: there is no clock here.
 // Shape         Take() returns deltas sorted by key, because every writer must lock summaries and
 //               subscriptions in the same order.
 // Limit         one group for each (subscription, model, hour) of the batch: at most its rows.
-// Source        seed schema, update_usage_summary(); design table "defects of the seed".
+// Source        seed schema, update_usage_summary().
 #include <compare>
 #include <cstdint>
 #include <memory>
@@ -26,6 +26,7 @@ enum class PeriodType : unsigned char { kDay, kHour, kMonth };
 // Start of the UTC period that holds `time`.
 [[nodiscard]] EventTimeUs PeriodStart(PeriodType type, EventTimeUs time);
 
+// Each member is in a column of summary_columns.h.
 struct Totals {
   std::int64_t requests = 0;
   std::int64_t errors = 0;  // status_code >= 400
@@ -37,6 +38,7 @@ struct Totals {
 
   void Add(const UsageEvent& event);
   void Add(const Totals& other);
+  friend bool operator==(const Totals&, const Totals&) = default;
 };
 
 struct SummaryDelta {
@@ -66,7 +68,7 @@ class Rollup {
   Rollup& operator=(Rollup&&) noexcept;
 
   void Add(const UsageRow& row);
-  // The sums so far; the next ones begin at nothing.
+  // Returns the sums so far, and starts again from zero.
   [[nodiscard]] Deltas Take();
 
  private:

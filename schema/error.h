@@ -10,7 +10,8 @@
 namespace usage_ingest {
 
 enum class ErrorCode : unsigned char {
-  kBadRecord,  // this input can never succeed: dead-letter it, go on
+  kBadRequest,  // what a command asks for does not exist: end with the message
+  kBadRecord,   // this input can never succeed: dead-letter it, go on
   // Broker or database not reachable, or the statement timed out: keep the batch, wait, retry.
   kUnavailable,
   kConflict,          // serialization failure, deadlock, lock timeout: retry soon

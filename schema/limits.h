@@ -28,7 +28,7 @@ inline constexpr auto kEventAheadMax = std::chrono::days(1);
 inline constexpr auto kLockTimeout = 250ms;
 inline constexpr auto kPostgresDeadlockTimeout = 1000ms;
 static_assert(kLockTimeout * 2 < kPostgresDeadlockTimeout);
-// For the first lock of a batch that was blocked for long: a zombie is known within it.
+// For the first lock of a batch that was blocked for long: a stalled session is found within it.
 inline constexpr auto kLockTimeoutBlocked = 3s;
 // Of commands that take strong locks, which make all later statements on the table wait. With the
 // work of a migration step, up to 30 ms, it is below the 100 ms that LiteMaaS may be delayed.
@@ -41,18 +41,18 @@ inline constexpr auto kIdleInTransactionTimeout = 10s;
 // A silent network cut is noticed within this.
 inline constexpr auto kTcpUserTimeout = 8s;
 inline constexpr auto kConnectTimeout = 5s;
-// A lane that is blocked for kZombieBlocksMax looks up which session blocks it. A session of this
-// group that has been silent for kZombieSilentMax is treated as dead and ended. With Kafka's
-// shortest session (6 s) and its heartbeats (1.5 s) the others continue within ten seconds. A live
-// session that is ended by mistake only repeats its transaction.
-inline constexpr auto kZombieBlocksMax = 500ms;
-inline constexpr auto kZombieSilentMax = 800ms;
+// A lane that was blocked for kStalledBlocksMax looks which session blocks it. One of the daemon's
+// that has sent nothing for kStalledSilentMax is stalled and is ended. With Kafka's shortest
+// session (6 s) and its heartbeats (1.5 s) the others go on within ten seconds. A live session that
+// is ended by mistake loses one attempt.
+inline constexpr auto kStalledBlocksMax = 500ms;
+inline constexpr auto kStalledSilentMax = 800ms;
 
 // -- back-off ---------------------------------------------------------------------------------
 inline constexpr auto kBackoffMin = 50ms;
 inline constexpr auto kBackoffMax = 5s;
-// After a lock that was refused before any row was sent: such a try costs almost nothing, and an
-// early next try finds a dead session early.
+// After a lock that was refused before any row was sent: such an attempt is cheap, and the sooner
+// the next one comes, the sooner a stalled session is found.
 inline constexpr auto kLockBackoffMax = 500ms;
 
 // -- consumer ---------------------------------------------------------------------------------

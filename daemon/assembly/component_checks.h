@@ -1,8 +1,8 @@
 #pragma once
-// Config parts: what only a library can judge: librdkafka its properties, libpq its string.
+// ComponentChecks: values that only a library can check: librdkafka its properties, libpq its
+// conninfo.
 //
-// Asks no broker and no database. Apart from config_load.h, so that the configuration itself links
-// neither library.
+// Connects to nothing. Not in config_load.h, so that the configuration links neither library.
 #include "daemon/config/config_load.h"
 
 namespace usage_ingest::assembly {

@@ -3,15 +3,15 @@
 namespace usage_ingest::assembly {
 namespace {
 
-// Records are small beside their values; this many of them is what the bytes allow at 1 KiB each.
+// The queue takes as many records as its bytes allow at 1 KiB each.
 constexpr std::size_t kBytesPerQueuedRecord = 1024;
 
 // Of memory_plan.h's fixed part: ids and attribution take about 20 MiB a lane at these sizes.
 constexpr std::size_t kRecentIdsPerLane = 1 << 17;
 constexpr std::size_t kAttributionsPerLane = 1 << 16;
 
-// A transaction grows while PostgreSQL is busy with the one before, to at most so many rows_max; in
-// bytes, to what the memory plan has for it.
+// A transaction grows while PostgreSQL is busy with the one before, to at most this many times
+// rows_max; in bytes, to what the memory plan has for it.
 constexpr std::size_t kTransactionRowsFactor = 4;
 
 }  // namespace
@@ -49,7 +49,7 @@ pipeline::LaneOptions LaneOptionsFor(const config::Config& config, std::size_t l
   options.transaction_bytes_max = MemoryPlanFor(config).transaction_bytes;
   options.linger = config.batch.linger;
   options.attribution_entries_max = kAttributionsPerLane;
-  options.lets_records_go = true;
+  options.releases_records = true;
   options.writer.lane = lane;
   options.writer.recent_ids_max = kRecentIdsPerLane;
   return options;

@@ -1,5 +1,5 @@
 #pragma once
-// From the configuration to what each part is told. Pure, so that a test can hold it.
+// ComponentOptions: the options of each part, from the configuration. Pure functions, for tests.
 #include <cstddef>
 #include <string>
 

@@ -21,6 +21,7 @@ text::ExitCode CodeFor(ErrorCode code) {
     case ErrorCode::kFatal:
     case ErrorCode::kMissingPartition:
       return text::ExitCode::kConfig;
+    case ErrorCode::kBadRequest:
     case ErrorCode::kBadRecord:
     case ErrorCode::kDuplicateRow:
       return text::ExitCode::kBadInput;

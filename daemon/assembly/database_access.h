@@ -20,7 +20,7 @@ T ValueOrThrow(Result<T> result, const std::string& where) {
   if constexpr (!std::is_void_v<T>) return std::move(*result);
 }
 
-// PostgreSQL for one verb, or throws UserError (69, 77, 78).
+// A session for one command, or throws UserError (69, 77, 78).
 [[nodiscard]] postgres::blocking::SyncConnection ConnectOrThrow(const config::Config& config,
                                                                 const std::string& purpose);
 [[nodiscard]] postgres::blocking::SyncRows QueryOrThrow(

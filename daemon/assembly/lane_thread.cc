@@ -25,6 +25,7 @@ struct LaneThread::Impl {
 
   boost::asio::io_context io{1};
   pipeline::SystemClock clock;
+  std::unique_ptr<postgres::batch::ProgressStore> progress;
   std::unique_ptr<postgres::batch::PgBatchStore> store;
   std::atomic<pipeline::Lane*> lane_seen{nullptr};
   pipeline::LaneQueue queue;  // outlives the lane, which holds its consumer end
@@ -44,16 +45,20 @@ pipeline::LaneQueue& LaneThread::queue() { return impl_->queue; }
 
 void LaneThread::Start(const pipeline::LaneOptions& options,
                        const postgres::batch::PgBatchStoreOptions& store,
-                       std::unique_ptr<postgres::batch::Ledger> ledger, Links links) {
+                       std::unique_ptr<postgres::batch::ProgressStore> progress,
+                       Dependencies dependencies) {
   Impl& impl = *impl_;
   const pipeline::Runtime runtime{impl.io.get_executor(), impl.clock};
+  impl.progress = std::move(progress);
   impl.store = std::make_unique<postgres::batch::PgBatchStore>(impl.io.get_executor(), store,
-                                                               std::move(ledger));
+                                                               *impl.progress);
   impl.lane = std::make_unique<pipeline::Lane>(
       options, impl.queue.MakeConsumer(),
-      pipeline::LaneLinks{*impl.store, links.observer, links.inbox, links.current_epoch}, runtime);
-  impl.lane_seen.store(impl.lane.get(), std::memory_order_release);  // pairs with the waker
-  impl.thread = std::jthread([&impl, index = options.index, ended = std::move(links.ended)] {
+      pipeline::LaneDependencies{*impl.store, dependencies.observer, dependencies.inbox,
+                                 dependencies.current_epoch},
+      runtime);
+  impl.lane_seen.store(impl.lane.get(), std::memory_order_release);  // pairs with acquire in `wake`
+  impl.thread = std::jthread([&impl, index = options.index, ended = std::move(dependencies.ended)] {
     const std::string name = "lane-" + std::to_string(index);
     // ignored because a thread without a name works as well
     static_cast<void>(pthread_setname_np(pthread_self(), name.c_str()));

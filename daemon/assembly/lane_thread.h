@@ -2,7 +2,7 @@
 // LaneThread: a lane with all that it owns: its thread, its executor, its session of PostgreSQL.
 //
 // Owner         Pipeline (or a replay). Made, started, stopped, joined and destroyed in this order,
-//               on one thread; who is destroyed while it runs, as by an exception, stops first.
+//               on one thread. The destructor stops a lane that still runs, as after an exception.
 // Thread-safety Stop, Finish, ExpireAttribution, progress from any thread while it runs.
 #include <functional>
 #include <memory>
@@ -14,13 +14,13 @@
 
 namespace usage_ingest::pipeline {
 class Lane;
-struct LaneLinks;
+struct LaneDependencies;
 struct LaneOptions;
 class PipelineObserver;
 class ConsumerInbox;
 }  // namespace usage_ingest::pipeline
 namespace usage_ingest::postgres::batch {
-class Ledger;
+class ProgressStore;
 struct PgBatchStoreOptions;
 }  // namespace usage_ingest::postgres::batch
 
@@ -28,11 +28,12 @@ namespace usage_ingest::assembly {
 
 class LaneThread {
  public:
-  struct Links {
+  struct Dependencies {
     pipeline::PipelineObserver& observer;
     pipeline::ConsumerInbox& inbox;
     const std::atomic<std::uint64_t>& current_epoch;
-    // On the lane's thread, once, when it ends: by Stop or Finish, or with an error for a person.
+    // On the lane's thread, once, when it ends: by Stop or Finish, or with an error that a person
+    // must handle.
     std::function<void(const Result<>&)> ended;
   };
 
@@ -44,7 +45,7 @@ class LaneThread {
   [[nodiscard]] pipeline::LaneQueue& queue();
   void Start(const pipeline::LaneOptions& options,
              const postgres::batch::PgBatchStoreOptions& store,
-             std::unique_ptr<postgres::batch::Ledger> ledger, Links links);
+             std::unique_ptr<postgres::batch::ProgressStore> progress, Dependencies dependencies);
 
   void Stop();
   void Finish();

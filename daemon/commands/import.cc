@@ -9,8 +9,8 @@
 #include "daemon/commands/interruption.h"
 #include "daemon/replay/import_file.h"
 #include "daemon/replay/import_splitter.h"
-#include "daemon/replay/replay_books.h"
 #include "daemon/replay/replay_lanes.h"
+#include "daemon/replay/replay_progress.h"
 #include "daemon/replay/replay_result.h"
 #include "daemon/replay/stop_on_signal.h"
 #include "daemon/text/progress_bar.h"
@@ -49,7 +49,7 @@ class FileImport {
     // bytes.
     const replay::ReplayRange range{source_, Offset{1}, Offset{file_.bytes() + 2}};
     if (!options_.dry_run) {
-      run_ = replay::OpenReplay(config_, "import", {range}, !options_.no_quota);
+      run_ = replay::OpenReplay(config_, replay::ReplayKind::kImport, {range}, !options_.no_quota);
       begin_ = run_.next_offsets.front();
     }
     lanes_.SetReplayIds(run_.ids);
@@ -57,7 +57,7 @@ class FileImport {
     PushStart();
     const bool is_complete = PushAll(stop);
     const EventCounts outcomes = is_complete ? lanes_.Finish() : lanes_.Interrupt();
-    Close(is_complete ? "finished" : "interrupted");
+    Close(is_complete ? replay::ReplayOutcome::kFinished : replay::ReplayOutcome::kInterrupted);
     return {outcomes, is_complete};
   }
 
@@ -71,7 +71,7 @@ class FileImport {
     Push(start);
   }
 
-  void Close(const std::string& outcome) {
+  void Close(replay::ReplayOutcome outcome) {
     if (!options_.dry_run) replay::CloseReplay(config_, run_, outcome);
   }
 
@@ -92,7 +92,7 @@ class FileImport {
     return true;
   } catch (const text::UserError&) {
     static_cast<void>(lanes_.Interrupt());  // the counts are in `replays`
-    Close("failed");
+    Close(replay::ReplayOutcome::kFailed);
     throw;
   }
 

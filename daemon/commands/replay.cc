@@ -7,8 +7,8 @@
 #include "daemon/assembly/database_access.h"
 #include "daemon/commands/command_list.h"
 #include "daemon/commands/interruption.h"
-#include "daemon/replay/replay_books.h"
 #include "daemon/replay/replay_lanes.h"
+#include "daemon/replay/replay_progress.h"
 #include "daemon/replay/replay_result.h"
 #include "daemon/replay/stop_on_signal.h"
 #include "daemon/text/progress_bar.h"
@@ -107,7 +107,7 @@ replay::ReplayRun Replay::Open(const config::Config& config,
                                std::vector<kafka::consumer::PartitionRange>& ranges) const {
   std::vector<replay::ReplayRange> rows;
   for (const auto& range : ranges) rows.push_back({*range.source, range.begin, range.end});
-  replay::ReplayRun run = replay::OpenReplay(config, "replay", rows, !no_quota_);
+  replay::ReplayRun run = replay::OpenReplay(config, replay::ReplayKind::kReplay, rows, !no_quota_);
   for (std::size_t i = 0; i < ranges.size(); ++i) ranges[i].begin = run.next_offsets[i];
   return run;
 }
@@ -138,14 +138,14 @@ int Replay::Run(const CommandContext& context) {
       });
   if (!read) {
     const EventCounts outcomes = lanes.Interrupt();
-    if (!dry_run_) replay::CloseReplay(config, run, "interrupted");
+    if (!dry_run_) replay::CloseReplay(config, run, replay::ReplayOutcome::kInterrupted);
     if (read.error().code != ErrorCode::kShuttingDown) {
       throw assembly::ToUserError(read.error(), "Kafka");
     }
     return EndInterrupted({outcomes, dry_run_}, json_, "replay");
   }
   const EventCounts outcomes = lanes.Finish();
-  if (!dry_run_) replay::CloseReplay(config, run, "finished");
+  if (!dry_run_) replay::CloseReplay(config, run, replay::ReplayOutcome::kFinished);
   replay::PrintReplayReport({outcomes, dry_run_}, json_);
   return 0;
 }

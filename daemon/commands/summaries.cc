@@ -30,10 +30,10 @@ void PrintDifferences(const postgres::admin::VerifyReport& report) {
                          {"is"},
                          {"should be"}});
   for (const auto& each : report.differences) {
-    for (std::size_t i = 0; i < postgres::admin::kSummaryColumnNames.size(); ++i) {
+    for (std::size_t i = 0; i < postgres::admin::kComparedColumns.size(); ++i) {
       if (each.expected[i] == each.actual[i]) continue;
       table.AddRow({each.subscription_id, each.model_id, each.period_type, each.period_start,
-                    std::string(KindOf(each)), std::string(postgres::admin::kSummaryColumnNames[i]),
+                    std::string(KindOf(each)), std::string(postgres::admin::kComparedColumns[i]),
                     each.actual[i].empty() ? "-" : each.actual[i],
                     each.expected[i].empty() ? "-" : each.expected[i]});
     }
@@ -42,10 +42,10 @@ void PrintDifferences(const postgres::admin::VerifyReport& report) {
 }
 
 void WriteColumns(text::JsonWriter& json, std::string_view key,
-                  const std::array<std::string, 9>& values) {
+                  const postgres::admin::ComparedValues& values) {
   json.Key(key).BeginObject();
   for (std::size_t i = 0; i < values.size(); ++i) {
-    json.Key(postgres::admin::kSummaryColumnNames[i]);
+    json.Key(postgres::admin::kComparedColumns[i]);
     if (values[i].empty()) {
       json.Null();
     } else {

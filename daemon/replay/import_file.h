@@ -1,8 +1,8 @@
 #pragma once
 // ImportFile: the bytes of a file of events, unpacked; "-" is stdin, which is spooled first.
 //
-// A file is read twice: once for its SHA-256, which names its dead letters and lets an interrupted
-// import go on, once for its events.
+// A file is read twice: once for its SHA-256, which names its dead letters and identifies an
+// interrupted import, once for its events.
 //
 // Errors        throws UserError: 66 no such file, 77 not readable, 65 damaged.
 #include <cstdio>

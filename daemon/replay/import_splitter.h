@@ -1,9 +1,9 @@
 #pragma once
 // ImportSplitter: cuts the bytes of a file into elements: lines, or the elements of one JSON array.
 //
-// LiteLLM's exports are NDJSON or arrays; an array of a gigabyte must not be one value, so an array
-// is taken apart here. What is behind an array is another one, or lines. An array that breaks off
-// gives its last element as it is: the decoder says that it is not JSON. A byte order mark at the
+// LiteLLM's exports are NDJSON or arrays. An array of a gigabyte must not be one value, so an array
+// is split here. Behind an array may follow another one, or lines. Of an array that is cut off the
+// last element is given as it is: the decoder finds that it is not JSON. A byte order mark at the
 // beginning is dropped.
 //
 // Limit         holds one element, and of it at most element_bytes_max + 1 bytes: enough for the

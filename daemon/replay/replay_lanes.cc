@@ -6,7 +6,7 @@
 #include "daemon/assembly/component_options.h"
 #include "daemon/assembly/database_access.h"
 #include "daemon/assembly/lane_thread.h"
-#include "ingest/postgres/batch/ledger.h"
+#include "ingest/postgres/batch/progress_store.h"
 #include "schema/mutex.h"
 
 namespace usage_ingest::replay {
@@ -58,15 +58,15 @@ void ReplayLanes::Start(const std::atomic<std::uint64_t>& current_epoch) {
   Impl& impl = *impl_;
   for (std::size_t i = 0; i < impl.lanes.size(); ++i) {
     pipeline::LaneOptions options = assembly::LaneOptionsFor(impl.config, i);
-    options.lets_records_go = false;  // a range is read once
+    options.releases_records = false;  // a range is read once
     options.writer.count_quotas = impl.options.count_quotas;
     postgres::batch::PgBatchStoreOptions store =
         assembly::StoreOptionsFor(impl.config, "replay-" + std::to_string(i));
     store.dry_run = impl.options.dry_run;
-    auto ledger = impl.options.dry_run ? postgres::batch::MakeDryRunLedger()
-                                       : postgres::batch::MakeReplayLedger(
-                                             impl.config.kafka.group_id, impl.replay_ids);
-    impl.lanes[i]->Start(options, store, std::move(ledger),
+    auto progress = impl.options.dry_run ? postgres::batch::MakeDryRunProgress()
+                                         : postgres::batch::MakeReplayProgress(
+                                               impl.config.kafka.group_id, impl.replay_ids);
+    impl.lanes[i]->Start(options, store, std::move(progress),
                          {impl.observer, impl.inbox, current_epoch,
                           [&impl](const Result<>& result) { impl.NoteEnd(result); }});
   }
@@ -78,7 +78,7 @@ EventCounts ReplayLanes::Finish() {
   if (const auto failure = impl_->FirstFailure()) {
     throw assembly::ToUserError(*failure, "PostgreSQL");
   }
-  // A lane that was fenced has dropped the rest: somebody else moved the rows of this run.
+  // A lane that was fenced has dropped the rest: another process has moved the rows of this run.
   for (pipeline::ConsumerMessage message; impl_->inbox.Take(message);) {
     if (std::holds_alternative<pipeline::PositionsLost>(message)) {
       throw text::UserError(

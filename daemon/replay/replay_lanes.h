@@ -1,10 +1,11 @@
 #pragma once
 // ReplayLanes: the daemon's own lanes, for records that do not come from the group.
 //
-// The same decoder, attribution and transaction; only the ledger differs (ledger.h), so a replay
-// can run beside the daemon: what is there already is a duplicate.
+// Decoder, attribution and transaction are those of the daemon; only the place of the progress
+// differs (batch/progress_store.h). So a replay can run beside the daemon: a row that exists is a
+// duplicate.
 //
-// Owner         the verb's thread.
+// Owner         the command's thread.
 #include <atomic>
 #include <memory>
 #include <vector>
@@ -29,7 +30,7 @@ class ReplayLanes {
 
   // REQUIRES: called once, before Start.
   [[nodiscard]] std::vector<pipeline::LaneQueue::Producer> MakeProducers();
-  // Of ReplayBooks; not needed in a dry run. REQUIRES: before Start.
+  // Of ReplayRun; not needed in a dry run. REQUIRES: before Start.
   void SetReplayIds(std::vector<std::int64_t> ids);
   void Start(const std::atomic<std::uint64_t>& current_epoch);
   // After the last push: waits until everything is written. Throws UserError.

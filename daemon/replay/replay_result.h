@@ -1,5 +1,5 @@
 #pragma once
-// What a replay, an import or a retry of dead letters came to, for a person or a machine.
+// ReplayReport: what a replay, an import or a retry of dead letters has counted.
 #include "schema/event_counts.h"
 
 namespace usage_ingest::replay {

@@ -1,7 +1,7 @@
 #pragma once
-// StopOnSignal: SIGINT and SIGTERM become a stop_token for a verb that is no daemon.
+// StopOnSignal: SIGINT and SIGTERM become a stop_token for a command that is no daemon.
 //
-// Owner         one verb; one object at a time. A second signal has its default effect.
+// Owner         one command; one object at a time. A second signal has its default effect.
 #include <memory>
 #include <stop_token>
 

@@ -27,7 +27,6 @@
 #include "ingest/postgres/background/dead_letter_retrier.h"
 #include "ingest/postgres/background/housekeeper.h"
 #include "ingest/postgres/background/position_service.h"
-#include "ingest/postgres/batch/dead_letter_ledger.h"
 
 namespace usage_ingest::service {
 namespace {

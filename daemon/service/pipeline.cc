@@ -11,7 +11,7 @@
 #include "daemon/assembly/component_options.h"
 #include "daemon/assembly/lane_thread.h"
 #include "ingest/kafka/consumer/consumer.h"
-#include "ingest/postgres/batch/ledger.h"
+#include "ingest/postgres/batch/progress_store.h"
 
 namespace usage_ingest::service {
 namespace {
@@ -64,7 +64,7 @@ Result<> Pipeline::Start(const Links& links) {
   for (std::size_t i = 0; i < impl.lanes.size(); ++i) {
     impl.lanes[i]->Start(assembly::LaneOptionsFor(impl.config, i),
                          assembly::StoreOptionsFor(impl.config, std::to_string(i)),
-                         postgres::batch::MakeGroupLedger(impl.config.kafka.group_id),
+                         postgres::batch::MakeGroupProgress(impl.config.kafka.group_id),
                          {links.observer, links.inbox, impl.consumer->current_epoch(), ended});
   }
   impl.consumer_thread = std::jthread([&impl, ended](const std::stop_token& stop) {

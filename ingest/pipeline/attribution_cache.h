@@ -1,17 +1,15 @@
 #pragma once
-// AttributionCache: whose usage (key, user, team, model) was, as PostgreSQL last said.
+// AttributionCache: PostgreSQL's last answers to whose usage (key, user, team, model) is.
 //
 // One probe an event. The four texts are one question, so the answer is cached as a whole; the
-// rules are in one SQL statement (ingest/postgres/batch/statements.h) and nowhere else. "Nobody's"
-// is cached too, else a flood of made-up keys would be a flood of look-ups.
+// rules are in one SQL statement (ingest/postgres/batch/statements.h) and nowhere else. An answer
+// without an owner is cached too, or a flood of unknown keys would be a flood of queries.
 //
 // Owner         one lane.
-// Invariants    a stale answer can delay but not misattribute: the transaction locks the parents
-// and
-//               tells which are gone. Expire() makes every answer so far a miss.
+// Invariants    a stale answer can delay an event but not attribute it wrongly: the transaction
+//               locks the parents and tells which are gone. Expire() makes all answers misses.
 // Limit         entries_max answers in two generations, 160 bytes each at half load; a new
-// generation
-//               drops the older.
+//               generation drops the older.
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -21,8 +19,8 @@
 
 namespace usage_ingest::pipeline {
 
-// 128 bits of XXH3 over the question, keyed by a secret of this process, so that nobody can make
-// two questions collide.
+// 128 bits of XXH3 over the question, keyed by a secret of this process, so that a client cannot
+// make two questions collide.
 struct QuestionHash {
   std::uint64_t high = 0;
   std::uint64_t low = 0;

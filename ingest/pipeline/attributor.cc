@@ -27,7 +27,7 @@ struct LowHalf {
   std::size_t operator()(const QuestionHash& hash) const noexcept { return hash.low; }
 };
 
-// The distinct questions of a batch that the cache cannot answer, and who asks them.
+// The distinct questions of a batch that the cache cannot answer, and the events that ask them.
 struct Misses {
   std::vector<AttributionQuestion> questions;
   std::vector<QuestionHash> hashes;
@@ -49,7 +49,7 @@ struct Misses {
 Attributor::Attributor(std::size_t cache_entries_max, MakePayload make_payload)
     : cache_(cache_entries_max), make_payload_(std::move(make_payload)) {}
 
-void Attributor::AskAgainWhatIsOld(Batch& batch) const {
+void Attributor::ReopenStaleRows(Batch& batch) const {
   if (batch.attributed_as_of == as_of_) return;
   batch.attributed_as_of = as_of_;
   for (BatchEvent& event : batch.events) {
@@ -58,13 +58,13 @@ void Attributor::AskAgainWhatIsOld(Batch& batch) const {
 }
 
 bool Attributor::AttributeFromCache(Batch& batch, BatchEvent& event) {
-  AskAgainWhatIsOld(batch);
+  ReopenStaleRows(batch);
   const AttributionAnswer* answer = cache_.Find(HashQuestion(QuestionOf(event.row.event)));
   return answer != nullptr && MakeRow(event, *answer);
 }
 
 Task<Result<>> Attributor::Resolve(Batch& batch, BatchStore& store) {
-  AskAgainWhatIsOld(batch);
+  ReopenStaleRows(batch);
   Misses misses;
   for (std::size_t i = 0; i < batch.events.size(); ++i) {
     BatchEvent& event = batch.events[i];
@@ -108,10 +108,10 @@ Result<> Attributor::Decide(Batch& batch, BatchEvent& event, const AttributionAn
 Result<> Attributor::Reject(Batch& batch, BatchEvent& event, DeadLetterReason reason,
                             std::string_view detail) {
   const Record& record = batch.records[event.record];
-  if (record.is_let_go()) {
+  if (record.is_released()) {
     return Fail(ErrorCode::kRecordGone, "an event becomes a dead letter, " +
                                             std::string(Name(reason)) +
-                                            ", and its record's bytes were let go");
+                                            ", and its record's bytes were released");
   }
   const UsageEvent& usage = event.row.event;
   event.state = BatchEvent::State::kDeadLetter;

@@ -1,8 +1,9 @@
 #pragma once
 // Attributor: decides for each pending event of a batch whose usage it was.
 //
-// Found: a row. Not found: nobody's usage is skipped (no_usage, master_key), somebody's becomes a
-// dead letter `unattributed` that the daemon retries when its references change.
+// With an owner it is a row. Without one, an event that cannot be charged to anyone is skipped
+// (no_usage, master_key); any other becomes a dead letter `unattributed`, which the daemon retries
+// when its references change.
 //
 // Owner         one lane.
 // Source        docs/events.md, "Attribution" and "Skipped".
@@ -22,25 +23,25 @@ class Attributor {
  public:
   Attributor(std::size_t cache_entries_max, MakePayload make_payload);
 
-  // Makes a row of `event`, without waiting for anyone; false: it stays pending.
+  // Makes a row of `event` without a query; false: it stays pending.
   [[nodiscard]] bool AttributeFromCache(Batch& batch, BatchEvent& event);
   // Leaves no event of `batch` pending. One query for all that the cache does not know.
   Task<Result<>> Resolve(Batch& batch, BatchStore& store);
-  // The references changed, or it is time to look again: rows that are not in yet are asked for
-  // anew by the next call.
+  // The references changed, or it is time to ask again: the next call asks again for rows that are
+  // not committed.
   void Expire() {
     cache_.Expire();
     ++as_of_;
   }
   // Sends the rows of subscriptions that are gone to attribution again.
   void ForgetSubscriptions(Batch& batch, std::span<const Uuid> gone);
-  // A dead letter for an event that will not be a row after all. kRecordGone: its payload was let
-  // go (record_keeper.h), and nothing is changed.
+  // Makes a dead letter of an event that will not be a row. kRecordGone: its payload was released
+  // (record_keeper.h), and nothing is changed.
   [[nodiscard]] Result<> Reject(Batch& batch, BatchEvent& event, DeadLetterReason reason,
                                 std::string_view detail);
 
  private:
-  void AskAgainWhatIsOld(Batch& batch) const;
+  void ReopenStaleRows(Batch& batch) const;
   [[nodiscard]] Result<> Decide(Batch& batch, BatchEvent& event, const AttributionAnswer& answer);
 
   AttributionCache cache_;

@@ -22,8 +22,8 @@ void Batch::Clear() noexcept {
   skip_counts.fill(0);
   bytes = 0;
   released_bytes = 0;
-  settled_records = 0;
-  settled_events = 0;
+  handled_records = 0;
+  handled_events = 0;
   decode_time = {};
   arena.Reset();
 }

@@ -1,8 +1,8 @@
 #pragma once
 // Batch: what one transaction will write, from the first decoded record to the COMMIT.
 //
-// It keeps everything that a retry needs: the decoded events, those of the records they came from
-// that a dead letter may want (record_keeper.h), and how far each partition moves. A batch is
+// It keeps everything that a retry needs: the decoded events, those of their records that a dead
+// letter may need (record_keeper.h), and how far each partition moves. A batch is
 // filled by the assembler, written by the writer, then cleared and filled again; its buffers stay.
 //
 // Owner         the lane: the assembler until it is handed over, then the writer.
@@ -42,7 +42,7 @@ struct BatchEvent {
   std::uint32_t event_index = 0;  // within its record
   std::uint32_t partition = 0;    // index into Batch::partitions
   State state = State::kPending;
-  bool is_duplicate = false;  // a row, but it was there already; settled at each attempt
+  bool is_duplicate = false;  // a row that existed before; set at each attempt
 };
 
 // What usage_ingest.dead_letters will hold; texts live in the batch's arena.
@@ -73,18 +73,18 @@ class Batch {
   std::array<std::int64_t, kDeadLetterReasonNames.size()> dead_letter_counts{};
   std::array<std::int64_t, kSkipReasonNames.size()> skip_counts{};
   std::size_t bytes = 0;           // of the records read
-  std::size_t released_bytes = 0;  // of these, values that are given back, or in the arena by now
+  std::size_t released_bytes = 0;  // of these, values that are released, or in the arena now
   // All that grows with the batch: the records, and what was decoded from them.
   [[nodiscard]] std::size_t memory_bytes() const {
     return bytes - released_bytes + events.size() * sizeof(BatchEvent) + arena.bytes_used();
   }
-  std::size_t settled_records = 0;     // RecordKeeper has seen so many
-  std::size_t settled_events = 0;      // and their events
+  std::size_t handled_records = 0;     // the first ones, which RecordKeeper has handled
+  std::size_t handled_events = 0;      // and their events
   std::uint64_t attributed_as_of = 0;  // Attributor's: what its rows' owners were true of
   std::chrono::nanoseconds decode_time{};
 
   [[nodiscard]] bool empty() const { return partitions.empty(); }
-  // What bounds a transaction: a flood of refused elements has no events.
+  // What bounds a transaction: many refused elements may come without an event.
   [[nodiscard]] std::size_t elements() const { return events.size() + dead_letters.size(); }
   // Counts a dead letter for its partition and reason.
   void AddDeadLetter(std::uint32_t partition, const DeadLetter& letter);

@@ -26,7 +26,7 @@ class BatchAssembler final : private event::EventSink {
 
   // Decodes `record` into `batch`, or drops it when it is stale.
   void Add(Batch& batch, Record record);
-  // The same for a record that stands for itself: a dead letter that is tried again.
+  // The same for a record outside a stream: a dead letter that is retried.
   void AddDetached(Batch& batch, Record record);
   // Nothing of `epoch` or before counts any more: the positions were lost.
   void Abandon(Epoch epoch);

@@ -23,7 +23,7 @@
 
 namespace usage_ingest::pipeline {
 
-// Whose usage is it? Texts as the event has them; empty means absent.
+// Asks for the owner of an event. Texts as the event has them; empty means absent.
 struct AttributionQuestion {
   std::string_view key_hash = {};
   std::string_view user_id = {};
@@ -50,20 +50,22 @@ class BatchStore {
  public:
   virtual ~BatchStore() = default;
 
-  // A new session; the old one, if any, is closed. Fails with kFatal only for what waiting cannot
-  // mend (a password, a missing table, a trigger that would count twice).
+  // A new session; the old one, if any, is closed. kFatal only for what stays wrong
+  // until a person changes it: a password, a missing table. kUnavailable while a trigger would
+  // count rows twice.
   virtual Task<Result<>> Connect() = 0;
   [[nodiscard]] virtual bool connected() const = 0;
   // Ends an open transaction; closes the session when that cannot be done.
   virtual Task<> Reset() = 0;
 
-  // After a lost reply to COMMIT: is the batch in? kFenced: its rows are somebody else's by now.
+  // After a lost reply to COMMIT: is the batch committed? kFenced: another owner has moved its
+  // offsets.
   // Outside a transaction.
   virtual Task<Result<bool>> IsCommitted(const Batch& batch) = 0;
   // Answers in the order of the questions. Outside a transaction.
   virtual Task<Result<std::vector<AttributionAnswer>>> Attribute(
       std::span<const AttributionQuestion> questions) = 0;
-  // Makes the partition of the month that holds `month_start`. Outside a transaction.
+  // Creates the partition of the month that begins at `month_start`. Outside a transaction.
   virtual Task<Result<>> EnsurePartition(EventTimeUs month_start) = 0;
 
   // BEGIN, the compare-and-set of the offsets, the parents' locks. Returns the parents that are
@@ -74,14 +76,14 @@ class BatchStore {
   // Binary COPY into usage_logs. Returns the rows that the server counted.
   // kDuplicateRow, kMissingPartition; kBadRecord: failure() says which row, if known.
   virtual Task<Result<std::int64_t>> CopyRows(std::span<const UsageRow* const> rows) = 0;
-  // The same through a temporary table with ON CONFLICT DO NOTHING: the ids really inserted,
+  // The same through a temporary table with ON CONFLICT DO NOTHING: the ids that were inserted,
   // sorted.
   virtual Task<Result<std::vector<Uuid>>> StageRows(std::span<const UsageRow* const> rows) = 0;
   [[nodiscard]] virtual CopyFailure failure() const = 0;
   // Summaries, quotas with their suspensions, dead letters, the partitions' counters.
   // Returns how many subscriptions became suspended.
   virtual Task<Result<std::int64_t>> Apply(const aggregate::Deltas& deltas, const Batch& batch) = 0;
-  // kIndeterminate: the reply was lost; only the offsets row knows.
+  // kIndeterminate: the reply was lost; only the offsets row tells.
   virtual Task<Result<>> Commit() = 0;
 };
 

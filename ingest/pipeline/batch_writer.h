@@ -1,27 +1,26 @@
 #pragma once
-// BatchWriter: takes one batch through the transaction until it is in, or is not ours any more.
+// BatchWriter: takes one batch through the transaction until it is committed or another owner has
+// its partitions.
 //
-// The order of the steps and the answer to each failure are here and nowhere else; how a step
-// speaks to PostgreSQL is BatchStore's. Everything a retry needs is in the batch, so a transaction
-// can be repeated as often as it takes: a transient error is never a dead letter.
+// The order of the steps and the answer to each failure are here and nowhere else; BatchStore knows
+// how each step is done in PostgreSQL. Everything that a retry needs is in the batch, so a
+// transaction can be repeated: a transient error never makes a dead letter.
 //
 // Owner         one lane.
 // Invariants    INV-1, INV-4, INV-5: ARCHITECTURE.md names the test of each.
 // Errors        Write: kFenced and kRecordGone (drop the batch, ask for the positions),
-//               kShuttingDown, kFatal.
-//               All others are retried here, with back-off, for ever.
+//               kShuttingDown, kFatal. All others are retried here, with back-off, without end.
 #include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <random>
 #include <set>
-#include <span>
-#include <vector>
 
 #include "ingest/pipeline/attributor.h"
+#include "ingest/pipeline/backoff.h"
 #include "ingest/pipeline/batch.h"
 #include "ingest/pipeline/batch_store.h"
+#include "ingest/pipeline/insert_plan.h"
 #include "ingest/pipeline/observer.h"
 #include "ingest/pipeline/recent_ids.h"
 #include "ingest/pipeline/runtime.h"
@@ -57,48 +56,38 @@ class BatchWriter {
   }
 
  private:
-  // The rows of one attempt: what is left after known duplicates, in the order in which every
-  // writer inserts (month, then id), so that two writers with the same ids wait, not deadlock.
-  struct Plan {
-    std::vector<BatchEvent*> rows;
-    std::vector<BatchEvent*> duplicates;
-    Parents parents;
-  };
-
   Task<Result<>> Attempt(Batch& batch);
   Task<Result<bool>> Prepare(Batch& batch);
   Task<Result<>> Reconnect();
   Task<Result<>> EnsureMonths(const Batch& batch);
-  Task<Result<>> RunTransaction(Batch& batch, Plan& plan);
-  Task<Result<>> InsertRows(Plan& plan);
+  Task<Result<>> RunTransaction(Batch& batch);
+  Task<Result<>> InsertRows();
   Task<Result<>> AnswerFailure(Batch& batch, const Error& error);
   Task<Result<>> TakeOutBadRow(Batch& batch, const Error& error);
-  Task<Result<std::size_t>> FindBadRow(std::span<const UsageRow* const> rows);
-  Task<Result<>> BackOff(std::chrono::milliseconds bound);
 
-  [[nodiscard]] Plan MakePlan(Batch& batch) const;
-  [[nodiscard]] Result<> DropGoneParents(Batch& batch, Plan& plan, const Parents& gone);
-  void SettleOutcomes(Batch& batch, const Plan& plan);
-  void NoteCommitted(const Plan& plan);
+  [[nodiscard]] Result<> DropGoneParents(Batch& batch, const Parents& gone);
+  void CountOutcomes(Batch& batch) const;
+  void NoteCommitted();
+
+  // What is known of the batch that is being written.
+  struct InFlight {
+    bool commit_in_doubt = false;  // the last COMMIT's reply was lost
+    WriteResult result;
+  };
 
   BatchWriterOptions options_;
   BatchStore& store_;
   Attributor& attributor_;
   PipelineObserver& observer_;
   Runtime runtime_;
+  Backoff backoff_;
   RecentIds recent_ids_;
-  aggregate::Rollup rollup_;
-  std::set<EventTimeUs> months_;  // whose partitions are known to be there
-  Wakeup stop_;
-  std::minstd_rand random_;
-  std::vector<const UsageRow*> rows_of_copy_;  // of the last attempt; empty: it did not get there
-  std::vector<BatchEvent*> events_of_copy_;
-  bool stopping_ = false;
+  std::set<EventTimeUs> months_;  // whose partitions are known to exist
   bool staged_ = false;           // duplicates are the rule at present
-  bool commit_in_doubt_ = false;  // the last COMMIT's reply was lost
   std::atomic<std::uint64_t> attempts_{0};
-  int failures_ = 0;  // in a row, for back-off
-  WriteResult result_;
+  InFlight in_flight_;
+  InsertPlan plan_;  // of the last attempt
+  aggregate::Rollup rollup_;
 };
 
 }  // namespace usage_ingest::pipeline

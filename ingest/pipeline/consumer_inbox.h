@@ -1,7 +1,7 @@
 #pragma once
 // ConsumerInbox: what lanes and the coordinator tell the consumer thread.
 //
-// The consumer thread never waits for anyone: it takes what has come at each turn of its loop.
+// The consumer thread does not wait: it takes what has come at each turn of its loop.
 //
 // Thread-safety Push* from any thread; Take from the consumer thread only.
 // Limit         one Committed per batch and one answer per request: small by construction.
@@ -24,8 +24,8 @@ struct Committed {
   Offset next_offset;
 };
 
-// The offsets row was moved by somebody else, or the database went back: read the rows again and
-// start all partitions anew under a new epoch.
+// Another owner has moved the offsets row, or the database has lost transactions: read all
+// partitions again from the stored offsets, under a new epoch.
 struct PositionsLost {
   Epoch epoch;
   std::string why;

@@ -17,18 +17,19 @@ constexpr auto kFarAway = std::chrono::hours(1);
 
 }  // namespace
 
-Lane::Lane(LaneOptions options, LaneQueue::Consumer queue, LaneLinks links, Runtime runtime)
+Lane::Lane(LaneOptions options, LaneQueue::Consumer queue, LaneDependencies dependencies,
+           Runtime runtime)
     : options_(std::move(options)),
       queue_(std::move(queue)),
-      links_(links),
+      dependencies_(dependencies),
       runtime_(runtime),
-      assembler_(options_.decoder, runtime.clock, links.current_epoch),
+      assembler_(options_.decoder, runtime.clock, dependencies.current_epoch),
       attributor_(options_.attribution_entries_max,
                   [this](std::string_view value, std::uint32_t index) {
                     return assembler_.DeadLetterPayload(value, index);
                   }),
-      keeper_(attributor_, options_.lets_records_go),
-      writer_(options_.writer, links.store, attributor_, links.observer, runtime),
+      keeper_(attributor_, options_.releases_records),
+      writer_(options_.writer, dependencies.store, attributor_, dependencies.observer, runtime),
       assemble_(runtime),
       write_(runtime) {}
 
@@ -100,7 +101,7 @@ void Lane::DecodeSome() {
   const TimePoint begin = runtime_.clock.Now();
   if (building_->empty()) building_since_ = begin;
   for (std::size_t i = 0; i < count; ++i) assembler_.Add(*building_, std::move(chunk[i]));
-  keeper_.Settle(*building_);
+  keeper_.KeepOrRelease(*building_);
   building_->decode_time += runtime_.clock.Now() - begin;
   progress_.fetch_add(1, std::memory_order_relaxed);
 }
@@ -146,7 +147,8 @@ Task<Result<>> Lane::Write() {
   }
 }
 
-// Nothing: the batch is done with, in PostgreSQL or somebody else's. An error ends the lane.
+// Without an error the batch is finished: committed, or left to another owner. An error ends the
+// lane.
 Task<Result<>> Lane::WriteOne(Batch& batch) {
   if (assembler_.IsStale(batch)) co_return Result<>{};
   const auto result = co_await writer_.Write(batch);
@@ -167,21 +169,21 @@ Task<Result<>> Lane::WriteOne(Batch& batch) {
 
 void Lane::ReadAgain(const Batch& batch, const Error& error) {
   if (error.code == ErrorCode::kFenced) {
-    links_.observer.Fenced(error.context);
+    dependencies_.observer.Fenced(error.context);
   } else {
     keeper_.KeepForAWhile();
-    links_.observer.ReadAgain(error.context);
+    dependencies_.observer.ReadAgain(error.context);
   }
   const Epoch epoch = batch.partitions.front().epoch;
   assembler_.Abandon(epoch);
-  // Of a newer epoch it is good, and nobody would read it again.
+  // One of a newer epoch is good, and would not be read again.
   if (assembler_.IsStale(*building_)) building_->Clear();
-  links_.inbox.Push(PositionsLost{epoch, error.context});
+  dependencies_.inbox.Push(PositionsLost{epoch, error.context});
 }
 
 void Lane::Acknowledge(const Batch& batch) {
   for (const PartitionMove& move : batch.partitions) {
-    links_.inbox.Push(Committed{move.source, move.epoch, move.next_offset});
+    dependencies_.inbox.Push(Committed{move.source, move.epoch, move.next_offset});
   }
 }
 
@@ -209,7 +211,7 @@ void Lane::Report(const Batch& batch, const WriteResult& result) {
   report.suspended = result.suspended;
   report.staged = result.staged;
   report.event_to_commit_ms = ages_ms;
-  links_.observer.BatchCommitted(options_.index, report);
+  dependencies_.observer.BatchCommitted(options_.index, report);
 }
 
 }  // namespace usage_ingest::pipeline

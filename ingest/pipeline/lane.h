@@ -9,7 +9,8 @@
 // Owner         its thread, which runs the executor given. Any thread: Wake, Stop, Finish,
 //               ExpireAttribution (they post).
 // Limit         two batches of at most transaction_bytes_max each, decoded events and records.
-// Errors        Run returns kFatal when nothing but a person can mend it, else ends by Stop/Finish.
+// Errors        Run returns kFatal when only a person can remove the cause, else ends by Stop or
+//               Finish.
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -39,14 +40,14 @@ struct LaneOptions {
   std::size_t transaction_bytes_max = kUnbounded;
   std::chrono::milliseconds linger{0};
   std::size_t attribution_entries_max = 1 << 18;
-  bool lets_records_go = false;  // they can be read again: see RecordKeeper
+  bool releases_records = false;  // true: they can be read again (record_keeper.h)
   BatchWriterOptions writer;
 
   static constexpr std::size_t kUnbounded = std::numeric_limits<std::size_t>::max();
 };
 
 // What a lane shares with the rest of the process.
-struct LaneLinks {
+struct LaneDependencies {
   BatchStore& store;
   PipelineObserver& observer;
   ConsumerInbox& inbox;
@@ -55,7 +56,8 @@ struct LaneLinks {
 
 class Lane {
  public:
-  Lane(LaneOptions options, LaneQueue::Consumer queue, LaneLinks links, Runtime runtime);
+  Lane(LaneOptions options, LaneQueue::Consumer queue, LaneDependencies dependencies,
+       Runtime runtime);
 
   Task<Result<>> Run();
 
@@ -86,7 +88,7 @@ class Lane {
 
   LaneOptions options_;
   LaneQueue::Consumer queue_;
-  LaneLinks links_;
+  LaneDependencies dependencies_;
   Runtime runtime_;
   BatchAssembler assembler_;
   Attributor attributor_;

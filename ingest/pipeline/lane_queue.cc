@@ -17,7 +17,7 @@ struct Traits : moodycamel::ConcurrentQueueDefaultTraits {
 using Queue = moodycamel::ConcurrentQueue<Record, Traits>;
 
 // What one end has done since the beginning. Written by that end only, read by everyone; `records`
-// is written after `bytes`, so whoever sees the record counted sees its bytes counted too.
+// is written after `bytes`, so a reader that sees the record counted sees its bytes counted too.
 struct alignas(64) Counters {  // a cache line each: the ends would otherwise slow each other down
   std::atomic<std::uint64_t> bytes{0};
   std::atomic<std::uint64_t> records{0};
@@ -90,7 +90,8 @@ LaneQueue::Producer::~Producer() = default;
 
 bool LaneQueue::Producer::TryPush(Record& record) {
   Counters& pushed = impl_->pushed;
-  const auto pushed_records = pushed.records.load(std::memory_order_relaxed);  // ours alone
+  const auto pushed_records =
+      pushed.records.load(std::memory_order_relaxed);  // written by this end only
   const auto pushed_bytes = pushed.bytes.load(std::memory_order_relaxed);
   const std::size_t size = record.bytes();
   if (record.kind == Record::Kind::kMessage) {
@@ -147,8 +148,9 @@ std::size_t LaneQueue::Consumer::Pop(std::span<Record> into) {
 }
 
 bool LaneQueue::Consumer::PrepareSleep() {
-  impl_->sleeping.store(true, std::memory_order_seq_cst);                     // see Impl
-  const auto popped = impl_->popped.records.load(std::memory_order_relaxed);  // ours alone
+  impl_->sleeping.store(true, std::memory_order_seq_cst);  // see Impl
+  const auto popped =
+      impl_->popped.records.load(std::memory_order_relaxed);  // written by this end only
   if (impl_->pushed.records.load(std::memory_order_seq_cst) <= popped) return true;
   impl_->sleeping.store(false, std::memory_order_relaxed);
   return false;

@@ -27,7 +27,7 @@ class LaneQueue {
   class Producer;
   class Consumer;
 
-  // `wake` is called by the producer, on its thread, when the consumer had said that it sleeps.
+  // `wake` is called by the producer, on its thread, when the consumer has announced its sleep.
   LaneQueue(Limits limits, std::function<void()> wake);
   ~LaneQueue();
   LaneQueue(const LaneQueue&) = delete;
@@ -71,7 +71,7 @@ class LaneQueue::Consumer {
   ~Consumer();
   // Fills the front of `into`, returns how many.
   [[nodiscard]] std::size_t Pop(std::span<Record> into);
-  // Says that `wake` is wanted at the next push. Returns false when there is something already.
+  // Asks for `wake` at the next push. Returns false when the queue is not empty.
   [[nodiscard]] bool PrepareSleep();
 
  private:

@@ -1,16 +1,16 @@
 #pragma once
 // RecentIds: row ids that this connection has committed lately.
 //
-// Kafka delivers twice, clients retry: nearly all duplicates come soon after the original. Telling
-// them here costs one cache miss; telling them by the database costs a failed COPY (23505) and the
-// staged path. It is only a filter: what it does not know, the primary key catches.
+// Kafka delivers twice and clients retry: nearly all duplicates come soon after the original. To
+// find one here costs a cache miss; to find it in the database costs a failed COPY (23505) and the
+// staged path. It is only a filter: the primary key finds what this does not know.
 //
 // Owner         one lane.
 // Invariants    INV-4: it holds only ids whose COMMIT was confirmed on the present connection.
 // After
-//               a reconnect the database may have gone back (fail-over), so it is forgotten.
-// Limit         two generations of `ids_max` ids, 32 bytes each at most; the older is dropped
-// whole.
+//               a reconnect the database may have lost transactions (fail-over), so it is emptied.
+// Limit         two generations of `ids_max` ids, 32 bytes each at most; the older is dropped as a
+//               whole.
 #include <cstddef>
 #include <vector>
 

@@ -1,8 +1,8 @@
 #pragma once
-// Record: one Kafka record on its way from the consumer thread to a lane, or a word about the
+// Record: one Kafka record on its way from the consumer thread to a lane, or a message about the
 // partition that must stay in order with its records.
 //
-// Owner         whoever holds it; move-only. `release` gives the bytes back to where they came from
+// Owner         its holder; move-only. `release` gives the bytes back to where they came from
 //               (rd_kafka_message_destroy in production, nothing in the simulation), so the
 //               pipeline needs no Kafka header.
 // Units         timestamp_ms is Kafka's record timestamp, milliseconds since the epoch.
@@ -17,14 +17,14 @@
 namespace usage_ingest::pipeline {
 
 // Counts the assignments of this process. A record of an older epoch is dropped unread: it will be
-// read again by whoever owns the partition now.
+// read again by the present owner of the partition.
 using Epoch = Strong<struct EpochTag, std::uint64_t>;
 
 class Record {
  public:
   enum class Kind : unsigned char {
     kMessage,
-    kStart,  // the partition is ours from here on: PostgreSQL holds `offset` as next_offset
+    kStart,  // this process owns the partition from here on; PostgreSQL has `offset` as next_offset
     kGap,    // `gap_records` records before `offset` are gone from Kafka (retention, new topic)
   };
   using Release = void (*)(void* handle) noexcept;
@@ -46,7 +46,7 @@ class Record {
     kind = other.kind;
     is_tombstone = other.is_tombstone;
     is_import = other.is_import;
-    is_let_go_ = other.is_let_go_;
+    is_released_ = other.is_released_;
     handle_ = std::exchange(other.handle_, nullptr);
     release_ = std::exchange(other.release_, nullptr);
     return *this;
@@ -58,18 +58,18 @@ class Record {
     handle_ = handle;
     release_ = release;
   }
-  // The bytes are not needed any more.
-  void LetGo() noexcept {
+  // The bytes are not needed any longer.
+  void ReleaseBytes() noexcept {
     Free();
     value = {};
-    is_let_go_ = true;
+    is_released_ = true;
   }
   // They lie in `copy` from here on.
   void MoveTo(std::string_view copy) noexcept {
     Free();
     value = copy;
   }
-  [[nodiscard]] bool is_let_go() const noexcept { return is_let_go_; }
+  [[nodiscard]] bool is_released() const noexcept { return is_released_; }
   [[nodiscard]] std::size_t bytes() const noexcept {
     return value.size() + sizeof(Record) + limits::kRecordOverheadBytes;
   }
@@ -92,7 +92,7 @@ class Record {
   }
   void* handle_ = nullptr;
   Release release_ = nullptr;
-  bool is_let_go_ = false;
+  bool is_released_ = false;
 };
 
 }  // namespace usage_ingest::pipeline

@@ -20,18 +20,18 @@ void NoteIfLast(PartitionMove& move, const Record& record) {
 
 }  // namespace
 
-void RecordKeeper::Settle(Batch& batch) {
+void RecordKeeper::KeepOrRelease(Batch& batch) {
   PartitionMove* move = nullptr;  // records come in runs of one partition
-  for (; batch.settled_records < batch.records.size(); ++batch.settled_records) {
-    Record& record = batch.records[batch.settled_records];
+  for (; batch.handled_records < batch.records.size(); ++batch.handled_records) {
+    Record& record = batch.records[batch.handled_records];
     if (move == nullptr || move->source != record.source) {
       move = &*std::ranges::find(batch.partitions, record.source, &PartitionMove::source);
     }
     NoteIfLast(*move, record);
-    if (!lets_go_) continue;
+    if (!releases_records_) continue;
     batch.released_bytes += record.value.size();
-    if (AttributeEventsOf(batch, batch.settled_records) && batches_to_keep_ == 0) {
-      record.LetGo();
+    if (AttributeEventsOf(batch, batch.handled_records) && batches_to_keep_ == 0) {
+      record.ReleaseBytes();
     } else {
       record.MoveTo(batch.arena.Copy(record.value));
     }
@@ -41,11 +41,11 @@ void RecordKeeper::Settle(Batch& batch) {
 // Whether all of them are rows now.
 bool RecordKeeper::AttributeEventsOf(Batch& batch, std::size_t record) {
   bool all = true;
-  while (batch.settled_events < batch.events.size()) {
-    BatchEvent& event = batch.events[batch.settled_events];
+  while (batch.handled_events < batch.events.size()) {
+    BatchEvent& event = batch.events[batch.handled_events];
     if (event.record != record) break;
     all &= attributor_.AttributeFromCache(batch, event);
-    ++batch.settled_events;
+    ++batch.handled_events;
   }
   return all;
 }

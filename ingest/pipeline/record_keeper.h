@@ -1,17 +1,17 @@
 #pragma once
 // RecordKeeper: how long the bytes of a batch's records are kept.
 //
-// Once a record's events are decoded and the cache says whose they are, its bytes are wanted only
-// by a dead letter that is decided later still: a subscription deleted meanwhile, a row that the
-// database refuses. Keeping all records for that is most of a transaction's memory, and a smaller
-// transaction updates each summary more often. So they are let go; should one be wanted after all,
-// the batch fails with kRecordGone, is read again from Kafka, and records are kept for a while.
+// Once a record's events are decoded and the cache has their owners, its bytes are needed only for
+// a dead letter that is decided later: a subscription is deleted, or the database refuses the row.
+// Keeping all records for that would be most of a transaction's memory, and a smaller transaction
+// updates each summary more often. So the bytes are released. If they are needed nevertheless, the
+// batch fails with kRecordGone, is read again from Kafka, and records are kept for a while.
 //
 // What is kept is copied: a record pins its whole fetch buffer, a megabyte for one of 3 KB.
 //
 // Owner         one lane.
-// Invariants    INV-1: a record whose events are all decided may go, no other; a batch that misses
-//               one commits nothing.
+// Invariants    INV-1: only a record whose events are all decided is released; a batch that needs a
+//               released one commits nothing.
 #include <cstddef>
 
 #include "ingest/pipeline/attributor.h"
@@ -21,16 +21,19 @@ namespace usage_ingest::pipeline {
 
 class RecordKeeper {
  public:
-  // Batches that keep their records after one was missed: a database that refuses rows goes on to.
+  // Batches that keep their records after one was missing: a database that refuses one row will
+  // refuse more.
   static constexpr std::size_t kBatchesKept = 256;
 
-  // Without `lets_go` every record stays as it is, for who cannot read again.
-  RecordKeeper(Attributor& attributor, bool lets_go) : attributor_(attributor), lets_go_(lets_go) {}
+  // Without `releases_records` every record stays as it is, for callers that cannot re-read:
+  // replay, import, retry.
+  RecordKeeper(Attributor& attributor, bool releases_records)
+      : attributor_(attributor), releases_records_(releases_records) {}
 
   // For the records that came since the last call. Also notes the last of each partition, for
   // PartitionMove::last_record. REQUIRES: it is called before `batch` is handed over.
-  void Settle(Batch& batch);
-  // A record was missed.
+  void KeepOrRelease(Batch& batch);
+  // A released record was needed.
   void KeepForAWhile() noexcept { batches_to_keep_ = kBatchesKept; }
   void BatchCommitted() noexcept {
     if (batches_to_keep_ != 0) --batches_to_keep_;
@@ -40,7 +43,7 @@ class RecordKeeper {
   [[nodiscard]] bool AttributeEventsOf(Batch& batch, std::size_t record);
 
   Attributor& attributor_;
-  bool lets_go_;
+  bool releases_records_;
   std::size_t batches_to_keep_ = 0;
 };
 

@@ -34,7 +34,7 @@ class PostgresWorld final : public StoreWorld, private postgres::PostgresTest {
             .conninfo = postgres_.conninfo(kDatabase),
             .application_name = "usage-ingestd/" + std::to_string(lane),
             .foreign_keys = foreign_keys_},
-        postgres::batch::MakeGroupLedger(kGroup));
+        *progress_);
   }
   void Step() override {
     context.restart();
@@ -85,6 +85,8 @@ class PostgresWorld final : public StoreWorld, private postgres::PostgresTest {
   std::int64_t Number(const std::string& sql) { return database_.Number(sql); }
 
   postgres::batch::ForeignKeys foreign_keys_;
+  const std::unique_ptr<postgres::batch::ProgressStore> progress_ =
+      postgres::batch::MakeGroupProgress(kGroup);
   postgres::Database database_;
 };
 

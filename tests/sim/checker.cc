@@ -24,12 +24,6 @@ bool IsSame(const StoredRow& row, const Truth& truth) {
          row.latency_ms == truth.latency_ms && row.status_code == (truth.is_failure ? 500 : 200);
 }
 
-bool IsSame(const aggregate::Totals& a, const aggregate::Totals& b) {
-  return a.requests == b.requests && a.errors == b.errors && a.request_tokens == b.request_tokens &&
-         a.response_tokens == b.response_tokens && a.latency_ms_sum == b.latency_ms_sum &&
-         a.latency_count == b.latency_count && a.cost == b.cost;
-}
-
 }  // namespace
 
 void Checker::LearnTruths() {
@@ -168,7 +162,7 @@ std::string Checker::CheckSums() {
   for (const auto& sum : sums.summaries) {
     const auto found = tables.summaries.find(
         {sum.subscription_id, std::string(sum.model_id), sum.period_type, sum.period_start});
-    if (found == tables.summaries.end() || !IsSame(found->second, sum.totals)) {
+    if (found == tables.summaries.end() || found->second != sum.totals) {
       return fmt::format("INV-2: the {} of {} is not the sum of its rows", Name(sum.period_type),
                          sum.subscription_id.ToString());
     }

@@ -172,7 +172,7 @@ Task<Result<>> FakeBatchStore::EnsurePartition(EventTimeUs month_start) {
 Task<Result<>> FakeBatchStore::Lock(LockKey key, LockMode mode) {
   const pipeline::TimePoint now = runtime_.clock.Now();
   const auto give_up_at = now + limits::kLockTimeout;
-  const bool is_stuck = blocked_since_ && now - *blocked_since_ > limits::kZombieBlocksMax;
+  const bool is_stuck = blocked_since_ && now - *blocked_since_ > limits::kStalledBlocksMax;
   if (is_stuck && !has(PlantedBug::kZombieLeftAlone)) {
     const SessionId holder = links_.database.HolderOf(key, session_);
     if (links_.database.is_silent(holder, now)) links_.database.Close(holder);

@@ -171,7 +171,7 @@ void FakeDatabase::PassTime(pipeline::TimePoint now) {
 bool FakeDatabase::is_silent(SessionId session, pipeline::TimePoint now) const {
   const auto found = sessions_.find(session);
   return found != sessions_.end() && found->second.transaction &&
-         now - found->second.active_at > limits::kZombieSilentMax;
+         now - found->second.active_at > limits::kStalledSilentMax;
 }
 
 bool FakeDatabase::TryDeleteSubscription(Uuid id) {

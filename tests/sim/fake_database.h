@@ -72,7 +72,7 @@ class FakeDatabase {
     const auto found = sessions_.find(session);
     return found != sessions_.end() && found->second.is_copying;
   }
-  // In a transaction, and its client has said nothing for kZombieSilentMax.
+  // In a transaction, and its client has said nothing for kStalledSilentMax.
   [[nodiscard]] bool is_silent(SessionId session, pipeline::TimePoint now) const;
   // The server goes on with a COMMIT whose client is gone: a synchronous standby was slow, say.
   void CommitAt(SessionId session, pipeline::TimePoint when) {

@@ -21,7 +21,7 @@ pipeline::LaneOptions OptionsOf(std::size_t index) {
   options.transaction_rows_max = 12;
   options.linger = 50ms;
   options.attribution_entries_max = 8;
-  options.lets_records_go = true;
+  options.releases_records = true;
   options.writer.lane = index;
   options.writer.recent_ids_max = 16;
   return options;
@@ -57,7 +57,7 @@ void SimProcess::StartLanes(World& world) {
     const auto& seen = world.bug == PlantedBug::kEpochIgnored ? kNoEpoch : epoch;
     parts.lane = std::make_unique<pipeline::Lane>(
         OptionsOf(i), parts.queue.MakeConsumer(),
-        pipeline::LaneLinks{*parts.store, world.observer, inbox_, seen}, runtime);
+        pipeline::LaneDependencies{*parts.store, world.observer, inbox_, seen}, runtime);
     boost::asio::co_spawn(
         context_, parts.lane->Run(), [this, &parts](std::exception_ptr thrown, Result<> ended) {
           parts.has_ended = true;

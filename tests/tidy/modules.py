@@ -25,7 +25,8 @@ MODULES: dict[str, tuple[str, ...]] = {
     "ingest/postgres/blocking": ("ingest/postgres/session",),
     # The probe asks what the lanes' statements need, so it reads their columns and their COPY path.
     "ingest/postgres/probe": ("ingest/postgres/batch", "ingest/postgres/blocking"),
-    "ingest/postgres/admin": ("ingest/postgres/blocking", "ingest/postgres/session"),
+    "ingest/postgres/admin": (
+        "ingest/postgres/batch", "ingest/postgres/blocking", "ingest/postgres/session"),
     "ingest/postgres/migrate": (
         "ingest/postgres/admin", "ingest/postgres/probe", "ingest/postgres/blocking",
         "ingest/postgres/session"),

@@ -86,8 +86,8 @@ Result<std::vector<const TopicPartition*>> RangeReader::Impl::Partitions(
   std::vector<const TopicPartition*> partitions;
   for (const PartitionId partition : wanted) {
     if (partition.value < 0 || partition.value >= count) {
-      return Fail(ErrorCode::kBadRecord, fmt::format("topic {} has no partition {}: it has {}",
-                                                     request.topic, partition.value, count));
+      return Fail(ErrorCode::kBadRequest, fmt::format("topic {} has no partition {}: it has {}",
+                                                      request.topic, partition.value, count));
     }
     partitions.push_back(table_.Intern(request.topic, partition));
   }

@@ -8,7 +8,7 @@
 // Owner         one thread, which makes it and calls Read. Its records must be gone before it is
 //               destroyed, as with KafkaConsumer.
 // Limit         as KafkaConsumer: queues and FetchLimits; a full queue is waited for.
-// Errors        kUnavailable: no broker, topic or partition in time. kBadRecord: the request makes
+// Errors        kUnavailable: no broker, topic or partition in time. kBadRequest: the request makes
 //               no sense. kShuttingDown: stopped, and what was read before is with the lanes.
 #include <atomic>
 #include <chrono>

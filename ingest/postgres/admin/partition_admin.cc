@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <array>
 
-#include "ingest/postgres/blocking/lock_patience.h"
+#include "ingest/postgres/blocking/retry_while_locked.h"
 #include "ingest/postgres/session/session_setup.h"
 #include "schema/limits.h"
 
@@ -20,11 +20,12 @@ SELECT p.name, p.is_default, p.detach_pending,
   FROM usage_ingest.partitions_of_usage_logs() AS p
   JOIN pg_class AS c ON c.oid = p.name::regclass)sql";
 
-// What a retain that was interrupted between DETACH and DROP finds its tables by.
+// By this comment the next retain finds the tables of one that was interrupted before DROP.
 constexpr const char* kRetiredMark = "usage-ingestd: retired, to be dropped";
 
-// Partitions that end before the first month that is kept; before them one whose detaching somebody
-// began, since PostgreSQL allows only one at a time; and tables that are detached but not dropped.
+// Partitions that end before the first month that is kept; before them one that is being
+// detached already, since PostgreSQL allows only one at a time; and tables that are detached but
+// not dropped.
 constexpr const char* kRetirable = R"sql(
 SELECT p.name, p.detach_pending, true AS is_partition, is_old
   FROM usage_ingest.partitions_of_usage_logs() AS p,
@@ -63,11 +64,11 @@ Result<> SetLockTimeout(blocking::SyncConnection& connection, std::chrono::milli
 // DETACH ... CONCURRENTLY commits in the middle. When it then meets a lock it leaves the partition
 // pending: invisible to new queries already, and finished by FINALIZE only.
 Result<> Detach(blocking::SyncConnection& connection, const std::string& name, bool pending,
-                std::chrono::seconds patience) {
+                std::chrono::seconds lock_wait_max) {
   const std::string detach =
       fmt::format("ALTER TABLE public.usage_logs DETACH PARTITION {} ", name);
   const std::array<blocking::SyncParam, 1> param = {name};
-  return blocking::WithPatience("detach " + name, patience, [&]() -> Result<> {
+  return blocking::RetryWhileLocked("detach " + name, lock_wait_max, [&]() -> Result<> {
     auto done = Run(connection, detach + (pending ? "FINALIZE" : "CONCURRENTLY"));
     if (done || pending) return done;
     auto state = connection.Query(
@@ -79,8 +80,8 @@ Result<> Detach(blocking::SyncConnection& connection, const std::string& name, b
 }
 
 Result<> Drop(blocking::SyncConnection& connection, const std::string& name,
-              std::chrono::seconds patience) {
-  return blocking::WithPatience("drop " + name, patience, [&]() -> Result<> {
+              std::chrono::seconds lock_wait_max) {
+  return blocking::RetryWhileLocked("drop " + name, lock_wait_max, [&]() -> Result<> {
     auto transaction = blocking::SyncTransaction::Begin(connection);
     if (!transaction) return std::unexpected(transaction.error());
     for (const std::string& sql : {std::string(kLockParents), "DROP TABLE " + name}) {
@@ -136,15 +137,15 @@ Result<RetainedPartition> Retire(blocking::SyncConnection& connection, const Ret
   if (table.is_partition) {
     if (drops) {
       const std::string mark = fmt::format("COMMENT ON TABLE {} IS '{}'", table.name, kRetiredMark);
-      auto marked = blocking::WithPatience("mark " + table.name, options.patience,
-                                           [&] { return Run(connection, mark); });
+      auto marked = blocking::RetryWhileLocked("mark " + table.name, options.lock_wait_max,
+                                               [&] { return Run(connection, mark); });
       if (!marked) return std::unexpected(marked.error());
     }
-    auto done = Detach(connection, table.name, table.detach_pending, options.patience);
+    auto done = Detach(connection, table.name, table.detach_pending, options.lock_wait_max);
     if (!done) return std::unexpected(done.error());
   }
   if (!drops) return RetainedPartition{.name = table.name, .outcome = Outcome::kDetached};
-  if (auto done = Drop(connection, table.name, options.patience); !done) {
+  if (auto done = Drop(connection, table.name, options.lock_wait_max); !done) {
     return std::unexpected(done.error());
   }
   return RetainedPartition{.name = table.name, .outcome = Outcome::kDropped};
@@ -190,8 +191,8 @@ Result<std::vector<EnsuredMonth>> EnsurePartitions(blocking::SyncConnection& con
         "SELECT to_char(month, 'YYYY-MM'), usage_ingest.ensure_partition(month::date) FROM "
         "date_trunc('month', now() + interval '{} months') AS month",
         ahead);
-    auto done =
-        blocking::WithPatience("a partition of usage_logs", options.patience, [&]() -> Result<> {
+    auto done = blocking::RetryWhileLocked(
+        "a partition of usage_logs", options.lock_wait_max, [&]() -> Result<> {
           auto rows = connection.Execute(sql);
           if (!rows) return std::unexpected(rows.error());
           months.push_back(

@@ -5,8 +5,9 @@
 // systemd timer of its own runs it, never the daemon.
 //
 // Units         bounds are UTC; an end that is open (MINVALUE, MAXVALUE) is nullopt.
-// Errors        kConflict never: locks are tried again for `patience`, then kUnavailable says so.
-// Source        PostgreSQL 15 manual, ALTER TABLE, "DETACH PARTITION ... CONCURRENTLY | FINALIZE".
+// Errors        never kConflict: a lock is tried again for `lock_wait_max`, then it is
+// kUnavailable. Source        PostgreSQL 15 manual, ALTER TABLE, "DETACH PARTITION ... CONCURRENTLY
+// | FINALIZE".
 #include <chrono>
 #include <functional>
 #include <optional>
@@ -39,7 +40,7 @@ struct PartitionInfo {
 
 struct EnsureOptions {
   int months_ahead = 3;
-  std::chrono::seconds patience = std::chrono::seconds(60);
+  std::chrono::seconds lock_wait_max = std::chrono::seconds(60);
 };
 struct EnsuredMonth {
   std::string month;  // YYYY-MM
@@ -53,7 +54,7 @@ struct RetainOptions {
   int retention_months = 0;  // whole months kept beside the current one; 0 keeps everything
   bool keep_tables = false;  // detach only
   bool dry_run = false;
-  std::chrono::seconds patience = std::chrono::minutes(10);
+  std::chrono::seconds lock_wait_max = std::chrono::minutes(10);
 };
 struct RetainedPartition {
   std::string name;

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "ingest/postgres/admin/summary_sql.h"
-#include "ingest/postgres/blocking/lock_patience.h"
+#include "ingest/postgres/blocking/retry_while_locked.h"
 #include "ingest/postgres/session/session_setup.h"
 #include "schema/limits.h"
 
@@ -14,7 +14,7 @@ constexpr const char* kLockRebuild = "SELECT pg_try_advisory_lock(73058015624402
 constexpr const char* kUnlockRebuild = "SELECT pg_advisory_unlock(7305801562440212770)";
 constexpr const char* kMayDelete = "SELECT has_table_privilege('public.usage_summaries', 'DELETE')";
 
-// A day or a month: $1, $2 and $3 of kCompareSummaries.
+// A day or a month: start, end and level.
 using Chunk = std::array<blocking::SyncParam, 3>;
 
 blocking::SyncParam TimeParam(const std::optional<EventTimeUs>& time) {
@@ -25,7 +25,7 @@ blocking::SyncParam TimeParam(const std::optional<EventTimeUs>& time) {
 Result<std::vector<Chunk>> FindChunks(blocking::SyncConnection& connection,
                                       const SummaryRange& range) {
   const std::array<blocking::SyncParam, 2> params = {TimeParam(range.from), TimeParam(range.to)};
-  auto rows = connection.Query(sql::kChunks, params);
+  auto rows = connection.Query(GetSummarySql().find_chunks, params);
   if (!rows) return std::unexpected(rows.error());
   std::vector<Chunk> chunks;
   chunks.reserve(static_cast<std::size_t>(rows->count()));
@@ -46,7 +46,7 @@ SummaryDifference ReadDifference(const blocking::SyncRows& rows, int row) {
                                .row_missing = rows.boolean(row, 4),
                                .row_unfounded = rows.boolean(row, 5)};
   constexpr int kFirst = 6;
-  constexpr int kCount = static_cast<int>(kSummaryColumnNames.size());
+  constexpr int kCount = static_cast<int>(kComparedColumns.size());
   for (int i = 0; i < kCount; ++i) {
     const auto at = static_cast<std::size_t>(i);
     difference.expected[at] = rows.text(row, kFirst + i);
@@ -57,8 +57,7 @@ SummaryDifference ReadDifference(const blocking::SyncRows& rows, int row) {
 
 Result<> VerifyChunk(blocking::SyncConnection& connection, const Chunk& chunk,
                      std::size_t differences_max, VerifyReport& report) {
-  const std::string compare = sql::kCompareSummaries;
-  auto counts = connection.Query(compare + sql::kCountDifferences, chunk);
+  auto counts = connection.Query(GetSummarySql().count_differences, chunk);
   if (!counts) return std::unexpected(counts.error());
   report.rows_compared += counts->number(0, 0);
   report.rows_different += counts->number(0, 1);
@@ -68,7 +67,7 @@ Result<> VerifyChunk(blocking::SyncConnection& connection, const Chunk& chunk,
 
   const std::array<blocking::SyncParam, 4> params = {
       chunk[0], chunk[1], chunk[2], std::to_string(differences_max - report.differences.size())};
-  auto rows = connection.Query(compare + sql::kShowDifferences, params);
+  auto rows = connection.Query(GetSummarySql().show_differences, params);
   if (!rows) return std::unexpected(rows.error());
   for (int i = 0; i < rows->count(); ++i) report.differences.push_back(ReadDifference(*rows, i));
   return {};
@@ -76,8 +75,7 @@ Result<> VerifyChunk(blocking::SyncConnection& connection, const Chunk& chunk,
 
 // Returns how many summaries differ; they are in the temporary table then.
 Result<std::int64_t> CollectRepairs(blocking::SyncConnection& connection, const Chunk& chunk) {
-  auto inserted = connection.Query(
-      std::string(sql::kInsertRepairs) + sql::kCompareSummaries + sql::kSelectRepairs, chunk);
+  auto inserted = connection.Query(GetSummarySql().collect_repairs, chunk);
   if (!inserted) return std::unexpected(inserted.error());
   return inserted->affected();
 }
@@ -88,11 +86,11 @@ Result<> ApplyRepairs(blocking::SyncConnection& connection, std::int64_t begin, 
   auto transaction = blocking::SyncTransaction::Begin(
       connection, "BEGIN; " + session::SetLockTimeout(limits::kLockTimeoutRebuild));
   if (!transaction) return std::unexpected(transaction.error());
-  if (auto done = connection.Query(sql::kApplyRepairs, range); !done) {
+  if (auto done = connection.Query(GetSummarySql().apply_repairs, range); !done) {
     return std::unexpected(done.error());
   }
   if (may_delete) {
-    if (auto done = connection.Query(sql::kRemoveUnfounded, range); !done) {
+    if (auto done = connection.Query(GetSummarySql().remove_unfounded, range); !done) {
       return std::unexpected(done.error());
     }
   }
@@ -106,7 +104,7 @@ Result<> RepairChunk(blocking::SyncConnection& connection, const Chunk& chunk,
   const std::int64_t step = std::max(1, options.rows_per_transaction);
   for (std::int64_t begin = 0; begin < *repairs; begin += step) {
     const std::int64_t end = std::min(begin + step, *repairs);
-    auto done = blocking::WithPatience("usage_summaries", options.patience, [&] {
+    auto done = blocking::RetryWhileLocked("usage_summaries", options.lock_wait_max, [&] {
       return ApplyRepairs(connection, begin, end, may_delete);
     });
     if (!done) return done;
@@ -121,7 +119,7 @@ Result<> RepairChunk(blocking::SyncConnection& connection, const Chunk& chunk,
 Result<RebuildReport> Rebuild(blocking::SyncConnection& connection, const RebuildOptions& options) {
   auto may_delete = connection.Execute(kMayDelete);
   if (!may_delete) return std::unexpected(may_delete.error());
-  if (auto done = connection.Execute(sql::kMakeRepairs); !done) {
+  if (auto done = connection.Execute(GetSummarySql().make_repairs); !done) {
     return std::unexpected(done.error());
   }
   const auto chunks = FindChunks(connection, options.range);

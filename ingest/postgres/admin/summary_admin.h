@@ -1,16 +1,17 @@
 #pragma once
-// SummaryAdmin: is usage_summaries what usage_logs adds up to (INV-2), and making it so.
+// SummaryAdmin: compares usage_summaries with the sums of usage_logs (INV-2), and repairs it.
 //
-// Both sides are read in one statement, so one snapshot: every writer changes rows and sums in one
-// transaction, so a difference seen there is a difference at rest, whoever writes meanwhile. For
-// the same reason a repair need not hold a lock while it counts: it adds the difference later, in
-// short transactions, and what was written in between is kept.
+// Both sides are read in one statement, and so in one snapshot. Every writer changes rows and sums
+// in one transaction, so a difference seen there is no write in progress. For the same reason a
+// repair holds no lock while it counts: it adds the difference later, in short transactions, and
+// keeps what was written in between.
 //
 // Thread-safety one rebuild at a time: an advisory lock refuses a second one.
-// Limit         compared in whole UTC days and months whose partitions exist; periods that
+// Limit         compared in whole UTC days and months whose partitions exist. Periods that
 // retention
-//               has taken, or that lie partly beyond the partitions' bounds, stay as they are.
+//               has removed, or that lie partly beyond the partitions' bounds, stay as they are.
 // Units         the range is UTC, [from, to); days it touches are compared as a whole, months too.
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <functional>
@@ -19,6 +20,7 @@
 #include <string_view>
 #include <vector>
 
+#include "aggregate/summary_columns.h"
 #include "ingest/postgres/blocking/sync_connection.h"
 #include "schema/strong.h"
 
@@ -29,23 +31,28 @@ struct SummaryRange {
   std::optional<EventTimeUs> to;    // nullopt: to the last row
 };
 
-// The columns that are compared, in this order.
-inline constexpr std::array<std::string_view, 9> kSummaryColumnNames = {
-    "request_count",  "total_tokens",    "error_count", "latency_ms_sum", "latency_count",
-    "request_tokens", "response_tokens", "total_cost",  "avg_latency_ms"};
+// What is compared: the sums, and the average that follows from two of them.
+inline constexpr auto kComparedColumns = [] {
+  std::array<std::string_view, aggregate::kSummaryColumns.size() + 1> names{};
+  std::ranges::transform(aggregate::kSummaryColumns, names.begin(),
+                         &aggregate::SummaryColumn::name);
+  names.back() = "avg_latency_ms";
+  return names;
+}();
+using ComparedValues = std::array<std::string, kComparedColumns.size()>;
 
 struct SummaryDifference {
   std::string subscription_id;
   std::string model_id;
   std::string period_type;
-  std::string period_start;             // 2024-01-10 10:00:00+00
-  std::array<std::string, 9> expected;  // by kSummaryColumnNames; "" is NULL
-  std::array<std::string, 9> actual;    // all "" when the row is missing
+  std::string period_start;  // 2024-01-10 10:00:00+00
+  ComparedValues expected;   // by kComparedColumns; "" is NULL
+  ComparedValues actual;     // all "" when the row is missing
   bool row_missing = false;
   bool row_unfounded = false;  // there is no usage_logs row behind it
 };
 
-// Called now and then: days and months done, and how many there are.
+// Called after each day and month: how many are done, and how many there are.
 using SummaryProgress = std::function<void(std::int64_t done, std::int64_t total)>;
 
 struct VerifyOptions {
@@ -67,7 +74,7 @@ struct VerifyReport {
 struct RebuildOptions {
   SummaryRange range = {};
   int rows_per_transaction = 1000;
-  std::chrono::seconds patience = std::chrono::minutes(10);
+  std::chrono::seconds lock_wait_max = std::chrono::minutes(10);
   SummaryProgress progress = {};
 };
 struct RebuildReport {

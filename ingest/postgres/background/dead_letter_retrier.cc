@@ -34,8 +34,7 @@ DeadLetterRetrier::DeadLetterRetrier(batch::PgBatchStoreOptions options,
                                      pipeline::PipelineObserver& observer,
                                      pipeline::Runtime runtime)
     : runtime_(runtime),
-      ledger_(new batch::DeadLetterLedger),
-      store_(runtime.executor, std::move(options), std::unique_ptr<batch::Ledger>(ledger_)),
+      store_(runtime.executor, std::move(options), progress_),
       observer_(observer),
       assembler_(std::move(decoder), runtime.clock, epoch_),
       attributor_(kLettersPerBatch,
@@ -68,7 +67,7 @@ pipeline::Task<Result<RetryReport>> DeadLetterRetrier::RetrySelected(
     tried += static_cast<std::int64_t>(letters->size());
     const Result<EventCounts> outcomes = co_await RetryBatch(std::move(*letters));
     if (!outcomes && stopping_) break;  // the writer gave up waiting for PostgreSQL
-    // Fenced: somebody discarded one of them just now; the next selection knows.
+    // Fenced: another session has just discarded one of them; the next selection leaves it out.
     if (!outcomes && outcomes.error().code != ErrorCode::kFenced) {
       co_return std::unexpected(outcomes.error());
     }
@@ -80,7 +79,7 @@ pipeline::Task<Result<RetryReport>> DeadLetterRetrier::RetrySelected(
   co_return report;
 }
 
-// Whatever happened: a lock that stayed with a living session would keep everybody else out.
+// In any case: a lock that a living session keeps would exclude all others.
 pipeline::Task<> DeadLetterRetrier::Unlock() {
   const Result<> unlocked = co_await store_.connection().ExecuteScript(kUnlock);
   if (!unlocked) store_.connection().Close();  // the lock goes with the session
@@ -139,7 +138,7 @@ pipeline::Task<Result<EventCounts>> DeadLetterRetrier::RetryBatch(std::vector<Le
     record.value = letter.payload;  // `letters` outlives the batch
     assembler_.AddDetached(batch_, std::move(record));
   }
-  ledger_->SetLetters(std::move(ids));
+  progress_.SetLetters(std::move(ids));
   const Result<pipeline::WriteResult> written = co_await writer_.Write(batch_);
   batch_.Clear();
   if (!written) {

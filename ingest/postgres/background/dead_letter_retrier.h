@@ -7,7 +7,7 @@
 //
 // Owner         main's executor (or the CLI's); its own session.
 // Limit         letters_max a call, kLettersPerBatch a transaction.
-// Errors        kConflict when another instance is at it (one at a time, an advisory lock).
+// Errors        kConflict while another instance retries (one at a time, an advisory lock).
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -19,7 +19,7 @@
 #include "ingest/pipeline/batch_assembler.h"
 #include "ingest/pipeline/batch_writer.h"
 #include "ingest/pipeline/observer.h"
-#include "ingest/postgres/batch/dead_letter_ledger.h"
+#include "ingest/postgres/batch/dead_letter_progress.h"
 #include "ingest/postgres/batch/pg_batch_store.h"
 
 namespace usage_ingest::postgres::background {
@@ -36,7 +36,7 @@ struct DeadLetterSelection {
 
 struct RetryReport {
   EventCounts outcomes;      // events = inserted + duplicates + dead_lettered + skipped
-  EventTimeUs begun;         // to go on with: DeadLetterSelection::tried_before
+  EventTimeUs begun;         // for DeadLetterSelection::tried_before of the next call
   bool is_complete = false;  // all of the selection were tried
 };
 
@@ -64,7 +64,7 @@ class DeadLetterRetrier {
   const TopicPartition* Intern(const TopicPartition& source);
 
   pipeline::Runtime runtime_;
-  batch::DeadLetterLedger* ledger_;  // owned by store_
+  batch::DeadLetterProgress progress_;
   batch::PgBatchStore store_;
   pipeline::PipelineObserver& observer_;
   std::atomic<std::uint64_t> epoch_{0};

@@ -12,8 +12,8 @@ using std::chrono::seconds;
 constexpr auto kMeasureEvery = seconds(5);
 constexpr auto kHour = std::chrono::hours(1);
 constexpr auto kReconnectAfter = seconds(1);
-// References change in bursts (LiteMaaS creates a user, a key, a subscription): one look for all.
-constexpr auto kReferencesSettle = std::chrono::milliseconds(200);
+// References change in bursts (LiteMaaS creates a user, a key, a subscription): one retry for all.
+constexpr auto kNotificationPause = std::chrono::milliseconds(200);
 constexpr auto kPassAtMostEvery = seconds(2);
 // A stop is noticed within this: the session's wait cannot be interrupted.
 constexpr auto kWaitMax = std::chrono::milliseconds(250);
@@ -89,7 +89,7 @@ pipeline::Task<> Housekeeper::Run() {
 pipeline::Task<Result<>> Housekeeper::Session(session::AsyncConnection& connection) {
   const Result<> listening = co_await connection.ExecuteScript(kListen);
   if (!listening) co_return listening;
-  NoteChange();  // whatever was said while nobody listened
+  NoteChange();  // notifications before LISTEN are lost
   while (!stopping_) {
     const pipeline::TimePoint now = runtime_.clock.Now();
     Result<> done;
@@ -113,7 +113,7 @@ pipeline::Task<Result<>> Housekeeper::Session(session::AsyncConnection& connecti
     if (!channels) co_return std::unexpected(channels.error());
     if (!channels->empty()) {
       NoteChange();
-      co_await stop_.WaitUntil(runtime_.clock.Now() + kReferencesSettle);
+      co_await stop_.WaitUntil(runtime_.clock.Now() + kNotificationPause);
     }
   }
   co_return Result<>{};
@@ -138,7 +138,7 @@ pipeline::Task<Result<>> Housekeeper::EnsurePartitions(session::AsyncConnection&
     const Result<session::PgResult> ensured = co_await connection.Execute(statement);
     if (ensured) continue;
     if (!connection.connected()) co_return std::unexpected(ensured.error());
-    // A lock that did not come: soon again, the months ahead are not needed today.
+    // A lock was refused: again soon, as the months ahead are not needed today.
     observer_.PostgresError(pipeline::PostgresErrorClass::kTransient, ensured.error().context);
     next_hourly_ = runtime_.clock.Now() + seconds(5);
     break;
@@ -176,7 +176,7 @@ DeadLetterSelection Housekeeper::NewSweep() const {
 }
 
 // When references changed every letter is worth a look; by the timer only those whose back-off is
-// over. A look at many is several passes, so that the rest of the house is kept meanwhile.
+// over. A look at many is several passes, so that the other work is done in between.
 pipeline::Task<> Housekeeper::RetryDeadLetters() {
   const pipeline::TimePoint now = runtime_.clock.Now();
   if (now < next_pass_) co_return;
@@ -191,7 +191,7 @@ pipeline::Task<> Housekeeper::RetryDeadLetters() {
   if (report && !report->is_complete) {
     sweep_->tried_before = report->begun;
   } else if (report || report.error().code != ErrorCode::kUnavailable) {
-    sweep_.reset();  // another instance that is at it does the same work: leave it to it
+    sweep_.reset();  // another instance retries the same letters
   } else {
     observer_.PostgresError(pipeline::PostgresErrorClass::kTransient, report.error().context);
   }

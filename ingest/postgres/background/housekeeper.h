@@ -1,11 +1,11 @@
 #pragma once
-// Housekeeper: what has to be done in the database now and then, beside the stream.
+// Housekeeper: periodic work in the database that is not part of a batch.
 //
 // Listens for changed references and tells the lanes and the retry of dead letters; keeps
 // partitions ahead; counts pending dead letters and the runway; removes finished dead letters.
 // Nothing here is needed for a batch to commit: a lane creates a missing month itself.
 //
-// Owner         main's executor; its own session, made anew when it breaks.
+// Owner         main's executor; its own session, opened again when it breaks.
 #include <chrono>
 #include <functional>
 #include <optional>

@@ -1,9 +1,9 @@
 #pragma once
 // PositionService: tells the consumer where each of its partitions goes on.
 //
-// The offsets rows in PostgreSQL are the truth (INV-1), Kafka's own are a courtesy. The consumer
-// thread never waits for PostgreSQL: it asks here and polls on; the answer comes by its inbox,
-// however long the database is away. A newer request replaces an older one.
+// The offsets rows in PostgreSQL decide (INV-1); those in Kafka are for tools only. The consumer
+// thread does not wait for PostgreSQL: it asks here and goes on polling; the answer comes to its
+// inbox, however long the database is away. A newer request replaces an older one.
 //
 // Owner         main's executor. Request() from any thread.
 // Invariants    the rows of all partitions of a topic that the group sees first are written in one

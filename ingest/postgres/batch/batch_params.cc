@@ -42,17 +42,15 @@ void AddUuidOrNull(session::PgArray& column, std::string_view text) {
 
 }  // namespace
 
-session::QueryParams PositionParams(std::string_view group_id,
+session::QueryParams PositionParams(session::QueryParams reader,
                                     std::span<const pipeline::PartitionMove> moves) {
-  session::QueryParams params;
-  params.Add(group_id);
-  AddPositions(params, moves);
-  return params;
+  AddPositions(reader, moves);
+  return reader;
 }
 
-session::QueryParams MoveParams(std::string_view group_id,
+session::QueryParams MoveParams(session::QueryParams reader,
                                 std::span<const pipeline::PartitionMove> moves) {
-  session::QueryParams params = PositionParams(group_id, moves);
+  session::QueryParams params = PositionParams(std::move(reader), moves);
   AddInt8Column(params, moves, [](const pipeline::PartitionMove& m) { return m.expected.value; });
   AddInt8Column(params, moves,
                 [](const pipeline::PartitionMove& m) { return m.next_offset.value; });
@@ -70,10 +68,11 @@ session::QueryParams MoveParams(std::string_view group_id,
   return std::move(params.Add(timestamps).Add(hashes));
 }
 
-session::QueryParams OutcomeParams(std::string_view group_id,
+session::QueryParams OutcomeParams(session::QueryParams reader,
+                                   std::span<const EventCountColumn> columns,
                                    std::span<const pipeline::PartitionMove> moves) {
-  session::QueryParams params = PositionParams(group_id, moves);
-  for (const EventCountColumn& column : kEventCountColumns) {
+  session::QueryParams params = PositionParams(std::move(reader), moves);
+  for (const EventCountColumn& column : columns) {
     AddInt8Column(params, moves,
                   [&](const pipeline::PartitionMove& m) { return m.outcomes.*column.value; });
   }
@@ -104,30 +103,6 @@ session::QueryParams QuestionParams(std::span<const pipeline::AttributionQuestio
   }
   session::QueryParams params;
   params.Add(key_hashes).Add(users).Add(team_texts).Add(teams).Add(models);
-  return params;
-}
-
-session::QueryParams SummaryParams(std::span<const aggregate::SummaryDelta> summaries) {
-  using aggregate::SummaryDelta;
-  session::PgArray subscriptions(session::PgType::kUuid);
-  session::PgArray models(session::PgType::kText);
-  session::PgArray types(session::PgType::kText);
-  session::PgArray starts(session::PgType::kTimestamptz);
-  for (const SummaryDelta& delta : summaries) {
-    subscriptions.Add(delta.subscription_id);
-    models.Add(delta.model_id);
-    types.Add(aggregate::Name(delta.period_type));
-    starts.Add(delta.period_start);
-  }
-  session::QueryParams params;
-  params.Add(subscriptions).Add(models).Add(types).Add(starts);
-  for (std::int64_t aggregate::Totals::* total :
-       {&aggregate::Totals::requests, &aggregate::Totals::errors,
-        &aggregate::Totals::request_tokens, &aggregate::Totals::response_tokens,
-        &aggregate::Totals::latency_ms_sum, &aggregate::Totals::latency_count}) {
-    AddInt8Column(params, summaries, [&](const SummaryDelta& d) { return d.totals.*total; });
-  }
-  AddInt8Column(params, summaries, [](const SummaryDelta& d) { return d.totals.cost.value; });
   return params;
 }
 

@@ -10,17 +10,17 @@
 
 namespace usage_ingest::postgres::batch {
 
-[[nodiscard]] session::QueryParams PositionParams(std::string_view group_id,
+// Of progress_sql.h; `reader` holds $1.
+[[nodiscard]] session::QueryParams PositionParams(session::QueryParams reader,
                                                   std::span<const pipeline::PartitionMove> moves);
-[[nodiscard]] session::QueryParams MoveParams(std::string_view group_id,
+[[nodiscard]] session::QueryParams MoveParams(session::QueryParams reader,
                                               std::span<const pipeline::PartitionMove> moves);
-[[nodiscard]] session::QueryParams OutcomeParams(std::string_view group_id,
+[[nodiscard]] session::QueryParams OutcomeParams(session::QueryParams reader,
+                                                 std::span<const EventCountColumn> columns,
                                                  std::span<const pipeline::PartitionMove> moves);
 [[nodiscard]] session::QueryParams ParentParams(const pipeline::Parents& parents);
 [[nodiscard]] session::QueryParams QuestionParams(
     std::span<const pipeline::AttributionQuestion> questions);
-[[nodiscard]] session::QueryParams SummaryParams(
-    std::span<const aggregate::SummaryDelta> summaries);
 [[nodiscard]] session::QueryParams QuotaParams(std::span<const aggregate::QuotaDelta> quotas);
 [[nodiscard]] session::QueryParams DeadLetterParams(std::string_view group_id,
                                                     std::span<const pipeline::DeadLetter> letters);

@@ -45,6 +45,13 @@ SELECT has_parameter_privilege(current_user, 'session_replication_role', 'SET'):
   FROM (SELECT) AS always LEFT JOIN triggers ON true
  ORDER BY tgrelid, tgname)sql";
 
+// A trigger that is made, dropped, enabled or disabled changes a row of pg_trigger; a table that is
+// attached brings its triggers with it.
+const char* const kAskCopyPathVersion = R"sql(
+SELECT md5(coalesce(string_agg(oid || ' ' || xmin, ',' ORDER BY oid), ''))
+       || (SELECT count(*) FROM pg_inherits)
+  FROM pg_trigger WHERE NOT tgisinternal)sql";
+
 bool CopyPath::may_skip_constraints() const {
   return role_may_skip && std::ranges::all_of(triggers, &UsageLogTrigger::sums_up);
 }

@@ -11,6 +11,7 @@
 #include "ingest/postgres/batch/copy_encoder.h"
 #include "ingest/postgres/batch/copy_path.h"
 #include "ingest/postgres/batch/statements.h"
+#include "ingest/postgres/batch/summary_upsert.h"
 #include "ingest/postgres/batch/usage_log_columns.h"
 #include "ingest/postgres/session/session_setup.h"
 #include "schema/check.h"
@@ -21,7 +22,7 @@ namespace {
 
 using std::chrono::steady_clock;
 
-// Nothing of ours may go through the seed's row trigger: its WHEN looks at this setting.
+// Rows of ours must not be summed up by the seed's row trigger: its WHEN looks at this setting.
 constexpr const char* kBegin = "BEGIN";
 constexpr const char* kTakeOver = "SET LOCAL usage_ingest.aggregating = 'on'";
 
@@ -65,7 +66,8 @@ pipeline::Parents GoneParents(const PGresult* rows) {
   return gone;
 }
 
-// "COPY usage_logs, line 17, column metadata" names the row; the header is no line of its own.
+// "COPY usage_logs, line 17, column metadata" names the row; the header is not counted as a line.
+// REQUIRES: an English message.
 std::optional<std::size_t> RowOfContext(std::string_view context) {
   constexpr std::string_view kLine = ", line ";
   const std::size_t found = context.rfind(kLine);
@@ -82,10 +84,10 @@ std::optional<std::size_t> RowOfContext(std::string_view context) {
 }  // namespace
 
 PgBatchStore::PgBatchStore(boost::asio::any_io_executor executor, PgBatchStoreOptions options,
-                           std::unique_ptr<Ledger> ledger)
+                           const ProgressStore& progress)
     : executor_(executor),
       options_(std::move(options)),
-      ledger_(std::move(ledger)),
+      progress_(progress),
       connection_(std::move(executor), options_.conninfo, options_.application_name) {}
 
 pipeline::Task<Result<>> PgBatchStore::Connect() {
@@ -95,19 +97,18 @@ pipeline::Task<Result<>> PgBatchStore::Connect() {
   co_return co_await ChooseCopyPath();
 }
 
-// Asked here too, so that an answer that only a person can change is known before the first batch.
 pipeline::Task<Result<>> PgBatchStore::ChooseCopyPath() {
-  const session::Statement statement{kAskCopyPath, {}};
-  const Result<session::PgResult> answer = co_await connection_.Execute(statement);
-  if (!answer) co_return std::unexpected(answer.error());
-  co_return NoteCopyPath(answer->get());
-}
-
-Result<> PgBatchStore::NoteCopyPath(const PGresult* answer) {
-  const Result<bool> skips = SkipsConstraints(ReadCopyPath(answer), options_.foreign_keys);
-  if (!skips) return std::unexpected(skips.error());
+  // The version first: DDL between the two is then seen in the next batch.
+  const std::array<session::Statement, 2> statements = {session::Statement{kAskCopyPathVersion, {}},
+                                                        session::Statement{kAskCopyPath, {}}};
+  const auto answers = co_await connection_.Pipeline(statements);
+  if (!answers) co_return std::unexpected(answers.error());
+  const Result<bool> skips =
+      SkipsConstraints(ReadCopyPath(answers->back().get()), options_.foreign_keys);
+  if (!skips) co_return std::unexpected(skips.error());
   skips_constraints_ = *skips;
-  return {};
+  copy_path_version_ = PQgetvalue(answers->front().get(), 0, 0);
+  co_return Result<>{};
 }
 
 pipeline::Task<> PgBatchStore::Reset() {
@@ -119,11 +120,11 @@ pipeline::Task<> PgBatchStore::Reset() {
   }
 }
 
-// The ledger's rows were written in that transaction, so they know.
+// The rows of progress were written in that transaction, so they tell.
 pipeline::Task<Result<bool>> PgBatchStore::IsCommitted(const pipeline::Batch& batch) {
-  const session::Statement statement = ledger_->ReadOffsets(batch);
-  if (statement.sql == nullptr) co_return false;
-  const Result<session::PgResult> answer = co_await connection_.Execute(statement);
+  const std::optional<session::Statement> statement = progress_.ReadOffsets(batch);
+  if (!statement) co_return false;
+  const Result<session::PgResult> answer = co_await connection_.Execute(*statement);
   if (!answer) co_return std::unexpected(answer.error());
   USAGE_INGEST_CHECK(PQntuples(answer->get()) == static_cast<int>(batch.partitions.size()));
   std::size_t done = 0;
@@ -136,7 +137,8 @@ pipeline::Task<Result<bool>> PgBatchStore::IsCommitted(const pipeline::Batch& ba
   }
   if (done == batch.partitions.size()) co_return true;
   if (untouched == batch.partitions.size()) co_return false;
-  co_return Fail(ErrorCode::kFenced, "after a lost COMMIT reply the offsets are somebody else's");
+  co_return Fail(ErrorCode::kFenced,
+                 "after a lost COMMIT reply the offsets are those of another owner");
 }
 
 pipeline::Task<Result<std::vector<pipeline::AttributionAnswer>>> PgBatchStore::Attribute(
@@ -176,30 +178,32 @@ pipeline::Task<Result<pipeline::Parents>> PgBatchStore::Begin(const pipeline::Ba
   std::vector<session::Statement> statements;
   statements.push_back({kBegin, {}});
   statements.push_back({kTakeOver, {}});
-  if (blocked_since_ && steady_clock::now() - *blocked_since_ > limits::kZombieBlocksMax) {
-    // Wait longer than the watch needs to see who blocks us, and end it. Only for the first lock:
-    // who holds none yet cannot be in anybody's cycle.
+  if (blocked_since_ && steady_clock::now() - *blocked_since_ > limits::kStalledBlocksMax) {
+    // Wait longer than the watch needs to find the session that blocks us and to end it. Only for
+    // the first lock: a session that holds none cannot be part of a cycle.
     statements.push_back({kWaitLong.c_str(), {}});
-    watch_ = ZombieWatch::Start(executor_, {.conninfo = options_.conninfo,
-                                            .waiting_pid = connection_.backend_pid(),
-                                            .signs = heard_of_});
+    watch_ = StalledSessionWatch::Start(executor_, {.conninfo = options_.conninfo,
+                                                    .waiting_pid = connection_.backend_pid(),
+                                                    .activities = activities_});
   }
-  const std::size_t claim = statements.size();
-  statements.push_back(ledger_->Claim(batch));
+  const std::size_t set_statement = statements.size();
+  statements.push_back(progress_.CompareAndSet(batch));
   if (watch_) statements.push_back({kWaitShort.c_str(), {}});
   statements.push_back({sql::kLockParents, ParentParams(parents)});
-  statements.push_back({kAskCopyPath, {}});
+  statements.push_back({kAskCopyPathVersion, {}});
 
   const auto results = co_await connection_.Pipeline(statements);
   if (!results) co_return Failed(results.error());
-  const std::int64_t claimed = std::atoll(PQcmdTuples((*results)[claim].get()));
-  if (claimed != static_cast<std::int64_t>(ledger_->ClaimedRows(batch))) {
+  const std::int64_t rows_set = std::atoll(PQcmdTuples((*results)[set_statement].get()));
+  if (rows_set != static_cast<std::int64_t>(progress_.RowsToSet(batch))) {
     co_return Fail(ErrorCode::kFenced,
-                   "the rows that say how far we are do not hold what this process expects: "
-                   "another owner went on, or the database went back");
+                   "the stored offsets are not what this process expects: another owner has moved "
+                   "them, or the database has lost transactions");
   }
-  const Result<> noted = NoteCopyPath(results->back().get());
-  if (!noted) co_return std::unexpected(noted.error());
+  if (copy_path_version_ != PQgetvalue(results->back().get(), 0, 0)) {
+    const Result<> chosen = co_await ChooseCopyPath();
+    if (!chosen) co_return std::unexpected(chosen.error());
+  }
   co_return GoneParents((*results)[results->size() - 2].get());
 }
 
@@ -209,7 +213,8 @@ pipeline::Task<Result<>> PgBatchStore::BeginTrial() {
   co_return co_await connection_.ExecuteScript(kTakeOver);
 }
 
-// Locks are refused at any step: a zombie holds offsets rows, and in COPY the ids of its rows.
+// A lock may be refused at any step: a stopped process holds offsets rows, and in COPY the ids of
+// its rows.
 std::unexpected<Error> PgBatchStore::Failed(const Error& error) {
   if (error.code != ErrorCode::kConflict) {
     blocked_since_.reset();
@@ -229,7 +234,7 @@ pipeline::Task<Result<>> PgBatchStore::EnterCopyPath() {
   co_return co_await connection_.ExecuteScript("SET LOCAL session_replication_role = replica");
 }
 
-// Back to origin before anything else: the quota trigger must see the counters' update.
+// Back to origin before anything else: the quota trigger must fire for the counters' update.
 pipeline::Task<Result<>> PgBatchStore::LeaveCopyPath() {
   if (!skips_constraints_) co_return Result<>{};
   co_return co_await connection_.ExecuteScript("SET LOCAL session_replication_role = origin");
@@ -242,7 +247,9 @@ pipeline::Task<Result<std::int64_t>> PgBatchStore::Copy(const char* sql,
   const Result<std::int64_t> copied =
       co_await connection_.CopyIn(sql, [&encoder] { return encoder.Next(); });
   if (copied) co_return copied;
-  failure_.row = RowOfContext(copied.error().context);
+  if (connection_.message_language() == session::MessageLanguage::kEnglish) {
+    failure_.row = RowOfContext(copied.error().context);
+  }
   co_return Failed(copied.error());
 }
 
@@ -284,13 +291,13 @@ pipeline::Task<Result<std::int64_t>> PgBatchStore::Apply(const aggregate::Deltas
   std::vector<session::Statement> statements;
   std::size_t quota_statement = 0;
   if (!deltas.summaries.empty()) {
-    statements.push_back({sql::kAddSummaries, SummaryParams(deltas.summaries)});
+    statements.push_back(AddSummaries(deltas.summaries));
   }
   if (!deltas.quotas.empty()) {
     quota_statement = statements.size();
     statements.push_back({sql::kAddQuotas, QuotaParams(deltas.quotas)});
   }
-  ledger_->Settle(batch, statements);
+  progress_.RecordOutcomes(batch, statements);
   if (statements.empty()) co_return 0;
   const auto results = co_await connection_.Pipeline(statements);
   if (!results) co_return Failed(results.error());
@@ -305,7 +312,7 @@ pipeline::Task<Result<>> PgBatchStore::Commit() {
     StopWatch();
     co_return committed;
   }
-  // With the session gone nobody but the offsets row knows; with it alive the server said no.
+  // With the session gone only the offsets row tells; with it alive the server has refused.
   if (!connection_.connected()) {
     co_return Fail(ErrorCode::kIndeterminate,
                    "the reply to COMMIT was lost: " + committed.error().context);

@@ -3,7 +3,7 @@
 //
 // Owner         one lane; its executor's thread.
 // Errors        as BatchStore says. A data error outside the COPY of rows is kUnavailable: the rows
-//               are good, a person must mend what stands in the way, and we hold.
+//               are good, so the batch is held until a person has removed the cause.
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -11,8 +11,8 @@
 
 #include "ingest/pipeline/batch_store.h"
 #include "ingest/postgres/batch/foreign_keys.h"
-#include "ingest/postgres/batch/ledger.h"
-#include "ingest/postgres/batch/zombie.h"
+#include "ingest/postgres/batch/progress_store.h"
+#include "ingest/postgres/batch/stalled_session_watch.h"
 #include "ingest/postgres/session/async_connection.h"
 
 namespace usage_ingest::postgres::batch {
@@ -26,8 +26,9 @@ struct PgBatchStoreOptions {
 
 class PgBatchStore final : public pipeline::BatchStore {
  public:
+  // `progress` outlives the store.
   PgBatchStore(boost::asio::any_io_executor executor, PgBatchStoreOptions options,
-               std::unique_ptr<Ledger> ledger);
+               const ProgressStore& progress);
 
   pipeline::Task<Result<>> Connect() override;
   [[nodiscard]] bool connected() const override { return connection_.connected(); }
@@ -51,7 +52,6 @@ class PgBatchStore final : public pipeline::BatchStore {
 
  private:
   pipeline::Task<Result<>> ChooseCopyPath();
-  Result<> NoteCopyPath(const PGresult* answer);
   pipeline::Task<Result<>> EnterCopyPath();
   pipeline::Task<Result<>> LeaveCopyPath();
   pipeline::Task<Result<std::int64_t>> Copy(const char* sql, std::span<const UsageRow* const> rows);
@@ -60,14 +60,16 @@ class PgBatchStore final : public pipeline::BatchStore {
 
   boost::asio::any_io_executor executor_;
   PgBatchStoreOptions options_;
-  std::unique_ptr<Ledger> ledger_;
+  const ProgressStore& progress_;
   session::AsyncConnection connection_;
-  bool skips_constraints_ = false;  // of this batch: copy_path.h
+  bool skips_constraints_ = false;  // copy_path.h
+  std::string copy_path_version_;   // when that was decided
   pipeline::CopyFailure failure_;
-  // Since when this batch has met a lock that does not go away.
+  // Since when each attempt of this batch was refused a lock.
   std::optional<std::chrono::steady_clock::time_point> blocked_since_;
-  std::shared_ptr<ZombieWatch> watch_;  // of a transaction that was blocked for long
-  std::shared_ptr<ZombieWatch::Signs> heard_of_ = std::make_shared<ZombieWatch::Signs>();
+  std::shared_ptr<StalledSessionWatch> watch_;  // of a transaction that was blocked for long
+  std::shared_ptr<StalledSessionWatch::Activities> activities_ =
+      std::make_shared<StalledSessionWatch::Activities>();
 };
 
 }  // namespace usage_ingest::postgres::batch

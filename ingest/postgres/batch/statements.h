@@ -6,76 +6,6 @@
 
 namespace usage_ingest::postgres::batch::sql {
 
-// $1 group, $2 topics, $3 partitions, $4 expected, $5 next, $6 last timestamp, $7 last hash.
-// The locks are taken in order first: an UPDATE alone would lock in the order of its plan.
-inline constexpr const char* kMoveOffsets = R"sql(
-WITH moves AS (
-  SELECT * FROM unnest($2::text[], $3::int4[], $4::int8[], $5::int8[], $6::int8[], $7::int8[])
-    AS m(topic, partition, expected, next, last_timestamp, last_hash)
-), locked AS (
-  SELECT o.topic, o.partition FROM usage_ingest.kafka_offsets o
-  JOIN moves m ON o.topic = m.topic AND o.partition = m.partition
-  WHERE o.group_id = $1 ORDER BY o.topic, o.partition FOR UPDATE OF o
-)
-UPDATE usage_ingest.kafka_offsets o
-SET next_offset = m.next,
-    last_timestamp = m.last_timestamp,
-    last_hash = m.last_hash,
-    updated_at = now()
-FROM moves m, locked l
-WHERE o.group_id = $1 AND o.topic = m.topic AND o.partition = m.partition
-  AND l.topic = m.topic AND l.partition = m.partition
-  AND o.next_offset = m.expected)sql";
-
-// $1 group, $2 topics, $3 partitions, then the counters. The rows are ours since kMoveOffsets.
-inline constexpr const char* kCountOutcomes = R"sql(
-UPDATE usage_ingest.kafka_offsets o
-SET records = o.records + c.records, events = o.events + c.events,
-    inserted = o.inserted + c.inserted, duplicates = o.duplicates + c.duplicates,
-    dead_lettered = o.dead_lettered + c.dead_lettered, skipped = o.skipped + c.skipped,
-    gap_records = o.gap_records + c.gap_records
-FROM unnest($2::text[], $3::int4[], $4::int8[], $5::int8[], $6::int8[], $7::int8[], $8::int8[],
-            $9::int8[], $10::int8[])
-  AS c(topic, partition, records, events, inserted, duplicates, dead_lettered, skipped,
-       gap_records)
-WHERE o.group_id = $1 AND o.topic = c.topic AND o.partition = c.partition)sql";
-
-// $1 group, $2 topics, $3 partitions: next offsets in the order asked, NULL for a missing row.
-inline constexpr const char* kReadOffsets = R"sql(
-SELECT o.next_offset
-FROM unnest($2::text[], $3::int4[]) WITH ORDINALITY AS m(topic, partition, ord)
-LEFT JOIN usage_ingest.kafka_offsets o
-  ON o.group_id = $1 AND o.topic = m.topic AND o.partition = m.partition
-ORDER BY m.ord)sql";
-
-// The same three for a replay or import: $1 is the list of its rows' ids, "17,18".
-inline constexpr const char* kMoveReplay = R"sql(
-UPDATE usage_ingest.replays r SET next_offset = m.next, updated_at = now()
-FROM unnest($2::text[], $3::int4[], $4::int8[], $5::int8[], $6::int8[], $7::int8[])
-  AS m(topic, partition, expected, next, last_timestamp, last_hash)
-WHERE r.id = ANY (string_to_array($1, ',')::bigint[]) AND r.topic = m.topic
-  AND r.partition = m.partition AND r.next_offset = m.expected)sql";
-
-inline constexpr const char* kCountReplayOutcomes = R"sql(
-UPDATE usage_ingest.replays r
-SET records = r.records + c.records, events = r.events + c.events,
-    inserted = r.inserted + c.inserted, duplicates = r.duplicates + c.duplicates,
-    dead_lettered = r.dead_lettered + c.dead_lettered, skipped = r.skipped + c.skipped
-FROM unnest($2::text[], $3::int4[], $4::int8[], $5::int8[], $6::int8[], $7::int8[], $8::int8[],
-            $9::int8[], $10::int8[])
-  AS c(topic, partition, records, events, inserted, duplicates, dead_lettered, skipped,
-       gap_records)
-WHERE r.id = ANY (string_to_array($1, ',')::bigint[]) AND r.topic = c.topic
-  AND r.partition = c.partition)sql";
-
-inline constexpr const char* kReadReplayOffsets = R"sql(
-SELECT r.next_offset
-FROM unnest($2::text[], $3::int4[]) WITH ORDINALITY AS m(topic, partition, ord)
-LEFT JOIN usage_ingest.replays r
-  ON r.id = ANY (string_to_array($1, ',')::bigint[]) AND r.topic = m.topic
-  AND r.partition = m.partition
-ORDER BY m.ord)sql";
-
 inline constexpr const char* kLockParents =
     "SELECT kind, id FROM usage_ingest.lock_parents($1::uuid[], $2::uuid[], $3::uuid[])";
 
@@ -114,36 +44,6 @@ LEFT JOIN LATERAL (
   ORDER BY t.id = q.team_id DESC NULLS LAST, t.id LIMIT 1) t ON true
 ORDER BY q.ord)sql";
 
-// $1 subscriptions, $2 models, $3 period types, $4 period starts, $5 requests, $6 errors,
-// $7 request tokens, $8 response tokens, $9 latency sums, $10 latency counts, $11 cost in
-// millionths. The average rounds half away from zero; latencies are not negative, so integers do it
-// exactly.
-inline constexpr const char* kAddSummaries = R"sql(
-INSERT INTO public.usage_summaries AS s
-  (subscription_id, model_id, period_type, period_start, request_count, total_tokens, error_count,
-   avg_latency_ms, latency_ms_sum, latency_count, request_tokens, response_tokens, total_cost)
-SELECT d.subscription_id, d.model_id, d.period_type, d.period_start, d.requests,
-       d.request_tokens + d.response_tokens, d.errors,
-       (2 * d.latency_ms_sum + d.latency_count) / nullif(2 * d.latency_count, 0),
-       d.latency_ms_sum, d.latency_count, d.request_tokens, d.response_tokens,
-       d.cost_micros * 0.000001
-FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::int8[], $6::int8[],
-            $7::int8[], $8::int8[], $9::int8[], $10::int8[], $11::int8[])
-  AS d(subscription_id, model_id, period_type, period_start, requests, errors, request_tokens,
-       response_tokens, latency_ms_sum, latency_count, cost_micros)
-ON CONFLICT (subscription_id, model_id, period_type, period_start) DO UPDATE SET
-  request_count = coalesce(s.request_count, 0) + excluded.request_count,
-  total_tokens = coalesce(s.total_tokens, 0) + excluded.total_tokens,
-  error_count = coalesce(s.error_count, 0) + excluded.error_count,
-  avg_latency_ms =
-    (2 * (s.latency_ms_sum + excluded.latency_ms_sum) + s.latency_count + excluded.latency_count)
-    / nullif(2 * (s.latency_count + excluded.latency_count), 0),
-  latency_ms_sum = s.latency_ms_sum + excluded.latency_ms_sum,
-  latency_count = s.latency_count + excluded.latency_count,
-  request_tokens = s.request_tokens + excluded.request_tokens,
-  response_tokens = s.response_tokens + excluded.response_tokens,
-  total_cost = s.total_cost + excluded.total_cost)sql";
-
 // $1 subscriptions, $2 requests, $3 tokens. The rows are locked in order first, and their status
 // before the update is read under that lock, so exactly one writer sees a subscription become
 // suspended. Whether it does is decided by the seed's enforce_subscription_quota trigger.
@@ -181,20 +81,20 @@ SELECT $1, d.* FROM unnest($2::text[], $3::int4[], $4::int8[], $5::int4[], $6::t
        event_time, payload)
 ON CONFLICT (topic, partition, record_offset, event_index) DO NOTHING)sql";
 
-// A retry claims its letters: $1 ids.
-inline constexpr const char* kClaimDeadLetters = R"sql(
+// A retry takes its letters: $1 ids.
+inline constexpr const char* kTakeDeadLetters = R"sql(
 UPDATE usage_ingest.dead_letters SET attempts = attempts + 1, last_attempt_at = clock_timestamp()
 WHERE id = ANY ($1::int8[]) AND state = 'pending')sql";
 
-// And says what became of them: $1 ids, $2 states, $3 reasons, $4 details (NULL: as they were).
-inline constexpr const char* kSettleDeadLetters = R"sql(
+// And records what became of them: $1 ids, $2 states, $3 reasons, $4 details (NULL: as before).
+inline constexpr const char* kRecordRetries = R"sql(
 UPDATE usage_ingest.dead_letters l
 SET state = d.state, reason = coalesce(d.reason, l.reason), detail = coalesce(d.detail, l.detail)
 FROM unnest($1::int8[], $2::text[], $3::text[], $4::text[]) AS d(id, state, reason, detail)
 WHERE l.id = d.id)sql";
 
-// The next pending letters, least lately tried first, so that each gets its turn however many there
-// are. One without a payload (PayloadOfElement kept nothing) is for a person. $1 reason ('' any),
+// The next pending letters, the longest untried first, so that each is tried however many there
+// are. One without a payload (none was kept) is left to a person. $1 reason ('' any),
 // $2 only those due, $3 ids ('{}' any), $4 first seen since, $5 not tried after, $6 how many.
 inline constexpr const char* kNextDeadLetters = R"sql(
 SELECT id, topic, partition::int8, record_offset, event_index::int8, payload

@@ -9,7 +9,7 @@
 namespace usage_ingest::postgres::migrate {
 namespace {
 
-// Rights that an owner of the tables has, and somebody else lacks.
+// Rights that the owner of the tables has, and other roles may lack.
 constexpr const char* kMissingRights = R"sql(
 SELECT format('the tables belong to %s, and %s is not a member of it', quote_ident(owner),
               quote_ident(current_user)),

@@ -99,7 +99,7 @@ Result<> BuildKey(blocking::SyncConnection& connection, MigrationRunner& runner,
 }
 
 // The end of the old table's partition. From here to the swap rows beyond it would be refused, so
-// it lies a month or two ahead and is set anew by a later run.
+// it lies a month or two ahead and a later run sets it again.
 Result<std::string> SetBound(blocking::SyncConnection& connection, MigrationRunner& runner,
                              const State& state) {
   std::string end = state.end;

@@ -6,7 +6,7 @@
 #include <array>
 #include <chrono>
 
-#include "ingest/postgres/blocking/lock_patience.h"
+#include "ingest/postgres/blocking/retry_while_locked.h"
 #include "ingest/postgres/migrate/migration_partitioning.h"
 #include "ingest/postgres/session/session_setup.h"
 #include "schema/limits.h"
@@ -23,7 +23,7 @@ std::string BeginWithLockTimeout() {
   return "BEGIN; " + session::SetLockTimeout(limits::kLockTimeoutMigrate);
 }
 
-std::string LedgerEntry(const blocking::SyncConnection& connection, const Migration& migration) {
+std::string InsertEntry(const blocking::SyncConnection& connection, const Migration& migration) {
   return fmt::format(
       "INSERT INTO usage_ingest.migrations (number, name, checksum) VALUES ({}, {}, {})",
       migration.number, connection.QuoteLiteral(migration.name),
@@ -32,10 +32,10 @@ std::string LedgerEntry(const blocking::SyncConnection& connection, const Migrat
 
 }  // namespace
 
-Result<> MigrationRunner::WithPatience(std::string_view what,
-                                       const std::function<Result<>()>& attempt) {
+Result<> MigrationRunner::RetryWhileLocked(std::string_view what,
+                                           const std::function<Result<>()>& attempt) {
   auto next_report = Clock::now() + kProgressInterval;
-  return blocking::WithPatience(what, options_.patience, [&] {
+  return blocking::RetryWhileLocked(what, options_.lock_wait_max, [&] {
     Result<> done = attempt();
     if (!done && done.error().code == ErrorCode::kConflict && Clock::now() >= next_report) {
       fmt::print(out_, "  waiting for a lock: {}\n", what);
@@ -47,7 +47,7 @@ Result<> MigrationRunner::WithPatience(std::string_view what,
 }
 
 Result<> MigrationRunner::RunTransaction(std::string_view what, const std::string& sql) {
-  return WithPatience(what, [&]() -> Result<> {
+  return RetryWhileLocked(what, [&]() -> Result<> {
     auto transaction = blocking::SyncTransaction::Begin(connection_, BeginWithLockTimeout());
     if (!transaction) return std::unexpected(transaction.error());
     if (auto done = connection_.Execute(sql); !done) return std::unexpected(done.error());
@@ -87,7 +87,7 @@ Result<> MigrationRunner::RunBody(const MigrationStep& step) {
     case MigrationMode::kTransaction:
       return RunTransaction(
           step.migration.name,
-          fmt::format("{};\n{}", step.migration.text, LedgerEntry(connection_, step.migration)));
+          fmt::format("{};\n{}", step.migration.text, InsertEntry(connection_, step.migration)));
     case MigrationMode::kDeclaration:
       return {};
     case MigrationMode::kPlan:
@@ -115,7 +115,7 @@ Result<> MigrationRunner::Run(const MigrationStep& step) {
 }
 
 Result<> MigrationRunner::Enter(const Migration& migration) {
-  return RunTransaction("usage_ingest.migrations", LedgerEntry(connection_, migration));
+  return RunTransaction("usage_ingest.migrations", InsertEntry(connection_, migration));
 }
 
 Result<> MigrationRunner::RunPlan(const MigrationStep& step) {
@@ -160,7 +160,7 @@ Result<> MigrationRunner::RunBatches(const MigrationStep& step) {
   std::int64_t batches = 0;
   auto next_report = Clock::now() + kProgressInterval;
   for (bool more = true; more;) {
-    auto done = WithPatience(step.migration.name, [&]() -> Result<> {
+    auto done = RetryWhileLocked(step.migration.name, [&]() -> Result<> {
       auto transaction = blocking::SyncTransaction::Begin(connection_, BeginWithLockTimeout());
       if (!transaction) return std::unexpected(transaction.error());
       auto rows = connection_.Query(sql, cursor);

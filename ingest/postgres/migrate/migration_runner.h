@@ -2,9 +2,8 @@
 // MigrationRunner: applies one step, or says what it would do.
 //
 // Owner         Migrate(), which holds the advisory lock.
-// Errors        a lock that is not free is tried again until the patience is used up; everything
-// else
-//               is returned with the step's name.
+// Errors        a lock that is not free is tried again until lock_wait_max is over; every other
+//               error is returned with the step's name.
 #include <functional>
 #include <iosfwd>
 #include <optional>
@@ -25,14 +24,14 @@ class MigrationRunner {
                   const MigrateOptions& options, std::ostream& out)
       : connection_(connection), conninfo_(conninfo), options_(options), out_(out) {}
 
-  // Applies it and enters it in the ledger.
+  // Applies it and enters it in usage_ingest.migrations.
   Result<> Run(const MigrationStep& step);
   // Prints it; the database is only read.
   Result<> Describe(const MigrationStep& step);
 
-  // Runs `attempt` until it no longer fails for a lock that somebody holds.
-  Result<> WithPatience(std::string_view what, const std::function<Result<>()>& attempt);
-  // `sql` in one transaction under the short lock_timeout, with patience.
+  // Repeats `attempt` while it fails only for a lock.
+  Result<> RetryWhileLocked(std::string_view what, const std::function<Result<>()>& attempt);
+  // `sql` in one transaction under the short lock_timeout, repeated while it is locked.
   Result<> RunTransaction(std::string_view what, const std::string& sql);
   // `sql` outside a transaction, without a time-out: for ... CONCURRENTLY.
   Result<> RunConcurrently(const std::string& sql);

@@ -1,7 +1,7 @@
 #pragma once
 // MigrationStep: what the header of a migration says about how to apply it.
 //
-// Errors        a header that cannot be read is a bug of ours and aborts: the files are embedded.
+// Errors        a header that cannot be read is a bug and aborts: the files are embedded.
 #include <string>
 #include <string_view>
 #include <vector>

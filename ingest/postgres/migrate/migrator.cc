@@ -19,17 +19,17 @@ using Clock = std::chrono::steady_clock;
 
 // The step whose run is the hand-over from the seed's trigger.
 constexpr int kHandOverStep = 15;
-// Arbitrary and ours; another one than ensure_partition's.
+// An arbitrary number, other than that of ensure_partition.
 constexpr std::string_view kMigrateLock = "7305801562440212768";
 
 // Number to checksum of the steps that are finished.
-using Ledger = std::map<int, std::string>;
+using AppliedSteps = std::map<int, std::string>;
 
-// Tried again and again instead of waited for: a session that waits inside a statement has a
-// snapshot, and CREATE INDEX CONCURRENTLY of the one who holds the lock would wait for that.
-Result<> LockOutOthers(blocking::SyncConnection& connection, const MigrateOptions& options,
-                       std::ostream& out) {
-  const auto deadline = Clock::now() + options.patience;
+// Repeated instead of waited for: a session that waits inside a statement has a snapshot, and a
+// CREATE INDEX CONCURRENTLY of the session that holds the lock would wait for that.
+Result<> TakeMigrateLock(blocking::SyncConnection& connection, const MigrateOptions& options,
+                         std::ostream& out) {
+  const auto deadline = Clock::now() + options.lock_wait_max;
   for (bool said = false;; said = true) {
     auto locked = connection.Execute(fmt::format("SELECT pg_try_advisory_lock({})", kMigrateLock));
     if (!locked) return std::unexpected(locked.error());
@@ -42,22 +42,22 @@ Result<> LockOutOthers(blocking::SyncConnection& connection, const MigrateOption
   }
 }
 
-Result<Ledger> ReadLedger(blocking::SyncConnection& connection) {
+Result<AppliedSteps> ReadAppliedSteps(blocking::SyncConnection& connection) {
   auto there = connection.Execute("SELECT to_regclass('usage_ingest.migrations') IS NOT NULL");
   if (!there) return std::unexpected(there.error());
-  Ledger ledger;
-  if (!there->boolean(0, 0)) return ledger;
+  AppliedSteps applied;
+  if (!there->boolean(0, 0)) return applied;
   auto rows = connection.Execute("SELECT number, checksum FROM usage_ingest.migrations");
   if (!rows) return std::unexpected(rows.error());
   for (int i = 0; i < rows->count(); ++i) {
-    ledger.emplace(static_cast<int>(rows->number(i, 0)), rows->text(i, 1));
+    applied.emplace(static_cast<int>(rows->number(i, 0)), rows->text(i, 1));
   }
-  return ledger;
+  return applied;
 }
 
-Result<> CheckLedger(const Ledger& ledger) {
+Result<> CheckAppliedSteps(const AppliedSteps& applied) {
   const auto known = Migrations();
-  for (const auto& [number, checksum] : ledger) {
+  for (const auto& [number, checksum] : applied) {
     if (number < 1 || static_cast<std::size_t>(number) > known.size()) {
       return Fail(
           ErrorCode::kFatal,
@@ -84,17 +84,17 @@ Result<> Migrate(std::string_view conninfo, const MigrateOptions& options, std::
   if (!connection) return std::unexpected(connection.error());
   connection->OnWarning([&](std::string_view text) { fmt::print(out, "warning: {}\n", text); });
   if (!options.dry_run) {
-    if (auto done = LockOutOthers(*connection, options, out); !done) return done;
+    if (auto done = TakeMigrateLock(*connection, options, out); !done) return done;
   }
-  auto ledger = ReadLedger(*connection);
-  if (!ledger) return std::unexpected(ledger.error());
-  if (auto done = CheckLedger(*ledger); !done) return done;
+  auto applied = ReadAppliedSteps(*connection);
+  if (!applied) return std::unexpected(applied.error());
+  if (auto done = CheckAppliedSteps(*applied); !done) return done;
   if (auto done = CheckBeforeMigrate(*connection); !done) return done;
 
   MigrationRunner runner(*connection, conninfo, options, out);
   std::size_t pending = 0;
   for (const Migration& migration : Migrations()) {
-    if (ledger->contains(migration.number)) continue;
+    if (applied->contains(migration.number)) continue;
     ++pending;
     const MigrationStep step = ParseMigration(migration);
     if (auto done = options.dry_run ? runner.Describe(step) : runner.Run(step); !done) return done;
@@ -104,9 +104,9 @@ Result<> Migrate(std::string_view conninfo, const MigrateOptions& options, std::
     return {};
   }
   const auto months = admin::EnsurePartitions(
-      *connection, {.months_ahead = options.months_ahead, .patience = options.patience});
+      *connection, {.months_ahead = options.months_ahead, .lock_wait_max = options.lock_wait_max});
   if (!months) return std::unexpected(months.error());
-  const auto reported = ReportAfterMigrate(*connection, !ledger->contains(kHandOverStep), out);
+  const auto reported = ReportAfterMigrate(*connection, !applied->contains(kHandOverStep), out);
   if (!reported) return reported;
   fmt::print(out, "database is at {}, {} steps applied\n", Migrations().back().name, pending);
   return {};

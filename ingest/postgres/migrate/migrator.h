@@ -2,16 +2,15 @@
 // Migrate: brings a database to the schema that this binary works with.
 //
 // Works on an empty database, on one made from the seed document, and on one that LiteMaaS filled:
-// it adds what is missing, accepts what differs and works, and refuses what does not with the SQL
-// for a person. Steps are the files of schema/sql; each that is finished is in
-// usage_ingest.migrations, so a second run goes on where the first one failed, and a third does
-// nothing.
+// it adds what is missing, accepts differences that work, and refuses the others with the SQL for a
+// person. Steps are the files of schema/sql. A finished step is in usage_ingest.migrations, so a
+// run that failed is continued by the next one.
 //
 // Thread-safety several at a time are safe: an advisory lock lets one in after the other.
 // Limit         a lock on a table of LiteMaaS is waited for at most limits::kLockTimeoutMigrate,
 // and
 //               so are several locks together (usage_ingest.lock_tables), because sessions behind
-//               us in the queue wait too. It is tried again for `patience`.
+//               us in the queue wait too. It is tried again for `lock_wait_max`.
 // Errors        kFatal with what, where and how to fix; kUnavailable when the server went away.
 #include <chrono>
 #include <iosfwd>
@@ -24,7 +23,7 @@ namespace usage_ingest::postgres::migrate {
 struct MigrateOptions {
   bool dry_run = false;  // print the plan; change nothing, lock nothing
   int months_ahead = 3;  // partitions made beyond the current month
-  std::chrono::seconds patience = std::chrono::minutes(10);  // for each lock
+  std::chrono::seconds lock_wait_max = std::chrono::minutes(10);  // for each lock
 };
 
 Result<> Migrate(std::string_view conninfo, const MigrateOptions& options, std::ostream& out);

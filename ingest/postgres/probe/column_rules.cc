@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "aggregate/summary_columns.h"
 #include "ingest/postgres/batch/usage_log_columns.h"
 
 namespace usage_ingest::postgres::probe {
@@ -89,16 +90,15 @@ SELECT r.table_name, c.name, COALESCE(format_type(a.atttypid, a.atttypmod), ''),
 
 // Columns of tables that get rows from us, which must have a value and get none. ProbeUsageLogs
 // checks those of usage_logs.
-constexpr const char* kRequiredColumns = R"sql(
+// {0} the sums of usage_summaries.
+constexpr std::string_view kRequiredColumns = R"sql(
 WITH written(table_name, columns) AS (VALUES
-  ('usage_summaries', '{subscription_id,model_id,period_type,period_start,request_count,
-                        total_tokens,error_count,avg_latency_ms,latency_ms_sum,latency_count,
-                        request_tokens,response_tokens,total_cost}'),
-  ('audit_logs', '{user_id,action,resource_type,resource_id,metadata}'),
-  ('team_members', '{team_id,user_id,role,joined_at}'),
-  ('api_key_models', '{api_key_id,model_id,created_at}'),
-  ('teams', '{id,name,alias,description,max_budget,current_spend,budget_duration,tpm_limit,
-              rpm_limit,allowed_models,metadata,is_active,created_at,updated_at}')
+  ('usage_summaries', '{{subscription_id,model_id,period_type,period_start,avg_latency_ms,{0}}}'),
+  ('audit_logs', '{{user_id,action,resource_type,resource_id,metadata}}'),
+  ('team_members', '{{team_id,user_id,role,joined_at}}'),
+  ('api_key_models', '{{api_key_id,model_id,created_at}}'),
+  ('teams', '{{id,name,alias,description,max_budget,current_spend,budget_duration,tpm_limit,
+              rpm_limit,allowed_models,metadata,is_active,created_at,updated_at}}')
 )
 SELECT w.table_name, a.attname, '',
        format('ALTER TABLE public.%I ALTER COLUMN %I DROP NOT NULL', w.table_name, a.attname)
@@ -142,7 +142,7 @@ Result<std::vector<ColumnProblem>> CheckColumns(blocking::SyncConnection& connec
 }
 
 Result<std::vector<ColumnProblem>> CheckRequiredColumns(blocking::SyncConnection& connection) {
-  return Ask(connection, kRequiredColumns);
+  return Ask(connection, fmt::format(kRequiredColumns, aggregate::SummaryColumnNames()));
 }
 
 }  // namespace usage_ingest::postgres::probe

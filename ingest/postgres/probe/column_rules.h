@@ -1,12 +1,11 @@
 #pragma once
 // ColumnRules: which types of LiteMaaS' columns the daemon works with.
 //
-// A database that LiteMaaS filled may have other types than the seed. What works is accepted, what
-// does not is named with the SQL for a person; nothing is ever retyped by us. `migrate` asks before
-// its first step, the start-up probe asks again.
+// A database that LiteMaaS filled may have other types than the seed. Types that work are accepted,
+// the others are reported with the SQL for a person; the type of a column is never changed here.
+// `migrate` asks before its first step, the start-up probe asks again.
 //
-// Source        docs/database.md. The columns of usage_logs must have the binary format that
-//               CopyEncoder writes: timestamp and timestamptz share one, integer and bigint do not.
+// Source        docs/database.md; batch/usage_log_columns.h for usage_logs.
 #include <string>
 #include <vector>
 
@@ -18,7 +17,7 @@ struct ColumnProblem {
   std::string table;
   std::string column;
   std::string type;  // its type; "" when the column is missing
-  std::string fix;   // the SQL that mends it
+  std::string fix;   // SQL
 };
 
 // Missing ones and those of a type that does not work, of tables that exist; a missing table is

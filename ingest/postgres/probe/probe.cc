@@ -121,9 +121,9 @@ Result<bool> ProbeMigrations(blocking::SyncConnection& connection, ProbeReport& 
                             closed->text(i, 0), closed->text(i, 1), closed->text(i, 1))});
   }
   if (closed->count() != 0) return false;
-  auto ledger = connection.Execute("SELECT to_regclass('usage_ingest.migrations') IS NOT NULL");
-  if (!ledger) return std::unexpected(ledger.error());
-  if (!ledger->boolean(0, 0)) {
+  auto table = connection.Execute("SELECT to_regclass('usage_ingest.migrations') IS NOT NULL");
+  if (!table) return std::unexpected(table.error());
+  if (!table->boolean(0, 0)) {
     report.findings.push_back(migrate);
     return false;
   }

@@ -1,8 +1,8 @@
 #pragma once
-// Probe: is this database one that the daemon can write to without counting twice or failing?
+// Probe: can the daemon write to this database without failing or counting twice?
 //
-// The catalogue is looked at, never assumed: at the daemon's start and by `check-config --connect`.
-// A finding is one line: what is wrong, where, and the SQL that mends it.
+// The catalogue is read at the daemon's start and by `check-config --connect`. A finding is one
+// line: what is wrong, where, and the SQL that removes it.
 //
 // Errors        a finding is no error: Result fails only when the database cannot be asked.
 // Source        docs/operations.md, "Taking over from the trigger".

@@ -1,17 +1,17 @@
 // What the probe checks of summaries, quotas and the role's rights.
 #include <fmt/format.h>
 
+#include "aggregate/summary_columns.h"
 #include "ingest/postgres/probe/grants.h"
 #include "ingest/postgres/probe/probe_checks.h"
 
 namespace usage_ingest::postgres::probe {
 namespace {
 
-constexpr const char* kSummaryColumns = R"sql(
+// {0} the columns that migrations add, and their types.
+constexpr std::string_view kSummaryColumns = R"sql(
 SELECT wanted.name, wanted.type
-  FROM (VALUES ('latency_ms_sum', 'bigint'), ('latency_count', 'bigint'),
-               ('request_tokens', 'bigint'), ('response_tokens', 'bigint'),
-               ('total_cost', 'numeric(18,6)')) AS wanted(name, type)
+  FROM (VALUES {0}) AS wanted(name, type)
  WHERE NOT EXISTS (SELECT FROM pg_attribute AS a
                      JOIN pg_type AS t ON t.oid = a.atttypid
                     WHERE a.attrelid = 'public.usage_summaries'::regclass
@@ -70,6 +70,15 @@ void Add(ProbeReport& report, Severity severity, std::string where, std::string 
                              .fix = std::move(fix)});
 }
 
+std::string AddedSummaryColumns() {
+  std::string values;
+  for (const aggregate::SummaryColumn& column : aggregate::kSummaryColumns) {
+    if (column.is_in_seed) continue;
+    values += fmt::format("{}('{}', '{}')", values.empty() ? "" : ", ", column.name, column.type);
+  }
+  return values;
+}
+
 // SQL that is true when the role has the whole privilege; a missing object counts as none.
 std::string HasPrivilege(const Privilege& privilege, const blocking::SyncConnection& connection) {
   const std::string object = connection.QuoteLiteral(privilege.object);
@@ -111,7 +120,7 @@ std::string HasPrivilege(const Privilege& privilege, const blocking::SyncConnect
 }  // namespace
 
 Result<> ProbeSummaries(blocking::SyncConnection& connection, ProbeReport& report) {
-  auto missing = connection.Execute(kSummaryColumns);
+  auto missing = connection.Execute(fmt::format(kSummaryColumns, AddedSummaryColumns()));
   if (!missing) return std::unexpected(missing.error());
   for (int i = 0; i < missing->count(); ++i) {
     Add(report, Severity::kFatal, fmt::format("public.usage_summaries.{}", missing->text(i, 0)),

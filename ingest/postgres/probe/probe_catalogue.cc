@@ -44,8 +44,8 @@ SELECT c.relkind = 'p',
        c.relrowsecurity AND row_security_active(c.oid), quote_ident(current_user)
   FROM pg_class AS c WHERE c.oid = 'public.usage_logs'::regclass)sql";
 
-// Triggers of the seed's and ours whose lack the daemon survives, where one is missing or disabled,
-// with what it means and the steps of migrate that make it.
+// Triggers of the seed and of the migrations without which the daemon works, where one is missing
+// or disabled, with the consequence and the steps of migrate that create it.
 constexpr const char* kHelpfulTriggers = R"sql(
 SELECT wanted.table_name, wanted.trigger_name, wanted.consequence, wanted.steps
   FROM (VALUES
@@ -63,7 +63,7 @@ SELECT wanted.table_name, wanted.trigger_name, wanted.consequence, wanted.steps
                     WHERE t.tgrelid = to_regclass('public.' || wanted.table_name)
                       AND t.tgname = wanted.trigger_name AND t.tgenabled IN ('O', 'A')))sql";
 
-// LiteMaaS makes its functions anew when it starts, maybe this one too.
+// LiteMaaS creates its functions again when it starts, maybe this one too.
 constexpr const char* kForeignSummaryFunction = R"sql(
 SELECT count(*) = 0 FROM pg_proc
  WHERE oid = to_regprocedure('public.update_usage_summary()')

@@ -1,9 +1,8 @@
 #pragma once
 // ProbeChecks: the parts of ProbeDatabase; each adds its findings and facts.
 //
-// Owner         ingest/postgres/probe/probe.cc, which calls them in this order and stops after a
-// part that
-//               makes the next one meaningless.
+// Owner         probe.cc, which calls them in this order and stops after a part that makes the next
+//               one meaningless.
 #include "ingest/postgres/probe/probe.h"
 
 namespace usage_ingest::postgres::probe {

@@ -1,5 +1,5 @@
 #pragma once
-// Owners of libpq's handles; nobody else calls PQfinish or PQclear.
+// Owners of libpq's handles. No other code calls PQfinish or PQclear.
 #include <libpq-fe.h>
 
 #include <memory>

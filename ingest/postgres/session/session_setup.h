@@ -1,9 +1,9 @@
 #pragma once
 // SessionSetUp: the settings that every session of the daemon and of its commands relies on.
 //
-// Roles, databases, conninfos and poolers set what they like. A session of ours sets everything
-// that changes what a statement means or how its answer is written, so that a statement means the
-// same in a lane, in the background and in a command.
+// Roles, databases, conninfos and poolers may set anything. So each session sets everything that
+// changes what a statement means or how its answer is written, and a statement means the same in a
+// lane, in the background and in a command.
 //
 // search_path   `public, pg_temp`: pg_catalog is searched first because it is not named, and it is
 //               not named because the migrations create objects in the first schema that is.
@@ -19,7 +19,8 @@ namespace usage_ingest::postgres::session {
 
 // What PQconnectStartParams and PQconnectdbParams get, with expand_dbname = 1. The conninfo
 // overrides the keywords before it, and the application name overrides the conninfo (34.1.1: the
-// last value of a repeated keyword is used), since zombie.h knows our sessions by it.
+// last value of a repeated keyword is used), since stalled_session_watch.h finds our sessions by
+// it.
 class ConnectKeywords {
  public:
   ConnectKeywords(std::string conninfo, std::string application_name);
@@ -40,7 +41,7 @@ class ConnectKeywords {
 
 enum class SessionUse : unsigned char {
   kLane,     // also background work: a statement is short, and must not hold a thread for long
-  kCommand,  // a statement may take hours (CREATE INDEX); who waits for a lock sets the time-out
+  kCommand,  // a statement may take hours (CREATE INDEX); locks have time-outs where they matter
 };
 
 // Statements for one round trip; the last one answers a row: lc_messages.

@@ -16,7 +16,7 @@ namespace usage_ingest::postgres::session {
 enum class SqlStep : unsigned char {
   kCopy,    // COPY of rows
   kInsert,  // INSERT of the rows that were staged
-  // Everything else, and a trigger on usage_logs that is not ours: the rows are good, so a data
+  // Everything else, and another program's trigger on usage_logs: the rows are good, so a data
   // error is retried.
   kOther,
 };
@@ -24,8 +24,8 @@ enum class SqlStep : unsigned char {
 // Of the server's messages. Their text is read only where it is known to be English.
 enum class MessageLanguage : unsigned char { kEnglish, kUnknown };
 
-// Whether code that is not ours, such as a trigger, raised the error. `context` is the error's
-// PG_DIAG_CONTEXT, which names the innermost code first, a line each.
+// Whether other code than the statement, such as a trigger, raised the error. `context` is the
+// error's PG_DIAG_CONTEXT, which names the innermost code first, a line each.
 [[nodiscard]] bool IsRaisedByOtherCode(std::string_view context, SqlStep step,
                                        MessageLanguage language);
 

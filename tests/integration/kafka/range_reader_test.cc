@@ -191,7 +191,7 @@ TEST_F(RangeReaderTest, NamesAPartitionThatDoesNotExist) {
   broker_.CreateTopic("t", 2);
   const Read read = ReadRange({.topic = "t", .partitions = {PartitionId{2}}});
   ASSERT_FALSE(read.result.has_value());
-  EXPECT_EQ(read.result.error().code, ErrorCode::kBadRecord);
+  EXPECT_EQ(read.result.error().code, ErrorCode::kBadRequest);
   EXPECT_THAT(read.result.error().context, HasSubstr("no partition 2"));
 }
 

@@ -1,7 +1,7 @@
 // Whose usage it is: each rule of docs/events.md, "Whose usage it is", asked of the one statement
 // that knows them, as the lanes ask it.
-#include "ingest/postgres/batch/ledger.h"
 #include "ingest/postgres/batch/pg_batch_store.h"
+#include "ingest/postgres/batch/progress_store.h"
 #include "tests/integration/postgres/postgres_fixture.h"
 #include "tests/integration/postgres/run_task.h"
 
@@ -37,7 +37,7 @@ class AttributionTest : public PostgresTest {
         io_.get_executor(),
         batch::PgBatchStoreOptions{.conninfo = postgres_.conninfo("litemaas"),
                                    .application_name = "test"},
-        batch::MakeGroupLedger("test"));
+        *progress_);
     ASSERT_TRUE(RunTask(io_, store_->Connect()));
   }
 
@@ -85,6 +85,7 @@ class AttributionTest : public PostgresTest {
 
   boost::asio::io_context io_;
   std::unique_ptr<Database> database_;
+  const std::unique_ptr<batch::ProgressStore> progress_ = batch::MakeGroupProgress("test");
   std::unique_ptr<batch::PgBatchStore> store_;
 };
 

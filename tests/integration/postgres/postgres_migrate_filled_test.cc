@@ -198,7 +198,7 @@ TEST_F(MigrateFilledTest, InterruptedPartitioningGoesOn) {
   Database reader = postgres_.Connect("again");
   reader.Execute("BEGIN; SELECT count(*) FROM subscriptions");
   reader.Execute("LOCK TABLE usage_logs IN ACCESS SHARE MODE");
-  MigrateOutcome blocked = Migrate("again", {.patience = std::chrono::seconds(0)});
+  MigrateOutcome blocked = Migrate("again", {.lock_wait_max = std::chrono::seconds(0)});
   ASSERT_FALSE(blocked.result);
   reader.Execute("ROLLBACK");
   // Once it got as far as the bound: the next run starts from there.

@@ -94,7 +94,7 @@ TEST_F(MigrateTest, DryRunWaitsForNoLock) {
   holder.Execute(
       "BEGIN; LOCK TABLE users, subscriptions, api_keys, usage_logs IN ROW EXCLUSIVE "
       "MODE");
-  const MigrateOutcome outcome = Migrate("locked", {.dry_run = true, .patience = 0s});
+  const MigrateOutcome outcome = Migrate("locked", {.dry_run = true, .lock_wait_max = 0s});
   EXPECT_TRUE(outcome.result) << outcome.result.error().context;
 }
 
@@ -104,7 +104,7 @@ TEST_F(MigrateTest, FailureLeavesTheLastFinishedStepAndTheNextRunGoesOn) {
   Database holder = postgres_.Connect("interrupted");
   // SHARE ROW EXCLUSIVE of the hand-over cannot be had beside this.
   holder.Execute("BEGIN; LOCK TABLE usage_logs IN ROW EXCLUSIVE MODE");
-  const MigrateOutcome blocked = Migrate("interrupted", {.patience = 0s});
+  const MigrateOutcome blocked = Migrate("interrupted", {.lock_wait_max = 0s});
   ASSERT_FALSE(blocked.result);
   EXPECT_EQ(blocked.result.error().code, ErrorCode::kUnavailable);
   EXPECT_TRUE(Holds(blocked.result.error().context, "0015_take_over_summaries"))

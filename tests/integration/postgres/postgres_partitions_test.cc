@@ -197,7 +197,7 @@ TEST_F(PartitionsTest, PendingDetachIsFinalizedFirst) {
   reader.Execute("BEGIN; SELECT count(*) FROM usage_logs");
   blocking::SyncConnection connection = Open("litemaas");
   const auto blocked =
-      admin::RetainPartitions(connection, {.retention_months = 6, .patience = 0s}, {});
+      admin::RetainPartitions(connection, {.retention_months = 6, .lock_wait_max = 0s}, {});
   ASSERT_FALSE(blocked);
   EXPECT_EQ(blocked.error().code, ErrorCode::kUnavailable);
   EXPECT_EQ(database_->Number("SELECT count(*) FROM pg_inherits WHERE inhdetachpending"), 1);

@@ -72,7 +72,7 @@ TEST_F(SessionTest, IsSetUpWhateverItsRoleAndConninfoSay) {
   EXPECT_EQ(Setting("search_path"), "public, pg_temp");
   EXPECT_EQ(Setting("default_transaction_isolation"), "read committed");
   EXPECT_EQ(Setting("default_transaction_read_only"), "off");
-  EXPECT_EQ(Setting("application_name"), "usage-ingestd/test");  // zombies are known by it
+  EXPECT_EQ(Setting("application_name"), "usage-ingestd/test");  // stalled sessions are found by it
 }
 
 TEST_F(SessionTest, AStatementThatTimesOutLeavesTheSessionUsable) {

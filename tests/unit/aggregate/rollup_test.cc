@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <random>
+#include <set>
+
+#include "aggregate/summary_columns.h"
 
 namespace usage_ingest::aggregate {
 namespace {
@@ -109,6 +112,27 @@ TEST(RollupTest, SortsByKeyAndLosesNothing) {
                              [](const QuotaDelta& a, const QuotaDelta& b) {
                                return a.subscription_id < b.subscription_id;
                              }));
+}
+
+// An event that every column counts, so that a column without a sum is seen.
+TEST(SummaryColumnsTest, EachSumGrowsWithAnEventAndWithASum) {
+  UsageRow row = Row(1, kNowUs, 100);
+  row.event.status_code = 500;
+  Totals one;
+  one.Add(row.event);
+  Totals three = one;
+  three.Add(row.event);
+  three.Add(one);
+  for (const SummaryColumn& column : kSummaryColumns) {
+    EXPECT_GT(column.sum(one), 0) << column.name;
+    EXPECT_EQ(column.sum(three), 3 * column.sum(one)) << column.name;
+  }
+}
+
+TEST(SummaryColumnsTest, NoNameIsThereTwice) {
+  std::set<std::string_view> names(kSummaryKey.begin(), kSummaryKey.end());
+  for (const SummaryColumn& column : kSummaryColumns) names.insert(column.name);
+  EXPECT_EQ(names.size(), kSummaryKey.size() + kSummaryColumns.size());
 }
 
 }  // namespace

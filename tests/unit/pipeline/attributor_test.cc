@@ -140,7 +140,7 @@ TEST_F(AttributorTest, ARowThatIsNotInYetIsAskedForAnewWhenTheReferencesChange) 
 }
 
 TEST_F(AttributorTest, WithoutItsRecordNothingBecomesADeadLetter) {
-  batch_.records[0].LetGo();
+  batch_.records[0].ReleaseBytes();
   Add("alice");
   Add("carol");
   const Result<> resolved = Resolve();

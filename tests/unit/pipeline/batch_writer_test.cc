@@ -1,103 +1,14 @@
 // What the writer does about each error, at each step of the transaction: the failure rules of
-// ARCHITECTURE.md ("The transaction of a batch") one by one, without a database and without time.
+// ARCHITECTURE.md ("The transaction of a batch") one by one.
 #include "ingest/pipeline/batch_writer.h"
 
-#include <gtest/gtest.h>
-
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
-#include <optional>
-
 #include "schema/limits.h"
-#include "tests/unit/pipeline/scripted_store.h"
+#include "tests/unit/pipeline/batch_writer_fixture.h"
 
 namespace usage_ingest::pipeline {
 namespace {
 
 using std::chrono::milliseconds;
-
-// Every wait is over at once, and remembered.
-class JumpingClock final : public Clock {
- public:
-  [[nodiscard]] TimePoint Now() const override { return now_; }
-  [[nodiscard]] EventTimeUs WallNow() const override { return EventTimeUs{1}; }
-  void Arm(boost::asio::steady_timer& timer, TimePoint deadline) override {
-    waits.push_back(std::chrono::duration_cast<milliseconds>(deadline - now_));
-    now_ = deadline;
-    timer.expires_at(TimePoint::min());
-  }
-  void Disarm(boost::asio::steady_timer&) override {}
-
-  std::vector<milliseconds> waits;
-
- private:
-  TimePoint now_{};
-};
-
-class CountingObserver final : public PipelineObserver {
- public:
-  void PostgresError(PostgresErrorClass error_class, std::string_view) override {
-    ++errors[error_class];
-  }
-  void PostgresUp(std::size_t, bool is_up) override { up = is_up; }
-
-  std::map<PostgresErrorClass, int> errors;
-  std::optional<bool> up;
-};
-
-Uuid Id(std::uint8_t number) {
-  Uuid id;
-  id.bytes[15] = number;
-  return id;
-}
-
-class BatchWriterTest : public ::testing::Test {
- protected:
-  BatchWriterTest() { store_.owner = {Id(200), Id(201), Id(202)}; }
-
-  // Events `begin` to `end` - 1, each in a record of its own.
-  void Fill(std::uint8_t begin, std::uint8_t end) {
-    batch_.Clear();
-    batch_.partitions.emplace_back().source = &source_;
-    for (std::uint8_t i = begin; i < end; ++i) {
-      batch_.records.emplace_back();
-      BatchEvent& event = batch_.events.emplace_back();
-      event.row.event.id = Id(i);
-      event.row.event.request_tokens = 1;
-      event.row.event.key_hash = "k";
-      event.record = static_cast<std::uint32_t>(batch_.records.size() - 1);
-    }
-    EventCounts& outcomes = batch_.partitions[0].outcomes;
-    outcomes.records = outcomes.events = end - begin;
-  }
-  Result<WriteResult> Write() {
-    std::optional<Result<WriteResult>> result;
-    boost::asio::co_spawn(context_, writer_.Write(batch_),
-                          [&](const std::exception_ptr& bug, Result<WriteResult> written) {
-                            if (bug) std::rethrow_exception(bug);
-                            result.emplace(std::move(written));
-                          });
-    context_.restart();
-    context_.run();
-    return std::move(result).value();
-  }
-  // All of `begin` to `end` - 1 are in, each once.
-  void ExpectCommittedOnce(std::uint8_t begin, std::uint8_t end) const {
-    for (std::uint8_t i = begin; i < end; ++i) {
-      const auto found = store_.committed.find(Id(i));
-      EXPECT_EQ(found == store_.committed.end() ? 0 : found->second, 1) << "row " << int{i};
-    }
-  }
-
-  boost::asio::io_context context_;
-  JumpingClock clock_;
-  CountingObserver observer_;
-  ScriptedStore store_;
-  const TopicPartition source_{"t", PartitionId{0}};
-  Attributor attributor_{16, [](std::string_view, std::uint32_t) { return std::string("{}"); }};
-  BatchWriter writer_{{}, store_, attributor_, observer_, {context_.get_executor(), clock_}};
-  Batch batch_;
-};
 
 // -- transient errors
 // ------------------------------------------------------------------------------
@@ -312,80 +223,6 @@ TEST_F(BatchWriterTest, TwoCopiesInOneBatchAreARowAndADuplicate) {
   ASSERT_TRUE(written);
   EXPECT_EQ(written->outcomes.inserted, 3);
   EXPECT_EQ(written->outcomes.duplicates, 1);
-}
-
-// -- rows that the database refuses
-// ----------------------------------------------------------------
-
-class BadRowTest : public BatchWriterTest, public ::testing::WithParamInterface<bool> {};
-
-TEST_P(BadRowTest, EachIsTakenOutAndItsNeighboursLive) {
-  store_.names_refused_row = GetParam();
-  store_.refused = {Id(0), Id(7), Id(19)};
-  Fill(0, 20);
-  const auto written = Write();
-  ASSERT_TRUE(written);
-  EXPECT_EQ(written->outcomes.inserted, 17);
-  EXPECT_EQ(written->outcomes.dead_lettered, 3);
-  ASSERT_EQ(batch_.dead_letters.size(), 3U);
-  for (const DeadLetter& letter : batch_.dead_letters) {
-    EXPECT_EQ(letter.reason, DeadLetterReason::kRejectedByDatabase);
-  }
-  for (const Uuid& id : store_.refused) EXPECT_FALSE(store_.committed.contains(id));
-  EXPECT_EQ(store_.committed.size(), 17U);
-  EXPECT_EQ(observer_.errors[PostgresErrorClass::kData], 3);
-}
-
-// Among the rows that are halved there may be duplicates too.
-TEST_P(BadRowTest, IsFoundAmongDuplicates) {
-  store_.names_refused_row = GetParam();
-  store_.refused = {Id(13)};
-  for (std::uint8_t i = 0; i < 10; ++i) store_.committed[Id(i)] = 1;
-  Fill(0, 20);
-  const auto written = Write();
-  ASSERT_TRUE(written);
-  EXPECT_EQ(written->outcomes.inserted, 9);
-  EXPECT_EQ(written->outcomes.duplicates, 10);
-  EXPECT_EQ(written->outcomes.dead_lettered, 1);
-}
-
-INSTANTIATE_TEST_SUITE_P(Lines, BadRowTest, ::testing::Bool(), [](const auto& each) {
-  return each.param ? "NamedByItsLine" : "FoundByHalves";
-});
-
-// A session that breaks while the row is looked for says nothing about the row.
-TEST_F(BatchWriterTest, ACutWhileTheBadRowIsLookedForTakesNobodyOut) {
-  store_.names_refused_row = false;
-  store_.refused = {Id(2)};
-  store_.FailNext(Step::kStage, ErrorCode::kUnavailable, 1, /*is_broken=*/true);
-  Fill(0, 8);
-  const auto written = Write();
-  ASSERT_TRUE(written);
-  EXPECT_EQ(written->outcomes.inserted, 7);
-  EXPECT_EQ(written->outcomes.dead_lettered, 1);
-  EXPECT_EQ(batch_.events[2].state, BatchEvent::State::kDeadLetter);
-}
-
-// -- parents that went away
-// ------------------------------------------------------------------------
-
-TEST_F(BatchWriterTest, AKeyAndATeamThatAreGoneBecomeNull) {
-  store_.gone = {.subscriptions = {}, .api_keys = {Id(201)}, .teams = {Id(202)}};
-  Fill(0, 2);
-  ASSERT_TRUE(Write());
-  EXPECT_TRUE(batch_.events[0].row.owner.api_key_id.is_nil());
-  EXPECT_TRUE(batch_.events[0].row.owner.team_id.is_nil());
-  EXPECT_EQ(store_.calls(Step::kBegin), 1);
-}
-
-TEST_F(BatchWriterTest, EventsOfASubscriptionThatIsGoneAreAttributedAgain) {
-  store_.gone = {.subscriptions = {Id(200)}, .api_keys = {}, .teams = {}};
-  Fill(0, 2);
-  const auto written = Write();
-  ASSERT_TRUE(written);
-  EXPECT_EQ(written->outcomes.inserted, 2);
-  EXPECT_EQ(store_.calls(Step::kAttribute), 2);
-  ExpectCommittedOnce(0, 2);
 }
 
 }  // namespace

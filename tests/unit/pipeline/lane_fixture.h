@@ -22,7 +22,7 @@ class LaneFixture : public ::testing::Test {
   void StartLane(LaneOptions options, BatchStore& store, PipelineObserver& observer) {
     options.linger = std::chrono::milliseconds(0);
     lane_.emplace(std::move(options), queue_.MakeConsumer(),
-                  LaneLinks{store, observer, inbox_, epoch_}, runtime_);
+                  LaneDependencies{store, observer, inbox_, epoch_}, runtime_);
     boost::asio::co_spawn(context_, lane_->Run(), boost::asio::detached);
   }
   void StopLane() {

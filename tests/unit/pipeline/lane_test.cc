@@ -63,7 +63,7 @@ class FencingStore final : public BatchStore {
 
 class LaneTest : public LaneFixture {
  protected:
-  LaneTest() { StartLane({}, store_, observer_); }
+  explicit LaneTest(const LaneOptions& options = {}) { StartLane(options, store_, observer_); }
   ~LaneTest() override { StopLane(); }
 
   void BringTombstone(std::int64_t offset) {
@@ -118,6 +118,51 @@ TEST_F(LaneTest, AFencedBatchTakesTheRestOfItsEpochWithIt) {
   EXPECT_EQ(observer_.fenced, 1);
   EXPECT_EQ(store_.begun, std::vector{Epoch{1}});
   EXPECT_EQ(CommittedIn(Epoch{1}), -1);
+}
+
+// The watchdog looks only at lanes that are not idle.
+TEST_F(LaneTest, IsNotIdleWhileABatchIsBeingWritten) {
+  EXPECT_TRUE(lane_->idle());
+  BringEpoch(1);
+  Run();
+  ASSERT_EQ(store_.begun, std::vector{Epoch{1}}) << "the writer has the batch and waits";
+  BringTombstone(0);  // seen already: it leaves the batch that is being built empty
+  Run();
+  EXPECT_FALSE(lane_->idle());
+  store_.Release();
+  Run();
+  EXPECT_TRUE(lane_->idle());
+}
+
+// INV-6: while the writer is busy the next batch grows to its bound in bytes, not further.
+class BoundedLaneTest : public LaneTest {
+ protected:
+  static constexpr std::size_t kBytesMax = 8 * 1024;
+  BoundedLaneTest() : LaneTest(BoundedOptions()) {}
+
+  static LaneOptions BoundedOptions() {
+    LaneOptions options;
+    options.transaction_bytes_max = kBytesMax;
+    return options;
+  }
+  // How many tombstones reach the bound.
+  static std::int64_t RecordsMax() {
+    return static_cast<std::int64_t>(kBytesMax / Record().bytes()) + 1;
+  }
+};
+
+TEST_F(BoundedLaneTest, StopsDecodingAtItsBytes) {
+  BringEpoch(1);
+  Run();
+  for (std::int64_t i = 0; i < RecordsMax(); ++i) BringTombstone(1 + i);
+  Run();
+  ASSERT_EQ(queue_.records(), 0U) << "the batch was below its bound until the last of them";
+  BringTombstone(1 + RecordsMax());
+  Run();
+  EXPECT_EQ(queue_.records(), 1U) << "the batch is full";
+  store_.Release();
+  Run();
+  EXPECT_EQ(queue_.records(), 0U) << "the batch was handed over, or dropped";
 }
 
 }  // namespace

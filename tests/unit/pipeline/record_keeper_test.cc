@@ -57,7 +57,7 @@ class RecordKeeperTest : public LaneFixture {
   RecordKeeperTest() {
     store_.owner.subscription_id.bytes[15] = 1;
     LaneOptions options;
-    options.lets_records_go = true;
+    options.releases_records = true;
     StartLane(std::move(options), store_, observer_);
   }
   ~RecordKeeperTest() override {
@@ -189,13 +189,13 @@ TEST_F(SettleTest, NotesTheLastRecordOfEachPartition) {
   Add(kSource, 1, "a");
   Add(kOther, 7, "b");
   Add(kSource, 2, "c");
-  keeper.Settle(batch_);
+  keeper.KeepOrRelease(batch_);
   EXPECT_EQ(LastOf(0), 1002);
   EXPECT_EQ(LastOf(1), 1007);
   EXPECT_NE(batch_.partitions[0].last_record->value_hash,
             batch_.partitions[1].last_record->value_hash);
   Add(kSource, 3, "d");
-  keeper.Settle(batch_);
+  keeper.KeepOrRelease(batch_);
   EXPECT_EQ(LastOf(0), 1003);
   EXPECT_EQ(LastOf(1), 1007);
 }
@@ -206,7 +206,7 @@ TEST_F(SettleTest, ARecordBeforeAGapIsNotTheLast) {
   RecordKeeper keeper(attributor_, false);
   Add(kSource, 1, "a");
   batch_.partitions[0].next_offset = Offset{9};
-  keeper.Settle(batch_);
+  keeper.KeepOrRelease(batch_);
   EXPECT_EQ(LastOf(0), -1);
 }
 
@@ -216,8 +216,8 @@ TEST_F(SettleTest, WhatIsLetGoDoesNotCountAsMemory) {
   Add(kSource, 1, value);
   const std::size_t before = batch_.memory_bytes();
   RecordKeeper keeper(attributor_, true);
-  keeper.Settle(batch_);
-  EXPECT_TRUE(batch_.records[0].is_let_go());
+  keeper.KeepOrRelease(batch_);
+  EXPECT_TRUE(batch_.records[0].is_released());
   EXPECT_EQ(batch_.memory_bytes(), before - value.size());
   EXPECT_GE(batch_.bytes, value.size()) << "what was read";
 }
@@ -228,8 +228,8 @@ TEST_F(SettleTest, WhatHasNoOwnerYetIsCopiedAndCountsWhereItIs) {
   Add(kSource, 1, value);
   batch_.events.emplace_back();
   RecordKeeper keeper(attributor_, true);
-  keeper.Settle(batch_);
-  EXPECT_FALSE(batch_.records[0].is_let_go());
+  keeper.KeepOrRelease(batch_);
+  EXPECT_FALSE(batch_.records[0].is_released());
   EXPECT_EQ(batch_.records[0].value, value);
   EXPECT_NE(batch_.records[0].value.data(), value.data());
   EXPECT_GE(batch_.memory_bytes(), value.size());
@@ -242,8 +242,8 @@ TEST_F(SettleTest, AfterAMissRecordsAreKeptForSoManyBatches) {
     batch_.Clear();
     batch_.partitions.emplace_back().source = &kSource;
     Add(kSource, 1, "value");
-    keeper.Settle(batch_);
-    ASSERT_EQ(batch_.records[0].is_let_go(), i == RecordKeeper::kBatchesKept) << i;
+    keeper.KeepOrRelease(batch_);
+    ASSERT_EQ(batch_.records[0].is_released(), i == RecordKeeper::kBatchesKept) << i;
     keeper.BatchCommitted();
   }
 }

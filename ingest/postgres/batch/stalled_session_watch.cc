@@ -1,4 +1,4 @@
-#include "ingest/postgres/batch/zombie.h"
+#include "ingest/postgres/batch/stalled_session_watch.h"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -15,13 +15,13 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// Twice within lock_timeout, so that each wait of the watched session is seen.
+// Twice within lock_timeout, so that each wait of the blocked session is seen.
 constexpr auto kLookInterval = milliseconds(100);
 static_assert(2 * kLookInterval < limits::kLockTimeout);
 constexpr int kLooksMax = 100;
 
-// Those of us whom the server is waiting for (28.2.3: "ClientRead", "ClientWrite"), with the last
-// that it heard of them (28.2.3 state_change, 28.4.6 bytes_processed).
+// The daemon's sessions that block $1 and whose client the server waits for (28.2.3: "ClientRead",
+// "ClientWrite"), with how far they have come (28.2.3 state_change, 28.4.6 bytes_processed).
 constexpr const char* kBlockers =
     "SELECT a.pid::int8, coalesce(p.bytes_processed, 0), "
     "(extract(epoch FROM a.state_change) * 1000000)::int8 "
@@ -34,9 +34,9 @@ constexpr const char* kEnd = "SELECT pg_terminate_backend($1::int8::int4)";
 
 }  // namespace
 
-std::shared_ptr<ZombieWatch> ZombieWatch::Start(boost::asio::any_io_executor executor,
-                                                Options options) {
-  auto watch = std::make_shared<ZombieWatch>();
+std::shared_ptr<StalledSessionWatch> StalledSessionWatch::Start(
+    boost::asio::any_io_executor executor, Options options) {
+  auto watch = std::make_shared<StalledSessionWatch>();
   boost::asio::co_spawn(executor, watch->Run(executor, std::move(options)),
                         [watch](const std::exception_ptr& bug) {
                           if (bug) std::rethrow_exception(bug);
@@ -44,8 +44,8 @@ std::shared_ptr<ZombieWatch> ZombieWatch::Start(boost::asio::any_io_executor exe
   return watch;
 }
 
-pipeline::Task<> ZombieWatch::Run(boost::asio::any_io_executor executor, Options options) {
-  session::AsyncConnection connection(executor, options.conninfo, "usage-ingestd/zombie-watch");
+pipeline::Task<> StalledSessionWatch::Run(boost::asio::any_io_executor executor, Options options) {
+  session::AsyncConnection connection(executor, options.conninfo, "usage-ingestd/lock-watch");
   const Result<> connected = co_await connection.Connect();
   if (!connected) co_return;
   for (int look = 0; look < kLooksMax && !stopped_; ++look) {
@@ -57,8 +57,8 @@ pipeline::Task<> ZombieWatch::Run(boost::asio::any_io_executor executor, Options
   }
 }
 
-pipeline::Task<Result<>> ZombieWatch::Look(session::AsyncConnection& connection,
-                                           const Options& options) {
+pipeline::Task<Result<>> StalledSessionWatch::Look(session::AsyncConnection& connection,
+                                                   const Options& options) {
   session::Statement blockers{kBlockers, {}};
   blockers.params.Add(std::int64_t{options.waiting_pid});
   const Result<session::PgResult> found = co_await connection.Execute(blockers);
@@ -66,13 +66,14 @@ pipeline::Task<Result<>> ZombieWatch::Look(session::AsyncConnection& connection,
   const auto now = std::chrono::steady_clock::now();
   for (int row = 0; row < PQntuples(found->get()); ++row) {
     const std::int64_t pid = session::Int64At(found->get(), row, 0);
-    const Sign heard{session::Int64At(found->get(), row, 1), session::Int64At(found->get(), row, 2),
-                     now};
-    Sign& sign = options.signs->try_emplace(pid, heard).first->second;
-    if (sign.copied_bytes != heard.copied_bytes || sign.spoke_at_us != heard.spoke_at_us) {
-      sign = heard;
+    const Activity now_seen{session::Int64At(found->get(), row, 1),
+                            session::Int64At(found->get(), row, 2), now};
+    Activity& last_seen = options.activities->try_emplace(pid, now_seen).first->second;
+    if (last_seen.copied_bytes != now_seen.copied_bytes ||
+        last_seen.state_changed_us != now_seen.state_changed_us) {
+      last_seen = now_seen;
     }
-    if (now - sign.since < limits::kZombieSilentMax) continue;
+    if (now - last_seen.since < limits::kStalledSilentMax) continue;
     session::Statement end{kEnd, {}};
     end.params.Add(pid);
     const Result<session::PgResult> ended = co_await connection.Execute(end);

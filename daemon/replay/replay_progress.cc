@@ -1,37 +1,54 @@
-#include "daemon/replay/replay_books.h"
+#include "daemon/replay/replay_progress.h"
+
+#include <string>
 
 #include "daemon/assembly/database_access.h"
 
 namespace usage_ingest::replay {
 namespace {
 
-// An earlier run of the same range that did not come to its end goes on where it stopped.
+// The last run of the same range that did not finish.
 constexpr const char* kResume =
     "SELECT id, next_offset FROM usage_ingest.replays WHERE kind = $1 AND topic = $2 "
     "AND partition = $3::int AND from_offset = $4::bigint AND to_offset = $5::bigint "
     "AND quota = $6::boolean AND outcome <> 'finished' ORDER BY id DESC LIMIT 1";
 constexpr const char* kOpen =
     "INSERT INTO usage_ingest.replays (kind, topic, partition, from_offset, to_offset, "
-    "next_offset, "
-    "quota) VALUES ($1, $2, $3::int, $4::bigint, $5::bigint, $4::bigint, $6::boolean) "
+    "next_offset, quota) VALUES ($1, $2, $3::int, $4::bigint, $5::bigint, $4::bigint, $6::boolean) "
     "RETURNING id, next_offset";
 constexpr const char* kClose =
     "UPDATE usage_ingest.replays SET outcome = $2, updated_at = now() WHERE id = $1::bigint";
 
+// As the column `kind` has it.
+std::string Name(ReplayKind kind) { return kind == ReplayKind::kReplay ? "replay" : "import"; }
+
+// As the column `outcome` has it.
+std::string Name(ReplayOutcome outcome) {
+  switch (outcome) {
+    case ReplayOutcome::kFinished:
+      return "finished";
+    case ReplayOutcome::kInterrupted:
+      return "interrupted";
+    case ReplayOutcome::kFailed:
+      return "failed";
+  }
+  return "";
+}
+
 }  // namespace
 
-ReplayRun OpenReplay(const config::Config& config, const std::string& kind,
-                     const std::vector<ReplayRange>& ranges, bool quota) {
-  postgres::blocking::SyncConnection connection = assembly::ConnectOrThrow(config, kind);
+ReplayRun OpenReplay(const config::Config& config, ReplayKind kind,
+                     const std::vector<ReplayRange>& ranges, bool count_quotas) {
+  postgres::blocking::SyncConnection connection = assembly::ConnectOrThrow(config, Name(kind));
   ReplayRun run;
   for (const ReplayRange& range : ranges) {
     const std::vector<postgres::blocking::SyncParam> params = {
-        kind,
+        Name(kind),
         range.source.topic,
         std::to_string(range.source.partition.value),
         std::to_string(range.begin.value),
         std::to_string(range.end.value),
-        quota ? "true" : "false"};
+        count_quotas ? "true" : "false"};
     postgres::blocking::SyncRows rows = assembly::QueryOrThrow(connection, kResume, params);
     if (rows.count() == 0) rows = assembly::QueryOrThrow(connection, kOpen, params);
     run.ids.push_back(rows.number(0, 0));
@@ -40,10 +57,11 @@ ReplayRun OpenReplay(const config::Config& config, const std::string& kind,
   return run;
 }
 
-void CloseReplay(const config::Config& config, const ReplayRun& run, const std::string& outcome) {
+void CloseReplay(const config::Config& config, const ReplayRun& run, ReplayOutcome outcome) {
   postgres::blocking::SyncConnection connection = assembly::ConnectOrThrow(config, "replay");
   for (std::int64_t id : run.ids) {
-    static_cast<void>(assembly::QueryOrThrow(connection, kClose, {std::to_string(id), outcome}));
+    static_cast<void>(
+        assembly::QueryOrThrow(connection, kClose, {std::to_string(id), Name(outcome)}));
   }
 }
 

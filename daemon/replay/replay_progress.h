@@ -1,0 +1,35 @@
+#pragma once
+// ReplayProgress: the rows of usage_ingest.replays, with which an interrupted run can be continued.
+//
+// The lanes move next_offset in the transaction of each batch (batch/progress_store.h). Here a run
+// is opened, where an earlier one of the same range stopped, and closed.
+//
+// Owner         the command; blocking, a session of its own.
+// Errors        throw UserError.
+#include <cstdint>
+#include <vector>
+
+#include "daemon/config/config.h"
+#include "schema/kafka_position.h"
+
+namespace usage_ingest::replay {
+
+struct ReplayRange {
+  TopicPartition source;
+  Offset begin;
+  Offset end;  // exclusive
+};
+
+enum class ReplayKind : unsigned char { kReplay, kImport };
+enum class ReplayOutcome : unsigned char { kFinished, kInterrupted, kFailed };
+
+struct ReplayRun {
+  std::vector<std::int64_t> ids;     // by range
+  std::vector<Offset> next_offsets;  // by range: where to go on
+};
+
+[[nodiscard]] ReplayRun OpenReplay(const config::Config& config, ReplayKind kind,
+                                   const std::vector<ReplayRange>& ranges, bool count_quotas);
+void CloseReplay(const config::Config& config, const ReplayRun& run, ReplayOutcome outcome);
+
+}  // namespace usage_ingest::replay

@@ -1,0 +1,61 @@
+#pragma once
+// StalledSessionWatch: ends a session of the daemon that holds a lock and whose process has
+// stopped.
+//
+// A daemon that is stopped (SIGSTOP, a paused machine) inside COPY keeps its locks, and its kernel
+// still answers, so no time-out of PostgreSQL 15 ends it (tried:
+// idle_in_transaction_session_timeout covers only a stop between statements). It holds offsets
+// rows, and the ids of its rows, which a replay beside the daemon may need too. While a lane that
+// was blocked for long tries again, a second session asks pg_blocking_pids which session blocks it,
+// and ends that session when it is one of the daemon's (same role, same application name) and
+// stalled: the server waits for its client, and neither a statement nor a byte of its COPY came for
+// kStalledSilentMax. A session that is only slow is left alone, so two daemons cannot end each
+// other's sessions in turn.
+//
+// Owner         the lane that waits; lives until its coroutine ends.
+// Errors        none: when it cannot end the session, the lane's wait fails and is tried again.
+// Source        PostgreSQL 15 manual, 9.27.2: a role may terminate sessions of the same role.
+#include <boost/asio/any_io_executor.hpp>
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "ingest/pipeline/task.h"
+#include "schema/error.h"
+
+namespace usage_ingest::postgres::session {
+class AsyncConnection;
+}
+
+namespace usage_ingest::postgres::batch {
+
+class StalledSessionWatch : public std::enable_shared_from_this<StalledSessionWatch> {
+ public:
+  // How far a session had come, and since when it has not come further.
+  struct Activity {
+    std::int64_t copied_bytes = 0;
+    std::int64_t state_changed_us = 0;
+    std::chrono::steady_clock::time_point since;
+  };
+  // By process id. It outlives a watch: one attempt may wait for less than kStalledSilentMax.
+  using Activities = std::map<std::int64_t, Activity>;
+
+  struct Options {
+    std::string conninfo;
+    int waiting_pid = 0;
+    std::shared_ptr<Activities> activities;
+  };
+  // Watches the sessions that block `waiting_pid`, until Stop() or for some seconds.
+  static std::shared_ptr<StalledSessionWatch> Start(boost::asio::any_io_executor executor,
+                                                    Options options);
+  void Stop() noexcept { stopped_ = true; }
+
+ private:
+  pipeline::Task<> Run(boost::asio::any_io_executor executor, Options options);
+  pipeline::Task<Result<>> Look(session::AsyncConnection& connection, const Options& options);
+  bool stopped_ = false;
+};
+
+}  // namespace usage_ingest::postgres::batch

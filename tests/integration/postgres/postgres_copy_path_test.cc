@@ -1,0 +1,112 @@
+// Which COPY path a session uses, and that DDL while it runs changes the decision: each story is
+// one of a trigger that was made, dropped or replaced by another program.
+#include "ingest/postgres/batch/copy_path.h"
+#include "tests/integration/postgres/postgres_fixture.h"
+#include "tests/integration/postgres/row_writer.h"
+
+namespace usage_ingest::postgres {
+namespace {
+
+// 2031-01-01 12:00:00 UTC
+constexpr EventTimeUs kTime{1'925'035'200'000'000};
+
+class CopyPathTest : public PostgresTest {
+ protected:
+  CopyPathTest() : database_(CreateMigrated("litemaas")) {
+    Populate(database_, 1);
+    // A month that is partitioned by days: its leaves are two levels below usage_logs.
+    database_.Execute(
+        "CREATE TABLE january PARTITION OF usage_logs FOR VALUES FROM ('2031-01-01') TO "
+        "('2031-02-01') PARTITION BY RANGE (created_at);"
+        "CREATE TABLE new_year PARTITION OF january FOR VALUES FROM ('2031-01-01') TO "
+        "('2031-01-02');"
+        "CREATE TABLE seen (id uuid);"
+        "CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO "
+        "public.seen VALUES (NEW.id); RETURN NEW; END $$");
+  }
+  RowWriter MakeWriter(batch::ForeignKeys foreign_keys) {
+    return RowWriter(postgres_.conninfo("litemaas"), foreign_keys,
+                     database_.Value("SELECT id FROM subscriptions WHERE model_id = 'model-a'"));
+  }
+  std::int64_t Seen() { return database_.Number("SELECT count(*) FROM seen"); }
+  std::int64_t Rows() { return database_.Number("SELECT count(*) FROM usage_logs"); }
+
+  Database database_;
+};
+
+TEST_F(CopyPathTest, ATriggerOnALeafSeesTheRowsFromTheNextBatchOn) {
+  RowWriter writer = MakeWriter(batch::ForeignKeys::kAuto);
+  ASSERT_TRUE(writer.Connect());
+  ASSERT_TRUE(writer.Copy(writer.Row(kTime)));
+  EXPECT_TRUE(Probe("litemaas").facts.may_skip_constraints);
+
+  database_.Execute(
+      "CREATE TRIGGER see AFTER INSERT ON new_year FOR EACH ROW EXECUTE FUNCTION see()");
+  ASSERT_TRUE(writer.Copy(writer.Row(kTime)));
+  EXPECT_EQ(Seen(), 1);
+  EXPECT_FALSE(Probe("litemaas").facts.may_skip_constraints) << "one decision for both";
+
+  database_.Execute("ALTER TABLE new_year DISABLE TRIGGER see");
+  ASSERT_TRUE(writer.Copy(writer.Row(kTime)));
+  database_.Execute("ALTER TABLE new_year ENABLE TRIGGER see");
+  ASSERT_TRUE(writer.Copy(writer.Row(kTime)));
+  EXPECT_EQ(Seen(), 2);
+
+  database_.Execute("DROP TRIGGER see ON new_year");
+  ASSERT_TRUE(writer.Copy(writer.Row(kTime)));
+  EXPECT_EQ(Seen(), 2);
+  EXPECT_TRUE(Probe("litemaas").facts.may_skip_constraints);
+  EXPECT_EQ(Rows(), 5);
+}
+
+TEST_F(CopyPathTest, ALeafThatBringsItsTriggerAlongIsNoticed) {
+  RowWriter writer = MakeWriter(batch::ForeignKeys::kAuto);
+  database_.Execute(
+      "DROP TRIGGER update_usage_on_log ON usage_logs;"
+      "CREATE TABLE second (LIKE new_year);"
+      "CREATE TRIGGER see AFTER INSERT ON second FOR EACH ROW EXECUTE FUNCTION see()");
+  ASSERT_TRUE(writer.Connect());
+  database_.Execute(
+      "ALTER TABLE january ATTACH PARTITION second FOR VALUES FROM ('2031-01-02') TO "
+      "('2031-01-03')");
+  ASSERT_TRUE(writer.Copy(writer.Row(EventTimeUs{kTime.value + 86'400'000'000})));
+  EXPECT_EQ(Seen(), 1);
+}
+
+// LiteMaaS makes the trigger again when it starts, without the WHEN that lets our rows pass.
+TEST_F(CopyPathTest, ASummaryTriggerWithoutItsGuardHoldsTheBatchUntilItIsMended) {
+  RowWriter writer = MakeWriter(batch::ForeignKeys::kConstraints);
+  ASSERT_TRUE(writer.Connect());
+  ASSERT_TRUE(writer.Copy(writer.Row(kTime)));
+  database_.Execute(
+      "DROP TRIGGER update_usage_on_log ON usage_logs;"
+      "CREATE TRIGGER update_usage_on_log AFTER INSERT ON usage_logs FOR EACH ROW EXECUTE FUNCTION "
+      "update_usage_summary()");
+  const UsageRow row = writer.Row(kTime);
+  const Result<> held = writer.Copy(row);
+  ASSERT_FALSE(held);
+  EXPECT_EQ(held.error().code, ErrorCode::kUnavailable) << held.error().context;
+  EXPECT_EQ(Rows(), 1);
+  EXPECT_EQ(database_.Number("SELECT count(*) FROM usage_summaries"), 0);
+
+  const std::string& text = held.error().context;
+  const std::size_t fix = text.find("fix: ");
+  ASSERT_NE(fix, std::string::npos) << text;
+  database_.Execute(text.substr(fix + 5));
+  EXPECT_TRUE(writer.Copy(row));
+  EXPECT_EQ(database_.Number("SELECT count(*) FROM usage_summaries"), 0) << "not by the trigger";
+}
+
+TEST_F(CopyPathTest, TheSkippedTriggerMayBeAsItLikes) {
+  database_.Execute(
+      "DROP TRIGGER update_usage_on_log ON usage_logs;"
+      "CREATE TRIGGER update_usage_on_log AFTER INSERT ON usage_logs FOR EACH ROW EXECUTE FUNCTION "
+      "update_usage_summary()");
+  RowWriter writer = MakeWriter(batch::ForeignKeys::kBatch);
+  ASSERT_TRUE(writer.Connect());
+  ASSERT_TRUE(writer.Copy(writer.Row(kTime)));
+  EXPECT_EQ(database_.Number("SELECT count(*) FROM usage_summaries"), 0);
+}
+
+}  // namespace
+}  // namespace usage_ingest::postgres
