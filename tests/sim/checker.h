@@ -1,9 +1,10 @@
 #pragma once
-// Checker: the invariants of ARCHITECTURE.md, judged on what is committed.
+// Checker: checks the invariants of ARCHITECTURE.md on what is committed.
 //
 // It knows the truth about every record ever produced, and looks at the tables only, never at the
-// pipeline; so what it says holds whatever the pipeline thinks it did. INV-5 is judged where it can
-// be seen: at COMMIT (fake_database.cc) and when a batch is begun (fake_batch_store.cc).
+// pipeline; so what it says holds whatever the pipeline thinks it did. INV-5 is checked where it
+// can be seen: at COMMIT (fake_database.cc) and when a batch is begun (fake_batch_store.cc). INV-6
+// is about memory, so the process checks it (SimProcess::HoldsTooMuch).
 //
 // Owner         one simulation.
 #include <map>

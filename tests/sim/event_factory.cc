@@ -9,13 +9,14 @@ namespace {
 
 constexpr std::int64_t kDayMs = 24LL * 3600 * 1000;
 constexpr std::size_t kEarlierMax = 32;
+constexpr std::size_t kTextBytes = 4'000;
 
-std::string ToJson(const Truth& truth) {
+std::string ToJson(const Truth& truth, const std::string& text = {}) {
   return fmt::format(
-      R"({{"id":"{}","startTime":{}.{:03},"endTime":{}.{:03},"status":"{}","model_group":"{}",)"
+      R"({{"messages":"{}","id":"{}","startTime":{}.{:03},"endTime":{}.{:03},"status":"{}","model_group":"{}",)"
       R"("prompt_tokens":{},"completion_tokens":{},"response_cost":0.{:06},)"
       R"("metadata":{{"user_api_key_hash":"{}","user_api_key_team_id":"{}"}}}})",
-      truth.litellm_id, truth.start_ms / 1000, truth.start_ms % 1000,
+      text, truth.litellm_id, truth.start_ms / 1000, truth.start_ms % 1000,
       (truth.start_ms + truth.latency_ms) / 1000, (truth.start_ms + truth.latency_ms) % 1000,
       truth.is_failure ? "failure" : "success", truth.model, truth.request_tokens,
       truth.response_tokens, truth.cost_micros, truth.key_hash, truth.team);
@@ -90,7 +91,7 @@ ProducedRecord EventFactory::Make(EventTimeUs now) {
     }
   } else {
     record.truths.push_back(MakeTruth(now));
-    record.value = ToJson(record.truths.back());
+    record.value = ToJson(record.truths.back(), std::string(has_texts_ ? kTextBytes : 0, 'm'));
   }
   return record;
 }

@@ -50,13 +50,14 @@ inline constexpr std::size_t kTeams = 2;
 
 class EventFactory {
  public:
-  explicit EventFactory(Random& random) : random_(random) {}
+  explicit EventFactory(Random& random) : random_(random), has_texts_(random.PerThousand(300)) {}
   ProducedRecord Make(EventTimeUs now);
 
  private:
   Truth MakeTruth(EventTimeUs now);
 
   Random& random_;
+  bool has_texts_;  // of prompts, as a callback in mode `full` publishes them
   std::uint64_t made_ = 0;
   std::vector<Truth> earlier_;  // to deliver again
 };

@@ -1,5 +1,6 @@
 #include "tests/sim/fake_consumer.h"
 
+#include <memory>
 #include <utility>
 
 #include "ingest/kafka/client/lane_of.h"
@@ -10,6 +11,24 @@ namespace usage_ingest::sim {
 
 using kafka::consumer::AssignedPartition;
 using pipeline::Record;
+
+namespace {
+
+// Adds the record's bytes to `total` until the record gives them back.
+void CountWhileHeld(Record& record, std::size_t& total) {
+  struct Held {
+    std::size_t& total;
+    std::size_t bytes;
+  };
+  total += record.value.size();
+  record.Own(std::make_unique<Held>(total, record.value.size()).release(),
+             [](void* handle) noexcept {
+               const std::unique_ptr<Held> held(static_cast<Held*>(handle));
+               held->total -= held->bytes;
+             });
+}
+
+}  // namespace
 
 bool FakeConsumer::Turn(TimePoint now) {
   bool did_something = ServeInbox(now);
@@ -229,6 +248,7 @@ bool FakeConsumer::Deliver(AssignedPartition& partition, const LogRecord& logged
       break;
   }
   partition.Advance(record.offset);
+  CountWhileHeld(record, links_.held_bytes.at(partition.lane()));
   if (has(PlantedBug::kKafkaAhead)) committer_.Report(partition.source(), partition.position());
   if (links_.lanes[partition.lane()].TryPush(record)) return true;
   held_back_ = std::move(record);

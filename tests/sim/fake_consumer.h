@@ -34,6 +34,7 @@ struct ConsumerLinks {
   PlantedBug bug = PlantedBug::kNone;
   pipeline::ConsumerInbox& inbox;
   std::vector<pipeline::LaneQueue::Producer> lanes;
+  std::vector<std::size_t>& held_bytes;  // of records that a lane has, by lane
 };
 
 class FakeConsumer {

@@ -10,6 +10,11 @@ namespace {
 
 class FakeWorld final : public ConsumerWorld {
  public:
+  // Records in the members' queues refer to held_bytes_.
+  ~FakeWorld() override {
+    consumers_.clear();
+    members.clear();
+  }
   void Produce(int count) override {
     for (; count > 0; --count, ++produced_) {
       ProducedRecord record;
@@ -29,7 +34,8 @@ class FakeWorld final : public ConsumerWorld {
   void Start(std::size_t number) override {
     Member& member = *members.emplace_back(std::make_unique<Member>());
     ASSERT_EQ(members.size(), number + 1);
-    ConsumerLinks links{number, kafka_, database_, faults_, PlantedBug::kNone, member.inbox, {}};
+    ConsumerLinks links{number,       kafka_, database_,  faults_, PlantedBug::kNone,
+                        member.inbox, {},     held_bytes_};
     links.lanes.push_back(member.queue.MakeProducer());
     consumers_.push_back(std::make_unique<FakeConsumer>(std::move(links)));
     member.epoch = &consumers_.back()->current_epoch();
@@ -52,6 +58,7 @@ class FakeWorld final : public ConsumerWorld {
   Random random_{1};
   Faults faults_{random_};
   FakeKafka kafka_{1, random_};
+  std::vector<std::size_t> held_bytes_ = {0};
   FakeDatabase database_{[](const std::string& what) { ADD_FAILURE() << what; }};
   std::int64_t produced_ = 0;
   std::vector<std::unique_ptr<FakeConsumer>> consumers_;

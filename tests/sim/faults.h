@@ -34,9 +34,10 @@ enum class PlantedBug : unsigned char {
   kKafkasOffsetBelieved,  // reading begins where Kafka's offset says: behind a crash after COMMIT
   kKafkaAhead,            // Kafka is told what was read, not what was stored
   kGapNotTold,            // records that retention took are stepped over in silence
-  kWentBackUnnoticed,     // nobody looks whether the database went back
+  kWentBackUnnoticed,     // no process checks whether the database went back
+  kBytesIgnored,          // a batch grows whatever its records weigh
 };
-inline constexpr std::array<std::string_view, 21> kPlantedBugNames = {"None",
+inline constexpr std::array<std::string_view, 22> kPlantedBugNames = {"None",
                                                                       "CasIgnored",
                                                                       "DuplicatesAccepted",
                                                                       "SilentReconnect",
@@ -56,7 +57,8 @@ inline constexpr std::array<std::string_view, 21> kPlantedBugNames = {"None",
                                                                       "KafkasOffsetBelieved",
                                                                       "KafkaAhead",
                                                                       "GapNotTold",
-                                                                      "WentBackUnnoticed"};
+                                                                      "WentBackUnnoticed",
+                                                                      "BytesIgnored"};
 
 // The await points of a lane: before and after each step's effect.
 enum class Step : unsigned char {

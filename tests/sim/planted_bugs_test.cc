@@ -25,16 +25,15 @@ TEST_P(PlantedBugTest, IsFound) {
 
 INSTANTIATE_TEST_SUITE_P(
     Bugs, PlantedBugTest,
-    ::testing::Values(PlantedBug::kCasIgnored, PlantedBug::kDuplicatesAccepted,
-                      PlantedBug::kSilentReconnect, PlantedBug::kAggregatedTwice,
-                      PlantedBug::kLostCommitRetried, PlantedBug::kLostCommitBelieved,
-                      PlantedBug::kAckBeforeCommit, PlantedBug::kEpochIgnored,
-                      PlantedBug::kRowsOutsideOfCommit, PlantedBug::kParentsNotLocked,
-                      PlantedBug::kDeadLettersDropped, PlantedBug::kQuotasDropped,
-                      PlantedBug::kSuspensionTwice, PlantedBug::kSumsOverwritten,
-                      PlantedBug::kOffsetsAfterRows, PlantedBug::kZombieLeftAlone,
-                      PlantedBug::kKafkasOffsetBelieved, PlantedBug::kKafkaAhead,
-                      PlantedBug::kGapNotTold, PlantedBug::kWentBackUnnoticed),
+    ::testing::Values(
+        PlantedBug::kCasIgnored, PlantedBug::kDuplicatesAccepted, PlantedBug::kSilentReconnect,
+        PlantedBug::kAggregatedTwice, PlantedBug::kLostCommitRetried,
+        PlantedBug::kLostCommitBelieved, PlantedBug::kAckBeforeCommit, PlantedBug::kEpochIgnored,
+        PlantedBug::kRowsOutsideOfCommit, PlantedBug::kParentsNotLocked,
+        PlantedBug::kDeadLettersDropped, PlantedBug::kQuotasDropped, PlantedBug::kSuspensionTwice,
+        PlantedBug::kSumsOverwritten, PlantedBug::kOffsetsAfterRows, PlantedBug::kZombieLeftAlone,
+        PlantedBug::kKafkasOffsetBelieved, PlantedBug::kKafkaAhead, PlantedBug::kGapNotTold,
+        PlantedBug::kWentBackUnnoticed, PlantedBug::kBytesIgnored),
     [](const auto& chosen) {
       return std::string(kPlantedBugNames.at(static_cast<std::size_t>(chosen.param)));
     });

@@ -13,7 +13,15 @@ using namespace std::chrono_literals;
 const std::atomic<std::uint64_t> kNoEpoch{0};
 
 // All bounds small, so that they are met.
-pipeline::LaneOptions OptionsOf(std::size_t index) {
+constexpr std::size_t kQueueBytesMax = 8'000;
+constexpr std::size_t kTransactionBytesMax = 12'000;
+constexpr std::size_t kRecordBytesMax = 5'000;
+// The queue, and two batches; each may have taken the whole queue just below its bound. And one
+// record that the consumer holds back until the queue has room.
+constexpr std::size_t kLaneBytesMax =
+    kQueueBytesMax + 2 * (kTransactionBytesMax + kQueueBytesMax) + kRecordBytesMax;
+
+pipeline::LaneOptions OptionsOf(std::size_t index, MemberId member, PlantedBug bug) {
   pipeline::LaneOptions options;
   options.index = index;
   options.decoder.metadata_keys = {"call_type"};
@@ -21,7 +29,8 @@ pipeline::LaneOptions OptionsOf(std::size_t index) {
   options.transaction_rows_max = 12;
   options.linger = 50ms;
   options.attribution_entries_max = 8;
-  options.releases_records = true;
+  if (bug != PlantedBug::kBytesIgnored) options.transaction_bytes_max = kTransactionBytesMax;
+  options.releases_records = member % 3 != 1;  // the others keep all, as a replay does
   options.writer.lane = index;
   options.writer.recent_ids_max = 16;
   return options;
@@ -30,7 +39,7 @@ pipeline::LaneOptions OptionsOf(std::size_t index) {
 }  // namespace
 
 SimProcess::LaneParts::LaneParts()
-    : queue({.records_max = 16, .bytes_max = 1 << 20}, [this] {
+    : queue({.records_max = 16, .bytes_max = kQueueBytesMax}, [this] {
         if (lane) lane->Wake();
       }) {}
 
@@ -41,8 +50,9 @@ SimProcess::SimProcess(MemberId member, World& world)
     lanes_.push_back(std::make_unique<LaneParts>());
     producers.push_back(lanes_.back()->queue.MakeProducer());
   }
-  consumer_ = std::make_unique<FakeConsumer>(ConsumerLinks{
-      member, world.kafka, world.database, world.faults, world.bug, inbox_, std::move(producers)});
+  consumer_ = std::make_unique<FakeConsumer>(ConsumerLinks{member, world.kafka, world.database,
+                                                           world.faults, world.bug, inbox_,
+                                                           std::move(producers), held_bytes_});
   StartLanes(world);
   world.kafka.group.Join(member);
 }
@@ -56,7 +66,7 @@ void SimProcess::StartLanes(World& world) {
         StoreLinks{world.database, world.faults, world.bug, epoch, world.violated}, runtime);
     const auto& seen = world.bug == PlantedBug::kEpochIgnored ? kNoEpoch : epoch;
     parts.lane = std::make_unique<pipeline::Lane>(
-        OptionsOf(i), parts.queue.MakeConsumer(),
+        OptionsOf(i, member_, world.bug), parts.queue.MakeConsumer(),
         pipeline::LaneDependencies{*parts.store, world.observer, inbox_, seen}, runtime);
     boost::asio::co_spawn(
         context_, parts.lane->Run(), [this, &parts](std::exception_ptr thrown, Result<> ended) {
@@ -91,6 +101,8 @@ void SimProcess::Crash() {
   is_crashed = true;
   for (const auto& parts : lanes_) parts->store->Kill();
 }
+
+bool SimProcess::HoldsTooMuch() const { return std::ranges::max(held_bytes_) > kLaneBytesMax; }
 
 void SimProcess::ExpireAttribution() {
   for (const auto& parts : lanes_) parts->lane->ExpireAttribution();

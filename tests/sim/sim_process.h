@@ -44,6 +44,9 @@ class SimProcess {
   void Crash();  // kill -9: PostgreSQL ends the sessions, Kafka notices by itself
   void ExpireAttribution();
 
+  // INV-6: more bytes of records than queue and batches of a lane may have.
+  [[nodiscard]] bool HoldsTooMuch() const;
+
   [[nodiscard]] MemberId member() const { return member_; }
   [[nodiscard]] std::vector<SessionId> sessions() const;
 
@@ -65,6 +68,8 @@ class SimProcess {
   World& world_;
   boost::asio::io_context context_{1};
   VirtualClock clock_;
+  std::vector<std::size_t> held_bytes_ =
+      std::vector<std::size_t>(kLanes);  // of each lane's records
   pipeline::ConsumerInbox inbox_;
   std::vector<std::unique_ptr<LaneParts>> lanes_;
   std::unique_ptr<FakeConsumer> consumer_;

@@ -89,7 +89,9 @@ bool Simulation::RunOne() {
   if (running.empty()) return false;
   const std::size_t first = random_.Below(running.size());
   for (std::size_t i = 0; i < running.size(); ++i) {
-    if (!running[(first + i) % running.size()]->RunOne()) continue;
+    SimProcess& process = *running[(first + i) % running.size()];
+    if (!process.RunOne()) continue;
+    if (process.HoldsTooMuch()) Violate("INV-6: a lane holds more bytes than its bounds allow");
     CheckAll();
     return true;
   }

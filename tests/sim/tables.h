@@ -12,6 +12,7 @@
 #include "aggregate/rollup.h"
 #include "schema/event_counts.h"
 #include "schema/kafka_position.h"
+#include "schema/reasons.h"
 #include "schema/usage_event.h"
 
 namespace usage_ingest::sim {

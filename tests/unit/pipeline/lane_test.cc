@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
 #include <vector>
 
 #include "tests/unit/pipeline/lane_fixture.h"
@@ -120,6 +121,7 @@ TEST_F(LaneTest, AFencedBatchTakesTheRestOfItsEpochWithIt) {
   EXPECT_EQ(CommittedIn(Epoch{1}), -1);
 }
 
+<<<<<<< HEAD
 // The watchdog looks only at lanes that are not idle.
 TEST_F(LaneTest, IsNotIdleWhileABatchIsBeingWritten) {
   EXPECT_TRUE(lane_->idle());
@@ -163,6 +165,51 @@ TEST_F(BoundedLaneTest, StopsDecodingAtItsBytes) {
   store_.Release();
   Run();
   EXPECT_EQ(queue_.records(), 0U) << "the batch was handed over, or dropped";
+=======
+// INV-6: skipped records make no rows, so only their bytes can stop the lane.
+class LaneBytesTest : public LaneFixture {
+ protected:
+  static constexpr std::size_t kRecords = 64;  // as many as the queue holds
+  static constexpr std::size_t kRecordBytes = 4096;
+
+  LaneBytesTest() {
+    LaneOptions options;
+    options.transaction_bytes_max = kRecords * kRecordBytes;
+    StartLane(std::move(options), store_, observer_);
+  }
+  ~LaneBytesTest() override { StopLane(); }
+
+  void FillQueue() {
+    for (std::size_t i = 0; i < kRecords; ++i) {
+      Record record = RecordAt(Record::Kind::kMessage, next_offset_++);
+      record.is_tombstone = true;
+      record.value = value_;
+      ASSERT_TRUE(producer_.TryPush(record));
+    }
+  }
+
+  const std::string value_ = std::string(kRecordBytes, ' ');
+  std::int64_t next_offset_ = 0;
+  SilentObserver observer_;
+  FencingStore store_{runtime_};
+};
+
+TEST_F(LaneBytesTest, AFullBatchStopsDecodingUntilTheWriterIsFree) {
+  BeginEpoch(1, 0);
+  Run();
+  FillQueue();
+  Run();
+  ASSERT_EQ(store_.begun.size(), 1U) << "the writer is busy with the first batch";
+  FillQueue();
+  Run();
+  EXPECT_EQ(queue_.records(), 0U) << "the second batch is being built";
+  FillQueue();
+  Run();
+  EXPECT_EQ(queue_.records(), kRecords) << "the second batch is full";
+  store_.Release();
+  Run();
+  EXPECT_EQ(queue_.records(), 0U);
+>>>>>>> 0bfadf9 (sim: INV-6, the bytes that a lane holds are bounded)
 }
 
 }  // namespace
