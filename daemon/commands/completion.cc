@@ -53,17 +53,25 @@ bool TakesFiles(const Place& place) {
   return operand != nullptr && operand->value_name == kFileValue;
 }
 
-// Names of options whose value is the next word; only those of files, when `of_files`.
-std::set<std::string> NamesWithValue(const std::vector<Place>& places, bool of_files) {
-  std::set<std::string> names;
-  for (const Place& place : places) {
-    for (const Option& option : place.options) {
-      if (!option.takes_value() || (of_files && option.value_name != kFileValue)) continue;
-      names.insert(option.names.begin(), option.names.end());
+// Names of the options whose value is the next word, for a pattern: "--config|-c".
+struct NamesWithValue {
+  explicit NamesWithValue(const std::vector<Place>& places) {
+    for (const Place& place : places) {
+      for (const Option& option : place.options) {
+        if (!option.takes_value()) continue;
+        auto& names = option.value_name == kFileValue ? files : others;
+        names.insert(option.names.begin(), option.names.end());
+      }
     }
   }
-  return names;
-}
+  [[nodiscard]] std::string All(std::string_view separator) const {
+    return fmt::format("{}{}{}", fmt::join(files, separator), separator,
+                       fmt::join(others, separator));
+  }
+
+  std::set<std::string> files;
+  std::set<std::string> others;
+};
 
 std::vector<std::string> QuotedPaths(const std::vector<Place>& places) {
   std::vector<std::string> paths;
@@ -93,6 +101,7 @@ std::vector<std::string> OptionNames(const Place& place) {
 }
 
 std::string Bash(const std::vector<Place>& places) {
+  const NamesWithValue with_value(places);
   std::string choices;
   std::string words;
   for (const Place& place : places) {
@@ -126,7 +135,7 @@ _usage_ingestd() {{
 {2}  esac
   case $prev in
     {3}) words='' options='' files=yes ;;
-    {0}) words='' options='' files='' ;;
+    {5}) words='' options='' files='' ;;
   esac
   case "$at $prev" in
 {4}  esac
@@ -141,8 +150,8 @@ _usage_ingestd() {{
 }}
 complete -F _usage_ingestd usage-ingestd
 )",
-      fmt::join(NamesWithValue(places, false), "|"), fmt::join(QuotedPaths(places), "|"), words,
-      fmt::join(NamesWithValue(places, true), "|"), choices);
+      with_value.All("|"), fmt::join(QuotedPaths(places), "|"), words,
+      fmt::join(with_value.files, "|"), choices, fmt::join(with_value.others, "|"));
 }
 
 // 'name:description', as _describe takes it.
@@ -168,6 +177,7 @@ std::string ZshPlace(const Place& place) {
 }
 
 std::string Zsh(const std::vector<Place>& places) {
+  const NamesWithValue with_value(places);
   std::string choices;
   std::string words;
   for (const Place& place : places) {
@@ -200,7 +210,7 @@ _usage_ingestd() {{
 {4}  esac
   case $previous in
     ({3}) _files; return ;;
-    ({0}) _message value; return ;;
+    ({5}) _message value; return ;;
   esac
   case $at in
 {2}  esac
@@ -218,8 +228,8 @@ else
   compdef _usage_ingestd usage-ingestd
 fi
 )",
-      fmt::join(NamesWithValue(places, false), "|"), fmt::join(QuotedPaths(places), "|"), words,
-      fmt::join(NamesWithValue(places, true), "|"), choices);
+      with_value.All("|"), fmt::join(QuotedPaths(places), "|"), words,
+      fmt::join(with_value.files, "|"), choices, fmt::join(with_value.others, "|"));
 }
 
 std::string FishOption(const Place& place, const Option& option) {
@@ -277,7 +287,7 @@ function __usage_ingestd_at --description 'Is the cursor after this command?'
 end
 complete -c usage-ingestd -f
 )",
-      fmt::join(NamesWithValue(places, false), " "), fmt::join(QuotedPaths(places), " "));
+      NamesWithValue(places).All(" "), fmt::join(QuotedPaths(places), " "));
   for (const Place& place : places) text += FishPlace(place);
   return text;
 }

@@ -46,7 +46,7 @@ COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
 "$function"
 printf '%s\\n' "${COMPREPLY[@]}"
 """
-    done = subprocess.run(["bash", "--norc", "-c", script, "bash", *words], capture_output=True, text=True, cwd=folder)
+    done = subprocess.run(["bash", "--norc", "-c", script, "bash", *words], capture_output=True, text=True, check=False, cwd=folder)
     if done.returncode or done.stderr:
         raise AssertionError(f"{line}: {done.returncode} {done.stderr}")
     return set(done.stdout.split())
@@ -54,7 +54,7 @@ printf '%s\\n' "${COMPREPLY[@]}"
 
 def fish(line: str, folder: str) -> set[str]:
     script = f'"$USAGE_INGESTD" completion fish | source; complete -C "{line}"'
-    done = subprocess.run(["fish", "--no-config", "-c", script], capture_output=True, text=True, cwd=folder,
+    done = subprocess.run(["fish", "--no-config", "-c", script], capture_output=True, text=True, check=False, cwd=folder,
                           env={**os.environ, "HOME": folder})
     if done.returncode or done.stderr:
         raise AssertionError(f"{line}: {done.returncode} {done.stderr}")
@@ -111,8 +111,8 @@ class CompletionTest(unittest.TestCase):
                     self.assertEqual(offered, options(*words))
         zsh = output_of("completion", "zsh")
         for words in commands():
-            places = re.search(rf"(?m)^ *\('(?: {' '.join(words)})'\) found=.*$", zsh)[0]
-            self.assertEqual(set(re.findall(r"'(--[a-z-]+):", places)), options(*words))
+            place = re.findall(rf"(?m)^ *\(' {' '.join(words)}'\) found=.*$", zsh)
+            self.assertEqual(set(re.findall(r"'(--[a-z-]+):", "".join(place))), options(*words))
 
     def test_hidden_commands_stay_hidden(self):
         self.assertEqual(bash("usage-ingestd ", self.folder), set(subcommands()))

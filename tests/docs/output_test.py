@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+from pathlib import Path
 
 from program import PROGRAM
 
@@ -25,14 +26,13 @@ CANNOT_WRITE = 74  # EX_IOERR
 @unittest.skipUnless(PROGRAM, "the program is not built")
 class OutputTest(unittest.TestCase):
     def setUp(self):
-        file = tempfile.NamedTemporaryFile("w", suffix=".toml")
-        self.addCleanup(file.close)
-        file.write(CONFIGURATION)
-        file.flush()
-        self.config = file.name
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.config = Path(folder.name) / "usage-ingestd.toml"
+        self.config.write_text(CONFIGURATION)
 
     def ask(self, words, **where):
-        return subprocess.run([PROGRAM, "--config", self.config, *words], text=True, stderr=subprocess.PIPE, **where)
+        return subprocess.run([PROGRAM, "--config", self.config, *words], text=True, check=False, stderr=subprocess.PIPE, **where)
 
     def test_a_full_disk_is_an_error(self):
         for words in (["--help"], ["--version"], ["version", "--json"], ["completion", "bash"], ["man"],
@@ -43,7 +43,7 @@ class OutputTest(unittest.TestCase):
                 self.assertIn("cannot write to standard output: ", done.stderr)
 
     def test_a_closed_output_is_an_error(self):
-        done = subprocess.run(["bash", "-c", '"$0" version >&-', PROGRAM], text=True, stderr=subprocess.PIPE)
+        done = subprocess.run(["bash", "-c", '"$0" version >&-', PROGRAM], text=True, check=False, stderr=subprocess.PIPE)
         self.assertEqual(done.returncode, CANNOT_WRITE)
 
     def test_without_the_fault_the_exit_code_is_that_of_the_command(self):

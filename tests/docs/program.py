@@ -10,7 +10,7 @@ PROGRAM = os.environ.get("USAGE_INGESTD", "")
 
 @lru_cache
 def output_of(*words: str) -> str:
-    done = subprocess.run([PROGRAM, *words], capture_output=True, text=True)
+    done = subprocess.run([PROGRAM, *words], capture_output=True, text=True, check=False)
     if done.returncode:
         raise AssertionError(f"{' '.join(words)}: {done.returncode}\n{done.stderr}")
     return done.stdout
@@ -33,10 +33,10 @@ def subcommands(*words: str) -> list[str]:
 
 def commands() -> list[tuple[str, ...]]:
     """Every command as its words: ("run",), ("dead-letters", "list"), ..."""
-    found = []
+    found: list[tuple[str, ...]] = []
     for name in subcommands():
         inner = subcommands(name)
-        found += [(name, each) for each in inner] or [(name,)]
+        found += [(name, each) for each in inner] if inner else [(name,)]
     return found
 
 
