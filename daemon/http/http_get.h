@@ -1,5 +1,5 @@
 #pragma once
-// HttpGet: one GET of the daemon's own address, for the `status` verb.
+// HttpGet: one GET of the daemon's own address, for the command `status`.
 //
 // Blocks; has a deadline for the whole exchange.
 #include <chrono>

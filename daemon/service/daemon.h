@@ -1,5 +1,5 @@
 #pragma once
-// RunDaemon: the `run` verb. Returns the process's exit code (sysexits).
+// RunDaemon: the command `run`. Returns the process's exit code (sysexits).
 #include <functional>
 
 #include "daemon/config/config.h"

@@ -1,6 +1,6 @@
 #pragma once
 // StatusSnapshot: what the daemon does at one moment, as a value: /status, the page, STATUS= of
-// systemd and the `status` verb all show the same one.
+// systemd and the command `status` all show the same one.
 //
 // Units         *_ms milliseconds since the epoch, rates in events a second, counts since start.
 #include <array>

@@ -41,7 +41,7 @@ class DaemonProcess {
   [[nodiscard]] CommandResult Run(const std::vector<std::string>& words,
                                   std::chrono::seconds patience = std::chrono::seconds(60)) const;
 
-  // Returns at once; another verb than `run` is for a test that kills it.
+  // Returns at once; another command than `run` is for a test that kills it.
   void Start(const std::vector<std::string>& words = {"run"});
   void StartAndWait();  // … or when /readyz says 200
   void WaitReady(std::chrono::seconds patience = std::chrono::seconds(60));
