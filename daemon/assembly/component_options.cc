@@ -50,7 +50,7 @@ pipeline::LaneOptions LaneOptionsFor(const config::Config& config, std::size_t l
   options.linger = config.batch.linger;
   options.attribution_entries_max = kAttributionsPerLane;
   options.releases_records = true;
-  options.writer.lane = lane;
+  options.writer.session.lane = lane;
   options.writer.recent_ids_max = kRecentIdsPerLane;
   return options;
 }

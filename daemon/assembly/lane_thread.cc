@@ -54,7 +54,7 @@ void LaneThread::Start(const pipeline::LaneOptions& options,
                                                                *impl.progress);
   impl.lane = std::make_unique<pipeline::Lane>(
       options, impl.queue.MakeConsumer(),
-      pipeline::LaneDependencies{*impl.store, dependencies.observer, dependencies.inbox,
+      pipeline::LaneDependencies{*impl.store, dependencies.telemetry, dependencies.inbox,
                                  dependencies.current_epoch},
       runtime);
   impl.lane_seen.store(impl.lane.get(), std::memory_order_release);  // pairs with acquire in `wake`

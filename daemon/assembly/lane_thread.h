@@ -16,7 +16,7 @@ namespace usage_ingest::pipeline {
 class Lane;
 struct LaneDependencies;
 struct LaneOptions;
-class PipelineObserver;
+class TelemetrySink;
 class ConsumerInbox;
 }  // namespace usage_ingest::pipeline
 namespace usage_ingest::postgres::batch {
@@ -29,7 +29,7 @@ namespace usage_ingest::assembly {
 class LaneThread {
  public:
   struct Dependencies {
-    pipeline::PipelineObserver& observer;
+    pipeline::TelemetrySink& telemetry;
     pipeline::ConsumerInbox& inbox;
     const std::atomic<std::uint64_t>& current_epoch;
     // On the lane's thread, once, when it ends: by Stop or Finish, or with an error that a person

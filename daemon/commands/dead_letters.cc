@@ -11,8 +11,8 @@
 #include "daemon/commands/command_list.h"
 #include "daemon/commands/dead_letter_query.h"
 #include "daemon/commands/interruption.h"
-#include "daemon/replay/replay_observer.h"
 #include "daemon/replay/replay_result.h"
+#include "daemon/replay/replay_totals.h"
 #include "daemon/replay/stop_on_signal.h"
 #include "daemon/text/json_writer.h"
 #include "daemon/text/text_table.h"
@@ -225,10 +225,10 @@ class Retry final : public DeadLetterCommand {
   int Run(const CommandContext& context) override {
     boost::asio::io_context io{1};
     pipeline::SystemClock clock;
-    replay::ReplayObserver observer;
+    replay::ReplayTotals totals;
     postgres::background::DeadLetterRetrier retrier(
         assembly::StoreOptionsFor(context.config(), "dead-letters"),
-        assembly::DecoderOptionsFor(context.config()), observer, {io.get_executor(), clock});
+        assembly::DecoderOptionsFor(context.config()), totals, {io.get_executor(), clock});
     postgres::background::DeadLetterSelection selection;
     selection.reason = filter_.reason;
     selection.ids = filter_.ids;

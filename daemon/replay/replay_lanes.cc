@@ -27,7 +27,7 @@ struct ReplayLanes::Impl {
   const config::Config& config;
   ReplayLanesOptions options;
   std::vector<std::int64_t> replay_ids;
-  ReplayObserver observer;
+  ReplayTotals totals;
   pipeline::ConsumerInbox inbox;
   Mutex mutex;
   std::optional<Error> failure GUARDED_BY(mutex);
@@ -67,7 +67,7 @@ void ReplayLanes::Start(const std::atomic<std::uint64_t>& current_epoch) {
                                          : postgres::batch::MakeReplayProgress(
                                                impl.config.kafka.group_id, impl.replay_ids);
     impl.lanes[i]->Start(options, store, std::move(progress),
-                         {impl.observer, impl.inbox, current_epoch,
+                         {impl.totals, impl.inbox, current_epoch,
                           [&impl](const Result<>& result) { impl.NoteEnd(result); }});
   }
 }
@@ -88,13 +88,13 @@ EventCounts ReplayLanes::Finish() {
            .fix = "let it finish, then run this again: it goes on where that one is"});
     }
   }
-  return impl_->observer.outcomes();
+  return impl_->totals.counts();
 }
 
 EventCounts ReplayLanes::Interrupt() {
   for (const auto& lane : impl_->lanes) lane->Stop();
   for (const auto& lane : impl_->lanes) lane->Join();
-  return impl_->observer.outcomes();
+  return impl_->totals.counts();
 }
 
 }  // namespace usage_ingest::replay

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "daemon/config/config.h"
-#include "daemon/replay/replay_observer.h"
+#include "daemon/replay/replay_totals.h"
 #include "ingest/pipeline/consumer_inbox.h"
 #include "ingest/pipeline/lane_queue.h"
 

@@ -53,7 +53,8 @@ class Daemon {
  private:
   void StartProbe();
   void OnProbed(const postgres::probe::ProbeReport& report);
-  void StartPipeline(bool may_skip_constraints);
+  void StartPipeline();
+  void BlockReadiness(std::string_view why);
   void StartServices();
   void OnSignal();
   void Tick();
@@ -95,21 +96,13 @@ postgres::background::HousekeeperOptions HousekeeperOptionsFor(const config::Con
 Daemon::Daemon(const config::Config& config, std::function<void()> reload)
     : config_(config),
       signals_(io_, {[this] { OnSignal(); }, std::move(reload)}),
-      positions_({config.postgres.conninfo, config.kafka.group_id}, inbox_, observation_.observer(),
+      positions_({config.postgres.conninfo, config.kafka.group_id}, inbox_, observation_.sink(),
                  runtime_),
       retrier_(assembly::StoreOptionsFor(config, "dead-letters"),
-               assembly::DecoderOptionsFor(config), observation_.observer(), runtime_),
-      housekeeper_(HousekeeperOptionsFor(config),
-                   {[this] { pipeline_.ExpireAttribution(); },
-                    [this](std::int64_t count) {
-                      observation_.metrics().SetDeadLettersPending(count);
-                      observation_.board().SetDeadLettersPending(count);
-                    },
-                    [this](std::chrono::seconds runway) {
-                      observation_.metrics().SetPartitionRunway(runway);
-                      observation_.board().SetPartitionRunway(runway);
-                    }},
-                   retrier_, observation_.observer(), runtime_) {}
+               assembly::DecoderOptionsFor(config), observation_.sink(), runtime_),
+      housekeeper_(
+          HousekeeperOptionsFor(config), [this] { pipeline_.ExpireAttribution(); }, retrier_,
+          observation_.sink(), runtime_) {}
 
 int Daemon::Run() {
   Tick();
@@ -122,12 +115,12 @@ int Daemon::Run() {
 }
 
 void Daemon::StartProbe() {
-  observation_.board().SetHeldBack("the database has not been checked yet");
+  BlockReadiness("the database has not been checked yet");
   probe_.emplace(config_.postgres.conninfo,
                  StartupProbe::Callbacks{[this](const std::string& why) {
-                                           observation_.observer().PostgresError(
-                                               pipeline::PostgresErrorClass::kTransient, why);
-                                           observation_.board().SetHeldBack("PostgreSQL: " + why);
+                                           observation_.sink().On(pipeline::PostgresFailed{
+                                               pipeline::PostgresErrorClass::kTransient, why});
+                                           BlockReadiness("PostgreSQL: " + why);
                                          },
                                          [this](const postgres::probe::ProbeReport& report) {
                                            boost::asio::post(io_,
@@ -135,35 +128,30 @@ void Daemon::StartProbe() {
                                          }});
 }
 
+void Daemon::BlockReadiness(std::string_view why) {
+  observation_.sink().On(pipeline::ReadinessBlocked{why});
+}
+
 void Daemon::OnProbed(const postgres::probe::ProbeReport& report) {
   if (ending_) return;
   for (const postgres::probe::Finding& finding : report.findings) {
-    if (finding.severity == postgres::probe::Severity::kFatal) {
-      spdlog::error("{}", finding.ToLine());
-    } else {
-      spdlog::warn("{}", finding.ToLine());
-    }
+    const bool is_fatal = finding.severity == postgres::probe::Severity::kFatal;
+    spdlog::log(is_fatal ? spdlog::level::err : spdlog::level::warn, "{}: {}; fix: {}",
+                finding.where, finding.what, finding.fix);
   }
   if (!report.ok()) {
     spdlog::error("the database is not as it must be; nothing was written");
     End(EX_CONFIG);
     return;
   }
-  StartPipeline(report.facts.may_skip_constraints);
+  StartPipeline();
 }
 
-void Daemon::StartPipeline(bool may_skip_constraints) {
-  const bool skips = may_skip_constraints &&
-                     config_.postgres.foreign_keys != postgres::batch::ForeignKeys::kConstraints;
-  observation_.metrics().SetCopyPath(skips ? telemetry::CopyPath::kBatch
-                                           : telemetry::CopyPath::kConstraints);
-  observation_.board().SetCopyPath(skips ? "batch" : "constraints");
-  spdlog::info("copy path: {}", skips ? "batch (foreign keys replaced by the batch's locks)"
-                                      : "constraints (foreign keys and triggers stay on)");
-  observation_.board().SetHeldBack("");
+void Daemon::StartPipeline() {
+  BlockReadiness("");
   StartServices();
   const Result<> started = pipeline_.Start(
-      {observation_.observer(), inbox_,
+      {observation_.sink(), inbox_,
        [this](pipeline::PositionsRequest request) { positions_.Request(std::move(request)); },
        [this](const Error& error) { boost::asio::post(io_, [this, error] { Fail(error); }); }});
   if (!started) {
@@ -221,7 +209,7 @@ void Daemon::End(int exit_code) {
   exit_code_ = exit_code;
   SystemdNotify::Stopping();
   probe_.reset();
-  observation_.board().SetHeldBack("shutting down");
+  BlockReadiness("shutting down");
   stopper_ = std::jthread([this, deadline = steady_clock::now() + config_.shutdown_drain] {
     if (!pipeline_.Stop(deadline)) {
       EndByForce("not drained within shutdown.drain; what is open is rolled back and read again",

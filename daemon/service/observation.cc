@@ -9,8 +9,9 @@
 #include "daemon/http/http_routes.h"
 #include "daemon/http/http_server.h"
 #include "daemon/service/pipeline.h"
-#include "daemon/telemetry/log_observer.h"
-#include "daemon/telemetry/observer_tee.h"
+#include "daemon/telemetry/fan_out.h"
+#include "daemon/telemetry/log_sink.h"
+#include "daemon/telemetry/metrics.h"
 #include "daemon/telemetry/status_json.h"
 #include "daemon/text/version.h"
 
@@ -33,10 +34,10 @@ struct Observation::Impl {
   Impl(const config::Config& config, boost::asio::io_context& io)
       : queue_bytes_limit(assembly::QueueLimitsFor(config).bytes_max * config.postgres.writers),
         board(BoardOptions(config, [this] { return Queue(); })),
-        metrics({std::string(text::kVersion), std::string(text::kCommit)},
-                {[this] { return Queue().records; }, [this] { return Queue().bytes; },
-                 queue_bytes_limit, &board.lag()}),
-        tee({&metrics, &board, &log}),
+        metrics(
+            {std::string(text::kVersion), std::string(text::kCommit)},
+            {[this] { return Queue(); }, [this] { return board.readiness().ready; }, &board.lag()}),
+        sinks({&metrics, &board, &log}),
         http(io, config.http_listen,
              http::MakeRoutes(
                  {.metrics = [this] { return metrics.Render(); },
@@ -56,8 +57,8 @@ struct Observation::Impl {
   std::size_t queue_bytes_limit;
   telemetry::StatusBoard board;
   telemetry::Metrics metrics;
-  telemetry::LogObserver log;
-  telemetry::ObserverTee tee;
+  telemetry::LogSink log;
+  telemetry::FanOut sinks;
   http::HttpServer http;
 };
 
@@ -65,9 +66,8 @@ Observation::Observation(const config::Config& config, boost::asio::io_context& 
     : impl_(std::make_unique<Impl>(config, io)) {}
 Observation::~Observation() = default;
 
-pipeline::PipelineObserver& Observation::observer() { return impl_->tee; }
+pipeline::TelemetrySink& Observation::sink() { return impl_->sinks; }
 telemetry::StatusBoard& Observation::board() { return impl_->board; }
-telemetry::Metrics& Observation::metrics() { return impl_->metrics; }
 void Observation::Watch(const Pipeline* pipeline) { impl_->pipeline = pipeline; }
 void Observation::StopHttp() { impl_->http.Stop(); }
 

@@ -1,13 +1,12 @@
 #pragma once
-// Observation: everything that looks at the pipeline and tells: metrics, status board, HTTP, log.
+// Observation: metrics, status board and log as one telemetry sink, and HTTP, which shows them.
 //
 // Owner         main; outlives the pipeline that reports to it.
 #include <memory>
 
 #include "daemon/config/config.h"
-#include "daemon/telemetry/metrics.h"
 #include "daemon/telemetry/status_board.h"
-#include "ingest/pipeline/observer.h"
+#include "ingest/pipeline/telemetry.h"
 
 namespace boost::asio {
 class io_context;
@@ -23,9 +22,8 @@ class Observation {
   Observation(const config::Config& config, boost::asio::io_context& io);
   ~Observation();
 
-  [[nodiscard]] pipeline::PipelineObserver& observer();
+  [[nodiscard]] pipeline::TelemetrySink& sink();
   [[nodiscard]] telemetry::StatusBoard& board();
-  [[nodiscard]] telemetry::Metrics& metrics();
   // Whose queues are shown; nullptr before it starts and after it ends.
   void Watch(const Pipeline* pipeline);
   void StopHttp();

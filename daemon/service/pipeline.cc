@@ -46,7 +46,7 @@ Pipeline::~Pipeline() {
 Result<> Pipeline::Start(const Links& links) {
   Impl& impl = *impl_;
   kafka::consumer::KafkaConsumer::Dependencies dependencies{
-      {}, links.inbox, links.request_positions, links.observer};
+      {}, links.inbox, links.request_positions, links.telemetry};
   for (const auto& lane : impl.lanes) {
     dependencies.lanes.push_back(lane->queue().MakeProducer());
   }
@@ -65,7 +65,7 @@ Result<> Pipeline::Start(const Links& links) {
     impl.lanes[i]->Start(assembly::LaneOptionsFor(impl.config, i),
                          assembly::StoreOptionsFor(impl.config, std::to_string(i)),
                          postgres::batch::MakeGroupProgress(impl.config.kafka.group_id),
-                         {links.observer, links.inbox, impl.consumer->current_epoch(), ended});
+                         {links.telemetry, links.inbox, impl.consumer->current_epoch(), ended});
   }
   impl.consumer_thread = std::jthread([&impl, ended](const std::stop_token& stop) {
     // ignored because a thread without a name works as well

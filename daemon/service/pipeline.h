@@ -12,7 +12,7 @@
 
 #include "daemon/config/config.h"
 #include "ingest/pipeline/consumer_inbox.h"
-#include "ingest/pipeline/observer.h"
+#include "ingest/pipeline/telemetry.h"
 #include "schema/error.h"
 
 namespace usage_ingest::service {
@@ -20,7 +20,7 @@ namespace usage_ingest::service {
 class Pipeline {
  public:
   struct Links {
-    pipeline::PipelineObserver& observer;
+    pipeline::TelemetrySink& telemetry;
     pipeline::ConsumerInbox& inbox;
     pipeline::RequestPositions request_positions;
     // From any thread, at most once a thread: something ended that only a person can mend.
@@ -39,7 +39,6 @@ class Pipeline {
   void ExpireAttribution();
   [[nodiscard]] std::size_t queue_bytes() const;
   [[nodiscard]] std::size_t queue_records() const;
-  [[nodiscard]] std::size_t queue_bytes_limit() const;
   // Grows as long as every lane either moves or has nothing to do.
   [[nodiscard]] bool MadeProgress();
 

@@ -15,7 +15,6 @@ class Reloader {
  public:
   Reloader(config::Config running, std::function<config::LoadedConfig()> load);
   void Reload();
-  [[nodiscard]] const config::Config& running() const { return running_; }
 
  private:
   config::Config running_;

@@ -20,10 +20,10 @@ std::int64_t SystemClockMs() {
 
 LagTracker::LagTracker(WallClockMs clock) : clock_(std::move(clock)) {}
 
-void LagTracker::Report(const TopicPartition& source, const pipeline::PartitionLag& lag) {
+void LagTracker::Report(const pipeline::PartitionLag& lag) {
   const std::int64_t now = clock_();
-  const std::scoped_lock lock(mutex_);
-  State& state = states_.try_emplace(source, State{&source, lag}).first->second;
+  const MutexLock lock(mutex_);
+  State& state = states_.try_emplace(*lag.source, State{lag}).first->second;
   const bool progressed = lag.committed != state.lag.committed;
   state.lag = lag;
   if (RecordsBehind(lag) == 0) {
@@ -35,7 +35,7 @@ void LagTracker::Report(const TopicPartition& source, const pipeline::PartitionL
 }
 
 void LagTracker::KeepOnly(std::span<const TopicPartition* const> assigned) {
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   std::erase_if(states_, [&](const auto& entry) {
     return std::ranges::none_of(assigned,
                                 [&](const TopicPartition* kept) { return *kept == entry.first; });
@@ -45,12 +45,12 @@ void LagTracker::KeepOnly(std::span<const TopicPartition* const> assigned) {
 std::vector<PartitionLagNow> LagTracker::Now() const {
   const std::int64_t now = clock_();
   std::vector<PartitionLagNow> result;
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   for (const auto& [source, state] : states_) {
     const std::int64_t since = state.lag.oldest_uncommitted_ms > 0 ? state.lag.oldest_uncommitted_ms
                                                                    : state.behind_since_ms;
     const std::int64_t age_ms = since == 0 ? 0 : std::max<std::int64_t>(0, now - since);
-    result.push_back({state.source, state.lag.high_watermark, state.lag.committed,
+    result.push_back({state.lag.source, state.lag.high_watermark, state.lag.committed,
                       RecordsBehind(state.lag), static_cast<double>(age_ms) / 1000});
   }
   return result;

@@ -1,18 +1,20 @@
 #pragma once
 // LagTracker: how far each assigned partition is behind, in records and in seconds, right now.
 //
-// Age grows while nobody reports: a lane that hangs tells nothing, and that is when lag matters. So
-// what was reported last is kept, and the age is computed when somebody asks. lag_seconds is the
-// age by Kafka timestamp of the oldest record not yet committed, 0 when there is none; a record
-// that was not even polled has no known timestamp and is counted from when it was first noticed.
+// The age of the oldest record grows while nothing is reported: a lane that hangs reports nothing,
+// and that is when lag matters. So the last report is kept, and the age is computed when it is
+// asked for. lag_seconds is the age by Kafka timestamp of the oldest record not yet committed, 0
+// when there is none. A record that is not polled yet has no known timestamp and is counted from
+// when it was first noticed. The lag of a partition without a report is unknown.
 //
-// Thread-safety any thread; a mutex, taken once a second a partition, once a batch and at a scrape.
+// Thread-safety any thread; a mutex, taken once a second a partition, and at a scrape.
 #include <functional>
 #include <map>
-#include <mutex>
+#include <span>
 #include <vector>
 
-#include "ingest/pipeline/observer.h"
+#include "ingest/pipeline/telemetry.h"
+#include "schema/mutex.h"
 
 namespace usage_ingest::telemetry {
 
@@ -32,21 +34,20 @@ class LagTracker {
  public:
   explicit LagTracker(WallClockMs clock);
 
-  void Report(const TopicPartition& source, const pipeline::PartitionLag& lag);
-  // A partition that is not assigned any more is another process' to report.
+  void Report(const pipeline::PartitionLag& lag);
+  // A partition that is not assigned any more is reported by another process.
   void KeepOnly(std::span<const TopicPartition* const> assigned);
-  // Ordered by topic and partition.
+  // Of the partitions whose lag is known; ordered by topic and partition.
   [[nodiscard]] std::vector<PartitionLagNow> Now() const;
 
  private:
   struct State {
-    const TopicPartition* source;
     pipeline::PartitionLag lag;
     std::int64_t behind_since_ms = 0;  // 0: not behind
   };
   WallClockMs clock_;
-  mutable std::mutex mutex_;
-  std::map<TopicPartition, State> states_;
+  mutable Mutex mutex_;
+  std::map<TopicPartition, State> states_ GUARDED_BY(mutex_);
 };
 
 }  // namespace usage_ingest::telemetry

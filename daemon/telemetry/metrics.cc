@@ -1,20 +1,20 @@
 #include "daemon/telemetry/metrics.h"
 
 #include <prometheus/counter.h>
+#include <prometheus/family.h>
 #include <prometheus/gauge.h>
 #include <prometheus/histogram.h>
-#include <prometheus/registry.h>
-#include <prometheus/text_serializer.h>
 
 #include <algorithm>
 #include <array>
-#include <mutex>
+#include <map>
 #include <utility>
-#include <vector>
 
-#include "daemon/telemetry/metrics_catalogue.h"
+#include "daemon/telemetry/ignored_events.h"
+#include "daemon/telemetry/metric_registry.h"
+#include "daemon/telemetry/postgres_sessions.h"
 #include "daemon/telemetry/process_stats.h"
-#include "daemon/telemetry/sessions_up.h"
+#include "schema/mutex.h"
 
 namespace usage_ingest::telemetry {
 namespace {
@@ -23,7 +23,7 @@ using prometheus::Counter;
 using prometheus::Family;
 using prometheus::Gauge;
 using prometheus::Histogram;
-using Buckets = Histogram::BucketBoundaries;
+using Buckets = MetricRegistry::Buckets;
 
 // From a fast phase on local disk to a lock that is waited for.
 const Buckets kPhaseBuckets{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10};
@@ -38,140 +38,207 @@ constexpr auto kOutcomeNames = [] {
   std::ranges::transform(kEventOutcomeColumns, names.begin(), &EventCountColumn::outcome);
   return names;
 }();
-constexpr std::array<std::string_view, 3> kPostgresClassNames = {"transient", "data", "fatal"};
-constexpr std::array<std::string_view, 2> kKafkaClassNames = {"transient", "fatal"};
-constexpr std::array<std::string_view, 2> kPauseNames = {"memory", "postgres"};
-constexpr std::array<std::string_view, 2> kCopyPathNames = {"batch", "constraints"};
-
-template <class T, class Builder>
-Family<T>& Register(prometheus::Registry& registry, Builder builder, MetricId id) {
-  const MetricSpec& spec = Spec(id);
-  return builder.Name(std::string(spec.name)).Help(std::string(spec.help)).Register(registry);
-}
-
-// One metric for each value of a closed label, made at once so that it is 0 before it first moves.
-template <class T, std::size_t N>
-class ByLabel {
- public:
-  template <class... Args>
-  ByLabel(Family<T>& family, const std::string& label, const std::array<std::string_view, N>& names,
-          const Args&... args) {
-    for (std::size_t i = 0; i < N; ++i) {
-      metrics_[i] = &family.Add({{label, std::string(names[i])}}, args...);
-    }
-  }
-  template <class Enum>
-  T& operator[](Enum index) {
-    return *metrics_[static_cast<std::size_t>(index)];
-  }
-
- private:
-  std::array<T*, N> metrics_{};
-};
+const std::vector<std::string> kSourceLabels{"topic", "partition"};
 
 prometheus::Labels SourceLabels(const TopicPartition& source) {
   return {{"topic", source.topic}, {"partition", std::to_string(source.partition.value)}};
 }
 
-}  // namespace
+// The catalogue: each metric once, with its name, labels and meaning. Label sets are closed, except
+// for topic and partition, which are those that the configuration subscribes to.
+struct Catalogue {
+  MetricRegistry make;
 
-struct Metrics::Impl {
-  explicit Impl(Sources live) : sources(std::move(live)) {}
-
-  Family<Counter>& Counters(MetricId id) {
-    return Register<Counter>(registry, prometheus::BuildCounter(), id);
-  }
-  Family<Gauge>& Gauges(MetricId id) {
-    return Register<Gauge>(registry, prometheus::BuildGauge(), id);
-  }
-  Family<Histogram>& Histograms(MetricId id) {
-    return Register<Histogram>(registry, prometheus::BuildHistogram(), id);
-  }
-  Counter& OneCounter(MetricId id) { return Counters(id).Add({}); }
-  Gauge& OneGauge(MetricId id) { return Gauges(id).Add({}); }
-
-  Counter& RecordsOf(const TopicPartition& source);
-  void CountOutcomes(const pipeline::BatchReport& report);
-  void ObserveFreshness(std::span<const std::int32_t> samples_ms);
-  void RefreshLag();
-  void RefreshProcess();
-
-  Sources sources;
-  std::mutex render_mutex;  // one scrape at a time refreshes what is asked for
-  std::mutex mutex;
-  SessionsUp sessions;                                                 // guarded by mutex
-  std::vector<std::pair<const TopicPartition*, Counter*>> records_of;  // guarded by mutex
-  std::vector<std::pair<Gauge*, Gauge*>> lag_gauges;                   // guarded by mutex
-
-  prometheus::Registry registry;
-  Family<Counter>& records = Counters(MetricId::kRecords);
-  ByLabel<Counter, kOutcomeNames.size()> events{Counters(MetricId::kEvents), "outcome",
-                                                kOutcomeNames};
-  ByLabel<Counter, kDeadLetterReasonNames.size()> dead_letters{Counters(MetricId::kDeadLetters),
-                                                               "reason", kDeadLetterReasonNames};
-  Counter& healed = OneCounter(MetricId::kDeadLettersHealed);
-  Gauge& pending = OneGauge(MetricId::kDeadLettersPending);
-  ByLabel<Counter, kSkipReasonNames.size()> skipped{Counters(MetricId::kSkipped), "reason",
-                                                    kSkipReasonNames};
-  Family<Gauge>& lag_records = Gauges(MetricId::kLagRecords);
-  Family<Gauge>& lag_seconds = Gauges(MetricId::kLagSeconds);
-  ByLabel<Histogram, 5> batch_seconds{Histograms(MetricId::kBatchSeconds), "phase",
-                                      pipeline::kPhaseNames, kPhaseBuckets};
-  Histogram& batch_rows = Histograms(MetricId::kBatchRows).Add({}, kRowBuckets);
-  Histogram& batch_bytes = Histograms(MetricId::kBatchBytes).Add({}, kByteBuckets);
-  Histogram& freshness = Histograms(MetricId::kEventToCommitSeconds).Add({}, kFreshnessBuckets);
-  Gauge& queue_records = OneGauge(MetricId::kQueueRecords);
-  Gauge& queue_bytes = OneGauge(MetricId::kQueueBytes);
-  Gauge& queue_bytes_limit = OneGauge(MetricId::kQueueBytesLimit);
-  ByLabel<Gauge, 2> paused{Gauges(MetricId::kPaused), "reason", kPauseNames};
-  ByLabel<Counter, 3> postgres_errors{Counters(MetricId::kPostgresErrors), "class",
-                                      kPostgresClassNames};
-  Gauge& postgres_up = OneGauge(MetricId::kPostgresUp);
-  ByLabel<Counter, 2> kafka_errors{Counters(MetricId::kKafkaErrors), "class", kKafkaClassNames};
-  Counter& rebalances = OneCounter(MetricId::kRebalances);
-  Counter& fenced = OneCounter(MetricId::kFenced);
-  Counter& gap_records = OneCounter(MetricId::kOffsetGapRecords);
-  Counter& suspended = OneCounter(MetricId::kSubscriptionsSuspended);
-  Gauge& runway = OneGauge(MetricId::kPartitionRunwaySeconds);
-  ByLabel<Gauge, 2> copy_path{Gauges(MetricId::kCopyPath), "path", kCopyPathNames};
-  Family<Gauge>& build_info = Gauges(MetricId::kBuildInfo);
-  Counter& cpu_seconds = OneCounter(MetricId::kProcessCpuSeconds);
-  Gauge& resident_bytes = OneGauge(MetricId::kProcessResidentMemoryBytes);
-  Gauge& virtual_bytes = OneGauge(MetricId::kProcessVirtualMemoryBytes);
-  Gauge& start_time = OneGauge(MetricId::kProcessStartTimeSeconds);
-  Gauge& open_fds = OneGauge(MetricId::kProcessOpenFds);
-  Gauge& max_fds = OneGauge(MetricId::kProcessMaxFds);
+  Family<Counter>& records = make.OpenLabels<Counter>(
+      "usage_ingest_records_total", kSourceLabels, "Kafka records whose transaction is committed.");
+  MetricByLabel<Counter> events =
+      make.ByLabel<Counter>("usage_ingest_events_total", "outcome", kOutcomeNames,
+                            "Events by what became of them; a record holds one or more.");
+  MetricByLabel<Counter> dead_letters =
+      make.ByLabel<Counter>("usage_ingest_dead_letters_total", "reason", kDeadLetterReasonNames,
+                            "Events that were stored as dead letters, by reason.");
+  Counter& dead_letters_healed = make.Single<Counter>(
+      "usage_ingest_dead_letters_healed_total", "Dead letters that a retry turned into rows.");
+  Gauge& dead_letters_pending = make.Single<Gauge>(
+      "usage_ingest_dead_letters_pending", "Dead letters that wait for a retry or a person.");
+  MetricByLabel<Counter> skipped =
+      make.ByLabel<Counter>("usage_ingest_skipped_total", "reason", kSkipReasonNames,
+                            "Events that are nobody's usage, by reason.");
+  Family<Gauge>& lag_records = make.OpenLabels<Gauge>(
+      "usage_ingest_lag_records", kSourceLabels,
+      "Records in Kafka that are not committed to PostgreSQL yet; absent while unknown.");
+  Family<Gauge>& lag_seconds = make.OpenLabels<Gauge>(
+      "usage_ingest_lag_seconds", kSourceLabels,
+      "Age by Kafka timestamp of the oldest record not yet committed, 0 when there is none; absent "
+      "while unknown.");
+  MetricByLabel<Histogram> batch_seconds =
+      make.ByLabel<Histogram>("usage_ingest_batch_seconds", "phase", pipeline::kPhaseNames,
+                              "Time that a batch spent in each phase.", kPhaseBuckets);
+  Histogram& batch_rows = make.Single<Histogram>("usage_ingest_batch_rows",
+                                                 "Rows of usage_logs in a batch.", kRowBuckets);
+  Histogram& batch_bytes = make.Single<Histogram>(
+      "usage_ingest_batch_bytes", "Bytes of Kafka values in a batch.", kByteBuckets);
+  Histogram& event_to_commit_seconds = make.Single<Histogram>(
+      "usage_ingest_event_to_commit_seconds",
+      "Time from a record's Kafka timestamp to the commit of its rows.", kFreshnessBuckets);
+  Gauge& queue_records = make.Single<Gauge>("usage_ingest_queue_records",
+                                            "Records between the consumer and the lanes.");
+  Gauge& queue_bytes = make.Single<Gauge>(
+      "usage_ingest_queue_bytes", "Bytes of the records between the consumer and the lanes.");
+  Gauge& queue_bytes_limit = make.Single<Gauge>("usage_ingest_queue_bytes_limit",
+                                                "Bytes at which the consumer stops polling.");
+  MetricByLabel<Gauge> paused =
+      make.ByLabel<Gauge>("usage_ingest_paused", "reason", pipeline::kPauseReasonNames,
+                          "1 while the consumer does not read, by reason.");
+  Gauge& ready = make.Single<Gauge>("usage_ingest_ready",
+                                    "1 while events are ingested or would be: what /readyz says.");
+  MetricByLabel<Counter> postgres_errors = make.ByLabel<Counter>(
+      "usage_ingest_postgres_errors_total", "class", pipeline::kPostgresErrorClassNames,
+      "Errors of PostgreSQL by what was done about them.");
+  Gauge& postgres_up = make.Single<Gauge>("usage_ingest_postgres_up",
+                                          "1 when PostgreSQL answers every session of the daemon.");
+  MetricByLabel<Counter> kafka_errors = make.ByLabel<Counter>(
+      "usage_ingest_kafka_errors_total", "class", pipeline::kKafkaErrorClassNames,
+      "Errors of the Kafka client by what was done about them.");
+  Gauge& kafka_up = make.Single<Gauge>(
+      "usage_ingest_kafka_up", "1 while the daemon is a member of its Kafka consumer group.");
+  Counter& rebalances =
+      make.Single<Counter>("usage_ingest_rebalances_total",
+                           "Times the consumer group gave this process partitions or took them.");
+  Counter& fenced = make.Single<Counter>(
+      "usage_ingest_fenced_total",
+      "Batches that were given up because another process owned the partition.");
+  Counter& offset_gap_records = make.Single<Counter>(
+      "usage_ingest_offset_gap_records_total",
+      "Records that Kafka no longer had when they were due: lost to retention or a new topic.");
+  Counter& subscriptions_suspended =
+      make.Single<Counter>("usage_ingest_subscriptions_suspended_total",
+                           "Subscriptions that a counter update of the daemon moved to suspended.");
+  Gauge& partition_runway_seconds =
+      make.Single<Gauge>("usage_ingest_partition_runway_seconds",
+                         "Time until the last existing partition of usage_logs ends.");
+  MetricByLabel<Gauge> copy_path = make.ByLabel<Gauge>(
+      "usage_ingest_copy_path", "path", pipeline::kCopyPathNames,
+      "1 for the path that the lanes' sessions use: foreign keys checked by batch, or by "
+      "constraints; both 0 before the first batch.");
+  Family<Gauge>& build_info = make.OpenLabels<Gauge>(
+      "usage_ingest_build_info", {"version", "commit"}, "Always 1; what is running.");
+  Counter& cpu_seconds = make.Single<Counter>("process_cpu_seconds_total",
+                                              "Total user and system CPU time spent in seconds.");
+  Gauge& resident_bytes =
+      make.Single<Gauge>("process_resident_memory_bytes", "Resident memory size in bytes.");
+  Gauge& virtual_bytes =
+      make.Single<Gauge>("process_virtual_memory_bytes", "Virtual memory size in bytes.");
+  Gauge& start_time = make.Single<Gauge>("process_start_time_seconds",
+                                         "Start time of the process since unix epoch in seconds.");
+  Gauge& open_fds = make.Single<Gauge>("process_open_fds", "Number of open file descriptors.");
+  Gauge& max_fds =
+      make.Single<Gauge>("process_max_fds", "Maximum number of open file descriptors.");
 };
 
-Counter& Metrics::Impl::RecordsOf(const TopicPartition& source) {
-  const std::scoped_lock lock(mutex);
-  const auto known =
-      std::ranges::find(records_of, &source, &std::pair<const TopicPartition*, Counter*>::first);
-  if (known != records_of.end()) return *known->second;
-  Counter& counter = records.Add(SourceLabels(source));
-  records_of.emplace_back(&source, &counter);
-  return counter;
+void Add(Counter& counter, std::int64_t count) { counter.Increment(static_cast<double>(count)); }
+
+template <std::size_t N>
+void AddEach(const MetricByLabel<Counter>& counters, const std::array<std::int64_t, N>& counts) {
+  for (std::size_t i = 0; i < N; ++i) Add(counters[i], counts[i]);
 }
 
-void Metrics::Impl::CountOutcomes(const pipeline::BatchReport& report) {
+}  // namespace
+
+struct Metrics::Impl : IgnoredByMetrics {
+  explicit Impl(Sources live) : sources(std::move(live)) {}
+
+  using IgnoredByMetrics::operator();
+  void operator()(const pipeline::BatchCommitted& batch);
+  void operator()(const pipeline::DeadLettersHealed& healed) {
+    Add(metrics.dead_letters_healed, healed.count);
+  }
+  void operator()(const pipeline::DeadLettersPending& pending) const {
+    metrics.dead_letters_pending.Set(static_cast<double>(pending.count));
+  }
+  void operator()(const pipeline::PartitionRunway& runway) const {
+    metrics.partition_runway_seconds.Set(static_cast<double>(runway.time.count()));
+  }
+  void operator()(const pipeline::PostgresFailed& failure) const {
+    metrics.postgres_errors[failure.error_class].Increment();
+  }
+  void operator()(const pipeline::PostgresSession& event) {
+    const MutexLock lock(mutex);
+    sessions.Set(event);
+    metrics.postgres_up.Set(sessions.all_up() ? 1 : 0);
+  }
+  void operator()(const pipeline::CopyPathChosen& event);
+  void operator()(const pipeline::Fenced& /*event*/) const { metrics.fenced.Increment(); }
+  void operator()(const pipeline::KafkaFailed& failure) const {
+    metrics.kafka_errors[failure.error_class].Increment();
+  }
+  void operator()(const pipeline::GroupMembership& event) const {
+    metrics.kafka_up.Set(event.joined ? 1 : 0);
+  }
+  void operator()(const pipeline::PartitionsAssigned& /*event*/) const {
+    metrics.rebalances.Increment();
+  }
+  void operator()(const pipeline::OffsetGap& gap) const {
+    Add(metrics.offset_gap_records, gap.records);
+  }
+  void operator()(const pipeline::ReadingPaused& event) const {
+    metrics.paused[event.reason].Set(event.paused ? 1 : 0);
+  }
+
+  Counter& RecordsOf(const TopicPartition& source);
+  void ObserveFreshness(std::span<const std::int32_t> samples_ms) const;
+  void RefreshQueue() const;
+  void RefreshLag() REQUIRES(render_mutex);
+  void RefreshProcess() const;
+
+  Sources sources;
+  Catalogue metrics;
+  Mutex render_mutex;  // one scrape at a time refreshes the gauges that are read at a scrape
+  std::vector<std::pair<Gauge*, Gauge*>> lag_gauges GUARDED_BY(render_mutex);
+  Mutex mutex;
+  std::map<const TopicPartition*, Counter*> records_of GUARDED_BY(mutex);  // by interned pointer
+  PostgresSessions sessions GUARDED_BY(mutex);
+};
+
+void Metrics::Impl::operator()(const pipeline::BatchCommitted& batch) {
   EventCounts sum;
-  for (const pipeline::PartitionProgress& progress : report.partitions) {
-    RecordsOf(*progress.source).Increment(static_cast<double>(progress.outcomes.records));
-    sum.Add(progress.outcomes);
+  for (const pipeline::PartitionProgress& progress : batch.partitions) {
+    Add(RecordsOf(*progress.source), progress.counts.records);
+    sum.Add(progress.counts);
   }
   for (std::size_t i = 0; i < kEventOutcomeColumns.size(); ++i) {
-    events[i].Increment(static_cast<double>(sum.*kEventOutcomeColumns[i].value));
+    Add(metrics.events[i], sum.*kEventOutcomeColumns[i].value);
   }
-  for (std::size_t i = 0; i < report.dead_letters.size(); ++i) {
-    dead_letters[i].Increment(static_cast<double>(report.dead_letters[i]));
+  AddEach(metrics.dead_letters, batch.dead_letters);
+  AddEach(metrics.skipped, batch.skipped);
+  Add(metrics.subscriptions_suspended, batch.suspended);
+  for (std::size_t phase = 0; phase < batch.phase_time.size(); ++phase) {
+    if (batch.phase_time[phase].count() == 0) continue;  // a batch without rows copies nothing
+    metrics.batch_seconds[phase].Observe(
+        std::chrono::duration<double>(batch.phase_time[phase]).count());
   }
-  for (std::size_t i = 0; i < report.skipped.size(); ++i) {
-    skipped[i].Increment(static_cast<double>(report.skipped[i]));
+  metrics.batch_rows.Observe(static_cast<double>(batch.rows));
+  metrics.batch_bytes.Observe(static_cast<double>(batch.bytes));
+  ObserveFreshness(batch.event_to_commit_ms);
+}
+
+void Metrics::Impl::operator()(const pipeline::CopyPathChosen& event) {
+  const MutexLock lock(mutex);
+  sessions.Set(event);
+  for (std::size_t i = 0; i < pipeline::kCopyPathNames.size(); ++i) {
+    metrics.copy_path[i].Set(sessions.copy_path() == static_cast<pipeline::CopyPath>(i) ? 1 : 0);
   }
+}
+
+Counter& Metrics::Impl::RecordsOf(const TopicPartition& source) {
+  const MutexLock lock(mutex);
+  Counter*& counter = records_of[&source];
+  if (counter == nullptr) counter = &metrics.records.Add(SourceLabels(source));
+  return *counter;
 }
 
 // Sorted into buckets here, so that the histogram's lock is taken once and not once a record.
-void Metrics::Impl::ObserveFreshness(std::span<const std::int32_t> samples_ms) {
+void Metrics::Impl::ObserveFreshness(std::span<const std::int32_t> samples_ms) const {
   if (samples_ms.empty()) return;
   std::vector<double> increments(kFreshnessBuckets.size() + 1);
   double sum = 0;
@@ -182,111 +249,62 @@ void Metrics::Impl::ObserveFreshness(std::span<const std::int32_t> samples_ms) {
     increments[static_cast<std::size_t>(bucket - kFreshnessBuckets.begin())] += 1;
     sum += seconds;
   }
-  freshness.ObserveMultiple(increments, sum);
+  metrics.event_to_commit_seconds.ObserveMultiple(increments, sum);
 }
 
-// Built anew at each scrape: a partition that went to another process disappears.
+void Metrics::Impl::RefreshQueue() const {
+  const QueueStatus queue = sources.queue();
+  metrics.queue_records.Set(static_cast<double>(queue.records));
+  metrics.queue_bytes.Set(static_cast<double>(queue.bytes));
+  metrics.queue_bytes_limit.Set(static_cast<double>(queue.bytes_limit));
+}
+
+// Made again at each scrape: a partition that went to another process disappears.
 void Metrics::Impl::RefreshLag() {
-  const std::scoped_lock lock(mutex);
   for (const auto& [by_records, by_seconds] : lag_gauges) {
-    lag_records.Remove(by_records);
-    lag_seconds.Remove(by_seconds);
+    metrics.lag_records.Remove(by_records);
+    metrics.lag_seconds.Remove(by_seconds);
   }
   lag_gauges.clear();
   for (const PartitionLagNow& lag : sources.lag->Now()) {
     const auto labels = SourceLabels(*lag.source);
-    lag_gauges.emplace_back(&lag_records.Add(labels), &lag_seconds.Add(labels));
+    lag_gauges.emplace_back(&metrics.lag_records.Add(labels), &metrics.lag_seconds.Add(labels));
     lag_gauges.back().first->Set(static_cast<double>(lag.records));
     lag_gauges.back().second->Set(lag.seconds);
   }
 }
 
-void Metrics::Impl::RefreshProcess() {
+void Metrics::Impl::RefreshProcess() const {
   const ProcessStats stats = ReadProcessStats();
-  // The kernel's counter, followed: Render lets one caller in at a time.
-  cpu_seconds.Increment(std::max(0.0, stats.cpu_seconds - cpu_seconds.Value()));
-  resident_bytes.Set(static_cast<double>(stats.resident_bytes));
-  virtual_bytes.Set(static_cast<double>(stats.virtual_bytes));
-  start_time.Set(stats.start_time_seconds);
-  open_fds.Set(static_cast<double>(stats.open_fds));
-  max_fds.Set(static_cast<double>(stats.max_fds));
+  // The counter follows the kernel's: Render lets one caller in at a time.
+  metrics.cpu_seconds.Increment(std::max(0.0, stats.cpu_seconds - metrics.cpu_seconds.Value()));
+  metrics.resident_bytes.Set(static_cast<double>(stats.resident_bytes));
+  metrics.virtual_bytes.Set(static_cast<double>(stats.virtual_bytes));
+  metrics.start_time.Set(stats.start_time_seconds);
+  metrics.open_fds.Set(static_cast<double>(stats.open_fds));
+  metrics.max_fds.Set(static_cast<double>(stats.max_fds));
 }
 
 Metrics::Metrics(const Build& build, Sources sources)
     : impl_(std::make_unique<Impl>(std::move(sources))) {
-  impl_->build_info.Add({{"version", build.version}, {"commit", build.commit}}).Set(1);
-  impl_->queue_bytes_limit.Set(static_cast<double>(impl_->sources.queue_bytes_limit));
+  impl_->metrics.build_info.Add({{"version", build.version}, {"commit", build.commit}}).Set(1);
 }
 
 Metrics::~Metrics() = default;
 
-void Metrics::BatchCommitted(std::size_t, const pipeline::BatchReport& report) {
-  impl_->CountOutcomes(report);
-  impl_->suspended.Increment(static_cast<double>(report.suspended));
-  for (std::size_t phase = 0; phase < report.phase_time.size(); ++phase) {
-    if (report.phase_time[phase].count() == 0) continue;  // a batch without rows copies nothing
-    impl_->batch_seconds[phase].Observe(
-        std::chrono::duration<double>(report.phase_time[phase]).count());
-  }
-  impl_->batch_rows.Observe(static_cast<double>(report.rows));
-  impl_->batch_bytes.Observe(static_cast<double>(report.bytes));
-  impl_->ObserveFreshness(report.event_to_commit_ms);
-}
-
-void Metrics::DeadLettersHealed(std::int64_t count) {
-  impl_->healed.Increment(static_cast<double>(count));
-}
-
-void Metrics::PostgresError(pipeline::PostgresErrorClass error_class, std::string_view) {
-  impl_->postgres_errors[error_class].Increment();
-}
-
-void Metrics::PostgresUp(std::size_t session, bool up) {
-  const std::scoped_lock lock(impl_->mutex);
-  impl_->sessions.Set(session, up);
-  impl_->postgres_up.Set(impl_->sessions.all_up() ? 1 : 0);
-}
-
-void Metrics::Fenced(std::string_view) { impl_->fenced.Increment(); }
-
-void Metrics::KafkaError(pipeline::KafkaErrorClass error_class, std::string_view) {
-  impl_->kafka_errors[error_class].Increment();
-}
-
-void Metrics::Rebalanced(std::span<const TopicPartition* const>) { impl_->rebalances.Increment(); }
-
-void Metrics::OffsetGap(const TopicPartition&, std::int64_t records) {
-  impl_->gap_records.Increment(static_cast<double>(records));
-}
-
-void Metrics::Paused(pipeline::PauseReason reason, bool paused) {
-  impl_->paused[reason].Set(paused ? 1 : 0);
-}
-
-void Metrics::Lag(const TopicPartition&, const pipeline::PartitionLag&) {
-  // The status board's LagTracker has it; the gauges are filled at the scrape.
-}
-
-void Metrics::SetDeadLettersPending(std::int64_t count) {
-  impl_->pending.Set(static_cast<double>(count));
-}
-
-void Metrics::SetPartitionRunway(std::chrono::seconds runway) {
-  impl_->runway.Set(static_cast<double>(runway.count()));
-}
-
-void Metrics::SetCopyPath(CopyPath path) {
-  impl_->copy_path[CopyPath::kBatch].Set(path == CopyPath::kBatch ? 1 : 0);
-  impl_->copy_path[CopyPath::kConstraints].Set(path == CopyPath::kConstraints ? 1 : 0);
-}
+void Metrics::On(const pipeline::TelemetryEvent& event) { std::visit(*impl_, event); }
 
 std::string Metrics::Render() {
-  const std::scoped_lock lock(impl_->render_mutex);
-  impl_->queue_records.Set(static_cast<double>(impl_->sources.queue_records()));
-  impl_->queue_bytes.Set(static_cast<double>(impl_->sources.queue_bytes()));
+  const MutexLock lock(impl_->render_mutex);
+  impl_->metrics.ready.Set(impl_->sources.ready() ? 1 : 0);
+  impl_->RefreshQueue();
   impl_->RefreshLag();
   impl_->RefreshProcess();
-  return prometheus::TextSerializer().Serialize(impl_->registry.Collect());
+  return impl_->metrics.make.Render();
+}
+
+const std::vector<MetricDefinition>& Metrics::definitions() const {
+  return impl_->metrics.make.definitions();
 }
 
 }  // namespace usage_ingest::telemetry

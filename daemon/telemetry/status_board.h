@@ -1,26 +1,25 @@
 #pragma once
-// StatusBoard: collects what the pipeline reports, for people and for /readyz.
+// StatusBoard: what the daemon does now, for people and for /readyz.
 //
-// Metrics answer "how was it over time" to Prometheus; the board answers "what is it now" to
-// whoever looks, with the names, messages and small plots that have no place in a metric.
+// Metrics tell Prometheus how it was over time. The board tells what it is now, with the names,
+// messages and small plots that have no place in a metric.
 //
 // Thread-safety any thread; one mutex, held for microseconds once a batch.
-// Limit         kErrorsKept errors, Series::kSamples samples a partition; partitions that went away
-//               are forgotten after kForgetAfter.
+// Limit         RecentErrors::kKept errors, Series::kSamples samples a partition; partitions that
+//               went away are forgotten after kForgetAfter.
 #include <functional>
 #include <memory>
 #include <string>
 
 #include "daemon/telemetry/lag_tracker.h"
 #include "daemon/telemetry/status_snapshot.h"
-#include "ingest/pipeline/observer.h"
+#include "ingest/pipeline/telemetry.h"
 
 namespace usage_ingest::telemetry {
 
-class StatusBoard final : public pipeline::PipelineObserver {
+class StatusBoard final : public pipeline::TelemetrySink {
  public:
   static constexpr std::chrono::seconds kSamplePeriod{2};
-  static constexpr std::size_t kErrorsKept = 20;
   static constexpr std::chrono::minutes kForgetAfter{5};
 
   struct Options {
@@ -33,25 +32,9 @@ class StatusBoard final : public pipeline::PipelineObserver {
   explicit StatusBoard(Options options);
   ~StatusBoard() override;
 
-  void BatchCommitted(std::size_t lane, const pipeline::BatchReport& report) override;
-  void DeadLettersHealed(std::int64_t count) override;
-  void PostgresError(pipeline::PostgresErrorClass error_class, std::string_view message) override;
-  void PostgresUp(std::size_t session, bool up) override;
-  void Fenced(std::string_view why) override;
-  void KafkaError(pipeline::KafkaErrorClass error_class, std::string_view message) override;
-  void Rebalanced(std::span<const TopicPartition* const> assigned) override;
-  void GroupJoined(bool joined) override;
-  void OffsetGap(const TopicPartition& source, std::int64_t records) override;
-  void Paused(pipeline::PauseReason reason, bool paused) override;
-  void Lag(const TopicPartition& source, const pipeline::PartitionLag& lag) override;
+  void On(const pipeline::TelemetryEvent& event) override;
 
-  void SetDeadLettersPending(std::int64_t count);
-  void SetPartitionRunway(std::chrono::seconds runway);
-  void SetCopyPath(std::string_view path);
-  // Why the daemon is not ready although the parts that it watches are; empty takes it back.
-  void SetHeldBack(std::string_view reason);
-
-  // Fed by this board's Lag and Rebalanced; Metrics shows the same figures.
+  // Metrics shows the same figures.
   [[nodiscard]] const LagTracker& lag() const;
 
   // Takes the next sample of rates and lags: every kSamplePeriod, by a timer of main.
@@ -60,8 +43,8 @@ class StatusBoard final : public pipeline::PipelineObserver {
   [[nodiscard]] StatusSnapshot Snapshot() const;
 
  private:
-  struct State;
-  std::unique_ptr<State> state_;
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
 };
 
 }  // namespace usage_ingest::telemetry

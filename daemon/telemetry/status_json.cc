@@ -1,5 +1,7 @@
 #include "daemon/telemetry/status_json.h"
 
+#include <cmath>
+
 #include "daemon/text/json_writer.h"
 #include "daemon/text/units.h"
 
@@ -15,13 +17,45 @@ void WriteTime(text::JsonWriter& json, std::string_view key, std::int64_t time_m
   }
 }
 
+// Unknown is null, so that no reader takes it for 0.
+void WriteLag(text::JsonWriter& json, const std::optional<Lag>& lag) {
+  if (lag) {
+    json.Key("lag_records").Int(lag->records);
+    json.Key("lag_seconds").Double(lag->seconds);
+  } else {
+    json.Key("lag_records").Null();
+    json.Key("lag_seconds").Null();
+  }
+}
+
+void WriteIntOrNull(text::JsonWriter& json, std::string_view key,
+                    const std::optional<std::int64_t>& number) {
+  json.Key(key);
+  if (number) {
+    json.Int(*number);
+  } else {
+    json.Null();
+  }
+}
+
+void WriteSeries(text::JsonWriter& json, std::string_view key, const std::vector<float>& values) {
+  json.Key(key).BeginArray();
+  for (const float value : values) {
+    if (std::isnan(value)) {
+      json.Null();
+    } else {
+      json.Int(static_cast<std::int64_t>(value));
+    }
+  }
+  json.EndArray();
+}
+
 void WriteHistory(text::JsonWriter& json, const std::vector<float>& rates,
                   const std::vector<float>& lags) {
-  json.Key("history").BeginObject().Key("rate").BeginArray();
-  for (const float value : rates) json.Int(static_cast<std::int64_t>(value));
-  json.EndArray().Key("lag_records").BeginArray();
-  for (const float value : lags) json.Int(static_cast<std::int64_t>(value));
-  json.EndArray().EndObject();
+  json.Key("history").BeginObject();
+  WriteSeries(json, "rate", rates);
+  WriteSeries(json, "lag_records", lags);
+  json.EndObject();
 }
 
 void WritePartition(text::JsonWriter& json, const PartitionStatus& partition, bool with_plot) {
@@ -29,13 +63,12 @@ void WritePartition(text::JsonWriter& json, const PartitionStatus& partition, bo
   json.Key("topic").String(partition.source.topic);
   json.Key("partition").Int(partition.source.partition.value);
   json.Key("next_offset").Int(partition.next_offset);
-  json.Key("high_watermark").Int(partition.high_watermark);
-  json.Key("lag_records").Int(partition.lag_records);
-  json.Key("lag_seconds").Double(partition.lag_seconds);
+  WriteIntOrNull(json, "high_watermark", partition.high_watermark);
+  WriteLag(json, partition.lag);
   json.Key("rate").Double(partition.rate);
   json.Key("batches").Int(partition.batches);
   WriteTime(json, "last_commit", partition.last_commit_ms);
-  text::WriteEventCounts(json, partition.outcomes);
+  text::WriteEventCounts(json, partition.counts);
   if (with_plot) WriteHistory(json, partition.rate_history, partition.lag_history);
   json.EndObject();
 }
@@ -49,12 +82,8 @@ void WriteByReason(text::JsonWriter& json, const std::array<std::int64_t, N>& co
 }
 
 void WriteDeadLetters(text::JsonWriter& json, const StatusSnapshot& snapshot) {
-  json.Key("dead_letters").BeginObject().Key("pending");
-  if (snapshot.dead_letters_pending) {
-    json.Int(*snapshot.dead_letters_pending);
-  } else {
-    json.Null();
-  }
+  json.Key("dead_letters").BeginObject();
+  WriteIntOrNull(json, "pending", snapshot.dead_letters_pending);
   json.Key("healed").Int(snapshot.dead_letters_healed);
   json.Key("by_reason");
   WriteByReason(json, snapshot.dead_letters, kDeadLetterReasonNames);
@@ -93,8 +122,7 @@ void WriteTotals(text::JsonWriter& json, const StatusSnapshot& snapshot) {
   text::WriteEventCounts(json, snapshot.totals);
   json.Key("batches").Int(snapshot.batches);
   json.Key("rate").Double(snapshot.rate);
-  json.Key("lag_records").Int(snapshot.lag_records);
-  json.Key("lag_seconds").Double(snapshot.lag_seconds);
+  WriteLag(json, snapshot.lag);
   json.Key("rebalances").Int(snapshot.rebalances);
   json.Key("fenced").Int(snapshot.fenced);
   json.Key("subscriptions_suspended").Int(snapshot.suspended);
@@ -116,13 +144,11 @@ std::string StatusJson(const StatusSnapshot& snapshot) {
   json.Key("ready").Bool(snapshot.readiness.ready);
   json.Key("reason").String(snapshot.readiness.reason);
   json.Key("postgres_up").Bool(snapshot.postgres_up);
+  json.Key("kafka_up").Bool(snapshot.kafka_up);
   json.Key("copy_path").String(snapshot.copy_path);
-  json.Key("partition_runway_seconds");
-  if (snapshot.partition_runway) {
-    json.Int(snapshot.partition_runway->count());
-  } else {
-    json.Null();
-  }
+  WriteIntOrNull(json, "partition_runway_seconds",
+                 snapshot.partition_runway.transform(
+                     [](std::chrono::seconds runway) { return std::int64_t{runway.count()}; }));
   WriteTotals(json, snapshot);
   WriteDeadLetters(json, snapshot);
   WritePressure(json, snapshot);

@@ -6,8 +6,10 @@ namespace usage_ingest::telemetry {
 
 std::string StatusLine(const StatusSnapshot& snapshot) {
   if (!snapshot.readiness.ready) return fmt::format("waiting: {}", snapshot.readiness.reason);
-  return fmt::format("{:.0f} events/s, lag {} events ({:.1f} s), {} partitions, {} dead letters",
-                     snapshot.rate, snapshot.lag_records, snapshot.lag_seconds,
+  const std::string lag = snapshot.lag ? fmt::format("{} events ({:.1f} s)", snapshot.lag->records,
+                                                     snapshot.lag->seconds)
+                                       : "unknown";
+  return fmt::format("{:.0f} events/s, lag {}, {} partitions, {} dead letters", snapshot.rate, lag,
                      snapshot.partitions.size(), snapshot.totals.dead_lettered);
 }
 

@@ -1,15 +1,16 @@
 #pragma once
-// StatusSnapshot: what the daemon does at one moment, as a value: /status, the page, STATUS= of
-// systemd and the command `status` all show the same one.
+// StatusSnapshot: what the daemon does at one moment, as a value. /status, the page, STATUS= of
+// systemd and the command `status` show the same one. What is not known is std::nullopt, never 0.
 //
 // Units         *_ms milliseconds since the epoch, rates in events a second, counts since start.
 #include <array>
 #include <chrono>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include "ingest/pipeline/observer.h"
+#include "ingest/pipeline/telemetry.h"
 
 namespace usage_ingest::telemetry {
 
@@ -18,23 +19,28 @@ struct Readiness {
   std::string reason;  // why not, for a person
 };
 
+struct Lag {
+  std::int64_t records = 0;
+  double seconds = 0;
+  friend bool operator==(const Lag&, const Lag&) = default;
+};
+
 struct PartitionStatus {
   TopicPartition source;
   std::int64_t next_offset = 0;
-  std::int64_t high_watermark = 0;
-  std::int64_t lag_records = 0;
-  double lag_seconds = 0;
+  std::optional<std::int64_t> high_watermark;
+  std::optional<Lag> lag;
   double rate = 0;
   std::int64_t batches = 0;
   std::int64_t last_commit_ms = 0;  // 0: none yet
-  EventCounts outcomes;
+  EventCounts counts;
   std::vector<float> rate_history;
-  std::vector<float> lag_history;
+  std::vector<float> lag_history;  // NaN: unknown
 };
 
 struct RecentError {
   std::int64_t time_ms = 0;  // of the last time
-  std::string source;        // "postgres", "kafka", "fencing", "gap"
+  std::string_view source;   // "postgres", "kafka", "fencing", "gap"
   std::string message;
   std::int64_t times = 1;
 };
@@ -54,8 +60,9 @@ struct StatusSnapshot {
   Readiness readiness;
   EventCounts totals;
   double rate = 0;
-  std::int64_t lag_records = 0;
-  double lag_seconds = 0;  // of the partition that is furthest behind
+  // Records of all partitions, seconds of the one that is furthest behind; unknown while the
+  // group is not joined or the lag of an assigned partition is unknown.
+  std::optional<Lag> lag;
   std::int64_t batches = 0;
   std::int64_t rebalances = 0;
   std::int64_t fenced = 0;
@@ -69,11 +76,12 @@ struct StatusSnapshot {
   bool paused_for_memory = false;
   bool paused_for_postgres = false;
   bool postgres_up = false;
-  std::string copy_path;
+  bool kafka_up = false;
+  std::string_view copy_path;  // empty: no lane has connected yet
   std::optional<std::chrono::seconds> partition_runway;
   std::vector<RecentError> errors;  // youngest first
   std::vector<float> rate_history;
-  std::vector<float> lag_history;
+  std::vector<float> lag_history;  // NaN: unknown
 };
 
 }  // namespace usage_ingest::telemetry

@@ -15,8 +15,8 @@
 #include <string_view>
 #include <vector>
 
-#include "ingest/pipeline/observer.h"
 #include "ingest/pipeline/record.h"
+#include "ingest/pipeline/telemetry.h"
 #include "schema/arena.h"
 #include "schema/event_counts.h"
 #include "schema/usage_event.h"
@@ -27,9 +27,8 @@ namespace usage_ingest::pipeline {
 struct PartitionMove {
   const TopicPartition* source = nullptr;
   Epoch epoch;
-  Offset expected;     // what the offsets row must hold now
-  Offset next_offset;  // what it will hold
-  std::int64_t last_timestamp_ms = 0;
+  Offset expected;                               // what the offsets row must hold now
+  Offset next_offset;                            // what it will hold
   std::optional<RecordFingerprint> last_record;  // of next_offset - 1; none after a gap
   EventCounts outcomes;
 };

@@ -73,7 +73,6 @@ std::uint32_t BatchAssembler::MoveOf(Batch& batch, const Record& record,
 void BatchAssembler::Decode(Batch& batch, Record record, std::uint32_t partition) {
   PartitionMove& move = batch.partitions[partition];
   move.next_offset = Offset{record.offset.value + 1};
-  move.last_timestamp_ms = record.timestamp_ms;
   ++move.outcomes.records;
 
   event::RecordOrigin origin;

@@ -19,6 +19,7 @@
 #include "aggregate/rollup.h"
 #include "ingest/pipeline/batch.h"
 #include "ingest/pipeline/task.h"
+#include "ingest/pipeline/telemetry.h"
 #include "schema/error.h"
 
 namespace usage_ingest::pipeline {
@@ -55,6 +56,8 @@ class BatchStore {
   // count rows twice.
   virtual Task<Result<>> Connect() = 0;
   [[nodiscard]] virtual bool connected() const = 0;
+  // What the session has decided in the last Connect() or Begin().
+  [[nodiscard]] virtual CopyPath copy_path() const = 0;
   // Ends an open transaction; closes the session when that cannot be done.
   virtual Task<> Reset() = 0;
 

@@ -36,13 +36,13 @@ class PhaseTimer {
 }  // namespace
 
 BatchWriter::BatchWriter(BatchWriterOptions options, BatchStore& store, Attributor& attributor,
-                         PipelineObserver& observer, Runtime runtime)
+                         TelemetrySink& telemetry, Runtime runtime)
     : options_(options),
       store_(store),
       attributor_(attributor),
-      observer_(observer),
+      telemetry_(telemetry),
       runtime_(runtime),
-      backoff_(runtime, options.lane + 1),
+      backoff_(runtime, options.session.lane + 1),
       recent_ids_(options.recent_ids_max) {}
 
 void BatchWriter::Stop() { backoff_.Stop(); }
@@ -99,8 +99,15 @@ Task<Result<>> BatchWriter::Reconnect() {
   attributor_.Expire();
   months_.clear();
   const Result<> connected = co_await store_.Connect();
-  observer_.PostgresUp(options_.lane, connected.has_value());
+  telemetry_.On(PostgresSession{options_.session, connected.has_value()});
+  if (connected) ReportCopyPath();
   co_return connected;
+}
+
+void BatchWriter::ReportCopyPath() {
+  if (reported_copy_path_ == store_.copy_path()) return;
+  reported_copy_path_ = store_.copy_path();
+  telemetry_.On(CopyPathChosen{options_.session, *reported_copy_path_});
 }
 
 Task<Result<>> BatchWriter::EnsureMonths(const Batch& batch) {
@@ -121,6 +128,7 @@ Task<Result<>> BatchWriter::RunTransaction(Batch& batch) {
   auto& phase = in_flight_.result.phase_time;
   const auto gone = co_await store_.Begin(batch, plan_.parents());
   if (!gone) co_return std::unexpected(gone.error());
+  ReportCopyPath();
   const Result<> dropped = DropGoneParents(batch, *gone);
   if (!dropped) co_return dropped;
   {
@@ -207,7 +215,7 @@ Task<Result<>> BatchWriter::AnswerFailure(Batch& batch, const Error& error) {
       months_.clear();
       break;
     case ErrorCode::kBadRecord: {
-      observer_.PostgresError(PostgresErrorClass::kData, error.context);
+      telemetry_.On(PostgresFailed{PostgresErrorClass::kData, error.context});
       co_return co_await TakeOutBadRow(batch, error);
     }
     case ErrorCode::kIndeterminate:
@@ -219,15 +227,15 @@ Task<Result<>> BatchWriter::AnswerFailure(Batch& batch, const Error& error) {
       co_return std::unexpected(error);
     case ErrorCode::kBadRequest:  // no step of a batch has one
     case ErrorCode::kFatal:
-      observer_.PostgresError(PostgresErrorClass::kFatal, error.context);
+      telemetry_.On(PostgresFailed{PostgresErrorClass::kFatal, error.context});
       co_return std::unexpected(error);
     case ErrorCode::kUnavailable:
     case ErrorCode::kConflict:
     case ErrorCode::kLimitExceeded:
       break;
   }
-  observer_.PostgresError(PostgresErrorClass::kTransient, error.context);
-  if (!store_.connected()) observer_.PostgresUp(options_.lane, false);
+  telemetry_.On(PostgresFailed{PostgresErrorClass::kTransient, error.context});
+  if (!store_.connected()) telemetry_.On(PostgresSession{options_.session, false});
   const bool is_lock_alone = error.code == ErrorCode::kConflict && plan_.sent().empty();
   co_return co_await backoff_.Wait(is_lock_alone ? limits::kLockBackoffMax : limits::kBackoffMax);
 }

@@ -14,6 +14,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <set>
 
 #include "ingest/pipeline/attributor.h"
@@ -21,15 +22,15 @@
 #include "ingest/pipeline/batch.h"
 #include "ingest/pipeline/batch_store.h"
 #include "ingest/pipeline/insert_plan.h"
-#include "ingest/pipeline/observer.h"
 #include "ingest/pipeline/recent_ids.h"
 #include "ingest/pipeline/runtime.h"
+#include "ingest/pipeline/telemetry.h"
 #include "schema/event_counts.h"
 
 namespace usage_ingest::pipeline {
 
 struct BatchWriterOptions {
-  std::size_t lane = 0;
+  SessionId session;
   std::size_t recent_ids_max = 1 << 18;
   // A replay or import without quotas writes rows and summaries only (INV-3's exception).
   bool count_quotas = true;
@@ -45,7 +46,7 @@ struct WriteResult {
 class BatchWriter {
  public:
   BatchWriter(BatchWriterOptions options, BatchStore& store, Attributor& attributor,
-              PipelineObserver& observer, Runtime runtime);
+              TelemetrySink& telemetry, Runtime runtime);
 
   Task<Result<WriteResult>> Write(Batch& batch);
   // From any coroutine of the lane: ends back-offs; a transaction under way is finished.
@@ -59,6 +60,7 @@ class BatchWriter {
   Task<Result<>> Attempt(Batch& batch);
   Task<Result<bool>> Prepare(Batch& batch);
   Task<Result<>> Reconnect();
+  void ReportCopyPath();
   Task<Result<>> EnsureMonths(const Batch& batch);
   Task<Result<>> RunTransaction(Batch& batch);
   Task<Result<>> InsertRows();
@@ -78,7 +80,8 @@ class BatchWriter {
   BatchWriterOptions options_;
   BatchStore& store_;
   Attributor& attributor_;
-  PipelineObserver& observer_;
+  TelemetrySink& telemetry_;
+  std::optional<CopyPath> reported_copy_path_;
   Runtime runtime_;
   Backoff backoff_;
   RecentIds recent_ids_;

@@ -29,7 +29,7 @@ Lane::Lane(LaneOptions options, LaneQueue::Consumer queue, LaneDependencies depe
                     return assembler_.DeadLetterPayload(value, index);
                   }),
       keeper_(attributor_, options_.releases_records),
-      writer_(options_.writer, dependencies.store, attributor_, dependencies.observer, runtime),
+      writer_(options_.writer, dependencies.store, attributor_, dependencies.telemetry, runtime),
       assemble_(runtime),
       write_(runtime) {}
 
@@ -169,10 +169,10 @@ Task<Result<>> Lane::WriteOne(Batch& batch) {
 
 void Lane::ReadAgain(const Batch& batch, const Error& error) {
   if (error.code == ErrorCode::kFenced) {
-    dependencies_.observer.Fenced(error.context);
+    dependencies_.telemetry.On(Fenced{error.context});
   } else {
     keeper_.KeepForAWhile();
-    dependencies_.observer.ReadAgain(error.context);
+    dependencies_.telemetry.On(RereadRequested{error.context});
   }
   const Epoch epoch = batch.partitions.front().epoch;
   assembler_.Abandon(epoch);
@@ -191,27 +191,29 @@ void Lane::Report(const Batch& batch, const WriteResult& result) {
   std::vector<PartitionProgress> progress;
   progress.reserve(batch.partitions.size());
   for (const PartitionMove& move : batch.partitions) {
-    progress.push_back({move.source, move.next_offset, move.last_timestamp_ms, move.outcomes});
+    progress.push_back({move.source, move.next_offset, move.outcomes});
   }
   const std::int64_t now_ms = runtime_.clock.WallNow().value / 1000;
   std::vector<std::int32_t> ages_ms;
   ages_ms.reserve(batch.records.size());
   for (const Record& record : batch.records) {
+    if (record.timestamp_ms <= 0) continue;  // Kafka's -1: the record has no timestamp
     ages_ms.push_back(static_cast<std::int32_t>(
         std::clamp<std::int64_t>(now_ms - record.timestamp_ms, 0, 1'000'000'000)));
   }
-  BatchReport report;
-  report.partitions = progress;
-  report.phase_time = result.phase_time;
-  report.phase_time[static_cast<std::size_t>(Phase::kDecode)] = batch.decode_time;
-  report.rows = static_cast<std::size_t>(result.outcomes.inserted);
-  report.bytes = batch.bytes;
-  report.dead_letters = batch.dead_letter_counts;
-  report.skipped = batch.skip_counts;
-  report.suspended = result.suspended;
-  report.staged = result.staged;
-  report.event_to_commit_ms = ages_ms;
-  dependencies_.observer.BatchCommitted(options_.index, report);
+  BatchCommitted committed;
+  committed.lane = options_.index;
+  committed.partitions = progress;
+  committed.phase_time = result.phase_time;
+  committed.phase_time[static_cast<std::size_t>(Phase::kDecode)] = batch.decode_time;
+  committed.rows = static_cast<std::size_t>(result.outcomes.inserted);
+  committed.bytes = batch.bytes;
+  committed.dead_letters = batch.dead_letter_counts;
+  committed.skipped = batch.skip_counts;
+  committed.suspended = result.suspended;
+  committed.staged = result.staged;
+  committed.event_to_commit_ms = ages_ms;
+  dependencies_.telemetry.On(committed);
 }
 
 }  // namespace usage_ingest::pipeline

@@ -23,9 +23,9 @@
 #include "ingest/pipeline/batch_writer.h"
 #include "ingest/pipeline/consumer_inbox.h"
 #include "ingest/pipeline/lane_queue.h"
-#include "ingest/pipeline/observer.h"
 #include "ingest/pipeline/record_keeper.h"
 #include "ingest/pipeline/runtime.h"
+#include "ingest/pipeline/telemetry.h"
 
 namespace usage_ingest::pipeline {
 
@@ -49,7 +49,7 @@ struct LaneOptions {
 // What a lane shares with the rest of the process.
 struct LaneDependencies {
   BatchStore& store;
-  PipelineObserver& observer;
+  TelemetrySink& telemetry;
   ConsumerInbox& inbox;
   const std::atomic<std::uint64_t>& current_epoch;
 };

@@ -39,6 +39,7 @@ class FakeBatchStore final : public pipeline::BatchStore {
 
   Task<Result<>> Connect() override;
   [[nodiscard]] bool connected() const override;
+  [[nodiscard]] pipeline::CopyPath copy_path() const override { return pipeline::CopyPath::kBatch; }
   Task<> Reset() override;
   Task<Result<bool>> IsCommitted(const Batch& batch) override;
   Task<Result<std::vector<pipeline::AttributionAnswer>>> Attribute(

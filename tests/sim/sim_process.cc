@@ -31,7 +31,7 @@ pipeline::LaneOptions OptionsOf(std::size_t index, MemberId member, PlantedBug b
   options.attribution_entries_max = 8;
   if (bug != PlantedBug::kBytesIgnored) options.transaction_bytes_max = kTransactionBytesMax;
   options.releases_records = member % 3 != 1;  // the others keep all, as a replay does
-  options.writer.lane = index;
+  options.writer.session.lane = index;
   options.writer.recent_ids_max = 16;
   return options;
 }
@@ -67,7 +67,7 @@ void SimProcess::StartLanes(World& world) {
     const auto& seen = world.bug == PlantedBug::kEpochIgnored ? kNoEpoch : epoch;
     parts.lane = std::make_unique<pipeline::Lane>(
         OptionsOf(i, member_, world.bug), parts.queue.MakeConsumer(),
-        pipeline::LaneDependencies{*parts.store, world.observer, inbox_, seen}, runtime);
+        pipeline::LaneDependencies{*parts.store, world.telemetry, inbox_, seen}, runtime);
     boost::asio::co_spawn(
         context_, parts.lane->Run(), [this, &parts](std::exception_ptr thrown, Result<> ended) {
           parts.has_ended = true;

@@ -26,7 +26,7 @@ struct World {
   FakeDatabase& database;
   Faults& faults;
   PlantedBug bug = PlantedBug::kNone;
-  pipeline::PipelineObserver& observer;
+  pipeline::TelemetrySink& telemetry;
   std::function<void(const std::string&)> violated;
 };
 

@@ -30,7 +30,7 @@ Simulation::Simulation(const SimulationOptions& options)
              .database = database_,
              .faults = faults_,
              .bug = options.bug,
-             .observer = observer_,
+             .telemetry = telemetry_,
              .violated = [this](const std::string& what) { Violate(what); }},
       events_(random_) {
   constexpr std::array<std::size_t, 5> kIntensities = {0, 5, 20, 60, 120};
@@ -65,10 +65,10 @@ SimulationResult Simulation::Run() {
     CheckAll();
   }
   if (result_.violation.empty()) Settle();
-  result_.commits = observer_.commits;
-  result_.fenced = observer_.fenced;
-  result_.read_again = observer_.read_again;
-  result_.staged = observer_.staged;
+  result_.commits = telemetry_.commits;
+  result_.fenced = telemetry_.fenced;
+  result_.read_again = telemetry_.read_again;
+  result_.staged = telemetry_.staged;
   result_.crashes = faults_.crashes;
   result_.losses = faults_.losses;
   processes_.clear();

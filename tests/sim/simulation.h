@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "tests/sim/checker.h"
-#include "tests/sim/counting_observer.h"
+#include "tests/sim/counting_sink.h"
 #include "tests/sim/sim_process.h"
 
 namespace usage_ingest::sim {
@@ -80,7 +80,7 @@ class Simulation {
   Faults faults_;
   FakeKafka kafka_;
   FakeDatabase database_;
-  CountingObserver observer_;
+  CountingSink telemetry_;
   Checker checker_;
   World world_;
   EventFactory events_;

@@ -42,10 +42,10 @@ void ClientEvents::Report(const Error& error, std::string_view kind) {
   last_error_ = error.context;
   const bool is_fatal = error.code == ErrorCode::kFatal;
   if (is_fatal && !fatal_) fatal_ = error;
-  if (observer_ != nullptr) {
-    observer_->KafkaError(
+  if (telemetry_ != nullptr) {
+    telemetry_->On(pipeline::KafkaFailed{
         is_fatal ? pipeline::KafkaErrorClass::kFatal : pipeline::KafkaErrorClass::kTransient,
-        error.context);
+        error.context});
   }
   Say(is_fatal ? LOG_ERR : LOG_WARNING, kind, error.context);
 }

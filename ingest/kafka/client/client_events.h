@@ -14,7 +14,7 @@
 
 #include "ingest/kafka/client/handles.h"
 #include "ingest/kafka/client/log_throttle.h"
-#include "ingest/pipeline/observer.h"
+#include "ingest/pipeline/telemetry.h"
 #include "schema/error.h"
 
 namespace usage_ingest::kafka::client {
@@ -28,9 +28,9 @@ struct Rebalance {
 class ClientEvents {
  public:
   enum class Voice : unsigned char { kLog, kSilent };
-  // `observer` may be null.
-  ClientEvents(pipeline::PipelineObserver* observer, Voice voice)
-      : observer_(observer), voice_(voice) {}
+  // `telemetry` may be null.
+  ClientEvents(pipeline::TelemetrySink* telemetry, Voice voice)
+      : telemetry_(telemetry), voice_(voice) {}
   ClientEvents(const ClientEvents&) = delete;
   ClientEvents& operator=(const ClientEvents&) = delete;
 
@@ -59,7 +59,7 @@ class ClientEvents {
   static void OnLog(const rd_kafka_t* client, int level, const char* facility, const char* text);
   void Say(int level, std::string_view key, std::string_view text);
 
-  pipeline::PipelineObserver* observer_;
+  pipeline::TelemetrySink* telemetry_;
   Voice voice_;
   LogThrottle throttle_;
   std::optional<Rebalance> rebalance_;

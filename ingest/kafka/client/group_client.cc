@@ -23,9 +23,9 @@ Result<> Check(rd_kafka_resp_err_t code, const PartitionList& list, std::string_
 }  // namespace
 
 Result<std::unique_ptr<GroupClient>> GroupClient::Make(const KafkaOptions& options,
-                                                       pipeline::PipelineObserver* observer) {
+                                                       pipeline::TelemetrySink* telemetry) {
   std::unique_ptr<GroupClient> group(new GroupClient);
-  group->events_ = std::make_unique<ClientEvents>(observer, ClientEvents::Voice::kLog);
+  group->events_ = std::make_unique<ClientEvents>(telemetry, ClientEvents::Voice::kLog);
   auto client = MakeClient(options, ClientRole::kGroupConsumer, *group->events_);
   if (!client) return std::unexpected(client.error());
   group->client_ = std::move(*client);

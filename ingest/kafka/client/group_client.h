@@ -26,9 +26,9 @@ namespace usage_ingest::kafka::client {
 
 class GroupClient {
  public:
-  // `observer` may be null. Reads nothing before Subscribe.
+  // `telemetry` may be null. Reads nothing before Subscribe.
   [[nodiscard]] static Result<std::unique_ptr<GroupClient>> Make(
-      const KafkaOptions& options, pipeline::PipelineObserver* observer);
+      const KafkaOptions& options, pipeline::TelemetrySink* telemetry);
   // REQUIRES: every message that Poll gave out is destroyed.
   ~GroupClient();
   GroupClient(const GroupClient&) = delete;

@@ -8,7 +8,7 @@ namespace usage_ingest::kafka::consumer {
 
 Result<std::unique_ptr<KafkaConsumer>> KafkaConsumer::Make(client::KafkaOptions options,
                                                            Dependencies dependencies) {
-  auto client = client::GroupClient::Make(options, &dependencies.observer);
+  auto client = client::GroupClient::Make(options, &dependencies.telemetry);
   if (!client) return std::unexpected(client.error());
   auto loop = std::make_unique<ConsumerLoop>(std::move(options), std::move(dependencies),
                                              std::move(*client));

@@ -27,7 +27,7 @@
 #include "ingest/kafka/client/kafka_options.h"
 #include "ingest/pipeline/consumer_inbox.h"
 #include "ingest/pipeline/lane_queue.h"
-#include "ingest/pipeline/observer.h"
+#include "ingest/pipeline/telemetry.h"
 #include "schema/error.h"
 
 namespace usage_ingest::kafka::consumer {
@@ -40,7 +40,7 @@ class KafkaConsumer {
     std::vector<pipeline::LaneQueue::Producer> lanes;
     pipeline::ConsumerInbox& inbox;
     pipeline::RequestPositions request_positions;  // called on the thread of Run
-    pipeline::PipelineObserver& observer;
+    pipeline::TelemetrySink& telemetry;
   };
 
   // Errors: kFatal, when a property is unknown or wrong.

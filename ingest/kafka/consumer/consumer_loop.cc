@@ -29,15 +29,15 @@ ConsumerLoop::ConsumerLoop(client::KafkaOptions options, KafkaConsumer::Dependen
     : options_(std::move(options)),
       inbox_(dependencies.inbox),
       request_positions_(std::move(dependencies.request_positions)),
-      observer_(dependencies.observer),
+      telemetry_(dependencies.telemetry),
       client_(std::move(client)),
       feeder_(std::move(dependencies.lanes)),
       assignment_(feeder_.lanes()),
       log_queries_(client_->handle(), options_.start),
       start_(log_queries_),
-      start_reporter_(observer_),
-      pauser_(*client_, observer_),
-      lag_reporter_(*client_, observer_),
+      start_reporter_(telemetry_),
+      pauser_(*client_, telemetry_),
+      lag_reporter_(*client_, telemetry_),
       position_check_(options_.position_check_interval) {}
 
 Result<> ConsumerLoop::Run(const std::stop_token& stop) {
@@ -82,8 +82,8 @@ void ConsumerLoop::OnRebalance(const client::Rebalance& rebalance) {
   } else {
     OnRevoked(rebalance);
   }
-  observer_.GroupJoined(rebalance.is_assigned);
-  observer_.Rebalanced(assignment_.sources());
+  telemetry_.On(pipeline::GroupMembership{rebalance.is_assigned});
+  telemetry_.On(pipeline::PartitionsAssigned{assignment_.sources()});
 }
 
 void ConsumerLoop::OnAssigned(const client::Rebalance& rebalance) {

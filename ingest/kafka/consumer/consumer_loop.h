@@ -71,7 +71,7 @@ class ConsumerLoop {
   client::KafkaOptions options_;
   pipeline::ConsumerInbox& inbox_;
   pipeline::RequestPositions request_positions_;
-  pipeline::PipelineObserver& observer_;
+  pipeline::TelemetrySink& telemetry_;
   std::unique_ptr<client::GroupClient> client_;
   LaneFeeder feeder_;
   Assignment assignment_;

@@ -15,11 +15,12 @@ void LagReporter::ReportWhenDue(TimePoint now, std::span<const AssignedPartition
   for (const AssignedPartition& partition : partitions) {
     const auto log = client_.CachedWatermarks(*partition.source());
     if (!log) continue;
-    observer_.Lag(*partition.source(),
-                  {.high_watermark = std::max(log->high, partition.position()),
-                   .position = partition.position(),
-                   .committed = partition.committed(),
-                   .oldest_uncommitted_ms = partition.oldest_uncommitted_ms()});
+    telemetry_.On(
+        pipeline::PartitionLag{.source = partition.source(),
+                               .high_watermark = std::max(log->high, partition.position()),
+                               .position = partition.position(),
+                               .committed = partition.committed(),
+                               .oldest_uncommitted_ms = partition.oldest_uncommitted_ms()});
   }
 }
 

@@ -9,14 +9,14 @@ void PartitionPauser::Pause(std::span<const TopicPartition* const> sources, Time
   reason_ = now - last_committed_ < limits::kFullQueueWaitMax ? pipeline::PauseReason::kMemory
                                                               : pipeline::PauseReason::kPostgres;
   client_.ReportFailure(client_.Pause(sources));
-  observer_.Paused(reason_, true);
+  telemetry_.On(pipeline::ReadingPaused{reason_, true});
 }
 
 void PartitionPauser::Resume(std::span<const TopicPartition* const> sources) {
   if (!is_paused_) return;
   is_paused_ = false;
   client_.ReportFailure(client_.Resume(sources));
-  observer_.Paused(reason_, false);
+  telemetry_.On(pipeline::ReadingPaused{reason_, false});
 }
 
 }  // namespace usage_ingest::kafka::consumer

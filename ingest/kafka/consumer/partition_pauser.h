@@ -6,7 +6,7 @@
 #include <span>
 
 #include "ingest/kafka/client/group_client.h"
-#include "ingest/pipeline/observer.h"
+#include "ingest/pipeline/telemetry.h"
 
 namespace usage_ingest::kafka::consumer {
 
@@ -14,8 +14,8 @@ class PartitionPauser {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;
 
-  PartitionPauser(client::GroupClient& client, pipeline::PipelineObserver& observer)
-      : client_(client), observer_(observer) {}
+  PartitionPauser(client::GroupClient& client, pipeline::TelemetrySink& telemetry)
+      : client_(client), telemetry_(telemetry) {}
 
   // A lane committed a batch, so PostgreSQL works.
   void OnCommitted(TimePoint now) { last_committed_ = now; }
@@ -25,7 +25,7 @@ class PartitionPauser {
 
  private:
   client::GroupClient& client_;
-  pipeline::PipelineObserver& observer_;
+  pipeline::TelemetrySink& telemetry_;
   bool is_paused_ = false;
   pipeline::PauseReason reason_{};
   TimePoint last_committed_;

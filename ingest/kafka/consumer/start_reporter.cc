@@ -43,7 +43,7 @@ void StartReporter::CountGap(const TopicPartition* source, Offset next_offset,
                              std::int64_t records) {
   Gap& counted = counted_[source];
   const std::int64_t known = counted.next_offset == next_offset ? counted.records : 0;
-  if (records > known) observer_.OffsetGap(*source, records - known);
+  if (records > known) telemetry_.On(pipeline::OffsetGap{source, records - known});
   counted = {.next_offset = next_offset, .records = std::max(records, known)};
 }
 

@@ -9,13 +9,13 @@
 #include <map>
 
 #include "ingest/kafka/consumer/start_plan.h"
-#include "ingest/pipeline/observer.h"
+#include "ingest/pipeline/telemetry.h"
 
 namespace usage_ingest::kafka::consumer {
 
 class StartReporter {
  public:
-  explicit StartReporter(pipeline::PipelineObserver& observer) : observer_(observer) {}
+  explicit StartReporter(pipeline::TelemetrySink& telemetry) : telemetry_(telemetry) {}
 
   void Report(const TopicPartition* source, const StoredOffset& stored, const StartPlan& plan);
 
@@ -26,7 +26,7 @@ class StartReporter {
   };
   void CountGap(const TopicPartition* source, Offset next_offset, std::int64_t records);
 
-  pipeline::PipelineObserver& observer_;
+  pipeline::TelemetrySink& telemetry_;
   std::map<const TopicPartition*, Gap> counted_;
 };
 

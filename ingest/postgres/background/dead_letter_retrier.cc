@@ -31,19 +31,18 @@ struct DeadLetterRetrier::Letter {
 
 DeadLetterRetrier::DeadLetterRetrier(batch::PgBatchStoreOptions options,
                                      event::DecoderOptions decoder,
-                                     pipeline::PipelineObserver& observer,
-                                     pipeline::Runtime runtime)
+                                     pipeline::TelemetrySink& telemetry, pipeline::Runtime runtime)
     : runtime_(runtime),
       store_(runtime.executor, std::move(options), progress_),
-      observer_(observer),
+      telemetry_(telemetry),
       assembler_(std::move(decoder), runtime.clock, epoch_),
       attributor_(kLettersPerBatch,
                   [this](std::string_view value, std::uint32_t index) {
                     return assembler_.DeadLetterPayload(value, index);
                   }),
-      writer_(pipeline::BatchWriterOptions{.lane = pipeline::kRetrySession,
+      writer_(pipeline::BatchWriterOptions{.session = pipeline::kDeadLetterRetrySession,
                                            .recent_ids_max = kLettersPerBatch},
-              store_, attributor_, observer, runtime) {}
+              store_, attributor_, telemetry, runtime) {}
 
 pipeline::Task<Result<RetryReport>> DeadLetterRetrier::Retry(const DeadLetterSelection& selection) {
   const Result<EventTimeUs> begun = co_await Lock();
@@ -74,7 +73,7 @@ pipeline::Task<Result<RetryReport>> DeadLetterRetrier::RetrySelected(
     if (!outcomes) continue;
     report.outcomes.Add(*outcomes);
     const std::int64_t healed = outcomes->inserted + outcomes->duplicates;
-    if (healed != 0) observer_.DeadLettersHealed(healed);
+    if (healed != 0) telemetry_.On(pipeline::DeadLettersHealed{healed});
   }
   co_return report;
 }

@@ -18,7 +18,7 @@
 #include "ingest/pipeline/attributor.h"
 #include "ingest/pipeline/batch_assembler.h"
 #include "ingest/pipeline/batch_writer.h"
-#include "ingest/pipeline/observer.h"
+#include "ingest/pipeline/telemetry.h"
 #include "ingest/postgres/batch/dead_letter_progress.h"
 #include "ingest/postgres/batch/pg_batch_store.h"
 
@@ -43,7 +43,7 @@ struct RetryReport {
 class DeadLetterRetrier {
  public:
   DeadLetterRetrier(batch::PgBatchStoreOptions options, event::DecoderOptions decoder,
-                    pipeline::PipelineObserver& observer, pipeline::Runtime runtime);
+                    pipeline::TelemetrySink& telemetry, pipeline::Runtime runtime);
 
   pipeline::Task<Result<RetryReport>> Retry(const DeadLetterSelection& selection);
   // Retry ends after the running transaction, with is_complete false. REQUIRES: on the executor.
@@ -66,7 +66,7 @@ class DeadLetterRetrier {
   pipeline::Runtime runtime_;
   batch::DeadLetterProgress progress_;
   batch::PgBatchStore store_;
-  pipeline::PipelineObserver& observer_;
+  pipeline::TelemetrySink& telemetry_;
   std::atomic<std::uint64_t> epoch_{0};
   pipeline::BatchAssembler assembler_;
   pipeline::Attributor attributor_;

@@ -50,13 +50,13 @@ DELETE FROM usage_ingest.dead_letters WHERE id IN (
 
 }  // namespace
 
-Housekeeper::Housekeeper(HousekeeperOptions options, HousekeeperReports reports,
-                         DeadLetterRetrier& retrier, pipeline::PipelineObserver& observer,
+Housekeeper::Housekeeper(HousekeeperOptions options, std::function<void()> expire_attribution,
+                         DeadLetterRetrier& retrier, pipeline::TelemetrySink& telemetry,
                          pipeline::Runtime runtime)
     : options_(std::move(options)),
-      reports_(std::move(reports)),
+      expire_attribution_(std::move(expire_attribution)),
       retrier_(retrier),
-      observer_(observer),
+      telemetry_(telemetry),
       runtime_(runtime),
       stop_(runtime) {}
 
@@ -74,13 +74,14 @@ pipeline::Task<> Housekeeper::Run() {
                                         "usage-ingestd/housekeeper");
     Result<> session = co_await connection.Connect();
     if (session) {
-      observer_.PostgresUp(pipeline::kHousekeeperSession, true);
+      telemetry_.On(pipeline::PostgresSession{pipeline::kHousekeeperSession, true});
       session = co_await Session(connection);
     }
     if (stopping_) break;
     if (!session) {
-      observer_.PostgresUp(pipeline::kHousekeeperSession, false);
-      observer_.PostgresError(pipeline::PostgresErrorClass::kTransient, session.error().context);
+      telemetry_.On(pipeline::PostgresSession{pipeline::kHousekeeperSession, false});
+      telemetry_.On(pipeline::PostgresFailed{pipeline::PostgresErrorClass::kTransient,
+                                             session.error().context});
     }
     co_await stop_.WaitUntil(runtime_.clock.Now() + kReconnectAfter);
   }
@@ -105,7 +106,7 @@ pipeline::Task<Result<>> Housekeeper::Session(session::AsyncConnection& connecti
     if (!done) co_return done;
     if (now >= next_refresh_) {
       next_refresh_ = now + options_.attribution_refresh;
-      reports_.expire_attribution();
+      expire_attribution_();
     }
     co_await RetryDeadLetters();
     const auto channels =
@@ -139,7 +140,8 @@ pipeline::Task<Result<>> Housekeeper::EnsurePartitions(session::AsyncConnection&
     if (ensured) continue;
     if (!connection.connected()) co_return std::unexpected(ensured.error());
     // A lock was refused: again soon, as the months ahead are not needed today.
-    observer_.PostgresError(pipeline::PostgresErrorClass::kTransient, ensured.error().context);
+    telemetry_.On(pipeline::PostgresFailed{pipeline::PostgresErrorClass::kTransient,
+                                           ensured.error().context});
     next_hourly_ = runtime_.clock.Now() + seconds(5);
     break;
   }
@@ -150,8 +152,8 @@ pipeline::Task<Result<>> Housekeeper::Measure(session::AsyncConnection& connecti
   const session::Statement statement{kMeasure, {}};
   const Result<session::PgResult> measured = co_await connection.Execute(statement);
   if (!measured) co_return std::unexpected(measured.error());
-  reports_.dead_letters_pending(session::Int64At(measured->get(), 0, 0));
-  reports_.partition_runway(seconds(session::Int64At(measured->get(), 0, 1)));
+  telemetry_.On(pipeline::DeadLettersPending{session::Int64At(measured->get(), 0, 0)});
+  telemetry_.On(pipeline::PartitionRunway{seconds(session::Int64At(measured->get(), 0, 1))});
   co_return Result<>{};
 }
 
@@ -193,7 +195,8 @@ pipeline::Task<> Housekeeper::RetryDeadLetters() {
   } else if (report || report.error().code != ErrorCode::kUnavailable) {
     sweep_.reset();  // another instance retries the same letters
   } else {
-    observer_.PostgresError(pipeline::PostgresErrorClass::kTransient, report.error().context);
+    telemetry_.On(
+        pipeline::PostgresFailed{pipeline::PostgresErrorClass::kTransient, report.error().context});
   }
 }
 

@@ -11,8 +11,8 @@
 #include <optional>
 #include <string>
 
-#include "ingest/pipeline/observer.h"
 #include "ingest/pipeline/runtime.h"
+#include "ingest/pipeline/telemetry.h"
 #include "ingest/postgres/background/dead_letter_retrier.h"
 #include "ingest/postgres/session/async_connection.h"
 
@@ -27,16 +27,12 @@ struct HousekeeperOptions {
   int months_ahead = 3;
 };
 
-struct HousekeeperReports {
-  std::function<void()> expire_attribution;
-  std::function<void(std::int64_t)> dead_letters_pending;
-  std::function<void(std::chrono::seconds)> partition_runway;
-};
-
 class Housekeeper {
  public:
-  Housekeeper(HousekeeperOptions options, HousekeeperReports reports, DeadLetterRetrier& retrier,
-              pipeline::PipelineObserver& observer, pipeline::Runtime runtime);
+  // `expire_attribution` is called when references may have changed.
+  Housekeeper(HousekeeperOptions options, std::function<void()> expire_attribution,
+              DeadLetterRetrier& retrier, pipeline::TelemetrySink& telemetry,
+              pipeline::Runtime runtime);
 
   // Until Stop().
   pipeline::Task<> Run();
@@ -53,9 +49,9 @@ class Housekeeper {
   [[nodiscard]] pipeline::TimePoint NextDeadline() const;
 
   HousekeeperOptions options_;
-  HousekeeperReports reports_;
+  std::function<void()> expire_attribution_;
   DeadLetterRetrier& retrier_;
-  pipeline::PipelineObserver& observer_;
+  pipeline::TelemetrySink& telemetry_;
   pipeline::Runtime runtime_;
   pipeline::Wakeup stop_;
   bool stopping_ = false;

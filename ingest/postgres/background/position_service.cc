@@ -136,10 +136,10 @@ pipeline::Task<Result<std::vector<StoredOffset>>> LoadPositions(
 }
 
 PositionService::PositionService(Options options, pipeline::ConsumerInbox& inbox,
-                                 pipeline::PipelineObserver& observer, pipeline::Runtime runtime)
+                                 pipeline::TelemetrySink& telemetry, pipeline::Runtime runtime)
     : options_(std::move(options)),
       inbox_(inbox),
-      observer_(observer),
+      telemetry_(telemetry),
       runtime_(runtime),
       wakeup_(runtime) {}
 
@@ -183,7 +183,8 @@ pipeline::Task<> PositionService::Answer() {
     }
     connected = std::unexpected(positions.error());
   }
-  observer_.PostgresError(pipeline::PostgresErrorClass::kTransient, connected.error().context);
+  telemetry_.On(pipeline::PostgresFailed{pipeline::PostgresErrorClass::kTransient,
+                                         connected.error().context});
   co_await wakeup_.WaitUntil(runtime_.clock.Now() + std::chrono::milliseconds(500));
 }
 

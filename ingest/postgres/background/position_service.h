@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "ingest/pipeline/consumer_inbox.h"
-#include "ingest/pipeline/observer.h"
 #include "ingest/pipeline/runtime.h"
+#include "ingest/pipeline/telemetry.h"
 #include "ingest/postgres/session/async_connection.h"
 
 namespace usage_ingest::postgres::background {
@@ -32,7 +32,7 @@ class PositionService {
     std::string group_id;
   };
   PositionService(Options options, pipeline::ConsumerInbox& inbox,
-                  pipeline::PipelineObserver& observer, pipeline::Runtime runtime);
+                  pipeline::TelemetrySink& telemetry, pipeline::Runtime runtime);
 
   void Request(pipeline::PositionsRequest request);
   // Answers requests until Stop().
@@ -44,7 +44,7 @@ class PositionService {
 
   Options options_;
   pipeline::ConsumerInbox& inbox_;
-  pipeline::PipelineObserver& observer_;
+  pipeline::TelemetrySink& telemetry_;
   pipeline::Runtime runtime_;
   pipeline::Wakeup wakeup_;
   std::optional<pipeline::PositionsRequest> pending_;

@@ -32,6 +32,9 @@ class PgBatchStore final : public pipeline::BatchStore {
 
   pipeline::Task<Result<>> Connect() override;
   [[nodiscard]] bool connected() const override { return connection_.connected(); }
+  [[nodiscard]] pipeline::CopyPath copy_path() const override {
+    return skips_constraints_ ? pipeline::CopyPath::kBatch : pipeline::CopyPath::kConstraints;
+  }
   pipeline::Task<> Reset() override;
   pipeline::Task<Result<bool>> IsCommitted(const pipeline::Batch& batch) override;
   pipeline::Task<Result<std::vector<pipeline::AttributionAnswer>>> Attribute(

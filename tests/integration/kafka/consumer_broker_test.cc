@@ -62,7 +62,7 @@ TEST_F(ConsumerBrokerTest, StopsAgainAndAgainInTheMiddleOfAFlood) {
 TEST_F(ConsumerBrokerTest, WaitsForATopicThatIsNotThereYet) {
   ConsumerHarness harness(Options(), database_);
   harness.Start();
-  ASSERT_TRUE(Eventually([&] { return harness.observer.HasError("not available"); }));
+  ASSERT_TRUE(Eventually([&] { return harness.telemetry.HasError("not available"); }));
   broker_.CreateTopic("t", 2);
   Produce("t", 2, 100);
   ExpectEverythingOnce(harness);
@@ -74,12 +74,12 @@ TEST_F(ConsumerBrokerTest, ReadsAnAddedPartitionFromItsBeginningWhateverStartSay
   options.kafka.start = client::StartFrom::kLatest;
   ConsumerHarness harness(std::move(options), database_);
   harness.Start();
-  ASSERT_TRUE(Eventually([&] { return harness.observer.assigned == 1; }));
+  ASSERT_TRUE(Eventually([&] { return harness.telemetry.assigned == 1; }));
   ASSERT_TRUE(Eventually([&] { return harness.requests() == 1; }));
   broker_.admin().SetPartitions("t", 3);
   Produce("t", 3, 100);
   ExpectEverythingOnce(harness);
-  EXPECT_EQ(harness.observer.assigned, 3);
+  EXPECT_EQ(harness.telemetry.assigned, 3);
 }
 
 TEST_F(ConsumerBrokerTest, ReadsATopicThatWasRecreatedWhileItRan) {
@@ -136,7 +136,7 @@ TEST_F(ConsumerBrokerTest, CountsWhatRetentionTakesWhilePostgresIsAway) {
   ConsumerHarness harness(std::move(options), database_);
   harness.HoldLanes(true);
   harness.Start();
-  ASSERT_TRUE(Eventually([&] { return harness.observer.pauses == 1; }));
+  ASSERT_TRUE(Eventually([&] { return harness.telemetry.pauses == 1; }));
   broker_.admin().DeleteRecordsBelow("t", 0, 600);
   harness.HoldLanes(false);
   ASSERT_TRUE(Eventually([&] { return database_.At(kFirst).next_offset == Offset{1000}; }));
@@ -152,7 +152,7 @@ TEST_F(ConsumerBrokerTest, GoesOnByItselfWhenTheBrokerComesBack) {
   harness.Start();
   ExpectEverythingOnce(harness);
   broker_.Kill();
-  ASSERT_TRUE(Eventually([&] { return harness.observer.transient_errors > 0; }));
+  ASSERT_TRUE(Eventually([&] { return harness.telemetry.transient_errors > 0; }));
   broker_.Start();
   Produce("t", 2, 200);
   ExpectEverythingOnce(harness);
@@ -164,7 +164,7 @@ TEST_F(ConsumerBrokerTest, StartsBeforeTheBrokerDoes) {
   broker_.Stop();
   ConsumerHarness harness(Options(), database_);
   harness.Start();
-  ASSERT_TRUE(Eventually([&] { return harness.observer.HasError("Connection refused"); }));
+  ASSERT_TRUE(Eventually([&] { return harness.telemetry.HasError("Connection refused"); }));
   broker_.Start();
   ExpectEverythingOnce(harness);
 }
@@ -196,16 +196,16 @@ TEST_F(ConsumerBrokerTest, AStaticMemberThatRestartsDisturbsNobody) {
     ConsumerHarness one(options, database_);
     one.Start();
     ASSERT_TRUE(
-        Eventually([&] { return one.observer.assigned == 1 && other.observer.assigned == 1; }));
+        Eventually([&] { return one.telemetry.assigned == 1 && other.telemetry.assigned == 1; }));
     ExpectEverythingOnce(other);
     EXPECT_TRUE(one.Stop().has_value());
   }
-  const int rebalances = other.observer.rebalances;
+  const int rebalances = other.telemetry.rebalances;
   Produce("t", 2, 100);
   ConsumerHarness again(options, database_);
   again.Start();
   ExpectEverythingOnce(other);
-  EXPECT_EQ(other.observer.rebalances, rebalances);
+  EXPECT_EQ(other.telemetry.rebalances, rebalances);
 }
 
 }  // namespace

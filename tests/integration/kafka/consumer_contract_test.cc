@@ -65,7 +65,7 @@ class BrokerWorld final : public sim::ConsumerWorld {
           const std::size_t count = request.partitions.size();
           member.inbox.Push(pipeline::PositionsFound{request.epoch, std::vector(count, stored_)});
         },
-        observer_};
+        telemetry_};
     dependencies.lanes.push_back(member.queue.MakeProducer());
     auto made = KafkaConsumer::Make(std::move(options), std::move(dependencies));
     if (!made) throw std::runtime_error(made.error().context);
@@ -82,7 +82,7 @@ class BrokerWorld final : public sim::ConsumerWorld {
 
  private:
   support::KafkaBroker broker_;
-  RecordingObserver observer_;
+  RecordingSink telemetry_;
   Mutex mutex_;
   StoredOffset stored_ GUARDED_BY(mutex_);
   std::int64_t produced_ = 0;

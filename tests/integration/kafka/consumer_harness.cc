@@ -59,37 +59,30 @@ std::int64_t FakeDatabase::gap_records() const {
   return gap_records_;
 }
 
-void RecordingObserver::KafkaError(pipeline::KafkaErrorClass error_class,
-                                   std::string_view message) {
-  if (error_class == pipeline::KafkaErrorClass::kTransient) ++transient_errors;
-  const MutexLock lock(mutex_);
-  errors_.emplace_back(message);
+void RecordingSink::On(const pipeline::TelemetryEvent& event) {
+  if (const auto* failure = std::get_if<pipeline::KafkaFailed>(&event)) {
+    if (failure->error_class == pipeline::KafkaErrorClass::kTransient) ++transient_errors;
+    const MutexLock lock(mutex_);
+    errors_.emplace_back(failure->message);
+  } else if (const auto* now = std::get_if<pipeline::PartitionsAssigned>(&event)) {
+    assigned = static_cast<int>(now->partitions.size());
+    ++rebalances;
+  } else if (const auto* gap = std::get_if<pipeline::OffsetGap>(&event)) {
+    gap_records += gap->records;
+  } else if (const auto* pause = std::get_if<pipeline::ReadingPaused>(&event)) {
+    ++(pause->paused ? pauses : resumes);
+  } else if (const auto* lag = std::get_if<pipeline::PartitionLag>(&event)) {
+    const MutexLock lock(mutex_);
+    lags_[*lag->source] = *lag;
+  }
 }
 
-void RecordingObserver::Rebalanced(std::span<const TopicPartition* const> now_assigned) {
-  assigned = static_cast<int>(now_assigned.size());
-  ++rebalances;
-}
-
-void RecordingObserver::OffsetGap(const TopicPartition&, std::int64_t records) {
-  gap_records += records;
-}
-
-void RecordingObserver::Paused(pipeline::PauseReason, bool paused) {
-  ++(paused ? pauses : resumes);
-}
-
-void RecordingObserver::Lag(const TopicPartition& source, const pipeline::PartitionLag& lag) {
-  const MutexLock lock(mutex_);
-  lags_[source] = lag;
-}
-
-std::map<TopicPartition, pipeline::PartitionLag> RecordingObserver::lags() const {
+std::map<TopicPartition, pipeline::PartitionLag> RecordingSink::lags() const {
   const MutexLock lock(mutex_);
   return lags_;
 }
 
-bool RecordingObserver::HasError(std::string_view part) const {
+bool RecordingSink::HasError(std::string_view part) const {
   const MutexLock lock(mutex_);
   return std::ranges::any_of(
       errors_, [part](const std::string& error) { return error.find(part) != std::string::npos; });
@@ -231,7 +224,7 @@ ConsumerHarness::ConsumerHarness(HarnessOptions options, FakeDatabase& database)
                                                  }
                                                  bell_.Ring();
                                                },
-                                           .observer = observer};
+                                           .telemetry = telemetry};
   for (std::size_t i = 0; i < options_.lanes; ++i) {
     queues_.push_back(
         std::make_unique<pipeline::LaneQueue>(options_.queue, [this] { bell_.Ring(); }));

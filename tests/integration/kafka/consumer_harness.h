@@ -41,13 +41,9 @@ class FakeDatabase {
   std::int64_t gap_records_ GUARDED_BY(mutex_) = 0;
 };
 
-class RecordingObserver : public pipeline::PipelineObserver {
+class RecordingSink final : public pipeline::TelemetrySink {
  public:
-  void KafkaError(pipeline::KafkaErrorClass error_class, std::string_view message) override;
-  void Rebalanced(std::span<const TopicPartition* const> assigned) override;
-  void OffsetGap(const TopicPartition& source, std::int64_t records) override;
-  void Paused(pipeline::PauseReason reason, bool paused) override;
-  void Lag(const TopicPartition& source, const pipeline::PartitionLag& lag) override;
+  void On(const pipeline::TelemetryEvent& event) override;
 
   std::atomic<int> rebalances{0};
   std::atomic<int> assigned{0};
@@ -101,7 +97,7 @@ class ConsumerHarness {
   // What went against the contract between consumer and lanes; empty when nothing did.
   [[nodiscard]] std::vector<std::string> Violations() const;
 
-  RecordingObserver observer;
+  RecordingSink telemetry;
 
  private:
   class TestLane;

@@ -24,7 +24,7 @@ TEST_F(ConsumerMockTest, DeliversEveryRecordOfSeveralTopicsOnce) {
   ExpectEverythingOnce(harness);
   Produce("t", 3, 1000);
   ExpectEverythingOnce(harness);
-  EXPECT_EQ(harness.observer.assigned, 5);
+  EXPECT_EQ(harness.telemetry.assigned, 5);
   EXPECT_TRUE(harness.Stop().has_value());
 }
 
@@ -69,7 +69,7 @@ TEST_F(ConsumerMockTest, TheGroupGoesOnWhilePostgresIsSilent) {
   ConsumerHarness second(Options(), database_);
   second.Start();
   ASSERT_TRUE(
-      Eventually([&] { return first.observer.assigned == 2 && second.observer.assigned == 2; }));
+      Eventually([&] { return first.telemetry.assigned == 2 && second.telemetry.assigned == 2; }));
   EXPECT_TRUE(Eventually([&] { return database_.Count() == produced_ / 2; }));
   first.HoldAnswers(false);
   ExpectEverythingOnce(first);
@@ -85,7 +85,7 @@ TEST_F(ConsumerMockTest, MembersComeAndGoAndNothingIsLostOrTwice) {
     ConsumerHarness guest(Options(), database_);
     guest.Start();
     ASSERT_TRUE(
-        Eventually([&] { return guest.observer.assigned > 0 && steady.observer.assigned < 4; }));
+        Eventually([&] { return guest.telemetry.assigned > 0 && steady.telemetry.assigned < 4; }));
     Produce("t", 4, 300);
     EXPECT_TRUE(guest.Stop().has_value());
     EXPECT_THAT(guest.Violations(), ::testing::IsEmpty());
@@ -101,12 +101,12 @@ TEST_F(ConsumerMockTest, AFullQueueIsWaitedForAndThenPausedOnce) {
   ConsumerHarness harness(std::move(options), database_);
   harness.HoldLanes(true);
   harness.Start();
-  ASSERT_TRUE(Eventually([&] { return harness.observer.pauses == 1; }));
+  ASSERT_TRUE(Eventually([&] { return harness.telemetry.pauses == 1; }));
   Produce("t", 2, 100);
   harness.HoldLanes(false);
   ExpectEverythingOnce(harness);
-  EXPECT_EQ(harness.observer.pauses, 1);
-  EXPECT_EQ(harness.observer.resumes, 1);
+  EXPECT_EQ(harness.telemetry.pauses, 1);
+  EXPECT_EQ(harness.telemetry.resumes, 1);
 }
 
 TEST_F(ConsumerMockTest, ARebalanceWhilePausedLosesNothing) {
@@ -117,15 +117,15 @@ TEST_F(ConsumerMockTest, ARebalanceWhilePausedLosesNothing) {
   ConsumerHarness paused(options, database_);
   paused.HoldLanes(true);
   paused.Start();
-  ASSERT_TRUE(Eventually([&] { return paused.observer.pauses == 1; }));
+  ASSERT_TRUE(Eventually([&] { return paused.telemetry.pauses == 1; }));
   ConsumerHarness guest(Options(), database_);
   guest.Start();
   ASSERT_TRUE(
-      Eventually([&] { return paused.observer.assigned == 1 && guest.observer.assigned == 1; }));
-  EXPECT_GE(paused.observer.resumes, 1) << "what was paused belongs to an epoch that is over";
+      Eventually([&] { return paused.telemetry.assigned == 1 && guest.telemetry.assigned == 1; }));
+  EXPECT_GE(paused.telemetry.resumes, 1) << "what was paused belongs to an epoch that is over";
   paused.HoldLanes(false);
   ExpectEverythingOnce(paused);
-  EXPECT_TRUE(Eventually([&] { return paused.observer.resumes == paused.observer.pauses; }));
+  EXPECT_TRUE(Eventually([&] { return paused.telemetry.resumes == paused.telemetry.pauses; }));
 }
 
 TEST_F(ConsumerMockTest, ARecordThatIsNotTheOneBeforeMeansANewLog) {
@@ -168,7 +168,7 @@ TEST_F(ConsumerMockTest, ARetentionGapIsCountedAndReadOnBehindIt) {
       Eventually([&] { return database_.At({"t", PartitionId{0}}).next_offset.value == 800; }));
   EXPECT_GT(database_.gap_records(), 0);
   EXPECT_EQ(static_cast<std::size_t>(database_.gap_records()) + database_.Count(), 800U);
-  EXPECT_EQ(harness.observer.gap_records, database_.gap_records());
+  EXPECT_EQ(harness.telemetry.gap_records, database_.gap_records());
 }
 
 // The prefetch queue is full eight times on the way. With librdkafka's default each time costs up
@@ -204,7 +204,7 @@ TEST_F(ConsumerMockTest, AnotherOwnersCommitMakesItReadTheOffsetsAgain) {
   ConsumerHarness harness(Options(), database_);
   harness.HoldLanes(true);
   harness.Start();
-  ASSERT_TRUE(Eventually([&] { return harness.observer.assigned == 1; }));
+  ASSERT_TRUE(Eventually([&] { return harness.telemetry.assigned == 1; }));
   ASSERT_TRUE(Eventually([&] { return harness.requests() == 1; }));
   // A zombie commits the first forty behind our back.
   std::vector<std::string> values;
@@ -242,7 +242,7 @@ TEST_F(ConsumerMockTest, AFailedKafkaCommitIsTriedAgain) {
   ConsumerHarness harness(Options(), database_);
   harness.Start();
   ExpectEverythingOnce(harness);
-  EXPECT_TRUE(Eventually([&] { return harness.observer.HasError("committing offsets"); }));
+  EXPECT_TRUE(Eventually([&] { return harness.telemetry.HasError("committing offsets"); }));
   support::KafkaHandle reader = support::MakeKafkaHandle(
       RD_KAFKA_CONSUMER, {{"bootstrap.servers", cluster_.brokers()}, {"group.id", "g"}});
   EXPECT_TRUE(Eventually([&] {
@@ -260,7 +260,7 @@ TEST_F(ConsumerMockTest, SurvivesABrokerThatGoesAndComesBack) {
   harness.Start();
   ExpectEverythingOnce(harness);
   cluster_.SetDown(1);
-  ASSERT_TRUE(Eventually([&] { return harness.observer.transient_errors > 0; }));
+  ASSERT_TRUE(Eventually([&] { return harness.telemetry.transient_errors > 0; }));
   cluster_.SetUp(1);
   Produce("t", 2, 100);
   ExpectEverythingOnce(harness);
@@ -272,7 +272,7 @@ TEST_F(ConsumerMockTest, EndsWhenAnotherInstanceTookItsStaticName) {
   options.kafka.properties["group.instance.id"] = "one";
   ConsumerHarness harness(std::move(options), database_);
   harness.Start();
-  ASSERT_TRUE(Eventually([&] { return harness.observer.assigned == 1; }));
+  ASSERT_TRUE(Eventually([&] { return harness.telemetry.assigned == 1; }));
   cluster_.FailNext(ApiKey::kHeartbeat, {RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID});
   ASSERT_TRUE(Eventually([&] { return harness.has_ended(); }));
   const Result<> ended = harness.Stop();
@@ -289,7 +289,7 @@ TEST_F(ConsumerMockTest, ReportsLag) {
   harness.Start();
   ExpectEverythingOnce(harness);
   EXPECT_TRUE(Eventually([&] {
-    const auto lags = harness.observer.lags();
+    const auto lags = harness.telemetry.lags();
     const auto lag = lags.find({"t", PartitionId{0}});
     return lag != lags.end() && lag->second.high_watermark == Offset{100} &&
            lag->second.position == Offset{100} && lag->second.committed == Offset{100} &&

@@ -8,9 +8,11 @@
 namespace usage_ingest::postgres {
 namespace {
 
-class HealingObserver final : public pipeline::PipelineObserver {
+class HealedCounter final : public pipeline::TelemetrySink {
  public:
-  void DeadLettersHealed(std::int64_t count) override { healed += count; }
+  void On(const pipeline::TelemetryEvent& event) override {
+    if (const auto* more = std::get_if<pipeline::DeadLettersHealed>(&event)) healed += more->count;
+  }
 
   std::int64_t healed = 0;
 };
@@ -32,7 +34,7 @@ class DeadLettersTest : public PostgresTest {
     return std::make_unique<background::DeadLetterRetrier>(
         batch::PgBatchStoreOptions{.conninfo = postgres_.conninfo("litemaas"),
                                    .application_name = "test"},
-        event::DecoderOptions{.metadata_keys = event::AllMetadataKeys()}, observer_,
+        event::DecoderOptions{.metadata_keys = event::AllMetadataKeys()}, telemetry_,
         pipeline::Runtime{io_.get_executor(), clock_});
   }
   [[nodiscard]] std::string Event(const std::string& id, const std::string& user,
@@ -77,7 +79,7 @@ class DeadLettersTest : public PostgresTest {
 
   boost::asio::io_context io_;
   pipeline::SystemClock clock_;
-  HealingObserver observer_;
+  HealedCounter telemetry_;
   std::unique_ptr<Database> database_;
   std::unique_ptr<background::DeadLetterRetrier> retrier_;
   std::string user_;
@@ -95,7 +97,7 @@ TEST_F(DeadLettersTest, WhoseReferencesCameBecomeRowsOnce) {
   EXPECT_TRUE(report.is_complete);
   EXPECT_EQ(report.outcomes.events, 4);
   EXPECT_TRUE(report.outcomes.balances());
-  EXPECT_EQ(observer_.healed, 2) << "both letters are settled by the one row";
+  EXPECT_EQ(telemetry_.healed, 2) << "both letters are settled by the one row";
   EXPECT_EQ(database_->Number("SELECT count(*) FROM usage_logs"), 1);
   EXPECT_EQ(database_->Number("SELECT sum(used_tokens) FROM subscriptions"), 5);
   EXPECT_EQ(database_->Number("SELECT sum(total_tokens) FROM usage_summaries "
@@ -133,7 +135,7 @@ TEST_F(DeadLettersTest, MoreThanOneTransactionHolds) {
       {Event("ID", user_)});
   const background::RetryReport report = MustRetry({});
   EXPECT_EQ(report.outcomes.inserted, 1'200);
-  EXPECT_EQ(observer_.healed, 1'200);
+  EXPECT_EQ(telemetry_.healed, 1'200);
   EXPECT_EQ(database_->Number("SELECT count(*) FROM usage_logs"), 1'200);
 }
 
@@ -231,7 +233,7 @@ TEST_F(DeadLettersTest, AHealIsReportedWhateverComesAfterIt) {
       "CREATE TRIGGER refuse BEFORE UPDATE ON usage_ingest.dead_letters FOR EACH ROW "
       "WHEN (new.record_offset = 501) EXECUTE FUNCTION refuse()");
   EXPECT_FALSE(Retry({}));
-  EXPECT_EQ(observer_.healed, 500);
+  EXPECT_EQ(telemetry_.healed, 500);
 }
 
 // A record that was too large can be an array: stripped of its prompts it comes back as several

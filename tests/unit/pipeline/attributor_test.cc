@@ -35,6 +35,7 @@ class AnsweringStore final : public BatchStore {
   }
   Task<Result<>> Connect() override { return Never<Result<>>(); }
   [[nodiscard]] bool connected() const override { return true; }
+  [[nodiscard]] CopyPath copy_path() const override { return CopyPath::kBatch; }
   Task<> Reset() override { co_return; }
   Task<Result<bool>> IsCommitted(const Batch&) override { return Never<Result<bool>>(); }
   Task<Result<>> EnsurePartition(EventTimeUs) override { return Never<Result<>>(); }

@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "ingest/pipeline/batch_writer.h"
 #include "tests/unit/pipeline/scripted_store.h"
@@ -31,15 +32,17 @@ class JumpingClock final : public Clock {
   TimePoint now_{};
 };
 
-class CountingObserver final : public PipelineObserver {
+class RecordingSink final : public TelemetrySink {
  public:
-  void PostgresError(PostgresErrorClass error_class, std::string_view) override {
-    ++errors[error_class];
+  void On(const TelemetryEvent& event) override {
+    if (const auto* failure = std::get_if<PostgresFailed>(&event)) ++errors[failure->error_class];
+    if (const auto* session = std::get_if<PostgresSession>(&event)) up = session->up;
+    if (const auto* chosen = std::get_if<CopyPathChosen>(&event)) paths.push_back(chosen->path);
   }
-  void PostgresUp(std::size_t, bool is_up) override { up = is_up; }
 
   std::map<PostgresErrorClass, int> errors;
   std::optional<bool> up;
+  std::vector<CopyPath> paths;
 };
 
 inline Uuid Id(std::uint8_t number) {
@@ -89,12 +92,12 @@ class BatchWriterTest : public ::testing::Test {
 
   boost::asio::io_context context_;
   JumpingClock clock_;
-  CountingObserver observer_;
+  RecordingSink telemetry_;
   ScriptedStore store_;
   const TopicPartition source_{"t", PartitionId{0}};
   Attributor attributor_{16, [](std::string_view, std::uint32_t) { return std::string("{}"); }};
   BatchWriter MakeWriter(const BatchWriterOptions& options) {
-    return BatchWriter(options, store_, attributor_, observer_, {context_.get_executor(), clock_});
+    return BatchWriter(options, store_, attributor_, telemetry_, {context_.get_executor(), clock_});
   }
   BatchWriter writer_ = MakeWriter({});
   Batch batch_;

@@ -24,7 +24,7 @@ TEST_P(BadRowTest, EachIsTakenOutAndItsNeighboursLive) {
   }
   for (const Uuid& id : store_.refused) EXPECT_FALSE(store_.committed.contains(id));
   EXPECT_EQ(store_.committed.size(), 17U);
-  EXPECT_EQ(observer_.errors[PostgresErrorClass::kData], 3);
+  EXPECT_EQ(telemetry_.errors[PostgresErrorClass::kData], 3);
 }
 
 // Among the rows that are halved there may be duplicates too.

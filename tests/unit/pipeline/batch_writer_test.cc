@@ -11,7 +11,6 @@ namespace {
 using std::chrono::milliseconds;
 
 // -- transient errors
-// ------------------------------------------------------------------------------
 
 struct Transient {
   Step step;
@@ -31,8 +30,30 @@ TEST_P(TransientTest, IsRetriedUntilItIsOverAndCostsNothing) {
   EXPECT_TRUE(batch_.dead_letters.empty());
   ExpectCommittedOnce(0, 10);
   EXPECT_EQ(clock_.waits.size(), static_cast<std::size_t>(kTimes));
-  EXPECT_EQ(observer_.errors[PostgresErrorClass::kTransient], kTimes);
-  EXPECT_EQ(observer_.up, true);
+  EXPECT_EQ(telemetry_.errors[PostgresErrorClass::kTransient], kTimes);
+  EXPECT_EQ(telemetry_.up, true);
+}
+
+// The role may have lost or got the privilege since: what is shown must be what is in use.
+TEST_F(BatchWriterTest, ReportsTheCopyPathOfANewSession) {
+  Fill(0, 1);
+  ASSERT_TRUE(Write());
+  store_.path = CopyPath::kConstraints;
+  store_.FailNext(Step::kAttribute, ErrorCode::kUnavailable, 1, true);
+  Fill(1, 2);
+  ASSERT_TRUE(Write());
+  EXPECT_EQ(telemetry_.paths, (std::vector{CopyPath::kBatch, CopyPath::kConstraints}));
+}
+
+TEST_F(BatchWriterTest, ReportsACopyPathThatChangesWithinASession) {
+  Fill(0, 1);
+  ASSERT_TRUE(Write());
+  store_.path = CopyPath::kConstraints;
+  Fill(1, 2);
+  ASSERT_TRUE(Write());
+  Fill(2, 3);
+  ASSERT_TRUE(Write());
+  EXPECT_EQ(telemetry_.paths, (std::vector{CopyPath::kBatch, CopyPath::kConstraints}));
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -135,7 +156,7 @@ TEST_F(BatchWriterTest, WhatOnlyAPersonCanMendEndsTheLane) {
     ASSERT_FALSE(written);
     EXPECT_EQ(written.error().code, ErrorCode::kFatal);
   }
-  EXPECT_EQ(observer_.errors[PostgresErrorClass::kFatal], 4);
+  EXPECT_EQ(telemetry_.errors[PostgresErrorClass::kFatal], 4);
 }
 
 // -- the reply to COMMIT is lost

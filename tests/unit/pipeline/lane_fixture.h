@@ -1,7 +1,7 @@
 #pragma once
 // LaneFixture: a real lane on one thread, with a queue that the test fills.
 //
-// Nothing moves but in Run(), which ends when everybody waits. The store and the observer are the
+// Nothing moves but in Run(), which ends when everybody waits. The store and the telemetry are the
 // test's; a derived class says StartLane in its constructor and StopLane in its destructor, while
 // both are there.
 #include <gtest/gtest.h>
@@ -19,10 +19,10 @@ namespace usage_ingest::pipeline {
 
 class LaneFixture : public ::testing::Test {
  protected:
-  void StartLane(LaneOptions options, BatchStore& store, PipelineObserver& observer) {
+  void StartLane(LaneOptions options, BatchStore& store, TelemetrySink& telemetry) {
     options.linger = std::chrono::milliseconds(0);
     lane_.emplace(std::move(options), queue_.MakeConsumer(),
-                  LaneDependencies{store, observer, inbox_, epoch_}, runtime_);
+                  LaneDependencies{store, telemetry, inbox_, epoch_}, runtime_);
     boost::asio::co_spawn(context_, lane_->Run(), boost::asio::detached);
   }
   void StopLane() {

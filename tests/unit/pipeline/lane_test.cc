@@ -12,9 +12,18 @@ namespace {
 
 using namespace std::chrono_literals;
 
-class SilentObserver final : public PipelineObserver {
+class RecordingSink final : public TelemetrySink {
  public:
-  void Fenced(std::string_view) override { ++fenced; }
+  void On(const TelemetryEvent& event) override {
+    if (std::holds_alternative<Fenced>(event)) ++fenced;
+    if (const auto* batch = std::get_if<BatchCommitted>(&event)) {
+      for (const auto& partition : batch->partitions) counts.Add(partition.counts);
+      latency_samples += batch->event_to_commit_ms.size();
+    }
+  }
+
+  EventCounts counts;
+  std::size_t latency_samples = 0;
 
   int fenced = 0;
 };
@@ -29,6 +38,7 @@ class FencingStore final : public BatchStore {
     co_return Result<>{};
   }
   [[nodiscard]] bool connected() const override { return connected_; }
+  [[nodiscard]] CopyPath copy_path() const override { return CopyPath::kBatch; }
   Task<> Reset() override { co_return; }
   Task<Result<bool>> IsCommitted(const Batch&) override { co_return false; }
   Task<Result<std::vector<AttributionAnswer>>> Attribute(
@@ -64,12 +74,13 @@ class FencingStore final : public BatchStore {
 
 class LaneTest : public LaneFixture {
  protected:
-  explicit LaneTest(const LaneOptions& options = {}) { StartLane(options, store_, observer_); }
+  explicit LaneTest(const LaneOptions& options = {}) { StartLane(options, store_, telemetry_); }
   ~LaneTest() override { StopLane(); }
 
-  void BringTombstone(std::int64_t offset) {
+  void BringTombstone(std::int64_t offset, std::int64_t timestamp_ms = 0) {
     Record record = RecordAt(Record::Kind::kMessage, offset);
     record.is_tombstone = true;
+    record.timestamp_ms = timestamp_ms;
     ASSERT_TRUE(producer_.TryPush(record));
   }
   // An epoch begins at offset 0 and brings one record, a tombstone: it is counted and skipped.
@@ -88,7 +99,7 @@ class LaneTest : public LaneFixture {
     return next;
   }
 
-  SilentObserver observer_;
+  RecordingSink telemetry_;
   FencingStore store_{runtime_};
 };
 
@@ -104,7 +115,7 @@ TEST_F(LaneTest, AFencedBatchLeavesTheRecordsOfTheNextEpochAlone) {
   ASSERT_EQ(queue_.records(), 0U) << "decoded, while the writer is busy";
   store_.Release();
   Run();
-  EXPECT_EQ(observer_.fenced, 1);
+  EXPECT_EQ(telemetry_.fenced, 1);
   EXPECT_EQ(store_.begun, (std::vector{Epoch{1}, Epoch{2}}));
   EXPECT_EQ(CommittedIn(Epoch{2}), 1);
 }
@@ -116,12 +127,11 @@ TEST_F(LaneTest, AFencedBatchTakesTheRestOfItsEpochWithIt) {
   Run();
   store_.Release();
   Run();
-  EXPECT_EQ(observer_.fenced, 1);
+  EXPECT_EQ(telemetry_.fenced, 1);
   EXPECT_EQ(store_.begun, std::vector{Epoch{1}});
   EXPECT_EQ(CommittedIn(Epoch{1}), -1);
 }
 
-<<<<<<< HEAD
 // The watchdog looks only at lanes that are not idle.
 TEST_F(LaneTest, IsNotIdleWhileABatchIsBeingWritten) {
   EXPECT_TRUE(lane_->idle());
@@ -165,51 +175,17 @@ TEST_F(BoundedLaneTest, StopsDecodingAtItsBytes) {
   store_.Release();
   Run();
   EXPECT_EQ(queue_.records(), 0U) << "the batch was handed over, or dropped";
-=======
-// INV-6: skipped records make no rows, so only their bytes can stop the lane.
-class LaneBytesTest : public LaneFixture {
- protected:
-  static constexpr std::size_t kRecords = 64;  // as many as the queue holds
-  static constexpr std::size_t kRecordBytes = 4096;
+}
 
-  LaneBytesTest() {
-    LaneOptions options;
-    options.transaction_bytes_max = kRecords * kRecordBytes;
-    StartLane(std::move(options), store_, observer_);
-  }
-  ~LaneBytesTest() override { StopLane(); }
-
-  void FillQueue() {
-    for (std::size_t i = 0; i < kRecords; ++i) {
-      Record record = RecordAt(Record::Kind::kMessage, next_offset_++);
-      record.is_tombstone = true;
-      record.value = value_;
-      ASSERT_TRUE(producer_.TryPush(record));
-    }
-  }
-
-  const std::string value_ = std::string(kRecordBytes, ' ');
-  std::int64_t next_offset_ = 0;
-  SilentObserver observer_;
-  FencingStore store_{runtime_};
-};
-
-TEST_F(LaneBytesTest, AFullBatchStopsDecodingUntilTheWriterIsFree) {
-  BeginEpoch(1, 0);
+// Kafka's timestamp -1 means none. It once became a latency of a million seconds.
+TEST_F(LaneTest, ARecordWithoutATimestampGivesNoLatencySample) {
+  BeginEpoch(2, 0);
+  BringTombstone(0, -1);
+  BringTombstone(1, 0);
+  BringTombstone(2, 1'795'370'400'000);
   Run();
-  FillQueue();
-  Run();
-  ASSERT_EQ(store_.begun.size(), 1U) << "the writer is busy with the first batch";
-  FillQueue();
-  Run();
-  EXPECT_EQ(queue_.records(), 0U) << "the second batch is being built";
-  FillQueue();
-  Run();
-  EXPECT_EQ(queue_.records(), kRecords) << "the second batch is full";
-  store_.Release();
-  Run();
-  EXPECT_EQ(queue_.records(), 0U);
->>>>>>> 0bfadf9 (sim: INV-6, the bytes that a lane holds are bounded)
+  EXPECT_EQ(telemetry_.counts.records, 3);
+  EXPECT_EQ(telemetry_.latency_samples, 1U);
 }
 
 }  // namespace

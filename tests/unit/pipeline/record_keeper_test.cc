@@ -39,12 +39,14 @@ Uuid RowIdOf(std::string_view id) {
   return event::MakeRowId(id, EventTimeUs{NowSeconds() * 1'000'000}, "success", kKeyHash);
 }
 
-class CountingObserver final : public PipelineObserver {
+class RereadCounter final : public TelemetrySink {
  public:
-  void Fenced(std::string_view) override { ++fenced; }
-  void ReadAgain(std::string_view why) override {
-    ++read_again;
-    last_why = why;
+  void On(const TelemetryEvent& event) override {
+    if (std::holds_alternative<Fenced>(event)) ++fenced;
+    if (const auto* reread = std::get_if<RereadRequested>(&event)) {
+      ++read_again;
+      last_why = reread->why;
+    }
   }
   int fenced = 0;
   int read_again = 0;
@@ -58,7 +60,7 @@ class RecordKeeperTest : public LaneFixture {
     store_.owner.subscription_id.bytes[15] = 1;
     LaneOptions options;
     options.releases_records = true;
-    StartLane(std::move(options), store_, observer_);
+    StartLane(std::move(options), store_, telemetry_);
   }
   ~RecordKeeperTest() override {
     StopLane();
@@ -93,7 +95,7 @@ class RecordKeeperTest : public LaneFixture {
     }
   }
 
-  CountingObserver observer_;
+  RereadCounter telemetry_;
   ScriptedStore store_;
   int bytes_in_use_ = 0;
   std::int64_t committed_ = -1;
@@ -109,7 +111,7 @@ TEST_F(RecordKeeperTest, ARowNeedsNoRecord) {
   Listen();
   EXPECT_EQ(committed_, 2);
   EXPECT_EQ(store_.committed, (std::map<Uuid, int>{{RowIdOf("first"), 1}, {RowIdOf("second"), 1}}));
-  EXPECT_EQ(observer_.read_again, 0);
+  EXPECT_EQ(telemetry_.read_again, 0);
 }
 
 TEST_F(RecordKeeperTest, ARowThatIsRefusedLaterIsReadAgainAndKept) {
@@ -121,16 +123,16 @@ TEST_F(RecordKeeperTest, ARowThatIsRefusedLaterIsReadAgainAndKept) {
   Listen();
   EXPECT_EQ(committed_, 1) << "nothing of the batch is in";
   EXPECT_EQ(lost_epoch_, Epoch{1});
-  EXPECT_EQ(observer_.read_again, 1);
-  EXPECT_EQ(observer_.fenced, 0) << "nobody else owns it";
-  EXPECT_NE(observer_.last_why.find("rejected_by_database"), std::string::npos)
-      << observer_.last_why;
+  EXPECT_EQ(telemetry_.read_again, 1);
+  EXPECT_EQ(telemetry_.fenced, 0) << "nobody else owns it";
+  EXPECT_NE(telemetry_.last_why.find("rejected_by_database"), std::string::npos)
+      << telemetry_.last_why;
 
   BeginEpoch(2, 1);
   Bring(1, refused);
   Listen();
   EXPECT_EQ(committed_, 2);
-  EXPECT_EQ(observer_.read_again, 1);
+  EXPECT_EQ(telemetry_.read_again, 1);
   EXPECT_EQ(store_.letters, std::vector<std::string>{refused}) << "with its payload";
 }
 
@@ -150,7 +152,7 @@ TEST_F(RecordKeeperTest, AnOwnerThatGoesMeanwhileIsAskedForAnew) {
   }
   EXPECT_EQ(committed_, 1);
   EXPECT_EQ(lost_epoch_, Epoch{1});
-  EXPECT_NE(observer_.last_why.find("unattributed"), std::string::npos) << observer_.last_why;
+  EXPECT_NE(telemetry_.last_why.find("unattributed"), std::string::npos) << telemetry_.last_why;
 
   const std::string second = EventOf("second");
   BeginEpoch(2, 1);

@@ -40,6 +40,7 @@ class ScriptedStore final : public BatchStore {
   std::vector<std::string> letters;  // payloads of the last transaction's dead letters
   bool knows_owner = true;           // attribution finds one
   int resets = 0;
+  CopyPath path = CopyPath::kBatch;  // what the session decides
 
   Task<Result<>> Connect() override {
     auto result = Next(Step::kConnect);
@@ -47,6 +48,7 @@ class ScriptedStore final : public BatchStore {
     co_return result;
   }
   [[nodiscard]] bool connected() const override { return connected_; }
+  [[nodiscard]] CopyPath copy_path() const override { return path; }
   Task<> Reset() override {
     ++resets;
     open_.clear();

@@ -8,6 +8,7 @@
 namespace usage_ingest::telemetry {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -16,18 +17,18 @@ constexpr auto kP0 = R"({partition="0",topic="litellm.usage.v1"})";
 class MetricsTest : public ::testing::Test {
  protected:
   std::int64_t now_ms_ = 1'000'000;
+  bool ready_ = false;
   LagTracker lag_{[this] { return now_ms_; }};
   Metrics metrics_{{.version = "1.2.3", .commit = "abc"},
-                   {.queue_records = [] { return std::size_t{7}; },
-                    .queue_bytes = [] { return std::size_t{4096}; },
-                    .queue_bytes_limit = 8192,
+                   {.queue = [] { return QueueStatus{7, 4096, 8192}; },
+                    .ready = [this] { return ready_; },
                     .lag = &lag_}};
 };
 
 TEST_F(MetricsTest, CountsABatchByOutcomeAndReason) {
   const SampleBatch batch;
-  metrics_.BatchCommitted(0, batch.report);
-  metrics_.BatchCommitted(1, batch.report);
+  metrics_.On(batch.committed);
+  metrics_.On(batch.committed);
   const std::string text = metrics_.Render();
   EXPECT_THAT(text, HasSubstr("usage_ingest_events_total{outcome=\"inserted\"} 22\n"));
   EXPECT_THAT(text, HasSubstr("usage_ingest_events_total{outcome=\"duplicate\"} 6\n"));
@@ -41,7 +42,7 @@ TEST_F(MetricsTest, CountsABatchByOutcomeAndReason) {
 
 TEST_F(MetricsTest, CountsRecordsByPartition) {
   const SampleBatch batch;
-  metrics_.BatchCommitted(0, batch.report);
+  metrics_.On(batch.committed);
   const std::string text = metrics_.Render();
   EXPECT_THAT(text,
               ::testing::AnyOf(HasSubstr("usage_ingest_records_total" + std::string(kP0) + " 10\n"),
@@ -51,7 +52,7 @@ TEST_F(MetricsTest, CountsRecordsByPartition) {
 
 TEST_F(MetricsTest, FreshnessIsOneSampleARecordInTheRightBucket) {
   const SampleBatch batch;
-  metrics_.BatchCommitted(0, batch.report);
+  metrics_.On(batch.committed);
   const std::string text = metrics_.Render();
   EXPECT_THAT(text, HasSubstr("usage_ingest_event_to_commit_seconds_count 4\n"));
   EXPECT_THAT(text, HasSubstr("usage_ingest_event_to_commit_seconds_bucket{le=\"0.05\"} 2\n"));
@@ -62,8 +63,8 @@ TEST_F(MetricsTest, FreshnessIsOneSampleARecordInTheRightBucket) {
 
 TEST_F(MetricsTest, APhaseThatDidNotHappenIsNotObserved) {
   SampleBatch batch;
-  batch.report.phase_time[static_cast<std::size_t>(pipeline::Phase::kCopy)] = {};
-  metrics_.BatchCommitted(0, batch.report);
+  batch.committed.phase_time[static_cast<std::size_t>(pipeline::Phase::kCopy)] = {};
+  metrics_.On(batch.committed);
   const std::string text = metrics_.Render();
   EXPECT_THAT(text, HasSubstr("usage_ingest_batch_seconds_count{phase=\"copy\"} 0\n"));
   EXPECT_THAT(text, HasSubstr("usage_ingest_batch_seconds_count{phase=\"commit\"} 1\n"));
@@ -71,18 +72,46 @@ TEST_F(MetricsTest, APhaseThatDidNotHappenIsNotObserved) {
 
 TEST_F(MetricsTest, PostgresIsUpOnlyWhenEverySessionIs) {
   EXPECT_THAT(metrics_.Render(), HasSubstr("usage_ingest_postgres_up 0\n"));
-  metrics_.PostgresUp(0, true);
-  metrics_.PostgresUp(1, false);
+  metrics_.On(pipeline::PostgresSession{{.lane = 0}, true});
+  metrics_.On(pipeline::PostgresSession{{.lane = 1}, false});
   EXPECT_THAT(metrics_.Render(), HasSubstr("usage_ingest_postgres_up 0\n"));
-  metrics_.PostgresUp(1, true);
+  metrics_.On(pipeline::PostgresSession{{.lane = 1}, true});
   EXPECT_THAT(metrics_.Render(), HasSubstr("usage_ingest_postgres_up 1\n"));
 }
 
+TEST_F(MetricsTest, KafkaIsUpWhileTheGroupIsJoined) {
+  EXPECT_THAT(metrics_.Render(), HasSubstr("usage_ingest_kafka_up 0\n"));
+  metrics_.On(pipeline::GroupMembership{true});
+  EXPECT_THAT(metrics_.Render(), HasSubstr("usage_ingest_kafka_up 1\n"));
+  metrics_.On(pipeline::GroupMembership{false});
+  EXPECT_THAT(metrics_.Render(), HasSubstr("usage_ingest_kafka_up 0\n"));
+}
+
+TEST_F(MetricsTest, ReadyIsWhatReadyzSaysAtTheScrape) {
+  EXPECT_THAT(metrics_.Render(), HasSubstr("usage_ingest_ready 0\n"));
+  ready_ = true;
+  EXPECT_THAT(metrics_.Render(), HasSubstr("usage_ingest_ready 1\n"));
+}
+
+TEST_F(MetricsTest, TheCopyPathIsTheSlowestOfTheLanesNow) {
+  const std::string batch = "usage_ingest_copy_path{path=\"batch\"} ";
+  const std::string constraints = "usage_ingest_copy_path{path=\"constraints\"} ";
+  EXPECT_THAT(metrics_.Render(), AllOf(HasSubstr(batch + "0"), HasSubstr(constraints + "0")));
+  metrics_.On(pipeline::CopyPathChosen{{.lane = 0}, pipeline::CopyPath::kBatch});
+  metrics_.On(pipeline::CopyPathChosen{{.lane = 1}, pipeline::CopyPath::kBatch});
+  EXPECT_THAT(metrics_.Render(), AllOf(HasSubstr(batch + "1"), HasSubstr(constraints + "0")));
+  metrics_.On(pipeline::CopyPathChosen{{.lane = 1}, pipeline::CopyPath::kConstraints});
+  EXPECT_THAT(metrics_.Render(), AllOf(HasSubstr(batch + "0"), HasSubstr(constraints + "1")));
+  metrics_.On(pipeline::CopyPathChosen{{.lane = 1}, pipeline::CopyPath::kBatch});
+  EXPECT_THAT(metrics_.Render(), AllOf(HasSubstr(batch + "1"), HasSubstr(constraints + "0")));
+}
+
 TEST_F(MetricsTest, LagGoesAwayWithThePartition) {
-  lag_.Report(kUsage0, {.high_watermark = Offset{110},
-                        .position = Offset{110},
-                        .committed = Offset{100},
-                        .oldest_uncommitted_ms = now_ms_ - 1500});
+  lag_.Report({.source = &kUsage0,
+               .high_watermark = Offset{110},
+               .position = Offset{110},
+               .committed = Offset{100},
+               .oldest_uncommitted_ms = now_ms_ - 1500});
   std::string text = metrics_.Render();
   EXPECT_THAT(text, HasSubstr("usage_ingest_lag_records{"));
   EXPECT_THAT(text, HasSubstr("} 10\n"));
@@ -94,10 +123,10 @@ TEST_F(MetricsTest, LagGoesAwayWithThePartition) {
 }
 
 TEST_F(MetricsTest, AsksForLiveValuesAtTheScrape) {
-  metrics_.SetDeadLettersPending(5);
-  metrics_.SetPartitionRunway(std::chrono::hours(24));
-  metrics_.SetCopyPath(CopyPath::kConstraints);
-  metrics_.Paused(pipeline::PauseReason::kPostgres, true);
+  metrics_.On(pipeline::DeadLettersPending{5});
+  metrics_.On(pipeline::PartitionRunway{std::chrono::hours(24)});
+  metrics_.On(pipeline::CopyPathChosen{{.lane = 0}, pipeline::CopyPath::kConstraints});
+  metrics_.On(pipeline::ReadingPaused{pipeline::PauseReason::kPostgres, true});
   const std::string text = metrics_.Render();
   EXPECT_THAT(text, HasSubstr("usage_ingest_queue_records 7\n"));
   EXPECT_THAT(text, HasSubstr("usage_ingest_queue_bytes 4096\n"));
@@ -113,12 +142,12 @@ TEST_F(MetricsTest, AsksForLiveValuesAtTheScrape) {
 }
 
 TEST_F(MetricsTest, CountsErrorsByWhatWasDoneAboutThem) {
-  metrics_.PostgresError(pipeline::PostgresErrorClass::kTransient, "secret text");
-  metrics_.KafkaError(pipeline::KafkaErrorClass::kFatal, "secret text");
-  metrics_.Fenced("x");
-  metrics_.OffsetGap(kUsage0, 42);
-  metrics_.DeadLettersHealed(3);
-  metrics_.Rebalanced({});
+  metrics_.On(pipeline::PostgresFailed{pipeline::PostgresErrorClass::kTransient, "secret text"});
+  metrics_.On(pipeline::KafkaFailed{pipeline::KafkaErrorClass::kFatal, "secret text"});
+  metrics_.On(pipeline::Fenced{"x"});
+  metrics_.On(pipeline::OffsetGap{&kUsage0, 42});
+  metrics_.On(pipeline::DeadLettersHealed{3});
+  metrics_.On(pipeline::PartitionsAssigned{{}});
   const std::string text = metrics_.Render();
   EXPECT_THAT(text, HasSubstr("usage_ingest_postgres_errors_total{class=\"transient\"} 1\n"));
   EXPECT_THAT(text, HasSubstr("usage_ingest_kafka_errors_total{class=\"fatal\"} 1\n"));

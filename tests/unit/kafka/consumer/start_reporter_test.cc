@@ -8,10 +8,11 @@ namespace {
 const TopicPartition kFirst{"t", PartitionId{0}};
 const TopicPartition kSecond{"t", PartitionId{1}};
 
-class GapCounter final : public pipeline::PipelineObserver {
+class GapCounter final : public pipeline::TelemetrySink {
  public:
-  void OffsetGap(const TopicPartition& source, std::int64_t records) override {
-    (source == kFirst ? first : second) += records;
+  void On(const pipeline::TelemetryEvent& event) override {
+    const auto* gap = std::get_if<pipeline::OffsetGap>(&event);
+    if (gap != nullptr) (gap->source == &kFirst ? first : second) += gap->records;
   }
   std::int64_t first = 0;
   std::int64_t second = 0;

@@ -1,0 +1,181 @@
+#pragma once
+// TelemetrySink: receives what happened in the daemon, one value for each event.
+//
+// The pipeline reports facts and does not know who uses them: metrics, status page, log, the
+// totals of a replay, the simulation's counters. Each sink visits the event with one overload for
+// each type, so a sink that does not handle a new event type does not compile. A sink that does not
+// use an event names it in Ignores<...>.
+//
+// Thread-safety On is called from every lane, the consumer thread and main. It does not block, but
+//               for a lock that is held for microseconds.
+// Limit         events are made once a batch or less often, never once a record, and own no
+//               memory: texts and lists are views that are valid during the call.
+#include <array>
+#include <chrono>
+#include <compare>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <type_traits>
+#include <variant>
+
+#include "schema/event_counts.h"
+#include "schema/kafka_position.h"
+#include "schema/reasons.h"
+#include "schema/strong.h"
+
+namespace usage_ingest::pipeline {
+
+// The names are label values of metrics, in the order of the enumerators.
+enum class Phase : unsigned char { kDecode, kAttribute, kCopy, kUpsert, kCommit };
+inline constexpr std::array<std::string_view, 5> kPhaseNames = {"decode", "attribute", "copy",
+                                                                "upsert", "commit"};
+enum class PostgresErrorClass : unsigned char { kTransient, kData, kFatal };
+inline constexpr std::array<std::string_view, 3> kPostgresErrorClassNames = {"transient", "data",
+                                                                             "fatal"};
+enum class KafkaErrorClass : unsigned char { kTransient, kFatal };
+inline constexpr std::array<std::string_view, 2> kKafkaErrorClassNames = {"transient", "fatal"};
+enum class PauseReason : unsigned char { kMemory, kPostgres };
+inline constexpr std::array<std::string_view, 2> kPauseReasonNames = {"memory", "postgres"};
+// Who guarantees the foreign keys of usage_logs while rows are copied.
+enum class CopyPath : unsigned char {
+  kBatch,        // the locks that the batch's transaction holds on the parent rows
+  kConstraints,  // the constraints and triggers of the table
+};
+inline constexpr std::array<std::string_view, 2> kCopyPathNames = {"batch", "constraints"};
+
+// A session with PostgreSQL. The housekeeper's is always open, so an idle daemon notices with it
+// that PostgreSQL is away; the one of the dead letters' retry is opened for each retry.
+struct SessionId {
+  enum class Owner : unsigned char { kLane, kHousekeeper, kDeadLetterRetry };
+  Owner owner = Owner::kLane;
+  std::size_t lane = 0;
+  friend auto operator<=>(const SessionId&, const SessionId&) = default;
+};
+inline constexpr SessionId kHousekeeperSession{SessionId::Owner::kHousekeeper};
+inline constexpr SessionId kDeadLetterRetrySession{SessionId::Owner::kDeadLetterRetry};
+
+struct PartitionProgress {
+  const TopicPartition* source = nullptr;
+  Offset next_offset{};
+  EventCounts counts;
+};
+
+struct BatchCommitted {
+  std::size_t lane = 0;
+  std::span<const PartitionProgress> partitions;
+  std::array<std::chrono::nanoseconds, kPhaseNames.size()> phase_time{};  // by Phase
+  std::size_t rows = 0;
+  std::size_t bytes = 0;
+  std::array<std::int64_t, kDeadLetterReasonNames.size()> dead_letters{};  // by reason
+  std::array<std::int64_t, kSkipReasonNames.size()> skipped{};             // by reason
+  std::int64_t suspended = 0;
+  bool staged = false;  // went through the temporary table
+  // From the Kafka timestamp to COMMIT: one sample for each record that has a timestamp.
+  std::span<const std::int32_t> event_to_commit_ms;
+};
+
+struct DeadLettersHealed {
+  std::int64_t count = 0;
+};
+struct DeadLettersPending {
+  std::int64_t count = 0;
+};
+// Until the last existing partition of usage_logs ends.
+struct PartitionRunway {
+  std::chrono::seconds time{};
+};
+
+struct PostgresFailed {
+  PostgresErrorClass error_class{};
+  std::string_view message;
+};
+// A lane connects with its first batch.
+struct PostgresSession {
+  SessionId session;
+  bool up = false;
+};
+// A session that copies rows decides at each connect and in each transaction: its first decision,
+// and each one that differs from the one before.
+struct CopyPathChosen {
+  SessionId session;
+  CopyPath path{};
+};
+
+// Another process owns the partition: the batch was given up.
+struct Fenced {
+  std::string_view why;
+};
+// The records of the batch are read again although no other process owns the partition.
+struct RereadRequested {
+  std::string_view why;
+};
+
+struct KafkaFailed {
+  KafkaErrorClass error_class{};
+  std::string_view message;
+};
+// False when partitions were revoked or lost, until the group assigns.
+struct GroupMembership {
+  bool joined = false;
+};
+// After each GroupMembership: what is assigned now. A member may have no partition.
+struct PartitionsAssigned {
+  std::span<const TopicPartition* const> partitions;
+};
+// Kafka no longer had these records when they were due.
+struct OffsetGap {
+  const TopicPartition* source = nullptr;
+  std::int64_t records = 0;
+};
+struct ReadingPaused {
+  PauseReason reason{};
+  bool paused = false;
+};
+
+// How far behind a partition is, as the consumer thread sees it: once a second for each assigned
+// partition whose end is known.
+struct PartitionLag {
+  const TopicPartition* source = nullptr;
+  Offset high_watermark{};  // as of the last fetch
+  Offset position{};        // the next record to poll
+  Offset committed{};       // next_offset in PostgreSQL
+  // Kafka timestamp of the oldest polled record at or above `committed`, within one poll; 0 when
+  // everything polled is committed. What is not polled yet has no timestamp: the status board
+  // counts it from the moment that it saw high_watermark pass `committed`.
+  std::int64_t oldest_uncommitted_ms = 0;
+};
+
+// Why the daemon is not ready although Kafka and PostgreSQL may be; empty: no such reason.
+struct ReadinessBlocked {
+  std::string_view why;
+};
+
+using TelemetryEvent =
+    std::variant<BatchCommitted, DeadLettersHealed, DeadLettersPending, PartitionRunway,
+                 PostgresFailed, PostgresSession, CopyPathChosen, Fenced, RereadRequested,
+                 KafkaFailed, GroupMembership, PartitionsAssigned, OffsetGap, ReadingPaused,
+                 PartitionLag, ReadinessBlocked>;
+static_assert(std::is_trivially_copyable_v<TelemetryEvent>, "an event owns no memory");
+
+class TelemetrySink {
+ public:
+  virtual ~TelemetrySink() = default;
+  virtual void On(const TelemetryEvent& event) = 0;
+};
+
+// The overloads of the events that a visitor does not use, by name:
+//   struct Visitor : Ignores<Fenced, OffsetGap> {
+//     using Ignores::operator();
+//     void operator()(const BatchCommitted& batch);
+//   };
+template <class Event>
+struct IgnoresOne {
+  void operator()(const Event& /*event*/) const {}
+};
+template <class... Events>
+struct Ignores : IgnoresOne<Events>... {
+  using IgnoresOne<Events>::operator()...;
+};
+
+}  // namespace usage_ingest::pipeline
