@@ -64,7 +64,9 @@ ROWS: list[tuple[str, list[tuple[str, str, str, list[tuple[str, str]]]]]] = [
          [(f'process_resident_memory_bytes{{job="usage-ingestd", {SELECT}}}', "{{instance}}")]),
     ]),
     ("Dependencies", [
-        ("PostgreSQL connected", "", "short", [(gauge("postgres_up"), "{{instance}}")]),
+        ("Ready, PostgreSQL, Kafka", "1: /readyz answers 200, PostgreSQL answers, the group is joined.", "short",
+         [(gauge("ready"), "{{instance}} ready"), (gauge("postgres_up"), "{{instance}} PostgreSQL"),
+          (gauge("kafka_up"), "{{instance}} Kafka")]),
         ("PostgreSQL errors", "transient is retried, data becomes a dead letter, fatal needs an operator.", "ops",
          [(rate("postgres_errors_total", "class"), "{{class}}")]),
         ("Kafka errors", "", "ops", [(rate("kafka_errors_total", "class"), "{{class}}")]),
