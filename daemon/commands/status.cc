@@ -67,6 +67,11 @@ std::string Text(const json::object& object, std::string_view key) {
   const json::value* value = object.if_contains(key);
   return value != nullptr && value->is_string() ? std::string(value->as_string()) : std::string();
 }
+// `text` of the field, unless it is null: the daemon does not know the value.
+std::string UnlessNull(const json::object& object, std::string_view key, std::string text) {
+  const json::value* value = object.if_contains(key);
+  return value != nullptr && value->is_null() ? "unknown" : std::move(text);
+}
 // What the running daemon reports, by topic and partition.
 std::map<TopicPartition, json::object> LivePartitions(const json::object& daemon) {
   std::map<TopicPartition, json::object> partitions;
@@ -113,11 +118,15 @@ void PrintPartitions(const Gathered& gathered) {
     const auto now = [&](const std::string& text) { return is_live ? text : std::string("-"); };
     const json::object nothing;
     const json::object& object = is_live ? found->second : nothing;
+    const std::string lag_records =
+        UnlessNull(object, "lag_records", text::Grouped(Int(object, "lag_records")));
+    const std::string lag_seconds =
+        UnlessNull(object, "lag_seconds", text::Roughly(Double(object, "lag_seconds")));
     std::vector<std::string> cells = {source.topic,
                                       std::to_string(source.partition.value),
                                       text::Grouped(each.next_offset),
-                                      now(text::Grouped(Int(object, "lag_records"))),
-                                      now(text::Roughly(Double(object, "lag_seconds"))),
+                                      now(lag_records),
+                                      now(lag_seconds),
                                       now(fmt::format("{:.0f}", Double(object, "rate"))),
                                       now(text::Grouped(Int(object, "batches")))};
     for (const EventCountColumn& column : kEventCountColumns) {

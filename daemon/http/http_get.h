@@ -1,7 +1,7 @@
 #pragma once
 // HttpGet: one GET of the daemon's own address, for the command `status`.
 //
-// Blocks; has a deadline for the whole exchange.
+// Blocks. One deadline covers the whole exchange.
 #include <chrono>
 #include <string>
 
@@ -10,7 +10,7 @@
 
 namespace usage_ingest::http {
 
-// The body of a 200; kUnavailable otherwise, with why.
+// The body of a 200; otherwise kUnavailable with the reason.
 [[nodiscard]] Result<std::string> HttpGet(const config::ListenAddress& address,
                                           const std::string& path,
                                           std::chrono::milliseconds timeout);

@@ -1,8 +1,8 @@
 #pragma once
 // HTTP messages: from a parsed request to the response, the same for the server and the fuzzer.
 //
-// Boost.Beast parses; this decides. It is apart from the sockets so that every rule of it can be
-// reached with bytes alone.
+// Boost.Beast parses, this module decides. It does not know sockets, so that tests and the fuzzer
+// reach each rule with bytes alone.
 //
 // Limit         kHeaderBytesMax; a request may have no body.
 // Source        RFC 9110, RFC 9112; Boost.Beast 1.81.

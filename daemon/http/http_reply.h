@@ -1,5 +1,5 @@
 #pragma once
-// HttpReply: what a path answers, without a word about sockets.
+// HttpReply: what a path answers, independent of sockets.
 #include <functional>
 #include <string>
 #include <string_view>
@@ -14,8 +14,8 @@ struct HttpReply {
   std::string security_policy = "default-src 'none'; frame-ancestors 'none'";
 };
 
-// Called on the server's thread with the path alone (no query); quick, never blocks. Unknown paths
-// are 404 by its choice.
+// Called on the server's thread with the path alone (no query). It does not block. It answers 404
+// for an unknown path.
 using HttpHandler = std::function<HttpReply(std::string_view path)>;
 
 }  // namespace usage_ingest::http

@@ -1,8 +1,7 @@
 #pragma once
 // HttpRoutes: which path answers what.
 //
-// A text that costs something to make is kept for kKeptFor, so that many readers cost as much as
-// one.
+// A text that is expensive to make is kept for kKeptFor, so that many readers cost as much as one.
 #include <chrono>
 #include <functional>
 #include <string>

@@ -33,12 +33,12 @@ namespace http = boost::beast::http;
 using asio::ip::tcp;
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
-// After accept() failed (no descriptors left): the next try.
+// Until the next try after accept() failed (no descriptors left).
 constexpr auto kAcceptRetry = std::chrono::milliseconds(100);
 constexpr auto kLinger = std::chrono::seconds(1);
 constexpr std::size_t kLingerBytesMax = std::size_t{64} * 1024;
 
-// A burst of a second is let through at once.
+// A burst of one second is answered at once.
 TokenBucket::Rate WithBurst(double per_second) { return {per_second, per_second}; }
 
 // One connection.

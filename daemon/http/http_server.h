@@ -1,10 +1,10 @@
 #pragma once
-// HttpServer: answers GET and HEAD on one port, and survives whoever connects.
+// HttpServer: answers GET and HEAD on one port, with bounded cost for any client.
 //
-// It shares a thread with signals and timers and a machine with the lanes, so what a client can
-// cost is bounded: connections, header bytes, time for a request and for taking the answer,
-// requests and new connections a second. At the bound of connections, the one that has been silent
-// longest makes room, so that a crowd of idle ones cannot keep a health check out.
+// The server shares a thread with signals and timers, and the machine with the lanes. So the cost
+// of a client is bounded: connections, header bytes, time to send a request and to read the answer,
+// requests and new connections a second. At the limit of connections, the one that has been idle
+// longest is closed, so that many idle clients cannot block a health check.
 //
 // Owner         main; lives on the io_context given, on its thread only.
 // Limit         HttpLimits.
@@ -16,7 +16,7 @@
 #include "daemon/http/http_reply.h"
 
 namespace boost::asio {
-class io_context;  // NOLINT(readability-identifier-naming): theirs
+class io_context;  // NOLINT(readability-identifier-naming): of Boost.Asio
 }
 
 namespace usage_ingest::http {

@@ -1,9 +1,8 @@
 #pragma once
 // StatusPage: the page for people at `/`, embedded from page/index.html.
 //
-// One file without external resources, so that it works where there is no internet. The policy
-// names its own style and script by hash: a text from an event that found its way into the page
-// could not run.
+// One file without external resources, so that it works without internet access. The policy names
+// its own style and script by hash, so that text from an event could not run as a script.
 #include <string>
 #include <string_view>
 

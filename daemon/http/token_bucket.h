@@ -1,5 +1,5 @@
 #pragma once
-// TokenBucket: how long to wait so that something happens at most so often.
+// TokenBucket: how long to wait so that a rate is not exceeded.
 //
 // Thread-safety none.
 #include <algorithm>

@@ -33,18 +33,18 @@ namespace {
 
 using std::chrono::steady_clock;
 
-// Beyond shutdown.drain, which may be nothing, for what has no part in the books.
+// For services that write no usage, after shutdown.drain, which may be 0.
 constexpr auto kServicesEndMax = std::chrono::seconds(1);
 
-// No destructor runs: threads are in the middle of their work, and that is safe to lose: what is
-// not committed is read again.
+// No destructor runs: threads are in the middle of their work. Nothing is lost: what is not
+// committed is read again.
 [[noreturn]] void EndByForce(std::string_view why, int exit_code) {
   spdlog::warn("{}", why);
   spdlog::shutdown();
   std::_Exit(exit_code);
 }
 
-// The whole life of the process, on main's thread: wait for the database, run, drain, end.
+// The life of the process, on main's thread: wait for the database, run, drain, end.
 class Daemon {
  public:
   Daemon(const config::Config& config, std::function<void()> reload);
@@ -78,9 +78,9 @@ class Daemon {
   Pipeline pipeline_{config_};
   std::optional<StartupProbe> probe_;
   std::binary_semaphore ended_{0};  // for the stopper: io_ has nothing left to do
-  std::jthread stopper_;            // waits for ended_, so it is joined before that goes
+  std::jthread stopper_;            // waits for ended_, so it is joined before ended_ is destroyed
   bool ending_ = false;
-  bool stopped_ = false;  // nothing begins anew
+  bool stopped_ = false;  // timers do not start again
   int exit_code_ = EX_OK;
 };
 
@@ -179,12 +179,12 @@ void Daemon::Tick() {
   SystemdNotify::Status(telemetry::StatusLine(observation_.board().Snapshot()));
   ticker_.expires_after(telemetry::StatusBoard::kSamplePeriod);
   ticker_.async_wait([this](const boost::system::error_code& cancelled) {
-    // Both: a timer that has fired already cannot be cancelled, and would keep io_ for ever.
+    // Both: a timer that has fired cannot be cancelled, and io_ would never end.
     if (!cancelled && !stopped_) Tick();
   });
 }
 
-// Only progress feeds it: a lane that neither moves nor has nothing to do is what it is for.
+// Only progress feeds the watchdog: it is there to end a process with a lane that hangs.
 void Daemon::FeedWatchdog() {
   const auto period = SystemdNotify::WatchdogPeriod();
   if (!period) return;
@@ -201,8 +201,8 @@ void Daemon::Fail(const Error& error) {
   End(EX_CONFIG);
 }
 
-// The order of the end: first who writes, then who reads, then who tells about it. Stopping blocks,
-// and a second signal must be heard meanwhile, so it has a thread of its own.
+// The order of the end: first the lanes, then the consumer, then telemetry. Stopping blocks, so it
+// has a thread of its own: main must still receive a second signal.
 void Daemon::End(int exit_code) {
   if (ending_) return;
   ending_ = true;

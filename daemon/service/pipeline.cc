@@ -32,7 +32,7 @@ struct Pipeline::Impl {
   std::unique_ptr<kafka::consumer::KafkaConsumer> consumer;  // outlives the records in lanes
   std::vector<std::unique_ptr<assembly::LaneThread>> lanes;
   std::vector<std::uint64_t> progress_seen;
-  std::atomic<std::size_t> running{0};  // threads of ours that have not ended
+  std::atomic<std::size_t> running{0};  // threads that have not ended
   std::jthread consumer_thread;
 };
 
@@ -86,7 +86,7 @@ bool Pipeline::Stop(std::chrono::steady_clock::time_point deadline) {
     return true;
   };
   for (const auto& lane : impl.lanes) lane->Stop();
-  // The consumer runs on for the lanes' last words, so that Kafka's offsets follow PostgreSQL's.
+  // The consumer stops after the lanes, so that it commits the offsets of their last batches.
   if (impl.running.load() > 1 && !wait_until_running(1)) return false;
   impl.consumer_thread.request_stop();
   if (!wait_until_running(0)) return false;

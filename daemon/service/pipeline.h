@@ -1,11 +1,10 @@
 #pragma once
-// Pipeline: the consumer thread and the lanes, wired; who starts first and who stops last.
+// Pipeline: the consumer thread and the lanes, and the order in which they start and stop.
 //
 // Owner         main. Start, Stop and the destructor on main's thread.
-// Invariants    the order of the end: lanes are stopped and joined, then the consumer (it closes
-// its
-//               group membership last), then queues and batches go, then the consumer, whose
-//               buffers their records lie in.
+// Invariants    the order of the end: lanes stop and are joined; the consumer thread leaves the
+//               group and is joined; queues and batches are destroyed; last the consumer, which
+//               owns the buffers of their records.
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -23,7 +22,7 @@ class Pipeline {
     pipeline::TelemetrySink& telemetry;
     pipeline::ConsumerInbox& inbox;
     pipeline::RequestPositions request_positions;
-    // From any thread, at most once a thread: something ended that only a person can mend.
+    // From any thread, at most once a thread: it ended with an error that needs an operator.
     std::function<void(const Error&)> failed;
   };
 
@@ -39,7 +38,7 @@ class Pipeline {
   void ExpireAttribution();
   [[nodiscard]] std::size_t queue_bytes() const;
   [[nodiscard]] std::size_t queue_records() const;
-  // Grows as long as every lane either moves or has nothing to do.
+  // True when, since the last call, each lane has made progress or has nothing to do.
   [[nodiscard]] bool MadeProgress();
 
  private:

@@ -1,7 +1,7 @@
 #pragma once
-// Reloader: SIGHUP. Reads the configuration again and takes over what can change at run time.
+// Reloader: on SIGHUP, reads the configuration again and applies what can change at run time.
 //
-// A file with a mistake changes nothing: the daemon goes on with what it has and says why.
+// A file with an error changes nothing: the daemon keeps its configuration and logs the error.
 //
 // Owner         main's thread.
 #include <functional>

@@ -9,7 +9,7 @@
 #include <memory>
 
 namespace boost::asio {
-class io_context;  // NOLINT(readability-identifier-naming): theirs
+class io_context;  // NOLINT(readability-identifier-naming): of Boost.Asio
 }
 
 namespace usage_ingest::service {

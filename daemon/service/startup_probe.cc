@@ -18,7 +18,7 @@ void Probe(const std::stop_token& stop, const std::string& conninfo,
   CondVar stopped;
   for (auto wait = kFirstWait; !stop.stop_requested(); wait = std::min(wait * 2, kLongestWait)) {
     const auto report = postgres::probe::ProbeDatabase(conninfo);
-    // A standby is a database that is away: it will be promoted, or the conninfo's other host is.
+    // A standby counts as away: it may be promoted, or the conninfo's other host may be.
     if (report && !report->facts.in_recovery) {
       callbacks.done(*report);
       return;

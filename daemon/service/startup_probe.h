@@ -1,9 +1,9 @@
 #pragma once
-// StartupProbe: waits for the database and looks whether the daemon may write into it.
+// StartupProbe: waits for the database and checks whether the daemon may write into it.
 //
-// The checks block (they are the same that `check-config --connect` runs), so they have a thread of
-// their own; main serves /healthz and /readyz meanwhile. A database that is away is waited for; one
-// that would count twice or fail ends the daemon with the fix.
+// The checks are those of `check-config --connect`. They block, so they have a thread of their own,
+// and main serves /healthz and /readyz at the same time. If the database is away, the probe waits.
+// If the database would count twice or fail, the daemon ends with the fix.
 //
 // Owner         main. The callbacks run on the probe's thread.
 #include <functional>
@@ -17,7 +17,7 @@ namespace usage_ingest::service {
 class StartupProbe {
  public:
   struct Callbacks {
-    std::function<void(const std::string& why)> waiting;  // each time it tries in vain
+    std::function<void(const std::string& why)> waiting;                   // after each failed try
     std::function<void(const postgres::probe::ProbeReport& report)> done;  // once
   };
   StartupProbe(std::string conninfo, Callbacks callbacks);

@@ -10,7 +10,7 @@ namespace usage_ingest::service {
 namespace {
 
 void Notify(const std::string& state) {
-  // ignored because there is nobody to tell when the service manager does not listen
+  // ignored because the daemon works without a service manager
   static_cast<void>(sd_notify(0, state.c_str()));
 }
 

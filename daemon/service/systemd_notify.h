@@ -1,9 +1,9 @@
 #pragma once
-// SystemdNotify: tells the service manager what the daemon is up to.
+// SystemdNotify: tells the service manager the state of the daemon.
 //
-// Outside systemd every call does nothing. READY is sent once the daemon serves, also while it
-// waits for a broker or a database: a dependency that is away must not make systemd restart us for
-// ever.
+// Outside systemd every call does nothing. READY is sent when the HTTP port is served, also while
+// the daemon waits for a broker or a database: systemd must not restart it again and again because
+// a dependency is away.
 //
 // Owner         main's thread.
 // Source        sd_notify(3), sd_watchdog_enabled(3), systemd.service(5) "Type=notify".

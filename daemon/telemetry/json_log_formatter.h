@@ -1,12 +1,11 @@
 #pragma once
 // JsonLogFormatter: a log line as one JSON object.
 //
-// spdlog's own patterns can draw braces, but escape nothing: a quote in a message would break the
-// line for whoever parses it.
+// spdlog's patterns escape nothing: a quote in a message would make the line invalid JSON.
 #include <memory>
 
 namespace spdlog {
-class formatter;  // NOLINT(readability-identifier-naming): theirs
+class formatter;  // NOLINT(readability-identifier-naming): of spdlog
 }
 
 namespace usage_ingest::telemetry {

@@ -17,7 +17,7 @@ namespace usage_ingest::telemetry {
 namespace {
 
 constexpr auto kName = "usage-ingestd";
-// Warnings are rare and matter at once; the rest may wait for the next line.
+// Debug lines wait in the buffer for the next info line.
 constexpr auto kFlushLevel = spdlog::level::info;
 
 bool StderrIsJournal(const std::string& journal_stream) {
@@ -79,7 +79,5 @@ void SetUpLogging(config::LogLevel level, config::LogFormat format) {
   logger->flush_on(kFlushLevel);
   spdlog::set_default_logger(std::move(logger));
 }
-
-void SetLogLevel(config::LogLevel level) { spdlog::set_level(ToSpdlog(level)); }
 
 }  // namespace usage_ingest::telemetry

@@ -1,12 +1,12 @@
 #pragma once
 // Logging: spdlog's default logger, set up from the configuration.
 //
-// text goes to stderr with a time; json is one object a line; under systemd the journal gets the
-// message with its priority and no time of its own, since it has one.
+// text: lines with a time on stderr. json: one object a line. Under systemd, the journal gets the
+// message with its priority and without a time, since it adds one.
 //
-// Thread-safety SetUpLogging on main's thread, before others log; SetLogLevel at any time.
+// Thread-safety SetUpLogging on main's thread, and again at a reload; spdlog from any thread.
 // Source        systemd.exec(5), $JOURNAL_STREAM: device and inode of the stream that stderr was
-//               connected to; they must be compared, a child may have redirected it.
+//               connected to; they are compared, since stderr may have been redirected.
 #include <string>
 
 #include "daemon/config/config.h"
@@ -20,6 +20,5 @@ enum class LogTarget : unsigned char { kText, kJson, kJournal };
                                         const std::string& journal_stream);
 
 void SetUpLogging(config::LogLevel level, config::LogFormat format);
-void SetLogLevel(config::LogLevel level);
 
 }  // namespace usage_ingest::telemetry

@@ -63,7 +63,7 @@ struct Catalogue {
       "usage_ingest_dead_letters_pending", "Dead letters that wait for a retry or a person.");
   MetricByLabel<Counter> skipped =
       make.ByLabel<Counter>("usage_ingest_skipped_total", "reason", kSkipReasonNames,
-                            "Events that are nobody's usage, by reason.");
+                            "Events that are not billed, by reason.");
   Family<Gauge>& lag_records = make.OpenLabels<Gauge>(
       "usage_ingest_lag_records", kSourceLabels,
       "Records in Kafka that are not committed to PostgreSQL yet; absent while unknown.");
@@ -243,7 +243,7 @@ void Metrics::Impl::ObserveFreshness(std::span<const std::int32_t> samples_ms) c
   std::vector<double> increments(kFreshnessBuckets.size() + 1);
   double sum = 0;
   for (const std::int32_t sample : samples_ms) {
-    // A producer's clock may be ahead of ours.
+    // A producer's clock may be ahead of this host's.
     const double seconds = std::max(0.0, static_cast<double>(sample) / 1000);
     const auto bucket = std::ranges::lower_bound(kFreshnessBuckets, seconds);
     increments[static_cast<std::size_t>(bucket - kFreshnessBuckets.begin())] += 1;

@@ -1,9 +1,9 @@
 #pragma once
-// ProcessStats: what the kernel says about this process, for the metrics every exporter has.
+// ProcessStats: the kernel's figures of this process, for the process_* metrics.
 //
-// prometheus-cpp brings no process collector.
+// prometheus-cpp has no process collector.
 //
-// Errors        a figure that /proc does not give (another mount namespace) stays 0.
+// Errors        a figure that /proc does not have (another mount namespace) stays 0.
 // Source        proc(5): /proc/self/stat fields 14, 15, 22, 23, 24; /proc/stat btime.
 #include <cstdint>
 

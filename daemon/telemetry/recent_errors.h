@@ -1,12 +1,12 @@
 #pragma once
-// RecentErrors: the last distinct errors, youngest first.
+// RecentErrors: the last distinct errors, newest first.
 //
 // A database that is away gives the same message every few seconds, and a lock timeout the same
 // message with another tuple number. Such messages are one entry with a count.
 //
 // Thread-safety none; its owner's lock.
-// Limit         kKept entries, kMessageBytesMax bytes of each message: libpq's may hold a
-// statement.
+// Limit         kKept entries; kMessageBytesMax bytes of a message, since libpq's may hold a whole
+//               statement.
 #include <cstdint>
 #include <string>
 #include <string_view>

@@ -1,5 +1,5 @@
 #pragma once
-// Series: the last kSamples values of something, for a small plot.
+// Series: the last kSamples values, for a small plot.
 #include <array>
 #include <cstddef>
 #include <vector>
@@ -24,7 +24,7 @@ class Series {
     }
     return values;
   }
-  // Over the youngest `count` values; 0 when there are none.
+  // Over the newest `count` values; 0 when there are none.
   [[nodiscard]] double Mean(std::size_t count) const {
     count = count < size_ ? count : size_;
     double sum = 0;

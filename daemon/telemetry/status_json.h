@@ -6,7 +6,7 @@
 
 namespace usage_ingest::telemetry {
 
-// More partitions than this are listed without their plots, so that the answer stays small.
+// With more partitions than this, the answer has no history of each, so that it stays small.
 inline constexpr std::size_t kPlottedPartitionsMax = 64;
 
 [[nodiscard]] std::string StatusJson(const StatusSnapshot& snapshot);

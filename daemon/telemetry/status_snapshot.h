@@ -16,7 +16,7 @@ namespace usage_ingest::telemetry {
 
 struct Readiness {
   bool ready = false;
-  std::string reason;  // why not, for a person
+  std::string reason;  // why it is not ready
 };
 
 struct Lag {
@@ -79,7 +79,7 @@ struct StatusSnapshot {
   bool kafka_up = false;
   std::string_view copy_path;  // empty: no lane has connected yet
   std::optional<std::chrono::seconds> partition_runway;
-  std::vector<RecentError> errors;  // youngest first
+  std::vector<RecentError> errors;  // newest first
   std::vector<float> rate_history;
   std::vector<float> lag_history;  // NaN: unknown
 };

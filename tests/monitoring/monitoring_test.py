@@ -84,7 +84,7 @@ class NamesTest(unittest.TestCase):
                     if label not in added and "$" not in value:
                         self.assertIn(value, stated, where)
 
-    def test_every_metric_of_ours_is_on_the_dashboard(self):
+    def test_every_own_metric_is_on_the_dashboard(self):
         text = (FOLDER / "grafana-dashboard.json").read_text()
         for name in catalogue():
             if name.startswith("usage_ingest_"):

@@ -57,7 +57,7 @@ TEST_F(LagTrackerTest, ACommitRestartsTheCountOfWhatIsNotPolled) {
   EXPECT_EQ(tracker_.Now()[0].seconds, 0);
 }
 
-TEST_F(LagTrackerTest, AProducersClockAheadOfOursIsNotNegativeLag) {
+TEST_F(LagTrackerTest, AProducersClockThatIsAheadIsNotNegativeLag) {
   Report(kFirst, 101, 100, now_ms_ + 5'000);
   EXPECT_EQ(tracker_.Now()[0].seconds, 0);
 }
