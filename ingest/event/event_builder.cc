@@ -198,7 +198,6 @@ bool Draft::ReadTokens() {
 
 bool Draft::ReadCost() {
   using enum DeadLetterReason;
-  if (reader_.IsTrue(Field::kCacheHit)) return true;
   const NumberField cost = reader_.Number(Field::kResponseCost);
   if (!CheckNumber(cost.state, "the cost is not a number", "the cost is of another type")) {
     return false;

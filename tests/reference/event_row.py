@@ -180,8 +180,6 @@ class Row:
         return count
 
     def cost(self) -> Decimal:
-        if is_true(self.get("cache_hit")):
-            return Decimal(0)
         number = number_of(self.get("response_cost"))
         if number == "absent":
             return Decimal(0)
