@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
 
 #include "ingest/event/credential.h"
@@ -24,6 +25,27 @@ constexpr std::int64_t kYear10000Us = 253'402'300'800'000'000;
 std::int32_t ClampedMillis(std::int64_t micros) {
   return static_cast<std::int32_t>(std::clamp<std::int64_t>((micros + 500) / 1000, 0, kInt32Max));
 }
+
+// Costs in units of 10^-12: exact enough for millionths of a scaled part.
+constexpr int kPartPlaces = 12;
+struct CostParts {
+  std::int64_t total;
+  std::int64_t input;   // not negative
+  std::int64_t output;  // not negative
+
+  // LiteLLM adds up in binary, so the sum is exact only to about 16 digits.
+  [[nodiscard]] bool add_up() const {
+    constexpr std::int64_t kTolerance = 1'000;  // 10^-9
+    return std::abs(total - input - output) < kTolerance;
+  }
+  // total * output / (input + output) in millionths, half away from zero.
+  [[nodiscard]] std::int64_t scaled_output() const {
+    __extension__ using Wide = __int128;
+    const Wide sum = (Wide{input} + output) * 1'000'000;
+    if (sum == 0) return 0;
+    return static_cast<std::int64_t>((Wide{total} * output + sum / 2) / sum);
+  }
+};
 
 // Of hexadecimal digits. REQUIRES: kKeyHashBytes at both.
 void WriteLowerCase(std::string_view hash, char* out) {
@@ -66,6 +88,8 @@ class Draft {
   [[nodiscard]] bool CheckNumber(State state, std::string_view not_a_number,
                                  std::string_view other_type);
   [[nodiscard]] bool ReadTokenCount(Field field, std::int32_t& count);
+  // The part of the output in `cost`, which is `total` millionths.
+  [[nodiscard]] std::int64_t OutputCost(const Decimal& cost, std::int64_t total) const;
   [[nodiscard]] bool IsFailure() const;
   [[nodiscard]] std::string_view Redact(std::string_view text);
   [[nodiscard]] bool is_kind(Field field, json::JsonKind kind) const {
@@ -206,17 +230,26 @@ bool Draft::ReadCost() {
   const std::int64_t total = cost.value.Scaled(6);
   if (total < 0) return Reject(kValueOutOfRange, "the cost is negative");
   if (total >= limits::kCostMicrosEnd) return Reject(kValueOutOfRange, "the cost is 10000 or more");
-  std::int64_t output = 0;
-  if (total != 0) {
-    const NumberField part = reader_.Number(Field::kOutputCost);
-    if (part.state == State::kNumber) {
-      output = std::clamp<std::int64_t>(part.value.Scaled(6), 0, total);
-    }
-  }
+  const std::int64_t output = total == 0 ? 0 : OutputCost(cost.value, total);
   event_.output_cost = {output};
   event_.input_cost = {total - output};
   cost_ = cost.value;
   return true;
+}
+
+// LiteLLM states the parts before discounts, margins and guardrails, which are in the total only.
+// If the parts do not add up to the total, they are scaled to it.
+std::int64_t Draft::OutputCost(const Decimal& cost, std::int64_t total) const {
+  const NumberField output = reader_.Number(Field::kOutputCost);
+  if (output.state != State::kNumber) return 0;
+  const NumberField input = reader_.Number(Field::kInputCost);
+  const CostParts parts = {.total = cost.Scaled(kPartPlaces),
+                           .input = std::max<std::int64_t>(0, input.value.Scaled(kPartPlaces)),
+                           .output = std::max<std::int64_t>(0, output.value.Scaled(kPartPlaces))};
+  if (input.state != State::kNumber || parts.add_up()) {
+    return std::clamp<std::int64_t>(output.value.Scaled(6), 0, total);
+  }
+  return parts.scaled_output();
 }
 
 bool Draft::CheckStart() {

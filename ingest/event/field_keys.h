@@ -47,6 +47,7 @@ enum class Field : unsigned char {
   kKeyTeamAlias,
   kUsageObject,
   // Inside cost_breakdown, error_information, usage_object and its details.
+  kInputCost,
   kOutputCost,
   kErrorCode,
   kErrorClass,
@@ -130,6 +131,7 @@ inline constexpr auto kSpendLogsMetadataKeys = std::to_array<FieldKey>({
 });
 
 inline constexpr auto kCostBreakdownKeys = std::to_array<FieldKey>({
+    {"input_cost", Field::kInputCost},
     {"output_cost", Field::kOutputCost},
 });
 

@@ -17,9 +17,9 @@ constexpr std::array<std::pair<Field, Field>, 5> kColumns = {{
 }};
 
 // Taken from the metadata of a SpendLogs row, even when there is a column of that name.
-constexpr std::array kInMetadata = {Field::kErrorInformation, Field::kErrorCode,
-                                    Field::kErrorClass,       Field::kErrorMessage,
-                                    Field::kCostBreakdown,    Field::kOutputCost};
+constexpr std::array kInMetadata = {
+    Field::kErrorInformation, Field::kErrorCode, Field::kErrorClass, Field::kErrorMessage,
+    Field::kCostBreakdown,    Field::kInputCost, Field::kOutputCost};
 
 void ReadText(const InnerTexts& source, std::string_view text, ObjectKind kind) {
   if (text.empty() || source.nested.Build(text) != json::JsonIndex::Status::kOk) return;

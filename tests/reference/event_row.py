@@ -7,6 +7,8 @@ import json
 import re
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
+from math import floor
 from typing import Any
 
 from event_payload import INTERNAL, MASTER_KEY, payload_text
@@ -191,6 +193,22 @@ class Row:
             raise Reject("value_out_of_range")
         return number
 
+    def output_cost(self, cost: Decimal, total: int) -> int:
+        output = number_of(self.get("cost_breakdown", "output_cost"))
+        if total == 0 or not isinstance(output, Decimal):
+            return 0
+        stated = max(0, min(total, scaled(output, 6)))
+        whole = number_of(self.get("cost_breakdown", "input_cost"))
+        if not isinstance(whole, Decimal):
+            return stated
+        parts = [max(0, scaled(part, 12)) for part in (whole, output)]
+        if abs(scaled(cost, 12) - sum(parts)) < 1000:
+            return stated
+        if sum(parts) == 0:
+            return 0
+        share = Fraction(scaled(cost, 12) * parts[1], sum(parts) * 10**6)
+        return floor(share + Fraction(1, 2))
+
     def is_failure(self) -> bool:
         status = text_of(self.get("status"))
         if status in ("success", "failure"):
@@ -323,9 +341,7 @@ class Row:
         if not -TEN_YEARS_US <= start - self.origin.now_us <= DAY_US:
             raise Reject("timestamp_out_of_range")
         total = scaled(cost, 6)
-        output_cost = number_of(self.get("cost_breakdown", "output_cost"))
-        output = scaled(output_cost, 6) if isinstance(output_cost, Decimal) else 0
-        output = max(0, min(total, output))
+        output = self.output_cost(cost, total)
         _, user, team = self.owner()
         return [
             self.row_id(element, start), start, model, *tokens, total - output, output,

@@ -162,7 +162,7 @@ class Generator:
                 },
             },
             "response_cost": Raw(repr(cost)),
-            "cost_breakdown": {"input_cost": 1, "output_cost": Raw(repr(cost * r.random()))},
+            "cost_breakdown": self.cost_parts(cost),
             "prompt_tokens": r.randrange(9999),
             "completion_tokens": r.randrange(999),
             "request_tags": self.pick([[], ["ci", "nightly"], None]),
@@ -179,6 +179,13 @@ class Generator:
                 "error_message": "it broke badly",
             },
         }
+
+    def cost_parts(self, cost: float) -> dict[str, Any]:
+        output = cost * self.random.random()
+        parts = {"input_cost": Raw(repr(cost - output)), "output_cost": Raw(repr(output))}
+        if self.chance(0.3):
+            parts["input_cost"] = self.pick([1, 0, None, Raw(repr(cost))])
+        return parts
 
     def spend_logs(self) -> dict[str, Any]:
         row = self.payload()
@@ -219,7 +226,7 @@ class Generator:
         "end_user": "text", "model_group": "text", "model_id": "text", "error_str": "text",
         "request_id": "text", "spend": "number", "api_key": "credential", "user": "text",
         "team_id": "credential", "user_api_key_hash": "credential", "user_api_key_alias": "credential",
-        "user_api_key_user_id": "text", "user_api_key_team_id": "credential", "output_cost": "number",
+        "user_api_key_user_id": "text", "user_api_key_team_id": "credential", "output_cost": "number", "input_cost": "number",
         "user_api_key_team_alias": "credential", "error_code": "code", "error_class": "error_class",
         "error_message": "text", "cached_tokens": "number", "reasoning_tokens": "number",
         "cache_read_input_tokens": "number", "request_tags": "tags",

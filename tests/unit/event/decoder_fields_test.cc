@@ -106,6 +106,30 @@ TEST_F(DecoderFieldsTest, CostWithoutABreakdownIsInput) {
   }
 }
 
+// LiteLLM gives the parts without the discount; what it bills is the total.
+TEST_F(DecoderFieldsTest, CostPartsAreScaledToTheTotal) {
+  const auto output = [this](const char* total, const char* input_part, const char* output_part) {
+    EventJson event;
+    event.top["response_cost"] = total;
+    event.cost_breakdown = {{"input_cost", input_part}, {"output_cost", output_part}};
+    const UsageEvent row = Row(event.Text());
+    EXPECT_EQ(row.input_cost.value + row.output_cost.value,
+              Row(EventJson::With("response_cost", total)).input_cost.value);
+    return row.output_cost.value;
+  };
+  EXPECT_EQ(output("0.01125", "0.01", "0.0025"), 2'250) << "10 percent less";
+  EXPECT_EQ(output("0.01375", "0.01", "0.0025"), 2'750) << "a margin";
+  EXPECT_EQ(output("0.0125", "0.01", "0.0025"), 2'500);
+  EXPECT_EQ(output("0.0125", "0.010000000000000002", "0.0025"), 2'500) << "binary sums";
+  EXPECT_EQ(output("0.01", "0", "0"), 0);
+  EXPECT_EQ(output("0.01", "0", "0.5"), 10'000);
+  EXPECT_EQ(output("0.01", "-1", "0.5"), 10'000) << "a part below 0 counts as 0";
+  EXPECT_EQ(output("0.01", "0.5", "-1"), 0);
+  EXPECT_EQ(output("9999", "1e300", "1e300"), 4'999'500'000);
+  EXPECT_EQ(output("0.000003", "0.000001", "0.000001"), 2) << "1.5";
+  EXPECT_EQ(output("0.01", "null", "0.0025"), 2'500) << "no input part: nothing to compare";
+}
+
 TEST_F(DecoderFieldsTest, NoCost) {
   for (const char* nothing : {"null", R"("")", R"("None")", "0", "0.0", "-0.0", "-2e-7"}) {
     EXPECT_EQ(Row(EventJson::With("response_cost", nothing)).input_cost.value, 0) << nothing;
