@@ -111,12 +111,6 @@ std::size_t Pipeline::queue_records() const {
   return records;
 }
 
-std::size_t Pipeline::queue_bytes_limit() const {
-  std::size_t bytes = 0;
-  for (const auto& lane : impl_->lanes) bytes += lane->queue().limits().bytes_max;
-  return bytes;
-}
-
 bool Pipeline::MadeProgress() {
   bool all = true;
   for (std::size_t i = 0; i < impl_->lanes.size(); ++i) {
