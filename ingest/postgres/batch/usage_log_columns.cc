@@ -115,10 +115,16 @@ constexpr std::array kColumns = {
                    [](Out& out, const Row& row) { AppendTime(out, row.event.created_at); }},
 };
 
-// The functions are constants here, so the compiler calls each one directly: this runs once a row.
+// The function is a constant, so the compiler calls it directly: this runs once per row.
+template <std::size_t kIndex>
+void AppendColumn(std::string& out, const UsageRow& row) {
+  constexpr auto append = kColumns[kIndex].append;
+  append(out, row);
+}
+
 template <std::size_t... kIndex>
 void AppendColumns(std::string& out, const UsageRow& row, std::index_sequence<kIndex...>) {
-  (kColumns[kIndex].append(out, row), ...);
+  (AppendColumn<kIndex>(out, row), ...);
 }
 
 }  // namespace
