@@ -6,8 +6,7 @@
 // row must hold (INV-5).
 //
 // Owner         one lane.
-// Invariants    INV-1: every record that moves a partition's next_offset is counted in its
-// outcomes.
+// Invariants    INV-1: every record that moves a partition's next_offset is in its counts.
 #include <atomic>
 #include <cstdint>
 #include <unordered_map>

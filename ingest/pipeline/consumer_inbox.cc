@@ -18,7 +18,7 @@ ConsumerInbox::ConsumerInbox() : impl_(std::make_unique<Impl>()) {}
 ConsumerInbox::~ConsumerInbox() = default;
 
 void ConsumerInbox::Push(ConsumerMessage message) {
-  // Refused only when memory is exhausted, and an answer lost would stop a partition for ever.
+  // Refused only when memory is exhausted, and a lost answer would stop a partition forever.
   USAGE_INGEST_CHECK(impl_->queue.enqueue(std::move(message)));
 }
 

@@ -7,8 +7,7 @@
 //
 // Owner         one lane.
 // Invariants    INV-4: it holds only ids whose COMMIT was confirmed on the present connection.
-// After
-//               a reconnect the database may have lost transactions (fail-over), so it is emptied.
+//               After a reconnect the database may have lost transactions, so it is emptied.
 // Limit         two generations of `ids_max` ids, 32 bytes each at most; the older is dropped as a
 //               whole.
 #include <cstddef>

@@ -5,9 +5,8 @@
 // systemd timer of its own runs it, never the daemon.
 //
 // Units         bounds are UTC; an end that is open (MINVALUE, MAXVALUE) is nullopt.
-// Errors        never kConflict: a lock is tried again for `lock_wait_max`, then it is
-// kUnavailable. Source        PostgreSQL 15 manual, ALTER TABLE, "DETACH PARTITION ... CONCURRENTLY
-// | FINALIZE".
+// Errors        kUnavailable: a lock was not free for `lock_wait_max`; kConflict is not returned.
+// Source        PostgreSQL 15 manual, ALTER TABLE, "DETACH PARTITION ... CONCURRENTLY".
 #include <chrono>
 #include <functional>
 #include <optional>

@@ -10,7 +10,7 @@ namespace {
 
 // What a letter becomes.
 struct LetterOutcome {
-  std::string_view state = "discarded";  // skipped: it turned out to be nobody's usage
+  std::string_view state = "discarded";  // it was skipped: the usage has no owner
   std::string_view reason;
   std::string_view detail;
 };

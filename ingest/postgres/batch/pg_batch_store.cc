@@ -22,7 +22,7 @@ namespace {
 
 using std::chrono::steady_clock;
 
-// Rows of ours must not be summed up by the seed's row trigger: its WHEN looks at this setting.
+// The seed's row trigger must not sum up our rows: its WHEN looks at this setting.
 constexpr const char* kBegin = "BEGIN";
 constexpr const char* kTakeOver = "SET LOCAL usage_ingest.aggregating = 'on'";
 

@@ -95,7 +95,7 @@ Result<> CheckBeforeMigrate(blocking::SyncConnection& connection) {
     if (!needed) return std::unexpected(needed.error());
     if (!*needed) continue;
     problems += fmt::format(
-        "\n  public.{}.{} is NOT NULL without a default, and rows of ours have none; fix: {};",
+        "\n  public.{}.{} is NOT NULL without a default, and migrate writes none; fix: {};",
         problem.table, problem.column, problem.fix);
   }
   if (problems.empty()) return {};

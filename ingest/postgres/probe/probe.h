@@ -16,7 +16,7 @@ namespace usage_ingest::postgres::probe {
 
 enum class Severity : unsigned char {
   kFatal,    // `run` ends with it: something would count twice, fail or be lost
-  kWarning,  // works, but slower or not for ever
+  kWarning,  // works, but slower or only for a time
 };
 
 struct Finding {

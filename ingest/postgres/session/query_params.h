@@ -22,7 +22,7 @@
 
 namespace usage_ingest::postgres::session {
 
-// OIDs of pg_type.dat; fixed for ever.
+// OIDs of pg_type.dat; they never change.
 enum class PgType : Oid {
   kBytea = 17,
   kInt8 = 20,

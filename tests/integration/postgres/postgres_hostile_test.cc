@@ -1,5 +1,5 @@
-// `migrate` where nobody waited for it: killed, on databases with settings, owners and columns of
-// their own.
+// `migrate` under difficult conditions: killed, and on databases with other settings, owners and
+// columns.
 #include <algorithm>
 #include <sstream>
 

@@ -1,5 +1,5 @@
-// The months ahead and how long they last, as the running daemon sees to them. No Kafka is needed:
-// the daemon waits for its broker and keeps house meanwhile.
+// The running daemon makes the months ahead and reports how long they last. No Kafka is needed: the
+// daemon waits for its broker and does this work at the same time.
 #include "tests/integration/postgres/postgres_fixture.h"
 #include "tests/support/daemon_process.h"
 #include "tests/support/wait.h"

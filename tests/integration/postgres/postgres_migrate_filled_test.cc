@@ -127,7 +127,7 @@ TEST_F(MigrateFilledTest, PlainUsageLogsWithRowsBecomesAPartition) {
                  "usage_logs"),
             rows);
   EXPECT_EQ(database.Value("SELECT relkind FROM pg_class WHERE oid = 'usage_logs'::regclass"), "p");
-  // Somebody's view, and the rights on the table, mean the new one.
+  // A view and the rights of other roles refer to the new table.
   database.Execute(
       "INSERT INTO usage_logs (subscription_id, model_id, request_tokens, "
       "response_tokens, created_at) SELECT id, model_id, 1, 1, now() + interval '3 "
@@ -268,7 +268,7 @@ TEST_F(MigrateFilledTest, PartitionedUsageLogsWithRowsGetsItsIndexesPartitionByP
 }
 
 // subscriptions got a column after the view was made, so the columns of "s.*" would move.
-TEST_F(MigrateFilledTest, ViewThatCannotBeReplacedIsMadeAnewWithItsGrants) {
+TEST_F(MigrateFilledTest, ViewThatCannotBeReplacedIsMadeAgainWithItsGrants) {
   Database database = CreateSeed("view");
   CreateRole("reader");
   database.Execute(
@@ -301,7 +301,7 @@ TEST_F(MigrateFilledTest, OwnerWithoutSuperuserIsEnough) {
             1);
 }
 
-TEST_F(MigrateFilledTest, SomebodyElsesTablesAreRefusedWithTheRoleToUse) {
+TEST_F(MigrateFilledTest, TablesOfAnotherOwnerAreRefusedWithTheRoleToUse) {
   Database database = CreateFilled("guarded");
   CreateRole("guest");
   const MigrateOutcome outcome = Migrate("guarded", {}, "guest");

@@ -84,7 +84,7 @@ TEST_F(ReferencesTest, LockedParentsStayUntilCommit) {
   EXPECT_EQ(SqlstateOf(*database_, "DELETE FROM subscriptions"), "55P03");
   EXPECT_EQ(SqlstateOf(*database_, "DELETE FROM api_keys"), "55P03");
   EXPECT_EQ(SqlstateOf(*database_, "DELETE FROM teams"), "55P03");
-  // LiteMaaS resets quotas meanwhile: that is no change of a key.
+  // LiteMaaS resets quotas at the same time: that changes no key.
   EXPECT_EQ(SqlstateOf(*database_, "UPDATE subscriptions SET used_requests = 0"), "");
   writer.Execute("COMMIT");
   EXPECT_EQ(SqlstateOf(*database_, "DELETE FROM subscriptions"), "");

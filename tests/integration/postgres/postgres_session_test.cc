@@ -1,5 +1,5 @@
-// A session of ours is set up as schema/limits.h says, and what its time-outs and a server that
-// goes away do to it is an error of the right class, never a hang.
+// A session is set up as session_setup.h says. Its time-outs, and a server that goes away, give an
+// error of the right class and never a hang.
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <cstdlib>

@@ -1,10 +1,10 @@
-// Nobody waits long for a lock of ours: LiteMaaS while `migrate` runs, LiteMaaS and the daemon
-// while a partition is made.
+// No session waits long for a lock of `migrate` (LiteMaaS) or of the session that makes a partition
+// (LiteMaaS and the daemon).
 //
-// The server is the judge: with log_lock_waits it logs every wait that lasts longer than
+// The server decides: with log_lock_waits it logs every wait that lasts longer than
 // deadlock_timeout, which is set to the bound here. LiteMaaS' sessions also measure how long each
-// of their statements took, which is printed and not judged: wall time on a busy machine would
-// judge the machine. A deadlock would end a session of LiteMaaS, and the test with it.
+// of their statements took. That is printed but not checked: wall time on a busy machine would
+// measure the machine. A deadlock would end a session of LiteMaaS, and the test with it.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -133,7 +133,7 @@ TEST_F(MigrateStallTest, TheServerTellsOfAWaitThatIsTooLong) {
   holder.Execute("ROLLBACK");
 }
 
-TEST_F(MigrateStallTest, MigratingAFilledDatabaseBlocksNobodyFor100Milliseconds) {
+TEST_F(MigrateStallTest, MigratingAFilledDatabaseBlocksNoSessionFor100Milliseconds) {
   Database database = CreateFilledWithPlainUsage("litemaas");
   Populate(database, 50'000);  // 100,000 subscriptions and as many keys
   database.Execute(
@@ -164,7 +164,7 @@ TEST_F(MigrateStallTest, MigratingAFilledDatabaseBlocksNobodyFor100Milliseconds)
 }
 
 // A step that locks several tables waits for one after the other: together no longer than for one.
-TEST_F(MigrateStallTest, SeveralLocksShareOnePatience) {
+TEST_F(MigrateStallTest, SeveralLocksShareOneTimeout) {
   Database observer = CreateMigrated("litemaas");
   Database users = ConnectAs("users");
   Database models = ConnectAs("models");
@@ -198,7 +198,7 @@ TEST_F(MigrateStallTest, LocksAreNotWaitedForBeyondTheDeadline) {
                        "SELECT usage_ingest.lock_tables('ACCESS EXCLUSIVE', ARRAY['public.users'], "
                        "now() - interval '1 hour')"),
             "55P03");
-  // One that is not there is nobody's, and the caller's patience is what it was.
+  // A table that does not exist has no lock, and the caller's time-out is what it was.
   session.Execute(
       "SELECT usage_ingest.lock_tables('SHARE', ARRAY['public.none', 'public.models'])");
   EXPECT_EQ(session.Value("SHOW lock_timeout"), "10min");
@@ -225,7 +225,7 @@ class PartitionStallTest : public StallTest {
   std::atomic<int> batches_ = 0;
 };
 
-TEST_F(PartitionStallTest, MakingPartitionsUnderIngestBlocksNobodyFor250Milliseconds) {
+TEST_F(PartitionStallTest, MakingPartitionsUnderIngestBlocksNoSessionFor250Milliseconds) {
   std::atomic<bool> done = false;
   {
     std::vector<std::jthread> others;
@@ -249,7 +249,7 @@ TEST_F(PartitionStallTest, MakingPartitionsUnderIngestBlocksNobodyFor250Millisec
 }
 
 // Retention takes ACCESS EXCLUSIVE on the three parents for its foreign keys, in short attempts.
-TEST_F(PartitionStallTest, RetainingUnderIngestBlocksNobodyFor250Milliseconds) {
+TEST_F(PartitionStallTest, RetainingUnderIngestBlocksNoSessionFor250Milliseconds) {
   database_->Execute(
       "SELECT usage_ingest.ensure_partition((date_trunc('month', now()) - m * interval "
       "'1 month')::date) FROM generate_series(13, 16) AS m");

@@ -1,5 +1,5 @@
-// INV-2: usage_summaries is what usage_logs adds up to, whoever writes; and how it is verified and
-// repaired while they do.
+// INV-2: usage_summaries is the sum of usage_logs, whichever program writes; and it is verified and
+// repaired while they write.
 #include <atomic>
 #include <thread>
 

@@ -55,7 +55,7 @@ TEST(RollupTest, AddsEachGroupOncePerPeriod) {
   EXPECT_EQ(deltas.quotas[0].tokens, 45);
 }
 
-TEST(RollupTest, TakeStartsAnew) {
+TEST(RollupTest, TakeStartsAgainFromZero) {
   Rollup rollup;
   rollup.Add(Row(1, kNowUs, 1));
   static_cast<void>(rollup.Take());  // ignored because only the second one is asked about

@@ -20,7 +20,7 @@ AttributionAnswer AnswerOf(int number) {
 bool Has(AttributionCache& cache, int number) {
   const AttributionAnswer* const answer = cache.Find(HashOf(number));
   if (answer == nullptr) return false;
-  EXPECT_EQ(answer->owner, AnswerOf(number).owner) << "somebody else's answer";
+  EXPECT_EQ(answer->owner, AnswerOf(number).owner) << "the answer to another question";
   return true;
 }
 
@@ -47,14 +47,14 @@ TEST(AttributionCacheTest, GivesBackWhatItWasTold) {
   for (int i = 0; i < 3'000; ++i) EXPECT_TRUE(Has(cache, i)) << i;
 }
 
-// "Nobody's" is an answer, too.
-TEST(AttributionCacheTest, RemembersThatThereIsNobody) {
+// That there is no owner is an answer, too.
+TEST(AttributionCacheTest, RemembersThatThereIsNoOwner) {
   AttributionCache cache(10'000);
-  cache.Insert(HashOf(1), {.owner = std::nullopt, .missing = "nobody"});
+  cache.Insert(HashOf(1), {.owner = std::nullopt, .missing = "unknown"});
   const AttributionAnswer* const answer = cache.Find(HashOf(1));
   ASSERT_NE(answer, nullptr);
   EXPECT_FALSE(answer->owner);
-  EXPECT_EQ(answer->missing, "nobody");
+  EXPECT_EQ(answer->missing, "unknown");
 }
 
 TEST(AttributionCacheTest, ALaterAnswerReplacesAnEarlierOne) {

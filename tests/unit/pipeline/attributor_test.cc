@@ -1,5 +1,5 @@
-// What becomes of an event whose owner is known, unknown, or nobody: docs/events.md, "Whose usage
-// it is" and "What is skipped".
+// What an event becomes whose owner is known, unknown, or does not exist: docs/events.md, "Whose
+// usage it is" and "What is skipped".
 #include "ingest/pipeline/attributor.h"
 
 #include <gtest/gtest.h>
@@ -126,7 +126,7 @@ TEST_F(AttributorTest, AsksOnceForAllThatABatchDoesNotKnow) {
   EXPECT_EQ(store_.asked.size(), 1U) << "it is known by now";
 }
 
-TEST_F(AttributorTest, ARowThatIsNotInYetIsAskedForAnewWhenTheReferencesChange) {
+TEST_F(AttributorTest, ARowThatIsNotCommittedIsAskedForAgainWhenTheReferencesChange) {
   Add("alice");
   ASSERT_TRUE(Resolve());
   store_.subscriptions["alice"].bytes[0] = 9;
@@ -187,7 +187,7 @@ TEST_F(AttributorTest, NobodysUsageIsSkippedAndAskedForOnce) {
   EXPECT_TRUE(batch_.dead_letters.empty());
 }
 
-TEST_F(AttributorTest, AFailureWithoutTokensOfSomebodyKnownIsARow) {
+TEST_F(AttributorTest, AFailureWithoutTokensOfAKnownOwnerIsARow) {
   Add("alice", 0);
   ASSERT_TRUE(Resolve());
   EXPECT_EQ(state(0), State::kRow);
@@ -195,7 +195,7 @@ TEST_F(AttributorTest, AFailureWithoutTokensOfSomebodyKnownIsARow) {
 
 TEST_F(AttributorTest, TheMasterKeyIsSkippedUnlessItNamesAUser) {
   Add("alice").row.event.is_master_key = true;
-  Add("nobody").row.event.is_master_key = true;
+  Add("unknown").row.event.is_master_key = true;
   ASSERT_TRUE(Resolve());
   EXPECT_EQ(state(0), State::kRow);
   EXPECT_EQ(state(1), State::kSkipped) << "although it has usage";
@@ -203,7 +203,7 @@ TEST_F(AttributorTest, TheMasterKeyIsSkippedUnlessItNamesAUser) {
 }
 
 TEST_F(AttributorTest, TheMasterKeyIsCountedAsSuchWithoutUsageToo) {
-  Add("nobody", 0).row.event.is_master_key = true;
+  Add("unknown", 0).row.event.is_master_key = true;
   ASSERT_TRUE(Resolve());
   EXPECT_EQ(batch_.skip_counts[static_cast<std::size_t>(SkipReason::kMasterKey)], 1);
   EXPECT_EQ(batch_.skip_counts[static_cast<std::size_t>(SkipReason::kNoUsage)], 0);
@@ -236,7 +236,7 @@ TEST_F(AttributorTest, EventsOfASubscriptionThatIsGoneAreAskedForAgain) {
   EXPECT_EQ(state(0), State::kDeadLetter);
 }
 
-TEST_F(AttributorTest, LeavesEverythingPendingWhenNobodyAnswers) {
+TEST_F(AttributorTest, LeavesEverythingPendingWithoutAnAnswer) {
   Add("alice");
   store_.is_away = true;
   EXPECT_FALSE(Resolve());

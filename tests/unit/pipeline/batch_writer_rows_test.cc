@@ -45,7 +45,7 @@ INSTANTIATE_TEST_SUITE_P(Lines, BadRowTest, ::testing::Bool(), [](const auto& ea
 });
 
 // A session that breaks while the row is looked for says nothing about the row.
-TEST_F(BatchWriterTest, ACutWhileTheBadRowIsLookedForTakesNobodyOut) {
+TEST_F(BatchWriterTest, ACutDuringTheSearchForABadRowTakesNoRowOut) {
   store_.names_refused_row = false;
   store_.refused = {Id(2)};
   store_.FailNext(Step::kStage, ErrorCode::kUnavailable, 1, /*is_broken=*/true);

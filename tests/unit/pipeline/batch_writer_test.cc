@@ -184,7 +184,7 @@ TEST_F(BatchWriterTest, ALostReplyToACommitThatIsNotInIsRepeated) {
   ExpectCommittedOnce(0, 4);
 }
 
-TEST_F(BatchWriterTest, ALostReplyAndOffsetsOfSomebodyElseAreAFence) {
+TEST_F(BatchWriterTest, ALostReplyAndOffsetsOfAnotherOwnerAreAFence) {
   store_.FailNext(Step::kCommit, ErrorCode::kIndeterminate, 1, /*is_broken=*/true);
   store_.FailNext(Step::kAsk, ErrorCode::kFenced);
   Fill(0, 4);

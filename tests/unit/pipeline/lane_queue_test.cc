@@ -113,7 +113,7 @@ TEST_F(LaneQueueTest, WakesOnlyWhoSleeps) {
   EXPECT_EQ(wakes_, 1);
 }
 
-TEST_F(LaneQueueTest, FreesWhatNobodyTook) {
+TEST_F(LaneQueueTest, FreesWhatWasNotTaken) {
   static int released = 0;
   released = 0;
   Make({.records_max = 10, .bytes_max = 1 << 20});
@@ -130,7 +130,7 @@ TEST_F(LaneQueueTest, FreesWhatNobodyTook) {
 
 // Goal: no lost wake-up, no reordering, no lost record, bounds held. Method: a consumer that sleeps
 // whenever it may, without a timeout, against a producer that keeps the queue near empty and near
-// full in turns: a lost wake-up hangs the test. TSan judges the memory order.
+// full in turns: a lost wake-up hangs the test. TSan checks the memory order.
 TEST(LaneQueueThreadsTest, LosesNoRecordAndNoWakeUp) {
   constexpr std::int64_t kRecords = 300'000;
   std::counting_semaphore<> wakes{0};
@@ -184,8 +184,8 @@ TEST(LaneQueueThreadsTest, WakesAConsumerThatIsJustLyingDown) {
   for (std::int64_t offset = 0; offset < kRecords; ++offset) {
     Record record = Message(offset);
     ASSERT_TRUE(producer.TryPush(record));
-    // Spins, to come back just when the consumer lies down; but not for ever: where other programs
-    // left one core to both threads, that took ten minutes.
+    // Spins, to come back just when the consumer lies down; but with an end: where other programs left
+    // one core to both threads, that took ten minutes.
     for (int spins = 0; queue.records() > 0; ++spins) {
       if (spins > kSpinsMax) std::this_thread::yield();
     }

@@ -102,8 +102,8 @@ class RecordKeeperTest : public LaneFixture {
   Epoch lost_epoch_;
 };
 
-// The first of a key asks the database, so its record is kept; the second one's is let go. Both are
-// rows, and neither needs the record's bytes, which are gone by then.
+// The first of a key asks the database, so its record is kept; that of the second is released. Both
+// are rows, and neither needs the record's bytes, which are gone by then.
 TEST_F(RecordKeeperTest, ARowNeedsNoRecord) {
   BeginEpoch(1, 0);
   Bring(0, EventOf("first"));
@@ -124,7 +124,7 @@ TEST_F(RecordKeeperTest, ARowThatIsRefusedLaterIsReadAgainAndKept) {
   EXPECT_EQ(committed_, 1) << "nothing of the batch is in";
   EXPECT_EQ(lost_epoch_, Epoch{1});
   EXPECT_EQ(telemetry_.read_again, 1);
-  EXPECT_EQ(telemetry_.fenced, 0) << "nobody else owns it";
+  EXPECT_EQ(telemetry_.fenced, 0) << "it has no other owner";
   EXPECT_NE(telemetry_.last_why.find("rejected_by_database"), std::string::npos)
       << telemetry_.last_why;
 
@@ -136,8 +136,8 @@ TEST_F(RecordKeeperTest, ARowThatIsRefusedLaterIsReadAgainAndKept) {
   EXPECT_EQ(store_.letters, std::vector<std::string>{refused}) << "with its payload";
 }
 
-// While the cache is stale (the references changed) and the owner is gone, the event is nobody's.
-TEST_F(RecordKeeperTest, AnOwnerThatGoesMeanwhileIsAskedForAnew) {
+// While the cache is stale (the references changed) and the owner is gone, the event has no owner.
+TEST_F(RecordKeeperTest, AnOwnerThatIsDeletedIsAskedForAgain) {
   BeginEpoch(1, 0);
   Bring(0, EventOf("first"));
   store_.FailNext(Step::kBegin, ErrorCode::kConflict);
@@ -162,7 +162,7 @@ TEST_F(RecordKeeperTest, AnOwnerThatGoesMeanwhileIsAskedForAnew) {
   EXPECT_EQ(store_.letters, std::vector<std::string>{second});
 }
 
-class SettleTest : public testing::Test {
+class KeepOrReleaseTest : public testing::Test {
  protected:
   void Add(const TopicPartition& source, std::int64_t offset, std::string_view value) {
     Record& record = batch_.records.emplace_back();
@@ -184,7 +184,7 @@ class SettleTest : public testing::Test {
   Attributor attributor_{16, [](std::string_view, std::uint32_t) { return std::string(); }};
 };
 
-TEST_F(SettleTest, NotesTheLastRecordOfEachPartition) {
+TEST_F(KeepOrReleaseTest, NotesTheLastRecordOfEachPartition) {
   batch_.partitions.emplace_back().source = &kSource;
   batch_.partitions.emplace_back().source = &kOther;
   RecordKeeper keeper(attributor_, false);
@@ -203,7 +203,7 @@ TEST_F(SettleTest, NotesTheLastRecordOfEachPartition) {
 }
 
 // A gap came behind it in the same call.
-TEST_F(SettleTest, ARecordBeforeAGapIsNotTheLast) {
+TEST_F(KeepOrReleaseTest, ARecordBeforeAGapIsNotTheLast) {
   batch_.partitions.emplace_back().source = &kSource;
   RecordKeeper keeper(attributor_, false);
   Add(kSource, 1, "a");
@@ -212,7 +212,7 @@ TEST_F(SettleTest, ARecordBeforeAGapIsNotTheLast) {
   EXPECT_EQ(LastOf(0), -1);
 }
 
-TEST_F(SettleTest, WhatIsLetGoDoesNotCountAsMemory) {
+TEST_F(KeepOrReleaseTest, WhatIsReleasedDoesNotCountAsMemory) {
   batch_.partitions.emplace_back().source = &kSource;
   const std::string value(5000, 'x');
   Add(kSource, 1, value);
@@ -224,7 +224,7 @@ TEST_F(SettleTest, WhatIsLetGoDoesNotCountAsMemory) {
   EXPECT_GE(batch_.bytes, value.size()) << "what was read";
 }
 
-TEST_F(SettleTest, WhatHasNoOwnerYetIsCopiedAndCountsWhereItIs) {
+TEST_F(KeepOrReleaseTest, WhatHasNoOwnerYetIsCopiedAndCountsWhereItIs) {
   batch_.partitions.emplace_back().source = &kSource;
   const std::string value(5000, 'x');
   Add(kSource, 1, value);
@@ -237,7 +237,7 @@ TEST_F(SettleTest, WhatHasNoOwnerYetIsCopiedAndCountsWhereItIs) {
   EXPECT_GE(batch_.memory_bytes(), value.size());
 }
 
-TEST_F(SettleTest, AfterAMissRecordsAreKeptForSoManyBatches) {
+TEST_F(KeepOrReleaseTest, AfterAMissRecordsAreKeptForSomeBatches) {
   RecordKeeper keeper(attributor_, true);
   keeper.KeepForAWhile();
   for (std::size_t i = 0; i <= RecordKeeper::kBatchesKept; ++i) {

@@ -42,7 +42,7 @@ TEST(ImportSplitterTest, AnArrayIsItsElements) {
   EXPECT_EQ(Split(" [1,\"\\\\\",null]"), (Elements{"1: 1", "2:\"\\\\\"", "3:null"}));
 }
 
-// What was behind an array on its line was dropped, and nobody counted it.
+// What was behind an array on its line was dropped without being counted.
 TEST(ImportSplitterTest, NothingBehindAnArrayIsLost) {
   EXPECT_EQ(Split("[1]\n[2,3]\n"), (Elements{"1:1", "2:2", "3:3"}));
   EXPECT_EQ(Split("[1] [2]"), (Elements{"1:1", "2:2"}));
