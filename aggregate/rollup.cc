@@ -74,13 +74,14 @@ EventTimeUs PeriodStart(PeriodType type, EventTimeUs time) {
 }
 
 void Totals::Add(const UsageEvent& event) {
-  ++requests;
-  errors += event.status_code >= 400 ? 1 : 0;
   request_tokens += event.request_tokens;
   response_tokens += event.response_tokens;
+  cost.value += event.input_cost.value + event.output_cost.value;
+  if (!event.is_request) return;
+  ++requests;
+  errors += event.status_code >= 400 ? 1 : 0;
   latency_ms_sum += event.latency_ms.value_or(0);
   latency_count += event.latency_ms.has_value() ? 1 : 0;
-  cost.value += event.input_cost.value + event.output_cost.value;
 }
 
 void Totals::Add(const Totals& other) {

@@ -28,8 +28,8 @@ enum class PeriodType : unsigned char { kDay, kHour, kMonth };
 
 // Each member is in a column of summary_columns.h.
 struct Totals {
-  std::int64_t requests = 0;
-  std::int64_t errors = 0;  // status_code >= 400
+  std::int64_t requests = 0;  // rows with is_request; so are errors and latencies
+  std::int64_t errors = 0;    // status_code >= 400
   std::int64_t request_tokens = 0;
   std::int64_t response_tokens = 0;
   std::int64_t latency_ms_sum = 0;  // over known latencies only

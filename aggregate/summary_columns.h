@@ -18,25 +18,28 @@ namespace usage_ingest::aggregate {
 
 struct SummaryColumn {
   std::string_view name;
-  std::string_view type;         // wide enough for its sums
-  bool is_in_seed;               // else the migrations add it
-  std::string_view sum_of_rows;  // the same sum in SQL, of the rows `l` of usage_logs
+  std::string_view type;  // wide enough for its sums
+  bool is_in_seed;        // else the migrations add it
+  // The same sum in SQL, of the rows `l` of usage_logs. is_request: UsageEvent::is_request.
+  std::string_view sum_of_rows;
   std::int64_t (*sum)(const Totals& totals);
   std::string_view unit = "1";
 };
 
 inline constexpr std::array kSummaryColumns = {
-    SummaryColumn{"request_count", "bigint", true, "count(*)",
+    SummaryColumn{"request_count", "bigint", true, "count(*) FILTER (WHERE is_request)",
                   [](const Totals& totals) { return totals.requests; }},
     SummaryColumn{
         "total_tokens", "bigint", true,
         "sum(l.request_tokens::bigint) + sum(l.response_tokens::bigint)",
         [](const Totals& totals) { return totals.request_tokens + totals.response_tokens; }},
-    SummaryColumn{"error_count", "bigint", true, "count(*) FILTER (WHERE l.status_code >= 400)",
+    SummaryColumn{"error_count", "bigint", true,
+                  "count(*) FILTER (WHERE is_request AND l.status_code >= 400)",
                   [](const Totals& totals) { return totals.errors; }},
-    SummaryColumn{"latency_ms_sum", "bigint", false, "sum(l.latency_ms::bigint)",
+    SummaryColumn{"latency_ms_sum", "bigint", false,
+                  "sum(l.latency_ms::bigint) FILTER (WHERE is_request)",
                   [](const Totals& totals) { return totals.latency_ms_sum; }},
-    SummaryColumn{"latency_count", "bigint", false, "count(l.latency_ms)",
+    SummaryColumn{"latency_count", "bigint", false, "count(l.latency_ms) FILTER (WHERE is_request)",
                   [](const Totals& totals) { return totals.latency_count; }},
     SummaryColumn{"request_tokens", "bigint", false, "sum(l.request_tokens::bigint)",
                   [](const Totals& totals) { return totals.request_tokens; }},

@@ -37,6 +37,10 @@ struct UsageEvent {
   std::string_view team_id;
   bool is_master_key = false;
 
+  // False: LiteLLM bills it, but the user made no request for it (docs/events.md, "What counts as a
+  // request"). Its tokens and cost count.
+  bool is_request = true;
+
   [[nodiscard]] std::int64_t total_tokens() const {
     return std::int64_t{request_tokens} + response_tokens;
   }

@@ -91,6 +91,8 @@ class Draft {
   // The part of the output in `cost`, which is `total` millionths.
   [[nodiscard]] std::int64_t OutputCost(const Decimal& cost, std::int64_t total) const;
   [[nodiscard]] bool IsFailure() const;
+  // As text: the body of a pass-through call can have a number.
+  [[nodiscard]] std::string_view Id() const;
   [[nodiscard]] std::string_view Redact(std::string_view text);
   [[nodiscard]] bool is_kind(Field field, json::JsonKind kind) const {
     return element_.fields[field].kind == kind;
@@ -110,14 +112,18 @@ class Draft {
 
 bool Draft::Reject(DeadLetterReason reason, std::string_view detail) {
   rejection_ = {reason, detail, event_.key_hash, {}, {}};
-  rejection_.event_id =
-      arena_.Copy(json::CutCharacters(reader_.Text(Field::kId), limits::kVarcharChars));
+  rejection_.event_id = arena_.Copy(json::CutCharacters(Id(), limits::kVarcharChars));
   const FieldReader::TimeField start = reader_.Time(Field::kStartTime);
   // Beyond these bounds PostgreSQL could not store it.
   if (start.state == State::kNumber && start.value.value > 0 && start.value.value < kYear10000Us) {
     rejection_.event_time = start.value;
   }
   return false;
+}
+
+std::string_view Draft::Id() const {
+  const json::JsonValue& id = element_.fields[Field::kId];
+  return id.kind == json::JsonKind::kNumber ? id.text() : reader_.Text(Field::kId);
 }
 
 bool Draft::ReadOwner() {
@@ -152,7 +158,9 @@ bool Draft::ReadOwner() {
 
 bool Draft::ReadModel() {
   using enum DeadLetterReason;
-  if (!reader_.IsTextOrAbsent(Field::kId)) return Reject(kInvalidField, "id is no text");
+  if (!reader_.IsTextOrAbsent(Field::kId) && !is_kind(Field::kId, json::JsonKind::kNumber)) {
+    return Reject(kInvalidField, "id is neither text nor a number");
+  }
   if (!reader_.IsTextOrAbsent(Field::kMetadata) &&
       !is_kind(Field::kMetadata, json::JsonKind::kObject)) {
     return Reject(kInvalidField, "metadata is no object");
@@ -212,12 +220,19 @@ bool Draft::ReadTokenCount(Field field, std::int32_t& count) {
 }
 
 bool Draft::ReadTokens() {
+  using enum DeadLetterReason;
   if (!ReadTokenCount(Field::kPromptTokens, event_.request_tokens) ||
       !ReadTokenCount(Field::kCompletionTokens, event_.response_tokens)) {
     return false;
   }
+  // LiteLLM bills the total, and counts what is neither prompt nor completion as prompt.
+  const std::int64_t total = reader_.Whole(Field::kTotalTokens);
+  if (total != json::kNoNumber && total > event_.total_tokens()) {
+    if (total > kInt32Max) return Reject(kValueOutOfRange, "total_tokens is above 2147483647");
+    event_.request_tokens = static_cast<std::int32_t>(total - event_.response_tokens);
+  }
   if (event_.total_tokens() <= kInt32Max) return true;
-  return Reject(DeadLetterReason::kValueOutOfRange, "the tokens add up to more than 2147483647");
+  return Reject(kValueOutOfRange, "the tokens add up to more than 2147483647");
 }
 
 bool Draft::ReadCost() {
@@ -283,6 +298,9 @@ void Draft::ReadResult() {
   std::string_view message = reader_.Text(Field::kErrorStr);
   if (message.empty()) message = reader_.Text(Field::kErrorMessage);
   event_.error_message = json::CutCharacters(Redact(message), limits::kErrorMessageChars);
+  event_.is_request = !reader_.IsTrue(Field::kBilledRetryAttempt) &&
+                      !reader_.IsTrue(Field::kIsSilentExperiment) &&
+                      reader_.Text(Field::kInternalCallOrigin).empty();
 }
 
 void Draft::ReadDurations() {
@@ -294,7 +312,7 @@ void Draft::ReadDurations() {
 }
 
 void Draft::MakeIds() {
-  id_ = reader_.Text(Field::kId);
+  id_ = Id();
   event_.litellm_request_id = json::CutCharacters(id_, limits::kVarcharChars);
   std::string_view identity = id_;
   if (identity.empty()) identity = reader_.Text(Field::kCallId);

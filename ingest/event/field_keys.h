@@ -27,6 +27,7 @@ enum class Field : unsigned char {
   kCostBreakdown,
   kPromptTokens,
   kCompletionTokens,
+  kTotalTokens,
   kTags,
   kEndUser,
   kModelGroup,
@@ -46,6 +47,9 @@ enum class Field : unsigned char {
   kKeyTeamId,
   kKeyTeamAlias,
   kUsageObject,
+  kBilledRetryAttempt,
+  kInternalCallOrigin,
+  kIsSilentExperiment,
   // Inside cost_breakdown, error_information, usage_object and its details.
   kInputCost,
   kOutputCost,
@@ -97,6 +101,7 @@ inline constexpr auto kTopKeys = std::to_array<FieldKey>({
     {"cost_breakdown", Field::kCostBreakdown, ObjectKind::kCostBreakdown},
     {"prompt_tokens", Field::kPromptTokens},
     {"completion_tokens", Field::kCompletionTokens},
+    {"total_tokens", Field::kTotalTokens},
     {"request_tags", Field::kTags},
     {"end_user", Field::kEndUser},
     {"model_group", Field::kModelGroup},
@@ -117,6 +122,9 @@ inline constexpr auto kMetadataKeys = std::to_array<FieldKey>({
     {"user_api_key_team_id", Field::kKeyTeamId},
     {"user_api_key_team_alias", Field::kKeyTeamAlias},
     {"usage_object", Field::kUsageObject, ObjectKind::kUsageObject},
+    {"billed_retry_attempt", Field::kBilledRetryAttempt},
+    {"internal_call_origin", Field::kInternalCallOrigin},
+    {"is_silent_experiment", Field::kIsSilentExperiment},
 });
 
 // A SpendLogs row names key, user and team in columns; its metadata has what a
@@ -125,6 +133,9 @@ inline constexpr auto kSpendLogsMetadataKeys = std::to_array<FieldKey>({
     {"user_api_key_alias", Field::kKeyAlias},
     {"user_api_key_team_alias", Field::kKeyTeamAlias},
     {"usage_object", Field::kUsageObject, ObjectKind::kUsageObject},
+    {"billed_retry_attempt", Field::kBilledRetryAttempt},
+    {"internal_call_origin", Field::kInternalCallOrigin},
+    {"is_silent_experiment", Field::kIsSilentExperiment},
     {"status", Field::kStatus},
     {"error_information", Field::kErrorInformation, ObjectKind::kErrorInformation},
     {"cost_breakdown", Field::kCostBreakdown, ObjectKind::kCostBreakdown},

@@ -18,7 +18,8 @@ struct MetadataWriter::Key {
   std::string_view name;
   void (MetadataWriter::*write)(const Member&, const Source&);
   Field field = Field::kNone;
-  Field otherwise = Field::kNone;  // counts: read when `field` has none
+  Field otherwise = Field::kNone;  // counts: read when `field` has none or 0
+  bool is_always_written = false;  // whatever events.metadata says: the summaries depend on it
 };
 
 // The closed list. docs/events.md and docs/configuration.md name the keys in this order, and
@@ -42,6 +43,9 @@ std::span<const MetadataWriter::Key> MetadataWriter::Keys() {
       {"reasoning_tokens", &W::WriteCount, Field::kReasoningTokens},
       {"error_class", &W::WriteText, Field::kErrorClass},
       {"request_id", &W::WriteRequestId},
+      {"billed_retry_attempt", &W::WriteFlag, Field::kBilledRetryAttempt, Field::kNone, true},
+      {"internal_call_origin", &W::WriteText, Field::kInternalCallOrigin, Field::kNone, true},
+      {"is_silent_experiment", &W::WriteFlag, Field::kIsSilentExperiment, Field::kNone, true},
   });
   return kKeys;
 }
@@ -60,6 +64,11 @@ MetadataWriter::MetadataWriter(const std::vector<std::string>& keys) {
     const auto key = std::ranges::find(Keys(), name, &Key::name);
     USAGE_INGEST_CHECK(key != Keys().end());
     members_.push_back({&*key, json::JsonBuffer::Name(name)});
+  }
+  for (const Key& key : Keys()) {
+    if (key.is_always_written && std::ranges::find(keys, key.name) == keys.end()) {
+      members_.push_back({&key, json::JsonBuffer::Name(key.name)});
+    }
   }
 }
 
@@ -83,8 +92,9 @@ void MetadataWriter::WriteFlag(const Member& member, const Source& source) {
 
 void MetadataWriter::WriteCount(const Member& member, const Source& source) {
   std::int64_t count = source.reader.Whole(member.key->field);
-  if (count == json::kNoNumber && member.key->otherwise != Field::kNone) {
-    count = source.reader.Whole(member.key->otherwise);
+  if (member.key->otherwise != Field::kNone && (count == json::kNoNumber || count == 0)) {
+    const std::int64_t other = source.reader.Whole(member.key->otherwise);
+    if (other != json::kNoNumber) count = other;
   }
   AppendCount(member, count);
 }

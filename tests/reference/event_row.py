@@ -49,6 +49,9 @@ CLASSES = {
 }
 
 
+MARKS = ("billed_retry_attempt", "internal_call_origin", "is_silent_experiment")
+
+
 @dataclass
 class Origin:
     topic: str
@@ -103,6 +106,7 @@ def as_payload(event: dict[str, Any]) -> dict[str, Any]:
             "user_api_key_alias": told.get("user_api_key_alias"),
             "user_api_key_team_alias": told.get("user_api_key_team_alias"),
             "usage_object": told.get("usage_object"),
+            **{mark: told.get(mark) for mark in MARKS},
         }
     else:
         result["owner"] = (event.get("api_key"), event.get("user"), event.get("team_id"))
@@ -181,6 +185,10 @@ class Row:
             raise Reject("value_out_of_range")
         return count
 
+    def id(self) -> str:
+        value = self.get("id")
+        return str(value) if isinstance(value, Number) else text_of(value)
+
     def cost(self) -> Decimal:
         number = number_of(self.get("response_cost"))
         if number == "absent":
@@ -254,10 +262,11 @@ class Row:
 
     def cached_tokens(self) -> int | None:
         usage = self.get("metadata", "usage_object")
-        cached = whole_of(inner(inner(usage, "prompt_tokens_details"), "cached_tokens"))
-        if cached is None:
-            cached = whole_of(inner(usage, "cache_read_input_tokens"))
-        return cached
+        openai = whole_of(inner(inner(usage, "prompt_tokens_details"), "cached_tokens"))
+        anthropic = whole_of(inner(usage, "cache_read_input_tokens"))
+        if openai in (None, 0) and anthropic is not None:
+            return anthropic
+        return openai
 
     def metadata_text(self, start: int, cost: Decimal) -> str:
         members: list[str] = []
@@ -301,14 +310,17 @@ class Row:
         details = inner(usage, "completion_tokens_details")
         count("reasoning_tokens", whole_of(inner(details, "reasoning_tokens")))
         text("error_class", text_of(self.get("error_information", "error_class")))
-        if len(text_of(self.get("id"))) > 255:
-            text("request_id", text_of(self.get("id")))
+        if len(self.id()) > 255:
+            text("request_id", self.id())
+        flag(MARKS[0], self.get("metadata", MARKS[0]))
+        text(MARKS[1], text_of(self.get("metadata", MARKS[1])))
+        flag(MARKS[2], self.get("metadata", MARKS[2]))
         return "{" + ",".join(members) + "}"
 
     def identity(self, element: str) -> str:
-        for key in ("id", "litellm_call_id"):
-            if text_of(self.get(key)):
-                return text_of(self.get(key))
+        for identity in (self.id(), text_of(self.get("litellm_call_id"))):
+            if identity:
+                return identity
         if self.origin.is_import:
             return hashlib.sha256(payload_text(element).encode()).hexdigest()
         origin = self.origin
@@ -327,7 +339,7 @@ class Row:
 
     def decode(self, element: str) -> list[Any]:
         self.read_key()
-        if not is_text_or_absent(self.get("id")):
+        if not is_text_or_absent(self.get("id")) and not isinstance(self.get("id"), Number):
             raise Reject("invalid_field")
         metadata = self.get("metadata")
         if not is_text_or_absent(metadata) and not isinstance(metadata, dict):
@@ -335,6 +347,9 @@ class Row:
         model = self.model()
         start = self.start()
         tokens = self.tokens("prompt_tokens"), self.tokens("completion_tokens")
+        total = whole_of(self.get("total_tokens"))
+        if total is not None and total > sum(tokens):
+            tokens = total - tokens[1], tokens[1]
         if sum(tokens) > INT32_MAX:
             raise Reject("value_out_of_range")
         cost = self.cost()
@@ -346,11 +361,11 @@ class Row:
         return [
             self.row_id(element, start), start, model, *tokens, total - output, output,
             self.millis_from(start, "endTime"), self.status_code(), self.error_message(),
-            text_of(self.get("id"))[:255], self.key_hash, text_of(user), text_of(team),
+            self.id()[:255], self.key_hash, text_of(user), text_of(team),
             "t" if self.is_master_key else "f", self.metadata_text(start, cost),
         ]  # fmt: skip
 
     def rejection(self, reason: str) -> list[Any]:
         start = time_of(self.get("startTime"))
         known = isinstance(start, int) and 0 < start < YEAR_10000_US
-        return [reason, start if known else 0, self.key_hash, text_of(self.get("id"))[:255]]
+        return [reason, start if known else 0, self.key_hash, self.id()[:255]]

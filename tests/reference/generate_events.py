@@ -155,6 +155,9 @@ class Generator:
                 "user_api_key_user_id": "user-1",
                 "user_api_key_team_alias": "Default Team",
                 "requester_metadata": self.small_json(),
+                "billed_retry_attempt": self.pick([None, False, True]),
+                "internal_call_origin": self.pick([None, None, "autorouter_classifier"]),
+                "is_silent_experiment": self.pick([None, True]),
                 "usage_object": {
                     "prompt_tokens_details": self.pick([None, {"cached_tokens": r.randrange(99)}]),
                     "completion_tokens_details": {"reasoning_tokens": r.randrange(99)},
@@ -165,6 +168,7 @@ class Generator:
             "cost_breakdown": self.cost_parts(cost),
             "prompt_tokens": r.randrange(9999),
             "completion_tokens": r.randrange(999),
+            "total_tokens": self.pick([None, r.randrange(10_998)]),
             "request_tags": self.pick([[], ["ci", "nightly"], None]),
             "end_user": None,
             "model_group": "gpt-4o",
@@ -189,16 +193,19 @@ class Generator:
 
     def spend_logs(self) -> dict[str, Any]:
         row = self.payload()
+        metadata = row.pop("metadata")
+        marks = ("billed_retry_attempt", "internal_call_origin", "is_silent_experiment")
         told = {
+            **{mark: metadata[mark] for mark in marks},
             "user_api_key": HASH,
             "user_api_key_alias": "prod-key",
             "user_api_key_team_alias": self.pick(["Default Team", "litellm-cli", None]),
             "status": row.pop("status"),
             "error_information": row.pop("error_information"),
             "cost_breakdown": row.pop("cost_breakdown"),
-            "usage_object": row.pop("metadata")["usage_object"],
+            "usage_object": metadata["usage_object"],
         }
-        metadata: Any = dumps(told)
+        metadata = dumps(told)
         if self.chance(0.2):
             metadata = self.pick([told, "", "{}", "not json", "[1]", None, dumps(told)[:-1], 5, []])
         row |= {
@@ -222,13 +229,14 @@ class Generator:
         "id": "text", "litellm_call_id": "text", "trace_id": "text", "call_type": "text",
         "cache_hit": "text", "stream": "text", "status": "text", "custom_llm_provider": "text",
         "startTime": "time", "endTime": "time", "completionStartTime": "time", "model": "text",
-        "response_cost": "number", "prompt_tokens": "number", "completion_tokens": "number",
+        "response_cost": "number", "prompt_tokens": "number", "completion_tokens": "number", "total_tokens": "number",
         "end_user": "text", "model_group": "text", "model_id": "text", "error_str": "text",
         "request_id": "text", "spend": "number", "api_key": "credential", "user": "text",
         "team_id": "credential", "user_api_key_hash": "credential", "user_api_key_alias": "credential",
         "user_api_key_user_id": "text", "user_api_key_team_id": "credential", "output_cost": "number", "input_cost": "number",
         "user_api_key_team_alias": "credential", "error_code": "code", "error_class": "error_class",
         "error_message": "text", "cached_tokens": "number", "reasoning_tokens": "number",
+        "billed_retry_attempt": "text", "internal_call_origin": "text", "is_silent_experiment": "text",
         "cache_read_input_tokens": "number", "request_tags": "tags",
     }  # fmt: skip
 

@@ -47,7 +47,10 @@ WITH counted AS (
          date_trunc(CASE WHEN $3 = 'month' THEN 'month' ELSE 'hour' END, l.created_at::timestamptz)
            AS period_start,
          {0}
-    FROM public.usage_logs AS l
+    FROM public.usage_logs AS l,
+         -- docs/events.md, "What counts as a request".
+         LATERAL (SELECT (l.metadata ?| ARRAY['billed_retry_attempt', 'internal_call_origin',
+                                              'is_silent_experiment']) IS NOT TRUE) AS r(is_request)
    WHERE l.created_at >= $1::timestamptz AND l.created_at < $2::timestamptz
    GROUP BY 1, 2, 3
 ), expected AS (

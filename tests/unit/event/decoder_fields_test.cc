@@ -81,6 +81,31 @@ TEST_F(DecoderFieldsTest, TokensTogether) {
   EXPECT_EQ(Outcomes(event.Text()), "value_out_of_range");
 }
 
+// Some upstreams send only the total. LiteLLM counts what is neither prompt nor completion as
+// prompt.
+TEST_F(DecoderFieldsTest, TotalTokensFillWhatIsMissing) {
+  EventJson event;
+  const auto tokens = [&](const char* prompt, const char* completion, const char* total) {
+    event.top["prompt_tokens"] = prompt;
+    event.top["completion_tokens"] = completion;
+    event.top["total_tokens"] = total;
+    const UsageEvent row = Row(event.Text());
+    return std::pair(row.request_tokens, row.response_tokens);
+  };
+  EXPECT_EQ(tokens("null", "0", "70"), std::pair(70, 0));
+  EXPECT_EQ(tokens("null", "30", "70"), std::pair(40, 30));
+  EXPECT_EQ(tokens("0", "0", R"("70")"), std::pair(70, 0));
+  EXPECT_EQ(tokens("null", "80", "70"), std::pair(0, 80)) << "a total that is too small";
+  EXPECT_EQ(tokens("40", "30", "100"), std::pair(70, 30)) << "as LiteLLM bills it";
+  for (const char* unreadable : {"null", "NaN", "-1", R"("x")", "70.5", "[]", "true"}) {
+    EXPECT_EQ(tokens("null", "30", unreadable), std::pair(0, 30)) << unreadable;
+  }
+  event.top["prompt_tokens"] = "null";
+  event.top["completion_tokens"] = "0";
+  event.top["total_tokens"] = "2147483648";
+  EXPECT_EQ(Outcomes(event.Text()), "value_out_of_range");
+}
+
 TEST_F(DecoderFieldsTest, CostIsWhatLiteLlmBilled) {
   EXPECT_EQ(InputCost("0.000345", "0.00031"), 35);
   EXPECT_EQ(total_, 345);
@@ -316,7 +341,12 @@ TEST_F(DecoderFieldsTest, RequestId) {
   EXPECT_EQ(row.litellm_request_id, id.substr(0, 255));
   EXPECT_NE(row.metadata_json.find("\"request_id\":\"" + id + '"'), std::string_view::npos);
   EXPECT_EQ(Row(EventJson::Without("id")).litellm_request_id, "");
-  for (const char* other : {"5", "true", "[]", "{}"}) {
+  for (const char* number : {"5", "-1.50", "1e3"}) {
+    EXPECT_EQ(Row(EventJson::With("id", number)).litellm_request_id, number)
+        << "pass-through bodies have numbers";
+  }
+  EXPECT_EQ(Row(EventJson::With("id", "5")).id, Row(EventJson::With("id", R"("5")")).id);
+  for (const char* other : {"true", "[]", "{}"}) {
     EXPECT_EQ(Outcomes(EventJson::With("id", other)), "invalid_field") << other;
   }
 }

@@ -1,4 +1,6 @@
 // The metadata column: docs/events.md, "metadata holds these keys and no others".
+#include <gmock/gmock.h>
+
 #include "tests/unit/event/decode_fixture.h"
 
 namespace usage_ingest::event {
@@ -95,6 +97,13 @@ TEST_F(DecoderMetadataTest, CachedAndReasoningTokens) {
             R"({"cached_tokens":5})");
   EXPECT_EQ(Usage(R"({"prompt_tokens_details":null,"cache_read_input_tokens":7})"),
             R"({"cached_tokens":7})");
+  EXPECT_EQ(
+      Usage(R"({"prompt_tokens_details":{"cached_tokens":0},"cache_read_input_tokens":38000})"),
+      R"({"cached_tokens":38000})")
+      << "some providers fill only one of them";
+  EXPECT_EQ(Usage(R"({"prompt_tokens_details":{"cached_tokens":0},"cache_read_input_tokens":0})"),
+            R"({"cached_tokens":0})");
+  EXPECT_EQ(Usage(R"({"prompt_tokens_details":{"cached_tokens":0}})"), R"({"cached_tokens":0})");
   EXPECT_EQ(Usage(R"({"completion_tokens_details":{"reasoning_tokens":"0"}})"),
             R"({"reasoning_tokens":0})");
   for (const char* nothing : {"-1", "1.5", "2147483648", R"("x")", "null", "NaN", "{}"}) {
@@ -104,6 +113,31 @@ TEST_F(DecoderMetadataTest, CachedAndReasoningTokens) {
         << nothing;
   }
   EXPECT_EQ(Usage("[]"), "{}");
+}
+
+// Which rows are no request of the user: LiteLLM marks them in the metadata of both shapes.
+TEST_F(DecoderMetadataTest, MarksOfLiteLlm) {
+  EventJson event;
+  event.top = {{"id", R"("x")"}, {"startTime", "1795365287.5"}};
+  event.metadata["billed_retry_attempt"] = "true";
+  event.metadata["internal_call_origin"] = R"("autorouter_classifier")";
+  event.metadata["is_silent_experiment"] = "true";
+  constexpr std::string_view kMarks =
+      R"("billed_retry_attempt":true,"internal_call_origin":"autorouter_classifier",)"
+      R"("is_silent_experiment":true})";
+  EXPECT_THAT(Row(event.Text()).metadata_json, testing::EndsWith(kMarks));
+  EXPECT_FALSE(Row(event.Text()).is_request);
+  EventJson::Members row = {{"request_id", R"("x")"},
+                            {"spend", "0"},
+                            {"startTime", "1795365287.5"},
+                            {"metadata", EventJson::Object(event.metadata)}};
+  EXPECT_THAT(Row(EventJson::Object(row)).metadata_json, testing::EndsWith(kMarks));
+  EXPECT_FALSE(Row(EventJson::Object(row)).is_request);
+  event.metadata["billed_retry_attempt"] = "false";
+  event.metadata["internal_call_origin"] = "null";
+  event.metadata["is_silent_experiment"] = "null";
+  EXPECT_EQ(Row(event.Text()).metadata_json, "{}");
+  EXPECT_TRUE(Row(event.Text()).is_request);
 }
 
 TEST_F(DecoderMetadataTest, NothingElse) {
