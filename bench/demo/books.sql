@@ -1,4 +1,4 @@
--- The books of tools/demo: what the generator says it produced beside what PostgreSQL holds.
+-- tools/demo compares what the generator produced with what PostgreSQL holds.
 --
 -- psql variable `report`: the JSON of `usage-load produce`; standard input: its --quotas-out file.
 -- Prints what, expected, found, equal; reads only, but for a temporary table. Takes a second.

@@ -1,4 +1,4 @@
-# What tools/demo shows: the live line, and at the end the books. Sourced after parts.sh.
+# What tools/demo shows: the live line, and at the end the comparison of the totals. Sourced after parts.sh.
 # shellcheck shell=bash disable=SC2154
 
 # One long-lived session for looks that cost nothing: SELECT only.
@@ -82,18 +82,18 @@ wait_for_daemon() {
 }
 
 balance_books() {
-  local balanced=true what expected found verdict line
+  local balanced=true what expected found is_equal line
   psql -XqAt -F $'\t' -v ON_ERROR_STOP=1 -v report="$(<"$work/report.json")" \
     -f "$root/bench/demo/books.sql" "$owner_conninfo" <"$work/quotas.csv" >"$work/books.tsv" ||
-    fail "the books could not be read"
+    fail "the totals could not be read"
   printf '\n%-44s %20s %20s\n' '' 'produced' 'in PostgreSQL'
-  while IFS=$'\t' read -r what expected found verdict; do
+  while IFS=$'\t' read -r what expected found is_equal; do
     line=ok
-    if [[ $verdict != t ]]; then line='DIFFERS' balanced=false; fi
+    if [[ $is_equal != t ]]; then line='DIFFERS' balanced=false; fi
     printf '%-44s %20s %20s  %s\n' "$what" "$(with_commas "$expected")" "$(with_commas "$found")" \
       "$line"
   done <"$work/books.tsv"
   echo
-  $balanced || fail "the books do not balance"
-  say "the books balance"
+  $balanced || fail "the totals do not match"
+  say "the totals match"
 }

@@ -30,7 +30,7 @@ free_port() {
   local port
   for _ in {1..100}; do
     port=$((20000 + RANDOM % 12000))
-    # Nobody answers there: it is free.
+    # No program answers there: the port is free.
     if ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
       printf '%s' "$port"
       return
@@ -52,7 +52,7 @@ start_postgres() {
   ((EUID != 0)) || chown postgres: "$work/postgres"
   as_postgres "$postgres_bin/initdb" -D "$work/postgres/data" -U postgres -A trust --no-sync \
     --encoding=UTF8 --locale=C.UTF-8 >"$work/initdb.log" || fail "initdb failed"
-  # Only a socket inside our own folder: nobody else can reach it. fsync stays on.
+  # Only a socket in our own folder, so that no other program uses the server. fsync stays on.
   as_postgres "$postgres_bin/pg_ctl" -D "$work/postgres/data" -w -s -l "$work/postgres/log" \
     -o "-c listen_addresses= -c unix_socket_directories=$work/postgres -c shared_buffers=256MB \
         -c max_wal_size=4GB" start || fail "PostgreSQL did not start"

@@ -72,7 +72,7 @@ class Cases:
     # -- the daemon ------------------------------------------------------------------------------
 
     def end_to_end(self, name: str, events: int, *options: str) -> None:
-        """A backlog in Kafka into a fresh database; the books must balance."""
+        """A backlog in Kafka into a fresh database; the totals must match."""
         self.start_broker()
         sent = self._backlog(name, events, *options)
         database = f"run_{name}".replace("-", "_")
@@ -107,7 +107,7 @@ class Cases:
         expected = [inserted, inserted, sent["duplicates"], tokens, inserted, inserted,
                     sent["cost_micros"]]
         if found != [str(number) for number in expected]:
-            raise Failure(f"the books do not balance: expected {expected}, found {found}")
+            raise Failure(f"the totals do not match: expected {expected}, found {found}")
 
     def duplicates(self, first: str, events: int) -> None:
         """The topic of `first` again into the database that holds it all already."""

@@ -64,7 +64,7 @@ def cpu_with_children(pid: int) -> Cpu:
 
 
 def children_cpu() -> Cpu:
-    """Of all children of ours that have ended and were waited for."""
+    """Of all our children that have ended and were waited for."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return Cpu(usage.ru_utime, usage.ru_stime)
 

@@ -164,8 +164,8 @@ def markdown(results: Results, setting: Setting) -> str:
         if not all(results.has(case) for case in goal.needs):
             continue
         measured, met = goal.measured(results)
-        verdict = "–" if goal.goal == "–" else ("yes" if met else "**no**")
-        lines.append(f"| {goal.title} | {measured} | {goal.goal} | {verdict} |")
+        is_met = "–" if goal.goal == "–" else ("yes" if met else "**no**")
+        lines.append(f"| {goal.title} | {measured} | {goal.goal} | {is_met} |")
     lines += ["", *micro.section(results), *_threads(results), *_scale(results), HOW]
     return "\n".join(lines)
 

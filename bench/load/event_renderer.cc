@@ -32,7 +32,7 @@ bool HasUnknownKey(EventKind kind) {
   return kind == EventKind::kUnknownKey || kind == EventKind::kUnattributable;
 }
 
-// A key that nobody in the population has: unknown to the database.
+// A key that no user of the population has, so the database does not know it.
 std::string UnknownHash(Random noise) {
   std::string hash;
   for (int word = 0; word < 4; ++word) AppendHex(hash, ~noise.Next(), 16);

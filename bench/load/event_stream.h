@@ -46,7 +46,7 @@ inline constexpr std::array<std::string_view, kEventKinds> kEventKindNames = {
 struct EventStreamOptions {
   std::uint64_t seed = 1;
   std::uint64_t events =
-      1'000'000;  // deliveries over which `span_us` stretches; then it starts anew
+      1'000'000;  // deliveries over which `span_us` stretches; then it starts again
   std::int64_t start_us = 0;
   std::int64_t span_us = 3LL * 3600 * 1'000'000;
   double failure_share = 0.02;

@@ -50,7 +50,7 @@ KafkaProducer::KafkaProducer(Options options)
   rd_kafka_conf_t* conf = rd_kafka_conf_new();
   Set(conf, "bootstrap.servers", options_.brokers);
   Set(conf, "client.id", "usage-load");
-  // A retry of the client must not become a duplicate that the books do not know of.
+  // A retry of the client must not become a duplicate that the expectation does not count.
   Set(conf, "enable.idempotence", "true");
   Set(conf, "compression.codec", "lz4");
   Set(conf, "linger.ms", std::to_string(options_.linger_ms));

@@ -51,7 +51,7 @@ class KafkaProducer {
   };
   // Waits while the queue is full.
   void Send(const Message& message);
-  // Any thread: calls back for what was delivered since somebody sent or asked.
+  // Any thread: calls back for what was delivered since the last call of Send() or of this.
   void ServeDeliveries();
   // Returns when everything is acknowledged.
   void Flush();

@@ -76,7 +76,7 @@ void AddProduce(CLI::App& app, Settings& settings) {
   app.add_option("--brokers", publish.kafka.brokers)->required();
   app.add_option("--topic", publish.kafka.topic)->default_val("litellm.usage.v1");
   app.add_option("--create-partitions", publish.kafka.create_partitions,
-                 "create the topic with so many, unless it is there");
+                 "create the topic with this number, unless it exists");
   app.add_option("--linger", publish.kafka.linger_ms, "milliseconds")->capture_default_str();
   app.add_option("--rate", publish.rate, "events a second; 0: as fast as it goes")
       ->capture_default_str();
@@ -97,7 +97,7 @@ void AddProduce(CLI::App& app, Settings& settings) {
 void Complete(Settings& settings) {
   PublishOptions& publish = settings.publish;
   EventStreamOptions& stream = settings.stream;
-  // An endless stream starts its span anew after a million events: event time stays in bounds.
+  // An endless stream starts its span again after a million events: event time stays in bounds.
   stream.events = publish.deliveries == 0 ? 1'000'000 : publish.deliveries;
   if (settings.live) {
     if (publish.rate <= 0 || publish.deliveries == 0) {

@@ -3,7 +3,7 @@
 // installation, the same for the same seed.
 //
 // The seeder puts it into PostgreSQL, the event stream draws requests from it; because both come
-// from here, every event can be attributed and the books can be checked to the last token.
+// from here, every event can be attributed and all totals can be checked to the last token.
 //
 // Shape         keys of one user stand side by side: [first_key, first_key + key_count).
 #include <cstdint>

@@ -34,7 +34,7 @@ class ProgressWatch {
   };
   ProgressWatch(Options options, std::int32_t partitions);
 
-  // Waits until the partition has room; false when `stop` was asked for meanwhile.
+  // Waits until the partition has room; false when `stop` was requested while it waited.
   bool WaitForRoom(std::int32_t partition, std::size_t bytes, const std::stop_token& stop);
   // `tag` of a delivery is the time of its Send(), in Clock ticks.
   void OnDelivery(const Delivery& delivery);

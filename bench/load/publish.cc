@@ -134,7 +134,7 @@ void Workers::Run(const std::stop_token& stop) {
   while (running_ > 0) {
     std::this_thread::sleep_for(kStatusInterval);
     // Workers hear of deliveries when they send. All of them may be waiting for room, which comes
-    // with a delivery that nobody has heard of: seen on a busy machine, for good.
+    // with a delivery report that none of them reads. It happened on a busy machine, and never ended.
     producer_.ServeDeliveries();
     WriteStatus();
   }

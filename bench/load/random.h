@@ -1,5 +1,5 @@
 #pragma once
-// Random: a small generator that is cheap to start anew for every event.
+// Random: a small generator that is cheap to seed again for every event.
 //
 // Each event draws from a generator of its own, seeded by (seed, event number): any thread can make
 // any event in any order, twice if needed, and it comes out the same.

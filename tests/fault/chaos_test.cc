@@ -1,4 +1,4 @@
-// Everything is killed at random for as long as one likes, under load; then the books balance.
+// All processes are killed at random under load, for a given time; then the totals match.
 //
 // USAGE_INGEST_CHAOS_MINUTES, USAGE_INGEST_SEED and USAGE_INGEST_CHAOS_RATE (events a second) make
 // the long run; ctest runs a minute. The seed draws what is done, not when a process gets there.
@@ -57,7 +57,8 @@ class ChaosTest : public PipelineTest {
   void SetUp() override {
     PipelineTest::SetUp();
     load_.SeedDatabase(postgres_.conninfo(kDatabase));
-    books_ = std::make_unique<Books>(database_);  // the oracle takes too long for so many rows
+    totals_ =
+        std::make_unique<Totals>(database_);  // the oracle takes too long for this number of rows
     producer_ = std::make_unique<Producer>(
         kafka_.brokers(), std::map<std::string, std::string>{{"message.timeout.ms", "600000"}});
     for (std::size_t i = 0; i < kDaemons; ++i) {
@@ -140,7 +141,7 @@ class ChaosTest : public PipelineTest {
   std::vector<Member> members_;
 };
 
-TEST_F(ChaosTest, BooksBalanceAfterRandomKillsOfEverything) {
+TEST_F(ChaosTest, TotalsMatchAfterRandomKillsOfEverything) {
   SCOPED_TRACE("USAGE_INGEST_SEED=" + std::to_string(Seed()));
   std::map<std::string, int> done;
   const auto began = Clock::now();
@@ -164,12 +165,12 @@ TEST_F(ChaosTest, BooksBalanceAfterRandomKillsOfEverything) {
   load_.PublishAll(*producer_);
   const auto published = Clock::now();
   const std::int64_t behind = static_cast<std::int64_t>(load_.published()) - Accounted();
-  const BooksExpectation expected = load_.Expected(*producer_);
+  const ExpectedTotals expected = load_.Expected(*producer_);
   EXPECT_TRUE(
-      WaitUntil(After(600s), [&] { return Books::CaughtUp(database_, expected, kafka_.admin()); }))
+      WaitUntil(After(600s), [&] { return Totals::CaughtUp(database_, expected, kafka_.admin()); }))
       << "still " << static_cast<std::int64_t>(load_.published()) - Accounted() << " behind";
   const auto caught_up = Clock::now();
-  books_->ExpectBalance(database_, kafka_.admin(), expected);
+  totals_->ExpectMatch(database_, kafka_.admin(), expected);
   for (Member& member : members_)
     EXPECT_EQ(member.process->Terminate(), 0) << member.process->log();
 

@@ -27,7 +27,8 @@ TEST_F(ConnectionFaultTest, AProxyClosesInTheMiddleOfEverything) {
   ExpectRecovers();
 }
 
-// The batch is in and nobody said so: it must be found to be in, neither lost nor counted twice.
+// The batch is committed but the daemon has no reply: it must find that out, and neither lose nor
+// repeat the batch.
 TEST_F(ConnectionFaultTest, TheReplyToCommitIsLost) {
   StartInTheMiddle(ThroughTheGate());
   // CommandComplete's tag ends with a NUL (PostgreSQL 15 manual, 55.7).
@@ -41,7 +42,7 @@ TEST_F(ConnectionFaultTest, TheReplyToCommitIsLost) {
   ExpectRecovers();
 }
 
-TEST_F(ConnectionFaultTest, TheProxyIsAwayForAWhileAndReadyzSaysSo) {
+TEST_F(ConnectionFaultTest, TheProxyIsDownAndReadyzSaysSo) {
   StartInTheMiddle(ThroughTheGate());
   gate_.Refuse();
   ASSERT_TRUE(WaitUntil(After(20s), [&] { return daemon_->Get("/readyz").status == 503; }));

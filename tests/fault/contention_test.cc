@@ -1,5 +1,5 @@
-// LiteMaaS and its operators work on the same tables while we ingest. Nothing of theirs ever fails
-// because of us, and nothing of ours is lost because of them.
+// LiteMaaS and its operators work on the same tables while we ingest. Their statements never fail
+// because of the daemon, and no event is lost because of them.
 #include <gtest/gtest.h>
 
 #include "tests/fault/fault_fixture.h"
@@ -14,7 +14,7 @@ class ContentionTest : public FaultTest {
   explicit ContentionTest(const PostgresOptions& postgres = {.fsync = false})
       : FaultTest({.postgres = postgres, .partitions = 8}, {.events = 30'000}) {}
 
-  // The daemon meets the lock, gives up and tries again, at least so many times.
+  // The daemon meets the lock, gives up and tries again, at least that often.
   void ExpectTriesAgain(int times) {
     const auto errors = [&] {
       return daemon_->Metric("usage_ingest_postgres_errors_total", {"class=\"transient\""});
@@ -50,7 +50,7 @@ TEST_F(ContentionTest, LiteMaasTouchesAllSubscriptionsAtFullSpeed) {
   }
   oracle_.reset();  // the quotas are no longer those that it copied
   load_.PublishAll(*producer_);
-  books_->ExpectBalance(database_, kafka_.admin(), load_.Expected(*producer_));
+  totals_->ExpectMatch(database_, kafka_.admin(), load_.Expected(*producer_));
   EXPECT_EQ(postgres_.log().find("deadlock detected"), std::string::npos);
 }
 
@@ -71,11 +71,11 @@ TEST_F(ContentionTest, LiteMaasResetsAllQuotasWhileWeIngest) {
     taken_tokens += std::stoll(*taken[0][1]);
   }
   load_.PublishAll(*producer_);
-  const BooksExpectation expected = load_.Expected(*producer_);
-  ASSERT_TRUE(
-      WaitUntil(After(120s), [&] { return Books::CaughtUp(database_, expected, kafka_.admin()); }));
-  Books::ExpectOffsetsAccountFor(database_, expected);
-  Books::ExpectSummariesExact(database_);
+  const ExpectedTotals expected = load_.Expected(*producer_);
+  ASSERT_TRUE(WaitUntil(After(120s),
+                        [&] { return Totals::CaughtUp(database_, expected, kafka_.admin()); }));
+  Totals::ExpectOffsetsAccountFor(database_, expected);
+  Totals::ExpectSummariesExact(database_);
   EXPECT_EQ(taken_requests + database_.Number("SELECT sum(used_requests) FROM subscriptions"),
             load_.expectation().total().requests);
   EXPECT_EQ(
@@ -84,7 +84,7 @@ TEST_F(ContentionTest, LiteMaasResetsAllQuotasWhileWeIngest) {
 }
 
 // Its lane waits, and holds nothing while it waits between two tries.
-TEST_F(ContentionTest, ALongTransactionOfSomebodyElseIsWaitedFor) {
+TEST_F(ContentionTest, WaitsForALongTransactionOfAnotherSession) {
   StartInTheMiddle();
   Database litemaas = ConnectAsOwner();
   litemaas.Execute("BEGIN");
@@ -102,8 +102,8 @@ TEST_F(ContentionTest, ALongTransactionOfSomebodyElseIsWaitedFor) {
   ExpectRecovers();
 }
 
-// The daemon's row lock on kafka_offsets is taken first: whoever sits on it blocks the partition.
-TEST_F(ContentionTest, AnOffsetsRowLockedBySomebodyElseIsWaitedFor) {
+// The daemon's row lock on kafka_offsets is taken first: another session that holds it blocks the partition.
+TEST_F(ContentionTest, WaitsForAnOffsetsRowLockedByAnotherSession) {
   StartInTheMiddle();
   Database other = postgres_.Connect(kDatabase);
   other.Execute("BEGIN");
@@ -128,7 +128,7 @@ class DeadlockTest : public ContentionTest {
 };
 
 // 40P01
-TEST_F(DeadlockTest, AsTheVictimWeTryAgain) {
+TEST_F(DeadlockTest, TheVictimRetries) {
   StartInTheMiddle();
   const std::string middle = database_.Value(
       "SELECT id FROM subscriptions ORDER BY id OFFSET (SELECT count(*) / 2 FROM subscriptions) "

@@ -35,7 +35,7 @@ class FaultTest : public PipelineTest {
   // The daemon lives, takes what comes now, and everything is right.
   void ExpectRecovers() {
     load_.PublishAll(*producer_);
-    ExpectBooksBalance(load_.Expected(*producer_));
+    ExpectTotalsMatch(load_.Expected(*producer_));
     daemon_->WaitReady();
     EXPECT_EQ(daemon_->Terminate(), 0) << daemon_->log();
   }

@@ -15,7 +15,7 @@ class KafkaFaultTest : public FaultTest {
 
   void WaitUntilIngested() {
     ASSERT_TRUE(WaitUntil(After(60s), [&] {
-      return Books::CaughtUp(database_, load_.Expected(*producer_), kafka_.admin());
+      return Totals::CaughtUp(database_, load_.Expected(*producer_), kafka_.admin());
     })) << daemon_->log();
   }
   void StartAndIngest(std::uint64_t events) {
@@ -45,7 +45,7 @@ TEST_F(KafkaFaultTest, TheBrokerIsRestartedInOrderAndReadyzSaysSo) {
 }
 
 // Retention passed us while we were away: the exact gap is counted, the rest is ingested.
-TEST_F(KafkaFaultTest, RetentionPassesUsWhileWeAreAway) {
+TEST_F(KafkaFaultTest, RetentionDeletesRecordsWhileWeAreDown) {
   StartAndIngest(2'000);
   ASSERT_EQ(daemon_->Terminate(), 0) << daemon_->log();
   load_.Publish(*producer_, 2'000);
@@ -60,32 +60,32 @@ TEST_F(KafkaFaultTest, RetentionPassesUsWhileWeAreAway) {
   }
   ASSERT_GT(gap, 0);
   daemon_->StartAndWait();
-  const BooksExpectation all = load_.Expected(*producer_);
-  ExpectBooksBalance({.records = all.records, .gap_records = gap});
+  const ExpectedTotals all = load_.Expected(*producer_);
+  ExpectTotalsMatch({.records = all.records, .gap_records = gap});
   EXPECT_EQ(daemon_->Metric("usage_ingest_offset_gap_records_total"), static_cast<double>(gap));
   EXPECT_NE(daemon_->log().find("are gone from Kafka before they were read"), std::string::npos);
 }
 
 // There is no topic id: the new log has the same name and begins at 0.
-TEST_F(KafkaFaultTest, TheTopicIsRecreatedWhileWeAreAway) {
+TEST_F(KafkaFaultTest, TheTopicIsRecreatedWhileWeAreDown) {
   StartAndIngest(2'000);
   ASSERT_EQ(daemon_->Terminate(), 0) << daemon_->log();
   const std::int64_t rows = RowCount();
   kafka_.DeleteTopic(kTopic);
   kafka_.CreateTopic(kTopic, partitions_);
   // More than before, so that the old offsets exist in the new log.
-  Producer anew(kafka_.brokers());
-  load_.PublishAll(anew);
+  Producer producer(kafka_.brokers());
+  load_.PublishAll(producer);
   daemon_->StartAndWait();
   const std::int64_t expected = load_.expectation().inserted();
   ASSERT_GT(expected, rows);
   EXPECT_TRUE(WaitForRows(expected)) << daemon_->log();
   EXPECT_TRUE(WaitUntil(After(60s), [&] {
-    return Books::CaughtUp(database_, {.records = anew.delivered()}, kafka_.admin());
+    return Totals::CaughtUp(database_, {.records = producer.delivered()}, kafka_.admin());
   })) << daemon_->log();
   EXPECT_EQ(RowCount(), expected);
-  Books::ExpectSummariesExact(database_);
-  books_->ExpectCountersExact(database_);
+  Totals::ExpectSummariesExact(database_);
+  totals_->ExpectCountersExact(database_);
 }
 
 TEST_F(KafkaFaultTest, TheTopicIsDeletedAndRecreatedWhileWeRun) {
@@ -93,14 +93,14 @@ TEST_F(KafkaFaultTest, TheTopicIsDeletedAndRecreatedWhileWeRun) {
   kafka_.DeleteTopic(kTopic);
   kafka_.CreateTopic(kTopic, partitions_);
   // Fewer than before: our offsets are beyond the end of the new log.
-  Producer anew(kafka_.brokers());
-  load_.Publish(anew, 500);
+  Producer producer(kafka_.brokers());
+  load_.Publish(producer, 500);
   EXPECT_TRUE(WaitForRows(load_.expectation().inserted(), 120s)) << daemon_->log();
-  load_.PublishAll(anew);
+  load_.PublishAll(producer);
   EXPECT_TRUE(WaitForRows(load_.expectation().inserted(), 120s)) << daemon_->log();
   EXPECT_EQ(RowCount(), load_.expectation().inserted());
-  Books::ExpectSummariesExact(database_);
-  books_->ExpectCountersExact(database_);
+  Totals::ExpectSummariesExact(database_);
+  totals_->ExpectCountersExact(database_);
   EXPECT_EQ(daemon_->Terminate(), 0) << daemon_->log();
 }
 
@@ -123,9 +123,9 @@ TEST_F(KafkaFaultTest, PartitionsAreAddedWhileWeRun) {
   RecordCounts all = producer_->delivered();
   for (const auto& [at, count] : wider.delivered()) all[at] += count;
   ASSERT_GT(all.size(), static_cast<std::size_t>(partitions_));
-  BooksExpectation expected = load_.Expected(*producer_);
+  ExpectedTotals expected = load_.Expected(*producer_);
   expected.records = all;
-  ExpectBooksBalance(expected);
+  ExpectTotalsMatch(expected);
 }
 
 class ThreeBrokersTest : public KafkaFaultTest {
@@ -142,7 +142,7 @@ TEST_F(ThreeBrokersTest, LeadershipMovesWhenABrokerDies) {
     return now > 0 && now != leader;
   }));
   load_.PublishAll(*producer_);
-  ExpectBooksBalance(load_.Expected(*producer_));
+  ExpectTotalsMatch(load_.Expected(*producer_));
   EXPECT_EQ(daemon_->Terminate(), 0) << daemon_->log();
 }
 

@@ -95,7 +95,7 @@ class MembershipTest : public GateTest {
     gate_.Resume();
     daemon_->Signal(SIGCONT);
     load_.PublishAll(*producer_);
-    ExpectBooksBalance(load_.Expected(*producer_));
+    ExpectTotalsMatch(load_.Expected(*producer_));
     EXPECT_TRUE(WaitUntil(After(60s), [&] { return daemon_->ready(); })) << daemon_->log();
     EXPECT_EQ(daemon_->Terminate(), 0) << daemon_->log();
     EXPECT_EQ(other.Terminate(), 0) << other.log();
@@ -137,12 +137,12 @@ class ZombieReplayTest : public MembershipTest {
   void ExpectBothEndWell(DaemonProcess& other) {
     gate_.Resume();
     EXPECT_EQ(daemon_->WaitExit(60s), 0) << daemon_->log();
-    BooksExpectation expected = load_.Expected(*producer_);
+    ExpectedTotals expected = load_.Expected(*producer_);
     const auto replayed = database_.Number("SELECT sum(inserted) FROM usage_ingest.replays");
     expected.rows_from_elsewhere = replayed;
     *expected.inserted -= replayed;
     *expected.duplicates += replayed;
-    ExpectBooksBalance(expected);
+    ExpectTotalsMatch(expected);
     EXPECT_EQ(other.Terminate(), 0) << other.log();
   }
 };
@@ -157,14 +157,14 @@ TEST_F(ZombieReplayTest, StoppedInsideCopyIsEnded) {
   other.Start();
   // Ten seconds for the zombie, five for the work.
   EXPECT_TRUE(WaitUntil(After(15s), [&] {
-    return Books::CaughtUp(database_, load_.Expected(*producer_), kafka_.admin());
+    return Totals::CaughtUp(database_, load_.Expected(*producer_), kafka_.admin());
   })) << other.log();
   daemon_->Signal(SIGCONT);
   ExpectBothEndWell(other);
 }
 
 // Else two of us that are slow would end each other in turn.
-TEST_F(ZombieReplayTest, ThatIsMerelySlowIsLetAlone) {
+TEST_F(ZombieReplayTest, ASlowReplayIsNotEnded) {
   StartReplay();
   ASSERT_TRUE(WaitUntil(After(60s), [&] {
     return database_.Number(std::string("SELECT count(*) FROM pg_database WHERE ") + kHasIds) > 0;
@@ -201,7 +201,7 @@ TEST_F(MembershipTest, ASecondInstanceJoinsAndLeaves) {
   ExpectRecovers();
 }
 
-TEST_F(MembershipTest, ARebalanceStormIsWeathered) {
+TEST_F(MembershipTest, ManyRebalancesLoseAndRepeatNothing) {
   StartInTheMiddle();
   std::vector<std::unique_ptr<DaemonProcess>> crowd;
   for (int i = 0; i < 3; ++i) crowd.push_back(std::make_unique<DaemonProcess>(SmallBatches()));
@@ -225,7 +225,7 @@ TEST_F(MembershipTest, ARebalanceStormIsWeathered) {
 }
 
 // A member with a name comes back within its session's time-out and finds its partitions as they
-// were: nobody else hears of it.
+// were: no other member notices.
 TEST_F(MembershipTest, ANamedMemberRestartsWithoutARebalance) {
   const auto named = [&](const char* name) {
     DaemonOptions options = SmallBatches();
@@ -248,13 +248,13 @@ TEST_F(MembershipTest, ANamedMemberRestartsWithoutARebalance) {
   load_.Publish(*producer_, Events() / 4);
   daemon_->StartAndWait();
   load_.PublishAll(*producer_);
-  ExpectBooksBalance(load_.Expected(*producer_));
+  ExpectTotalsMatch(load_.Expected(*producer_));
   EXPECT_EQ(other.Metric("usage_ingest_rebalances_total"), rebalances) << other.log();
   EXPECT_GT(daemon_->Metric("usage_ingest_records_total"), 0);
 }
 
 // librdkafka's fatal errors cannot be waited out: the daemon ends and says what to do.
-TEST_F(MembershipTest, WhoseNameWasTakenEndsWithTheReason) {
+TEST_F(MembershipTest, AMemberWhoseInstanceIdIsTakenEndsWithTheReason) {
   DaemonOptions options = SmallBatches();
   options.kafka_properties["group.instance.id"] = "a";
   StartInTheMiddle(options);
@@ -266,7 +266,7 @@ TEST_F(MembershipTest, WhoseNameWasTakenEndsWithTheReason) {
             std::string::npos)
       << daemon_->log();
   load_.PublishAll(*producer_);
-  ExpectBooksBalance(load_.Expected(*producer_));
+  ExpectTotalsMatch(load_.Expected(*producer_));
   EXPECT_EQ(second.Terminate(), 0) << second.log();
 }
 
@@ -276,7 +276,7 @@ TEST_F(MembershipTest, AnOffsetsRowMovedByAnotherOwnerIsObeyed) {
   daemon_ = std::make_unique<DaemonProcess>(SmallBatches());
   daemon_->StartAndWait();
   ASSERT_TRUE(WaitUntil(After(60s), [&] {
-    return Books::CaughtUp(database_, load_.Expected(*producer_), kafka_.admin());
+    return Totals::CaughtUp(database_, load_.Expected(*producer_), kafka_.admin());
   }));
   // As a database that went back by ten records: they are read again and are duplicates.
   database_.Execute(
@@ -287,13 +287,13 @@ TEST_F(MembershipTest, AnOffsetsRowMovedByAnotherOwnerIsObeyed) {
   direct.Produce({.topic = kTopic, .partition = 0, .value = std::nullopt});
   direct.Flush();
   ASSERT_TRUE(WaitUntil(After(60s), [&] {
-    return Books::CaughtUp(database_, load_.Expected(*producer_), kafka_.admin());
+    return Totals::CaughtUp(database_, load_.Expected(*producer_), kafka_.admin());
   })) << daemon_->log();
   EXPECT_GT(daemon_->Metric("usage_ingest_fenced_total"), 0);
-  BooksExpectation expected = load_.Expected(*producer_);
+  ExpectedTotals expected = load_.Expected(*producer_);
   EXPECT_EQ(RowCount(), *expected.inserted);
-  Books::ExpectSummariesExact(database_);
-  books_->ExpectCountersExact(database_);
+  Totals::ExpectSummariesExact(database_);
+  totals_->ExpectCountersExact(database_);
 }
 
 }  // namespace

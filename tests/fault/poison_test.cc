@@ -44,8 +44,8 @@ std::vector<Poison> Poisons() {
       {"the year 2500",
        "{" + id + R"("startTime":16725225600,"endTime":16725225601,"prompt_tokens":1,)" + tail,
        "timestamp_out_of_range"},
-      {"nobody's usage", "{" + id + times + R"("prompt_tokens":1,"completion_tokens":1,)" + tail,
-       "unattributed"},
+      {"usage of an unknown key",
+       "{" + id + times + R"("prompt_tokens":1,"completion_tokens":1,)" + tail, "unattributed"},
       {"brackets to a megabyte", std::string(1'000'000, '['), "invalid_json"},
       {"three million elements", '[' + Repeated("5,", 3'000'000) + "5]", "record_too_large"},
       {"9 MB", "{" + id + times + R"("x":")" + std::string(9'000'000, 'x') + "\"," + tail,
@@ -62,7 +62,7 @@ class PoisonTest : public FaultTest {
   void PublishNeighbours(std::uint64_t count) { load_.Publish(*producer_, count); }
 };
 
-TEST_F(PoisonTest, EachKindIsSetAsideWithItsReasonAndItsNeighboursLive) {
+TEST_F(PoisonTest, EachKindBecomesADeadLetterAndItsNeighboursAreStored) {
   const std::vector<Poison> poisons = Poisons();
   for (const Poison& poison : poisons) {
     PublishNeighbours(100);
@@ -72,9 +72,9 @@ TEST_F(PoisonTest, EachKindIsSetAsideWithItsReasonAndItsNeighboursLive) {
   load_.PublishAll(*producer_);
   daemon_ = std::make_unique<DaemonProcess>(SmallBatches());
   daemon_->StartAndWait();
-  ExpectBooksBalance({.records = producer_->delivered(),
-                      .inserted = static_cast<std::int64_t>(Events()),
-                      .dead_lettered = static_cast<std::int64_t>(poisons.size())});
+  ExpectTotalsMatch({.records = producer_->delivered(),
+                     .inserted = static_cast<std::int64_t>(Events()),
+                     .dead_lettered = static_cast<std::int64_t>(poisons.size())});
   const std::vector<Row> letters = database_.Query(
       "SELECT reason, octet_length(payload) FROM usage_ingest.dead_letters ORDER BY record_offset");
   ASSERT_EQ(letters.size(), poisons.size());
@@ -98,7 +98,7 @@ TEST_F(PoisonTest, ARawCredentialIsStoredNowhere) {
   load_.PublishAll(*producer_);
   daemon_ = std::make_unique<DaemonProcess>(SmallBatches());
   daemon_->StartAndWait();
-  ExpectBooksBalance({.records = producer_->delivered(), .dead_lettered = 1});
+  ExpectTotalsMatch({.records = producer_->delivered(), .dead_lettered = 1});
   EXPECT_EQ(database_.Number("SELECT count(*) FROM usage_ingest.dead_letters d WHERE "
                              ""
                              "position(convert_to($1::text, 'UTF8') in payload) > 0 OR d::text "
@@ -111,7 +111,7 @@ TEST_F(PoisonTest, ARawCredentialIsStoredNowhere) {
 
 // Prompts, answers and keys must be in no log, whatever the level and whatever goes wrong with the
 // event that holds them: not in its parse error, not in PostgreSQL's, not in a metric's label.
-TEST_F(PoisonTest, NothingOfAPromptAnAnswerOrAKeyIsLogged) {
+TEST_F(PoisonTest, NoPromptAnswerOrKeyIsLogged) {
   // A row that PostgreSQL refuses: its message quotes what it refuses.
   database_.Execute(
       "ALTER TABLE usage_logs ADD CONSTRAINT no_prompt CHECK (error_message IS DISTINCT FROM "
@@ -131,7 +131,7 @@ TEST_F(PoisonTest, NothingOfAPromptAnAnswerOrAKeyIsLogged) {
   const std::string torn = event("7", user).substr(0, 200);
   const std::vector<std::string> values = {
       event("4242", user),              // rejected_by_database
-      event("5", "nobody"),             // unattributed
+      event("5", "unknown"),            // unattributed
       event("-1", user),                // value_out_of_range
       event(R"("PROMPT-text")", user),  // invalid_number
       torn,                             // invalid_json
@@ -145,10 +145,10 @@ TEST_F(PoisonTest, NothingOfAPromptAnAnswerOrAKeyIsLogged) {
   load_.PublishAll(*producer_);
   daemon_ = std::make_unique<DaemonProcess>(SmallBatches());
   daemon_->StartAndWait();
-  ExpectBooksBalance({.records = producer_->delivered(),
-                      .events = static_cast<std::int64_t>(Events() + values.size() + 2),
-                      .inserted = static_cast<std::int64_t>(Events()),
-                      .dead_lettered = static_cast<std::int64_t>(values.size() + 2)});
+  ExpectTotalsMatch({.records = producer_->delivered(),
+                     .events = static_cast<std::int64_t>(Events() + values.size() + 2),
+                     .inserted = static_cast<std::int64_t>(Events()),
+                     .dead_lettered = static_cast<std::int64_t>(values.size() + 2)});
   EXPECT_GT(database_.Number("SELECT count(*) FROM usage_ingest.dead_letters "
                              "WHERE reason = 'rejected_by_database'"),
             0);
@@ -167,7 +167,7 @@ TEST_F(PoisonTest, NothingOfAPromptAnAnswerOrAKeyIsLogged) {
 }
 
 // Ten thousand elements in one record: events, nulls and a bad one, all accounted for.
-TEST_F(PoisonTest, AnArrayOfTenThousandIsOneRecordAndAsManyEvents) {
+TEST_F(PoisonTest, AnArrayOfTenThousandIsOneRecordWithTenThousandEvents) {
   const load::EventRenderer renderer(load_.population(), load::PayloadSize::kLean);
   const load::EventStream stream(
       load_.population(),
@@ -185,11 +185,11 @@ TEST_F(PoisonTest, AnArrayOfTenThousandIsOneRecordAndAsManyEvents) {
   producer_->Flush();
   daemon_ = std::make_unique<DaemonProcess>(SmallBatches());
   daemon_->StartAndWait();
-  ExpectBooksBalance({.records = producer_->delivered(),
-                      .events = 10'000,
-                      .inserted = kRows,
-                      .dead_lettered = 1,
-                      .skipped = 9'999 - kRows});
+  ExpectTotalsMatch({.records = producer_->delivered(),
+                     .events = 10'000,
+                     .inserted = kRows,
+                     .dead_lettered = 1,
+                     .skipped = 9'999 - kRows});
 }
 
 }  // namespace

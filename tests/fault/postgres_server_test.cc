@@ -63,8 +63,8 @@ TEST_F(PostgresServerTest, FailsOverToAReplicaThatMissedTheLastCommits) {
   EXPECT_LT(RowCount(), sent + 500);  // something was lost, or this test shows nothing
 
   load_.PublishAll(*producer_);
-  BooksExpectation expected = load_.Expected(*producer_);
-  books_->ExpectBalance(database_, kafka_.admin(), expected);
+  ExpectedTotals expected = load_.Expected(*producer_);
+  totals_->ExpectMatch(database_, kafka_.admin(), expected);
   EXPECT_EQ(daemon_->Terminate(), 0) << daemon_->log();
 }
 
@@ -102,7 +102,7 @@ class DiskFullTest : private SmallDisk, public FaultTest {
 };
 
 // 53100: hold, say so, and go on when there is room again.
-TEST_F(DiskFullTest, HoldsAndGoesOnWhenThereIsRoom) {
+TEST_F(DiskFullTest, ResumesWhenThereIsRoom) {
   const CommandResult owner =
       RunCommand({.command = {"chown", PostgresUser() + ":", tablespace().string()}}, After(10s));
   ASSERT_EQ(owner.exit_code, 0) << owner.errors;

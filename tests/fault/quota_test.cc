@@ -1,6 +1,5 @@
-// LiteMaaS suspends by our counters and announces it by our audit row and notification: each
-// suspension exactly once, whatever breaks. And what LiteMaaS does to its own tables meanwhile
-// never fails because of us.
+// Each suspension gets exactly one audit row and one notification, whatever breaks. And statements
+// of LiteMaaS on its own tables never fail because of the daemon.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -20,7 +19,7 @@ class QuotaTest : public GateTest {
  protected:
   QuotaTest() : GateTest({}, {.events = 20'000}) {}
 
-  // Every subscription that is used more than a little will be suspended, and nobody is yet.
+  // Every subscription that is used more than a little will be suspended, and none is yet.
   void SetUp() override {
     GateTest::SetUp();
     database_.Execute("UPDATE subscriptions SET quota_requests = 50, status = 'active'");
@@ -28,7 +27,7 @@ class QuotaTest : public GateTest {
     listener_.Execute("LISTEN usage_ingest_suspended");
   }
   void ExpectEachSuspensionOnce() {
-    books_->ExpectBalance(database_, kafka_.admin(), load_.Expected(*producer_));
+    totals_->ExpectMatch(database_, kafka_.admin(), load_.Expected(*producer_));
     const std::vector<std::string> suspended = database_.Lines(kSuspended);
     EXPECT_GT(suspended.size(), 20U);
     EXPECT_EQ(suspended,
@@ -101,12 +100,12 @@ class LiteMaasAtWorkTest : public FaultTest {
   // Everything that is left agrees with itself, and every event is accounted for.
   void ExpectNothingWrongIsLeft() {
     load_.PublishAll(*producer_);
-    const BooksExpectation expected = load_.Expected(*producer_);
+    const ExpectedTotals expected = load_.Expected(*producer_);
     ASSERT_TRUE(WaitUntil(After(120s), [&] {
-      return Books::CaughtUp(database_, expected, kafka_.admin());
+      return Totals::CaughtUp(database_, expected, kafka_.admin());
     })) << daemon_->log();
-    Books::ExpectOffsetsAccountFor(database_, {.records = expected.records});
-    Books::ExpectSummariesExact(database_);
+    Totals::ExpectOffsetsAccountFor(database_, {.records = expected.records});
+    Totals::ExpectSummariesExact(database_);
     EXPECT_EQ(database_.Number(
                   "SELECT count(*) FROM subscriptions s WHERE coalesce(s.used_requests, 0) <> "
                   "(SELECT count(*) FROM usage_logs l WHERE l.subscription_id = s.id)"),

@@ -1,4 +1,4 @@
-// Whom a usage belongs to changes while it is on its way, and months come that nobody prepared.
+// The owner of an event changes while the event is processed, and months without a partition come.
 #include <gtest/gtest.h>
 
 #include "tests/fault/fault_fixture.h"
@@ -20,7 +20,7 @@ class ReferencesTest : public FaultTest {
   }
   void WaitUntilIngested() {
     ASSERT_TRUE(WaitUntil(After(60s), [&] {
-      return Books::CaughtUp(database_, load_.Expected(*producer_), kafka_.admin());
+      return Totals::CaughtUp(database_, load_.Expected(*producer_), kafka_.admin());
     })) << daemon_->log();
   }
 
@@ -46,12 +46,12 @@ class ReferencesTest : public FaultTest {
       "(SELECT subscription_id FROM usage_logs GROUP BY 1 ORDER BY count(*) DESC LIMIT 1)";
 };
 
-TEST_F(ReferencesTest, ASubscriptionDeletedBetweenAttributionAndCopySendsItsEventsBack) {
+TEST_F(ReferencesTest, EventsOfASubscriptionDeletedBeforeCopyAreAttributedAgain) {
   StartAndIngest(3'000);
   const std::string gone = database_.Value(std::string("SELECT ") + kMostUsed);
   DeleteUnderneath("DELETE FROM subscriptions WHERE id = '" + gone + "'");
-  const BooksExpectation expected = load_.Expected(*producer_);
-  Books::ExpectOffsetsAccountFor(database_, {.records = expected.records});
+  const ExpectedTotals expected = load_.Expected(*producer_);
+  Totals::ExpectOffsetsAccountFor(database_, {.records = expected.records});
   // Its rows went by ON DELETE CASCADE; what came after it is set aside, and no orphan is left.
   EXPECT_GT(database_.Number("SELECT count(*) FROM usage_ingest.dead_letters "
                              "WHERE reason = 'unattributed'"),
@@ -62,7 +62,7 @@ TEST_F(ReferencesTest, ASubscriptionDeletedBetweenAttributionAndCopySendsItsEven
                                "WHERE s.id = l.subscription_id)"),
               0);
   }
-  Books::ExpectSummariesExact(database_);
+  Totals::ExpectSummariesExact(database_);
 }
 
 TEST_F(ReferencesTest, AnApiKeyDeletedBetweenAttributionAndCopyBecomesNull) {
@@ -71,9 +71,9 @@ TEST_F(ReferencesTest, AnApiKeyDeletedBetweenAttributionAndCopyBecomesNull) {
       "SELECT api_key_id FROM usage_logs GROUP BY 1 ORDER BY count(*) DESC LIMIT 1");
   DeleteUnderneath("DELETE FROM api_keys WHERE id = '" + gone + "'");
   EXPECT_EQ(database_.Number("SELECT count(*) FROM usage_logs WHERE api_key_id = $1", {gone}), 0);
-  Books::ExpectOffsetsAccountFor(database_, {.records = load_.Expected(*producer_).records});
-  Books::ExpectSummariesExact(database_);
-  books_->ExpectCountersExact(database_);
+  Totals::ExpectOffsetsAccountFor(database_, {.records = load_.Expected(*producer_).records});
+  Totals::ExpectSummariesExact(database_);
+  totals_->ExpectCountersExact(database_);
 }
 
 TEST_F(ReferencesTest, ATeamDeletedBetweenAttributionAndCopyBecomesNull) {
@@ -83,19 +83,19 @@ TEST_F(ReferencesTest, ATeamDeletedBetweenAttributionAndCopyBecomesNull) {
       "GROUP BY 1 ORDER BY count(*) DESC LIMIT 1");
   DeleteUnderneath("DELETE FROM teams WHERE id = '" + gone + "'");
   EXPECT_EQ(database_.Number("SELECT count(*) FROM usage_logs WHERE team_id = $1", {gone}), 0);
-  BooksExpectation expected = load_.Expected(*producer_);
-  Books::ExpectOffsetsAccountFor(database_, expected);
-  Books::ExpectSummariesExact(database_);
-  books_->ExpectCountersExact(database_);
+  ExpectedTotals expected = load_.Expected(*producer_);
+  Totals::ExpectOffsetsAccountFor(database_, expected);
+  Totals::ExpectSummariesExact(database_);
+  totals_->ExpectCountersExact(database_);
 }
 
 // A key that LiteMaaS syncs late heals by itself: its dead letters become rows.
-TEST_F(ReferencesTest, AUserSyncedLateHealsByItself) {
+TEST_F(ReferencesTest, DeadLettersOfAUserSyncedLateAreRetried) {
   database_.Execute("CREATE TABLE kept_subscriptions AS SELECT * FROM subscriptions");
   database_.Execute("DELETE FROM subscriptions");
   StartAndIngest(2'000);
   EXPECT_EQ(RowCount(), 0);
-  // Failures without tokens are nobody's usage while their user is unknown: skipped for good.
+  // Failures without tokens are skipped for good while their user is unknown.
   const std::int64_t waiting = database_.Number(
       "SELECT count(*) FROM usage_ingest.dead_letters "
       "WHERE reason = 'unattributed' AND state = 'pending'");
@@ -103,12 +103,12 @@ TEST_F(ReferencesTest, AUserSyncedLateHealsByItself) {
   database_.Execute("INSERT INTO subscriptions SELECT * FROM kept_subscriptions");
   EXPECT_TRUE(WaitForRows(waiting)) << daemon_->log();
   load_.PublishAll(*producer_);
-  books_->ExpectBalance(database_, kafka_.admin(),
-                        {.records = producer_->delivered(),
-                         .inserted = *load_.Expected(*producer_).inserted - 2'000,
-                         .dead_lettered = waiting,
-                         .skipped = 2'000 - waiting,
-                         .rows_from_elsewhere = waiting});
+  totals_->ExpectMatch(database_, kafka_.admin(),
+                       {.records = producer_->delivered(),
+                        .inserted = *load_.Expected(*producer_).inserted - 2'000,
+                        .dead_lettered = waiting,
+                        .skipped = 2'000 - waiting,
+                        .rows_from_elsewhere = waiting});
   EXPECT_EQ(database_.Number("SELECT count(*) FROM usage_ingest.dead_letters "
                              "WHERE state = 'resolved'"),
             waiting);

@@ -1,5 +1,5 @@
 // A row that the database refuses is taken out and its neighbours live; a trigger that refuses is
-// nobody's fault here: it is waited for until a person mends it.
+// a fault of the database: the daemon waits until a person repairs it.
 #include <gtest/gtest.h>
 
 #include <ctime>
@@ -40,7 +40,7 @@ class RefusedRowTest : public FaultTest {
     daemon_ = std::make_unique<DaemonProcess>(DaemonDefaults());
     daemon_->StartAndWait();
     ASSERT_TRUE(WaitUntil(After(60s), [&] {
-      return Books::CaughtUp(database_, load_.Expected(*producer_), kafka_.admin());
+      return Totals::CaughtUp(database_, load_.Expected(*producer_), kafka_.admin());
     })) << daemon_->log();
   }
   [[nodiscard]] std::int64_t Refused() {
@@ -50,7 +50,7 @@ class RefusedRowTest : public FaultTest {
   }
 };
 
-TEST_F(RefusedRowTest, IsTakenOutByTheLineThatCopyNames) {
+TEST_F(RefusedRowTest, IsFoundByTheLineThatCopyReports) {
   database_.Execute("ALTER TABLE usage_logs ADD CONSTRAINT seven_times CHECK (request_tokens <> " +
                     std::to_string(kRefusedTokens) + ")");
   load_.Publish(*producer_, 500);
@@ -58,13 +58,13 @@ TEST_F(RefusedRowTest, IsTakenOutByTheLineThatCopyNames) {
   load_.PublishAll(*producer_);
   StartAndIngest();
   EXPECT_EQ(Refused(), kRefusedRows);
-  ExpectBooksBalance({.records = producer_->delivered(),
-                      .inserted = static_cast<std::int64_t>(Events()),
-                      .dead_lettered = kRefusedRows});
+  ExpectTotalsMatch({.records = producer_->delivered(),
+                     .inserted = static_cast<std::int64_t>(Events()),
+                     .dead_lettered = kRefusedRows});
 }
 
 // The staged insert names no line.
-TEST_F(RefusedRowTest, IsFoundByHalvesAmongDuplicates) {
+TEST_F(RefusedRowTest, IsFoundByBisectionAmongDuplicates) {
   load_.Publish(*producer_, 500);
   StartAndIngest();
   ASSERT_EQ(daemon_->Terminate(), 0) << daemon_->log();  // and with it what it remembers
@@ -76,13 +76,13 @@ TEST_F(RefusedRowTest, IsFoundByHalvesAmongDuplicates) {
   load_.PublishAll(*producer_);
   StartAndIngest();
   EXPECT_EQ(Refused(), kRefusedRows);
-  ExpectBooksBalance({.records = producer_->delivered(),
-                      .inserted = static_cast<std::int64_t>(Events()),
-                      .duplicates = 500,
-                      .dead_lettered = kRefusedRows});
+  ExpectTotalsMatch({.records = producer_->delivered(),
+                     .inserted = static_cast<std::int64_t>(Events()),
+                     .duplicates = 500,
+                     .dead_lettered = kRefusedRows});
 }
 
-TEST_F(RefusedRowTest, ATriggerThatRefusesIsHeldAndNothingIsSetAside) {
+TEST_F(RefusedRowTest, ATriggerThatRefusesHoldsTheBatchWithoutDeadLetters) {
   database_.Execute(
       "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
       "IF NEW.request_tokens = " +
@@ -99,9 +99,9 @@ TEST_F(RefusedRowTest, ATriggerThatRefusesIsHeldAndNothingIsSetAside) {
   EXPECT_EQ(Refused(), 0);
   database_.Execute("DROP TRIGGER refuse ON usage_logs");
   load_.PublishAll(*producer_);
-  ExpectBooksBalance({.records = producer_->delivered(),
-                      .inserted = static_cast<std::int64_t>(Events()) + kRefusedRows,
-                      .dead_lettered = 0});
+  ExpectTotalsMatch({.records = producer_->delivered(),
+                     .inserted = static_cast<std::int64_t>(Events()) + kRefusedRows,
+                     .dead_lettered = 0});
 }
 
 }  // namespace

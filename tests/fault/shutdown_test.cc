@@ -23,7 +23,7 @@ TEST_F(ShutdownTest, SigtermUnderLoadDrainsAndEndsWithZero) {
 }
 
 // Ten rounds, so that the signal meets different moments.
-TEST_F(ShutdownTest, SigtermAtAnyMoment) {
+TEST_F(ShutdownTest, SigtermAtAnyMomentLosesNothing) {
   daemon_ = std::make_unique<DaemonProcess>(SmallBatches());
   for (int round = 0; round < 10; ++round) {
     load_.Publish(*producer_, 2'000);
@@ -43,7 +43,7 @@ TEST_F(ShutdownTest, WithPostgresAwayAnIdleOneEndsInTime) {
   daemon_ = std::make_unique<DaemonProcess>(ThroughTheGate());
   daemon_->StartAndWait();
   ASSERT_TRUE(WaitUntil(After(60s), [&] {
-    return Books::CaughtUp(database_, load_.Expected(*producer_), kafka_.admin());
+    return Totals::CaughtUp(database_, load_.Expected(*producer_), kafka_.admin());
   })) << daemon_->log();
   gate_.Stall();
   // It asks something every five seconds.

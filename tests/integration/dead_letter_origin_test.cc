@@ -32,7 +32,7 @@ class DeadLetterOriginTest : public PipelineTest {
         "FROM users WHERE username = 'u';"
         "INSERT INTO api_keys (user_id, key_hash, key_prefix) SELECT id, 'not yet', 'sk' "
         "FROM users WHERE username = 'u'");
-    OpenBooks();
+    RememberTotals();
     daemon_ = std::make_unique<DaemonProcess>(DaemonDefaults());
     producer_ = std::make_unique<Producer>(kafka_.brokers());
   }
@@ -52,7 +52,7 @@ class DeadLetterOriginTest : public PipelineTest {
     producer_->Flush();
     daemon_->StartAndWait();
     ASSERT_TRUE(WaitUntil(After(std::chrono::seconds(60)), [&] {
-      return Books::CaughtUp(database_, {.records = producer_->delivered()}, kafka_.admin());
+      return Totals::CaughtUp(database_, {.records = producer_->delivered()}, kafka_.admin());
     })) << daemon_->log();
     ASSERT_EQ(daemon_->Terminate(), 0) << daemon_->log();
   }
@@ -89,7 +89,7 @@ TEST_F(DeadLetterOriginTest, ItSaysWhatIsWrongAndWhoseItIsAndOfWhen) {
           "1\t0\tusage-ingestd\tunattributed\tno api key has this hash, and no user is named\t" +
               hash_ + "\tstranger\t" + time_ + "\t",
           "2\t0\tusage-ingestd\tinvalid_json\tnot JSON\t\\N\t\\N\t\\N\t"}));
-  ExpectBooksBalance({.records = producer_->delivered(), .inserted = 0, .dead_lettered = 3});
+  ExpectTotalsMatch({.records = producer_->delivered(), .inserted = 0, .dead_lettered = 3});
 }
 
 // Its row is the one that the record itself would have made: read again, it is a duplicate.
@@ -104,12 +104,12 @@ TEST_F(DeadLetterOriginTest, ARetriedElementWithoutAnIdIsStillThatElementOfItsRe
       Output({"replay", "--topic", kTopic, "--from-offset", "0", "--to-offset", "1"});
   EXPECT_EQ(ReportField(replayed, "inserted"), 0) << replayed;
   EXPECT_EQ(ReportField(replayed, "duplicates"), 2) << replayed;
-  ExpectBooksBalance({.records = producer_->delivered(),
-                      .events = 3,
-                      .inserted = 0,
-                      .dead_lettered = 2,
-                      .skipped = 1,
-                      .rows_from_elsewhere = 2});
+  ExpectTotalsMatch({.records = producer_->delivered(),
+                     .events = 3,
+                     .inserted = 0,
+                     .dead_lettered = 2,
+                     .skipped = 1,
+                     .rows_from_elsewhere = 2});
 }
 
 // A line of a file is identified by what it says: in another file, at another place, it is the
@@ -134,7 +134,7 @@ TEST_F(DeadLetterOriginTest, ARetriedLineWithoutAnIdIsStillThatLineOfAnyFile) {
     EXPECT_EQ(ReportField(again, "inserted"), 0) << again;
     EXPECT_EQ(ReportField(again, "duplicates"), 2) << again;
   }
-  ExpectBooksBalance({.records = {}, .rows_from_elsewhere = 2});
+  ExpectTotalsMatch({.records = {}, .rows_from_elsewhere = 2});
 }
 
 }  // namespace

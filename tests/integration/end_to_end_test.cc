@@ -46,17 +46,17 @@ std::vector<std::string> QuotaLines(Database& database) {
 // INV-1, INV-2, INV-3, INV-8 on events that LiteLLM itself made.
 TEST_F(EndToEndTest, CapturedEventsBecomeWhatTheOracleSays) {
   SeedCaptured(database_);
-  OpenBooks();
+  RememberTotals();
   Producer producer(kafka_.brokers());
   PublishCaptured(producer);
   DaemonProcess daemon(DaemonDefaults());
   daemon.StartAndWait();
-  ExpectBooksBalance({.records = producer.delivered()});
+  ExpectTotalsMatch({.records = producer.delivered()});
   EXPECT_EQ(daemon.Terminate(), 0) << daemon.log();
 }
 
 // INV-1 and INV-4 hold whenever somebody looks, not only at the end: one SELECT, at any moment.
-TEST_F(EndToEndTest, TheBooksBalanceAtEveryLook) {
+TEST_F(EndToEndTest, TotalsMatchAtEveryMoment) {
   GeneratedLoad load({.events = 20'000, .odd_share = 0.1}, kTopic);
   Install(load);
   Producer producer(kafka_.brokers());
@@ -80,7 +80,7 @@ TEST_F(EndToEndTest, TheBooksBalanceAtEveryLook) {
   };
   EXPECT_TRUE(WaitUntil(After(std::chrono::seconds(120)), is_done)) << daemon.log();
   EXPECT_GT(looks.size(), 5U) << "looked at too rarely to mean anything";
-  ExpectBooksBalance(load.Expected(producer));
+  ExpectTotalsMatch(load.Expected(producer));
 }
 
 TEST_F(EndToEndTest, GeneratedEventsBalanceToTheLastToken) {
@@ -90,7 +90,7 @@ TEST_F(EndToEndTest, GeneratedEventsBalanceToTheLastToken) {
   load.PublishAll(producer);
   DaemonProcess daemon(DaemonDefaults());
   daemon.StartAndWait();
-  ExpectBooksBalance(load.Expected(producer));
+  ExpectTotalsMatch(load.Expected(producer));
   ExpectSameLines("quotas", QuotaLines(load), QuotaLines(database_));
   EXPECT_EQ(database_.Number("SELECT sum(total_cost * 1000000)::bigint FROM usage_logs"),
             load.expectation().total().cost_micros);
@@ -120,7 +120,7 @@ TEST_F(EndToEndTest, TwoDaemonsShareTheTopic) {
   first.StartAndWait();
   second.StartAndWait();
   load.PublishAll(producer);
-  ExpectBooksBalance(load.Expected(producer));
+  ExpectTotalsMatch(load.Expected(producer));
   EXPECT_GT(first.Metric("usage_ingest_records_total"), 0);
   EXPECT_GT(second.Metric("usage_ingest_records_total"), 0);
   EXPECT_EQ(first.Terminate(), 0) << first.log();
@@ -142,13 +142,13 @@ TEST_F(EndToEndTest, SeveralTopicsAreOneStream) {
   daemon.StartAndWait();
   load.PublishAll(producer);
   other.PublishAll(producer);
-  BooksExpectation expected = load.Expected(producer);
-  const BooksExpectation more = other.Expected(producer);
+  ExpectedTotals expected = load.Expected(producer);
+  const ExpectedTotals more = other.Expected(producer);
   expected.inserted = *expected.inserted + *more.inserted;
   expected.duplicates = *expected.duplicates + *more.duplicates;
   expected.dead_lettered = *expected.dead_lettered + *more.dead_lettered;
   expected.skipped = *expected.skipped + *more.skipped;
-  ExpectBooksBalance(expected);
+  ExpectTotalsMatch(expected);
   EXPECT_EQ(database_.Number("SELECT count(*) FROM usage_ingest.kafka_offsets"), partitions_ + 3);
   EXPECT_EQ(daemon.Terminate(), 0) << daemon.log();
 }
@@ -165,14 +165,14 @@ TEST_F(EndToEndTest, LatestLeavesWhatWasThereAndTakesWhatComes) {
   daemon.StartAndWait();
   Producer after(kafka_.brokers());
   load.Publish(after, 1'000);
-  ExpectBooksBalance({.records = after.delivered(), .inserted = 1'000});
+  ExpectTotalsMatch({.records = after.delivered(), .inserted = 1'000});
   EXPECT_EQ(daemon.Terminate(), 0) << daemon.log();
 
   // A second start goes on where it was, whatever `start` says.
   load.Publish(after, 1'000);
   daemon.StartAndWait();
-  books_->ExpectBalance(database_, kafka_.admin(),
-                        {.records = after.delivered(), .inserted = 2'000});
+  totals_->ExpectMatch(database_, kafka_.admin(),
+                       {.records = after.delivered(), .inserted = 2'000});
 }
 
 }  // namespace

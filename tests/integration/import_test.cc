@@ -41,7 +41,7 @@ class ImportTest : public PipelineTest {
   void SetUp() override {
     PipelineTest::SetUp();
     SeedCaptured(database_);
-    OpenBooks();
+    RememberTotals();
     for (const CapturedEvent& event : CapturedEvents()) events_.push_back(event.value);
     program_ = std::make_unique<DaemonProcess>(DaemonDefaults());
   }
@@ -83,8 +83,8 @@ TEST_F(ImportTest, EveryFormOfAFileHoldsTheSameEvents) {
     EXPECT_EQ(ReportField(report, "dead_lettered"), ReportField(first, "dead_lettered")) << files_;
   }
   EXPECT_EQ(RowCount(), inserted);
-  Books::ExpectSummariesExact(database_);
-  books_->ExpectCountersExact(database_);
+  Totals::ExpectSummariesExact(database_);
+  totals_->ExpectCountersExact(database_);
 }
 
 TEST_F(ImportTest, ADeadLetterSaysWhichElementOfWhichFile) {

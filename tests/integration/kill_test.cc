@@ -30,7 +30,7 @@ class KillTest : public PipelineTest {
 };
 
 // INV-1 … INV-4: kills spread over the whole stream, at rows drawn by a seed that is printed.
-TEST_F(KillTest, BooksBalanceAfterKillsAtRandomMoments) {
+TEST_F(KillTest, TotalsMatchAfterKillsAtRandomMoments) {
   const std::uint64_t kills = Setting("USAGE_INGEST_KILLS", 20);
   const std::uint64_t seed = Setting("USAGE_INGEST_SEED", std::random_device{}());
   SCOPED_TRACE("USAGE_INGEST_SEED=" + std::to_string(seed));
@@ -47,7 +47,7 @@ TEST_F(KillTest, BooksBalanceAfterKillsAtRandomMoments) {
     daemon.Kill();
   }
   daemon.StartAndWait();
-  ExpectBooksBalance(load.Expected(producer));
+  ExpectTotalsMatch(load.Expected(producer));
   EXPECT_EQ(daemon.Terminate(), 0) << daemon.log();
 }
 
@@ -63,7 +63,7 @@ TEST_F(KillTest, DuplicatesAcrossARestartAreCountedOnce) {
   daemon.Kill();
   load.Repeat(producer, 0, 3'000);
   daemon.StartAndWait();
-  ExpectBooksBalance({.records = producer.delivered(), .inserted = 3'000, .duplicates = 3'000});
+  ExpectTotalsMatch({.records = producer.delivered(), .inserted = 3'000, .duplicates = 3'000});
 }
 
 }  // namespace

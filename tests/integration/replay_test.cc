@@ -21,7 +21,7 @@ class ReplayTest : public PipelineTest {
     daemon_ = std::make_unique<DaemonProcess>(DaemonDefaults());
     daemon_->StartAndWait();
     ASSERT_TRUE(WaitUntil(After(60s), [&] {
-      return Books::CaughtUp(database_, load_.Expected(*producer_), kafka_.admin());
+      return Totals::CaughtUp(database_, load_.Expected(*producer_), kafka_.admin());
     })) << daemon_->log();
   }
   [[nodiscard]] CommandResult Replay(std::vector<std::string> words) const {
@@ -53,7 +53,7 @@ TEST_F(ReplayTest, TheWholeTopicBesideTheRunningDaemonChangesNothing) {
   EXPECT_EQ(ReportField(result.output, "duplicates"),
             load_.expectation().inserted() + load_.expectation().duplicates());
   EXPECT_EQ(Everything(), before);
-  ExpectBooksBalance(load_.Expected(*producer_));
+  ExpectTotalsMatch(load_.Expected(*producer_));
 }
 
 TEST_F(ReplayTest, BringsBackRowsThatWereLost) {
@@ -64,8 +64,8 @@ TEST_F(ReplayTest, BringsBackRowsThatWereLost) {
   ASSERT_EQ(result.exit_code, 0) << result.errors;
   EXPECT_EQ(ReportField(result.output, "inserted"), load_.expectation().inserted());
   EXPECT_EQ(RowCount(), load_.expectation().inserted());
-  Books::ExpectSummariesExact(database_);
-  books_->ExpectCountersExact(database_);
+  Totals::ExpectSummariesExact(database_);
+  totals_->ExpectCountersExact(database_);
 }
 
 TEST_F(ReplayTest, NoQuotaWritesRowsAndSummariesAndLeavesTheCounters) {
@@ -76,7 +76,7 @@ TEST_F(ReplayTest, NoQuotaWritesRowsAndSummariesAndLeavesTheCounters) {
       Replay({"--from-offset", "0", "--to-offset", "1000000", "--no-quota"});
   ASSERT_EQ(result.exit_code, 0) << result.errors;
   EXPECT_EQ(ReportField(result.output, "inserted"), load_.expectation().inserted());
-  Books::ExpectSummariesExact(database_);
+  Totals::ExpectSummariesExact(database_);
   EXPECT_EQ(database_.Lines(counters), before);
 }
 

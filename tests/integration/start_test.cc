@@ -75,7 +75,7 @@ TEST_F(StartOnPartsTest, AnUnreachableBrokerIsWaitedFor) {
   EXPECT_FALSE(ready.body.empty());
   kafka_.Start();
   daemon.WaitReady();
-  ExpectBooksBalance(load.Expected(producer));
+  ExpectTotalsMatch(load.Expected(producer));
 }
 
 TEST_F(StartOnPartsTest, AnUnreachableDatabaseIsWaitedFor) {
@@ -90,7 +90,7 @@ TEST_F(StartOnPartsTest, AnUnreachableDatabaseIsWaitedFor) {
   EXPECT_EQ(daemon.Get("/readyz").status, 503);
   postgres_.Start();
   daemon.WaitReady();
-  ExpectBooksBalance(load.Expected(producer));
+  ExpectTotalsMatch(load.Expected(producer));
 }
 
 TEST_F(StartOnPartsTest, AMissingTopicIsWaitedFor) {
@@ -104,7 +104,7 @@ TEST_F(StartOnPartsTest, AMissingTopicIsWaitedFor) {
   kafka_.CreateTopic("later", 2);
   Producer producer(kafka_.brokers());
   load.PublishAll(producer);
-  ExpectBooksBalance(load.Expected(producer));
+  ExpectTotalsMatch(load.Expected(producer));
 }
 
 }  // namespace

@@ -133,7 +133,7 @@ void BatchStoreContractTest::ExpectNothing() {
 
 namespace {
 
-TEST_P(BatchStoreContractTest, RowsSumsCountersAndOffsetComeTogether) {
+TEST_P(BatchStoreContractTest, RowsSumsCountersAndOffsetAreCommittedTogether) {
   const auto batch = MakeBatch(0, {{.number = 1}, {.number = 2}});
   ASSERT_TRUE(Write(*store_, *batch, Until::kApply));
   ExpectNothing();  // what others see before COMMIT
@@ -158,7 +158,7 @@ TEST_P(BatchStoreContractTest, ASecondBatchAddsToTheSumsOfTheFirst) {
   EXPECT_EQ(world_->CountedEvents(), 2);
 }
 
-TEST_P(BatchStoreContractTest, NothingIsLeftOfATransactionThatWasReset) {
+TEST_P(BatchStoreContractTest, AResetTransactionLeavesNothing) {
   const auto batch = MakeBatch(0, {{.number = 1}});
   for (const Until until : {Until::kBegin, Until::kRows, Until::kApply}) {
     ASSERT_TRUE(Write(*store_, *batch, until));
@@ -180,7 +180,7 @@ TEST_P(BatchStoreContractTest, AnotherOffsetThanExpectedFences) {
   EXPECT_TRUE(Write(*store_, *MakeBatch(1, {{.number = 2}})));
 }
 
-TEST_P(BatchStoreContractTest, AnOffsetsRowThatSomebodyHoldsIsAConflictForNow) {
+TEST_P(BatchStoreContractTest, AnOffsetsRowLockedByAnotherSessionIsAConflict) {
   const auto other = MakeConnected(1);
   const auto batch = MakeBatch(0, {{.number = 1}});
   ASSERT_TRUE(Write(*other, *batch, Until::kBegin));
@@ -191,7 +191,7 @@ TEST_P(BatchStoreContractTest, AnOffsetsRowThatSomebodyHoldsIsAConflictForNow) {
 }
 
 // Both compare while the row still holds what both expect; the one that waited must see the move.
-TEST_P(BatchStoreContractTest, AClaimThatWaitedSeesWhatItWaitedFor) {
+TEST_P(BatchStoreContractTest, AClaimThatWaitedSeesTheCommitItWaitedFor) {
   const auto other = MakeConnected(1);
   const auto batch = MakeBatch(0, {{.number = 1}});
   ASSERT_TRUE(Write(*other, *batch, Until::kApply));
@@ -250,7 +250,7 @@ TEST_P(BatchStoreContractTest, ATrialLeavesNothing) {
   ExpectNothing();
 }
 
-TEST_P(BatchStoreContractTest, AMonthWithoutAPartitionIsSaidAndCanBeMade) {
+TEST_P(BatchStoreContractTest, AMonthWithoutAPartitionIsReportedAndCanBeCreated) {
   const auto batch = MakeBatch(0, {{.number = 1, .created_at = kLongAgo}});
   EXPECT_EQ(CodeOf(Write(*store_, *batch)), ErrorCode::kMissingPartition);
   Reset(*store_);
@@ -284,7 +284,7 @@ TEST_P(BatchStoreContractTest, LockedParentsStayUntilTheEnd) {
   EXPECT_TRUE(world_->TryDeleteSubscription());
 }
 
-TEST_P(BatchStoreContractTest, ParentsThatAreGoneAreTold) {
+TEST_P(BatchStoreContractTest, MissingParentsAreReported) {
   const auto batch = MakeBatch(0, {{.number = 1}});
   ASSERT_TRUE(world_->TryDeleteSubscription());
   const auto gone = Await(store_->Begin(*batch, ParentsOf(*batch)));
@@ -299,7 +299,7 @@ TEST_P(BatchStoreContractTest, ParentsThatAreGoneAreTold) {
   EXPECT_NE(answers->front().missing, "");
 }
 
-TEST_P(BatchStoreContractTest, ASuspensionIsToldOnce) {
+TEST_P(BatchStoreContractTest, ASuspensionIsReportedOnce) {
   constexpr int kUses = StoreWorld::kQuota + 2;
   std::vector<std::int64_t> told;
   for (int number = 0; number < kUses; ++number) {
@@ -332,7 +332,7 @@ TEST_P(BatchStoreContractTest, ADeadLetterIsKeptOnceHoweverOftenItIsDecided) {
   }
 }
 
-TEST_P(BatchStoreContractTest, AfterALostSessionTheOffsetsRowKnows) {
+TEST_P(BatchStoreContractTest, AfterALostSessionTheOffsetsRowShowsWhatIsCommitted) {
   const auto batch = MakeBatch(0, {{.number = 1}});
   ASSERT_TRUE(Write(*store_, *batch, Until::kApply));
   world_->EndSessions();
@@ -350,7 +350,7 @@ TEST_P(BatchStoreContractTest, AfterALostSessionTheOffsetsRowKnows) {
   EXPECT_EQ(answer.error().code, ErrorCode::kFenced) << "somebody went on from there";
 }
 
-TEST_P(BatchStoreContractTest, ALostSessionIsUnavailableAndCanBeMadeAnew) {
+TEST_P(BatchStoreContractTest, ALostSessionIsUnavailableAndCanBeReplaced) {
   const auto batch = MakeBatch(0, {{.number = 1}});
   world_->EndSessions();
   EXPECT_EQ(CodeOf(Write(*store_, *batch)), ErrorCode::kUnavailable);

@@ -63,7 +63,7 @@ StoredOffset After(std::int64_t next, const std::string& value) {
   return {.next_offset = Offset{next}, .last_record = kafka::client::FingerprintOf(last)};
 }
 
-TEST_P(ConsumerContractTest, BeginsWherePostgresIs) {
+TEST_P(ConsumerContractTest, BeginsAtTheOffsetOfPostgres) {
   world_->Produce(5);
   world_->Store(After(3, ConsumerWorld::ValueOf(2)));
   world_->Start(0);
@@ -77,14 +77,14 @@ TEST_P(ConsumerContractTest, ANewLogIsReadFromItsStart) {
   ExpectToHear(0, "start 3, gap 0 to 0, 0, 1, 2, 3, 4");
 }
 
-TEST_P(ConsumerContractTest, ALogThatEndsBeforeWhereWeWereIsANewLog) {
+TEST_P(ConsumerContractTest, ALogThatEndsBelowTheStoredOffsetIsANewLog) {
   world_->Produce(2);
   world_->Store(At(9));
   world_->Start(0);
   ExpectToHear(0, "start 9, gap 0 to 0, 0, 1");
 }
 
-TEST_P(ConsumerContractTest, AGapIsToldExactly) {
+TEST_P(ConsumerContractTest, AGapIsReportedExactly) {
   world_->Produce(10);
   world_->ExpireBelow(Offset{6});
   world_->Store(At(2));
@@ -108,7 +108,7 @@ TEST_P(ConsumerContractTest, ARevokedAssignmentsRecordsAreStale) {
       << " and " << Said(1);
 }
 
-TEST_P(ConsumerContractTest, KafkasOffsetFollowsWhatLanesReportAndNotWhatWasRead) {
+TEST_P(ConsumerContractTest, KafkasOffsetFollowsCommitsAndNotReads) {
   world_->Produce(5);
   world_->Store(At(0));
   world_->Start(0);
@@ -135,7 +135,7 @@ TEST_P(ConsumerContractTest, LostPositionsAreReadAgain) {
   ExpectToHear(0, "start 3, 3, 4");
 }
 
-TEST_P(ConsumerContractTest, ADatabaseThatWentBackIsNoticedThoughNothingNewComes) {
+TEST_P(ConsumerContractTest, ADatabaseThatLostCommitsIsNoticedWithoutNewRecords) {
   world_->Produce(5);
   world_->Store(At(0));
   world_->Start(0);

@@ -86,7 +86,7 @@ ChildProcess::~ChildProcess() {
 }
 
 void ChildProcess::Signal(int signal) const {
-  // After the process was reaped its number may belong to somebody else.
+  // After the process was reaped its number may belong to another process.
   if (exit_code_.has_value()) throw std::logic_error("signal to a process that has ended");
   if (::kill(pid_, signal) != 0) throw std::system_error(errno, std::generic_category(), "kill");
 }

@@ -77,10 +77,10 @@ std::vector<std::string> DaemonProcess::Command() const {
 }
 
 CommandResult DaemonProcess::Run(const std::vector<std::string>& words,
-                                 std::chrono::seconds patience) const {
+                                 std::chrono::seconds timeout) const {
   std::vector<std::string> command = Command();
   command.insert(command.end(), words.begin(), words.end());
-  return RunCommand({.command = command, .environment = options_.environment}, After(patience));
+  return RunCommand({.command = command, .environment = options_.environment}, After(timeout));
 }
 
 void DaemonProcess::Start(const std::vector<std::string>& words) {
@@ -96,8 +96,8 @@ void DaemonProcess::StartAndWait() {
   WaitReady();
 }
 
-void DaemonProcess::WaitReady(std::chrono::seconds patience) {
-  const bool up = WaitUntil(After(patience), [this] {
+void DaemonProcess::WaitReady(std::chrono::seconds timeout) {
+  const bool up = WaitUntil(After(timeout), [this] {
     if (!running()) throw std::runtime_error("the daemon ended\n" + LastLines(log()));
     return ready();
   });
@@ -110,8 +110,8 @@ void DaemonProcess::Kill() {
   static_cast<void>(process_->WaitExit(After(std::chrono::seconds(10))));
 }
 
-int DaemonProcess::WaitExit(std::chrono::seconds patience) {
-  const std::optional<int> code = process_->WaitExit(After(patience));
+int DaemonProcess::WaitExit(std::chrono::seconds timeout) {
+  const std::optional<int> code = process_->WaitExit(After(timeout));
   if (!code) throw std::runtime_error("the daemon did not end\n" + LastLines(log()));
   return *code;
 }

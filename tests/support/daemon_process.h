@@ -39,19 +39,19 @@ class DaemonProcess {
 
   // `usage-ingestd --config FILE WORDS…`, to its end.
   [[nodiscard]] CommandResult Run(const std::vector<std::string>& words,
-                                  std::chrono::seconds patience = std::chrono::seconds(60)) const;
+                                  std::chrono::seconds timeout = std::chrono::seconds(60)) const;
 
   // Returns at once; another command than `run` is for a test that kills it.
   void Start(const std::vector<std::string>& words = {"run"});
   void StartAndWait();  // … or when /readyz says 200
-  void WaitReady(std::chrono::seconds patience = std::chrono::seconds(60));
+  void WaitReady(std::chrono::seconds timeout = std::chrono::seconds(60));
   [[nodiscard]] bool ready() const { return Get("/readyz").status == 200; }
   [[nodiscard]] bool running() { return process_ != nullptr && process_->running(); }
 
   void Signal(int signal) const { process_->Signal(signal); }
   void Kill();  // SIGKILL, and reaped
   // Its exit code; throws when it does not end in time.
-  int WaitExit(std::chrono::seconds patience = std::chrono::seconds(30));
+  int WaitExit(std::chrono::seconds timeout = std::chrono::seconds(30));
   int Terminate() {
     Signal(SIGTERM);
     return WaitExit();
@@ -70,7 +70,7 @@ class DaemonProcess {
   [[nodiscard]] const std::filesystem::path& config_file() const noexcept { return config_file_; }
   [[nodiscard]] std::uint16_t http_port() const noexcept { return http_port_; }
   [[nodiscard]] std::string log() const { return ReadFile(files_.path() / "log"); }
-  // Writes the file anew from changed settings; a running daemon sees it at SIGHUP.
+  // Writes the file again, with changed settings; a running daemon sees it at SIGHUP.
   void Configure(const std::string& section, const std::string& key, const std::string& value);
 
  private:

@@ -32,7 +32,7 @@ std::uint16_t FreePort() {
   static std::mt19937 random{std::random_device{}()};
   static std::set<std::uint16_t> given;
   const MutexLock lock(mutex);
-  // ip_local_port_range begins at 32768 unless somebody changed it.
+  // ip_local_port_range begins at 32768 unless the administrator changed it.
   std::uniform_int_distribution<unsigned> any(20'000, 32'000);
   for (int attempt = 0; attempt < 1000; ++attempt) {
     const auto port = static_cast<std::uint16_t>(any(random));

@@ -1,5 +1,5 @@
 #pragma once
-// FreePort: a TCP port on 127.0.0.1 that nobody uses.
+// FreePort: a TCP port on 127.0.0.1 that no program uses.
 //
 // Taken below the kernel's range for outgoing connections, so that a port stays free while its
 // server is stopped on purpose: an outgoing connection cannot take it.

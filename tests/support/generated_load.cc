@@ -68,7 +68,7 @@ void GeneratedLoad::Repeat(Producer& producer, std::uint64_t begin, std::uint64_
   producer.Flush();
 }
 
-BooksExpectation GeneratedLoad::Expected(const Producer& producer) const {
+ExpectedTotals GeneratedLoad::Expected(const Producer& producer) const {
   return {.records = producer.delivered(),
           .inserted = expectation_.inserted(),
           .duplicates = expectation_.duplicates(),

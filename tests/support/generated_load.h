@@ -11,8 +11,8 @@
 #include "bench/load/event_stream.h"
 #include "bench/load/expectation.h"
 #include "bench/load/population.h"
-#include "tests/support/books.h"
 #include "tests/support/producer.h"
+#include "tests/support/totals.h"
 
 namespace usage_ingest::support {
 
@@ -38,15 +38,15 @@ class GeneratedLoad {
   void Publish(Producer& producer, std::uint64_t count);
   // … or some time later: when Producer::Flush has returned.
   void Produce(Producer& producer, std::uint64_t count);
-  // Deliveries that were published before, once more: all of them duplicates or set aside again.
+  // Publishes earlier deliveries again: each is a duplicate or becomes a dead letter again.
   void Repeat(Producer& producer, std::uint64_t begin, std::uint64_t end) const;
   void PublishAll(Producer& producer) { Publish(producer, options_.events - published_); }
 
   [[nodiscard]] std::uint64_t events() const noexcept { return options_.events; }
   [[nodiscard]] std::uint64_t published() const noexcept { return published_; }
   [[nodiscard]] const load::Expectation& expectation() const noexcept { return expectation_; }
-  // For Books: everything that `producer` delivered, all of it by Publish.
-  [[nodiscard]] BooksExpectation Expected(const Producer& producer) const;
+  // For Totals: everything that `producer` delivered, all of it by Publish.
+  [[nodiscard]] ExpectedTotals Expected(const Producer& producer) const;
   [[nodiscard]] const load::Population& population() const noexcept { return population_; }
 
  private:

@@ -16,9 +16,9 @@ class Connection {
  public:
   Connection(const std::string& host, std::uint16_t port)
       : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    const timeval patience{.tv_sec = 5, .tv_usec = 0};
-    setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    setsockopt(fd_, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    const timeval timeout{.tv_sec = 5, .tv_usec = 0};
+    setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
+    setsockopt(fd_, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_port = htons(port);
@@ -29,7 +29,7 @@ class Connection {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  // Sends and reads until the server closes; "" when nobody answers.
+  // Sends and reads until the server closes; "" when there is no answer.
   [[nodiscard]] std::string Ask(const std::string& request) const {
     if (!open_ || send(fd_, request.data(), request.size(), MSG_NOSIGNAL) < 0) return "";
     std::string reply;

@@ -6,7 +6,7 @@
 namespace usage_ingest::support {
 
 struct HttpReply {
-  int status = 0;  // 0: nobody listens, or no answer within five seconds
+  int status = 0;  // 0: no listener, or no answer within five seconds
   std::string headers;
   std::string body;
 };

@@ -17,10 +17,10 @@ TEST(KafkaBrokerTest, KeepsItsRecordsThroughAKillAndCountsThem) {
   kafka.Kill();
   kafka.Start();
   EXPECT_EQ(kafka.admin().EndOffset("t", 0), 50);
-  EXPECT_EQ(kafka.admin().Committed("nobody", "t", 0), std::nullopt);
+  EXPECT_EQ(kafka.admin().Committed("unknown", "t", 0), std::nullopt);
 }
 
-TEST(KafkaBrokerTest, TopicsGrowLoseTheirStartAndGo) {
+TEST(KafkaBrokerTest, AddsPartitionsDeletesRecordsAndTopics) {
   KafkaBroker kafka;
   kafka.CreateTopic("t", 1);
   Producer producer(kafka.brokers());

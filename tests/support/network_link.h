@@ -38,7 +38,7 @@ class NetworkLink {
   // `number` tells cables to the same side apart. The far side outlives the link.
   NetworkLink(const FarSide& side, int number);
 
-  // Silently: what is sent is lost, and nobody is told.
+  // Silently: what is sent is lost, and neither side gets an error.
   void Cut() const;
   void Heal() const;
 

@@ -9,7 +9,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-TEST(NetworkLinkTest, CarriesIsCutWithoutAWordAndHeals) {
+TEST(NetworkLinkTest, CarriesCutsSilentlyAndHeals) {
   IsolateNetwork();
   const FarSide side;
   const NetworkLink link(side, 1);

@@ -21,7 +21,7 @@ Database MakeDatabase(PostgresCluster& postgres, const std::string& name) {
 
 }  // namespace
 
-Oracle::Oracle(PostgresCluster& postgres, Database& judged, const std::string& name)
+Oracle::Oracle(PostgresCluster& postgres, Database& checked, const std::string& name)
     : database_(MakeDatabase(postgres, name)) {
   const auto seed = std::filesystem::path(USAGE_INGEST_TEST_DATA) / "seed" / "schema.sql";
   const std::string sql = ReadFile(seed);
@@ -29,7 +29,7 @@ Oracle::Oracle(PostgresCluster& postgres, Database& judged, const std::string& n
   database_.Execute(sql);
   database_.Execute("TRUNCATE users, models, teams, subscriptions, api_keys CASCADE");
   for (const char* table : {"users", "models", "teams", "subscriptions", "api_keys"}) {
-    CopyTable(judged, table);
+    CopyTable(checked, table);
   }
 }
 
@@ -73,12 +73,12 @@ void Oracle::FeedRows(Database& from) {
   if (begin < text.size()) database_.CopyIn(copy, text.substr(begin));
 }
 
-void Oracle::ExpectAgrees(Database& judged) {
-  FeedRows(judged);
+void Oracle::ExpectAgrees(Database& checked) {
+  FeedRows(checked);
   ExpectSameLines("hour summaries and the oracle's", database_.Lines(kHourSummaries),
-                  judged.Lines(kHourSummaries));
+                  checked.Lines(kHourSummaries));
   ExpectSameLines("subscriptions and the oracle's", database_.Lines(kSubscriptions),
-                  judged.Lines(kSubscriptions));
+                  checked.Lines(kSubscriptions));
 }
 
 }  // namespace usage_ingest::support

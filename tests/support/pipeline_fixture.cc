@@ -43,16 +43,16 @@ DaemonOptions PipelineTest::SmallBatches() const {
 
 void PipelineTest::Install(const GeneratedLoad& load) {
   load.SeedDatabase(postgres_.conninfo(kDatabase));
-  OpenBooks();
+  RememberTotals();
 }
 
-void PipelineTest::OpenBooks() {
-  books_ = std::make_unique<Books>(database_);
+void PipelineTest::RememberTotals() {
+  totals_ = std::make_unique<Totals>(database_);
   oracle_ = std::make_unique<Oracle>(postgres_, database_);
 }
 
-void PipelineTest::ExpectBooksBalance(const BooksExpectation& expected) {
-  books_->ExpectBalance(database_, kafka_.admin(), expected);
+void PipelineTest::ExpectTotalsMatch(const ExpectedTotals& expected) {
+  totals_->ExpectMatch(database_, kafka_.admin(), expected);
   oracle_->ExpectAgrees(database_);
 }
 
@@ -60,8 +60,8 @@ std::int64_t PipelineTest::RowCount() {
   return database_.Number("SELECT count(*) FROM usage_logs");
 }
 
-bool PipelineTest::WaitForRows(std::int64_t rows, std::chrono::seconds patience) {
-  return WaitUntil(After(patience), [&] { return RowCount() >= rows; });
+bool PipelineTest::WaitForRows(std::int64_t rows, std::chrono::seconds timeout) {
+  return WaitUntil(After(timeout), [&] { return RowCount() >= rows; });
 }
 
 }  // namespace usage_ingest::support

@@ -8,13 +8,13 @@
 #include <memory>
 #include <string>
 
-#include "tests/support/books.h"
 #include "tests/support/daemon_process.h"
 #include "tests/support/generated_load.h"
 #include "tests/support/kafka_broker.h"
 #include "tests/support/oracle.h"
 #include "tests/support/postgres_cluster.h"
 #include "tests/support/producer.h"
+#include "tests/support/totals.h"
 
 namespace usage_ingest::support {
 
@@ -45,23 +45,23 @@ class PipelineTest : public ::testing::Test {
   [[nodiscard]] Database ConnectAsOwner() const {
     return Database(postgres_.conninfo(kDatabase, kOwnerRole));
   }
-  // Installs `load`'s population and remembers the books and the oracle's start.
+  // Installs `load`'s population and remembers the totals and the oracle's start.
   void Install(const GeneratedLoad& load);
   // Remembers books and oracle: after the installation, before the daemon writes.
-  void OpenBooks();
+  void RememberTotals();
   // Ends a test: waits until all is ingested, then books and oracle.
-  void ExpectBooksBalance(const BooksExpectation& expected);
+  void ExpectTotalsMatch(const ExpectedTotals& expected);
 
   [[nodiscard]] std::int64_t RowCount();
   // True as soon as usage_logs holds at least `rows`.
   [[nodiscard]] bool WaitForRows(std::int64_t rows,
-                                 std::chrono::seconds patience = std::chrono::seconds(60));
+                                 std::chrono::seconds timeout = std::chrono::seconds(60));
 
   PostgresCluster postgres_;
   KafkaBroker kafka_;
   int partitions_;
   Database database_;  // superuser's
-  std::unique_ptr<Books> books_;
+  std::unique_ptr<Totals> totals_;
   std::unique_ptr<Oracle> oracle_;
 };
 

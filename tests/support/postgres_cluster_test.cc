@@ -20,7 +20,7 @@ TEST(PostgresClusterTest, KeepsWhatWasCommittedThroughEveryWayToStop) {
   EXPECT_EQ(postgres.Connect("books").Number("SELECT count(*) FROM t"), 2);
 }
 
-TEST(DatabaseTest, TellsNullFromEmptyAndNamesTheSqlstate) {
+TEST(DatabaseTest, DistinguishesNullFromEmptyAndReportsTheSqlstate) {
   PostgresCluster postgres({.fsync = false});
   Database database = postgres.Connect("postgres");
   const std::vector<Row> rows = database.Query("SELECT NULL, '', $1::text", {"x"});
@@ -46,7 +46,7 @@ TEST(DatabaseTest, CopiesInAndOut) {
   EXPECT_THROW(database.CopyIn("COPY t FROM STDIN", "x\ty\n"), DatabaseError);
 }
 
-TEST(DatabaseTest, HearsNotifications) {
+TEST(DatabaseTest, ReceivesNotifications) {
   PostgresCluster postgres({.fsync = false});
   Database listener = postgres.Connect("postgres");
   listener.Execute("LISTEN news");

@@ -5,7 +5,7 @@
 namespace usage_ingest::support {
 namespace {
 
-TEST(PostgresReplicaTest, HasWhatWasSentAndLosesWhatWasNot) {
+TEST(PostgresReplicaTest, HasOnlyWhatWasReplicated) {
   PostgresCluster primary({.fsync = false});
   PostgresReplica replica(primary);
   primary.Connect("postgres").Execute("CREATE TABLE t (n int); INSERT INTO t VALUES (1)");

@@ -72,10 +72,10 @@ class Client {
     EXPECT_EQ(send(fd_, text.data(), text.size(), MSG_NOSIGNAL), static_cast<ssize_t>(text.size()));
   }
   // What comes within the deadline; "reset" when the connection is, "" when nothing comes.
-  [[nodiscard]] std::string Receive(std::chrono::milliseconds patience = 5s) const {
+  [[nodiscard]] std::string Receive(std::chrono::milliseconds timeout = 5s) const {
     std::array<char, 4096> buffer;
     ssize_t got = -1;
-    const bool answered = WaitUntil(After(patience), [&] {
+    const bool answered = WaitUntil(After(timeout), [&] {
       got = recv(fd_, buffer.data(), buffer.size(), MSG_DONTWAIT);
       return got >= 0 || errno != EAGAIN;
     });
@@ -115,7 +115,7 @@ TEST(TcpGateTest, ClosesAtTheByteItIsTold) {
   EXPECT_EQ(next.Receive(), "got 21;");
 }
 
-TEST(TcpGateTest, LosesTheReplyThatIsNamedAndNoOther) {
+TEST(TcpGateTest, DropsOnlyTheNamedReply) {
   const EchoServer server;
   TcpGate gate(server.port());
   const Client client(gate.port());
@@ -151,7 +151,7 @@ TEST(TcpGateTest, TricklesInSmallPieces) {
   })) << answers;
 }
 
-TEST(TcpGateTest, RefusesAndThenLetsIn) {
+TEST(TcpGateTest, RefusesAndThenAccepts) {
   const EchoServer server;
   TcpGate gate(server.port());
   const Client open(gate.port());

@@ -28,7 +28,7 @@ def include_reasons(path: str, included: str):
     if own is None:
         return  # tests and benches may use all
     if included.split("/", 1)[0] in ("tests", "bench"):
-        yield f"{own} includes {included}: nobody uses tests or benches"
+        yield f"{own} includes {included}: no module uses tests or benches"
     if other is not None and own != modules.PROGRAM:
         allowed = (own, *modules.VALUES, *modules.MODULES.get(own, ()))
         if own in modules.VALUES:

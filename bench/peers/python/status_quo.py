@@ -7,7 +7,7 @@ subscriptions once, which a real one could not, and removes no duplicates.
 
     status_quo.py --brokers 127.0.0.1:9092 --topic t --conninfo "host=..." --events 10000
 
-It ends when so many events are in, and prints how long that took.
+It ends when that number of events is in, and prints how long that took.
 """
 
 from __future__ import annotations

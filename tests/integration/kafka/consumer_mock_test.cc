@@ -140,7 +140,7 @@ TEST_F(ConsumerMockTest, ARecordThatIsNotTheOneBeforeMeansANewLog) {
   EXPECT_EQ(database_.At({"t", PartitionId{0}}).next_offset, Offset{50});
 }
 
-TEST_F(ConsumerMockTest, ALogThatEndsBeforeWhereWeWereIsANewLog) {
+TEST_F(ConsumerMockTest, ALogThatEndsBelowTheStoredOffsetIsANewLog) {
   cluster_.CreateTopic("t", 1);
   Produce("t", 1, 50);
   database_.Set({"t", PartitionId{0}}, {.next_offset = Offset{1000}, .last_record = {}});
@@ -219,7 +219,7 @@ TEST_F(ConsumerMockTest, AnotherOwnersCommitMakesItReadTheOffsetsAgain) {
 
 // The story: PostgreSQL failed over to a replica without the last commits while a partition was
 // quiet, and what was lost was not read again before something new came.
-TEST_F(ConsumerMockTest, ADatabaseThatWentBackIsNoticedThoughNothingNewComes) {
+TEST_F(ConsumerMockTest, ADatabaseThatLostCommitsIsNoticedWithoutNewRecords) {
   cluster_.CreateTopic("t", 2);
   Produce("t", 2, 100);
   HarnessOptions options = Options();

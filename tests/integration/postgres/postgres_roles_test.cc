@@ -15,7 +15,7 @@ class RolesTest : public PostgresTest {
   Database ConnectAs(const std::string& role) {
     return Database(postgres_.conninfo("litemaas", role));
   }
-  void ExpectBooksOf(std::int64_t rows) {
+  void ExpectTotalsOf(std::int64_t rows) {
     EXPECT_EQ(database_->Number("SELECT count(*) FROM usage_logs"), rows);
     EXPECT_EQ(database_->Number("SELECT sum(used_requests) FROM subscriptions"), rows);
     blocking::SyncConnection connection = Open("litemaas");
@@ -34,7 +34,7 @@ TEST_F(RolesTest, PrintedGrantsAreEnoughOnTheFastPath) {
   EXPECT_TRUE(report.facts.may_skip_constraints);
   DaemonLikeWriter writer(ConnectAs("'in\\\"gest'"), /*fast_path=*/true, 1);
   ASSERT_TRUE(writer.WriteBatch(100));
-  ExpectBooksOf(100);
+  ExpectTotalsOf(100);
 }
 
 TEST_F(RolesTest, PrintedGrantsAreEnoughOnTheSlowPath) {
@@ -49,7 +49,7 @@ TEST_F(RolesTest, PrintedGrantsAreEnoughOnTheSlowPath) {
   EXPECT_EQ(SqlstateOf(ingest, "SET session_replication_role = replica"), "42501");
   DaemonLikeWriter writer(ConnectAs("ingest"), /*fast_path=*/false, 1);
   ASSERT_TRUE(writer.WriteBatch(100));
-  ExpectBooksOf(100);
+  ExpectTotalsOf(100);
 }
 
 TEST_F(RolesTest, EverySingleGrantIsNeededAndNamed) {

@@ -1,5 +1,5 @@
 #pragma once
-// Books: how every end-to-end test ends. What was produced is accounted for, exactly.
+// Totals: how every end-to-end test ends. What was produced is accounted for, exactly.
 //
 // INV-1 per partition and in sum, INV-2 for hours, days and months, INV-3 per subscription, INV-4
 // by the number of rows, INV-7 against Kafka: by SQL, not by what the daemon says of itself.
@@ -19,7 +19,7 @@ namespace usage_ingest::support {
 
 using RecordCounts = std::map<std::pair<std::string, std::int32_t>, std::int64_t>;
 
-struct BooksExpectation {
+struct ExpectedTotals {
   RecordCounts records;                            // Producer::delivered()
   std::optional<std::int64_t> events = {};         // of all partitions; nothing: one a record
   std::optional<std::int64_t> inserted = {};       // checked when given
@@ -31,24 +31,24 @@ struct BooksExpectation {
   std::string group = "usage-ingestd";
 };
 
-class Books {
+class Totals {
  public:
-  explicit Books(Database& database);
+  explicit Totals(Database& database);
 
   // True when the offsets rows stand at the ends of the partitions that `records` names.
-  [[nodiscard]] static bool CaughtUp(Database& database, const BooksExpectation& expected,
+  [[nodiscard]] static bool CaughtUp(Database& database, const ExpectedTotals& expected,
                                      KafkaAdmin& kafka);
   // Waits for that, then checks everything.
-  void ExpectBalance(Database& database, KafkaAdmin& kafka, const BooksExpectation& expected,
-                     std::chrono::seconds patience = std::chrono::seconds(120));
+  void ExpectMatch(Database& database, KafkaAdmin& kafka, const ExpectedTotals& expected,
+                   std::chrono::seconds timeout = std::chrono::seconds(120));
 
   // The checks one by one, for tests in which some do not apply.
-  static void ExpectOffsetsAccountFor(Database& database, const BooksExpectation& expected);
-  static void ExpectRows(Database& database, const BooksExpectation& expected);
+  static void ExpectOffsetsAccountFor(Database& database, const ExpectedTotals& expected);
+  static void ExpectRows(Database& database, const ExpectedTotals& expected);
   static void ExpectSummariesExact(Database& database);
   void ExpectCountersExact(Database& database) const;
   static void ExpectKafkaFollows(Database& database, KafkaAdmin& kafka,
-                                 const BooksExpectation& expected);
+                                 const ExpectedTotals& expected);
 
  private:
   std::vector<std::string> counters_beside_rows_;  // used_* less the rows, by subscription

@@ -1,4 +1,4 @@
-#include "tests/support/books.h"
+#include "tests/support/totals.h"
 
 #include <gtest/gtest.h>
 
@@ -24,18 +24,18 @@ constexpr char kSummaries[] =
     "error_count, avg_latency_ms, latency_ms_sum, latency_count, request_tokens, response_tokens, "
     "total_cost FROM usage_summaries";
 
-std::string OffsetsOf(const BooksExpectation& expected, const std::string& what) {
+std::string OffsetsOf(const ExpectedTotals& expected, const std::string& what) {
   return "SELECT coalesce(sum(" + what +
          "), 0) FROM usage_ingest.kafka_offsets WHERE group_id = '" + expected.group + "'";
 }
 
-void ExpectSum(Database& database, const BooksExpectation& expected, const std::string& column,
+void ExpectSum(Database& database, const ExpectedTotals& expected, const std::string& column,
                std::optional<std::int64_t> value) {
   if (!value) return;
   EXPECT_EQ(database.Number(OffsetsOf(expected, column)), *value) << column;
 }
 
-std::optional<std::int64_t> NextOffset(Database& database, const BooksExpectation& expected,
+std::optional<std::int64_t> NextOffset(Database& database, const ExpectedTotals& expected,
                                        const std::pair<std::string, std::int32_t>& partition) {
   const std::vector<Row> rows = database.Query(
       "SELECT next_offset FROM usage_ingest.kafka_offsets "
@@ -47,9 +47,9 @@ std::optional<std::int64_t> NextOffset(Database& database, const BooksExpectatio
 
 }  // namespace
 
-Books::Books(Database& database) : counters_beside_rows_(database.Lines(kCountersBesideRows)) {}
+Totals::Totals(Database& database) : counters_beside_rows_(database.Lines(kCountersBesideRows)) {}
 
-bool Books::CaughtUp(Database& database, const BooksExpectation& expected, KafkaAdmin& kafka) {
+bool Totals::CaughtUp(Database& database, const ExpectedTotals& expected, KafkaAdmin& kafka) {
   for (const auto& [partition, count] : expected.records) {
     if (NextOffset(database, expected, partition) !=
         kafka.EndOffset(partition.first, partition.second)) {
@@ -59,10 +59,10 @@ bool Books::CaughtUp(Database& database, const BooksExpectation& expected, Kafka
   return true;
 }
 
-void Books::ExpectBalance(Database& database, KafkaAdmin& kafka, const BooksExpectation& expected,
-                          std::chrono::seconds patience) {
+void Totals::ExpectMatch(Database& database, KafkaAdmin& kafka, const ExpectedTotals& expected,
+                         std::chrono::seconds timeout) {
   const bool caught_up =
-      WaitUntil(After(patience), [&] { return CaughtUp(database, expected, kafka); });
+      WaitUntil(After(timeout), [&] { return CaughtUp(database, expected, kafka); });
   EXPECT_TRUE(caught_up) << "not everything was ingested in time";
   ExpectOffsetsAccountFor(database, expected);
   ExpectRows(database, expected);
@@ -71,7 +71,7 @@ void Books::ExpectBalance(Database& database, KafkaAdmin& kafka, const BooksExpe
   ExpectKafkaFollows(database, kafka, expected);
 }
 
-void Books::ExpectOffsetsAccountFor(Database& database, const BooksExpectation& expected) {
+void Totals::ExpectOffsetsAccountFor(Database& database, const ExpectedTotals& expected) {
   ExpectSameLines("partitions whose outcomes do not add up to their events (INV-1)", {},
                   database.Lines("SELECT topic, partition, events, inserted, duplicates, "
                                  "dead_lettered, skipped FROM usage_ingest.kafka_offsets WHERE "
@@ -88,7 +88,7 @@ void Books::ExpectOffsetsAccountFor(Database& database, const BooksExpectation& 
   ExpectSum(database, expected, "skipped", expected.skipped);
 }
 
-void Books::ExpectRows(Database& database, const BooksExpectation& expected) {
+void Totals::ExpectRows(Database& database, const ExpectedTotals& expected) {
   EXPECT_EQ(database.Number("SELECT count(*) FROM usage_logs"),
             database.Number(OffsetsOf(expected, "inserted")) + expected.rows_from_elsewhere)
       << "rows of usage_logs (INV-4)";
@@ -98,18 +98,18 @@ void Books::ExpectRows(Database& database, const BooksExpectation& expected) {
       << "rows of dead_letters";
 }
 
-void Books::ExpectSummariesExact(Database& database) {
+void Totals::ExpectSummariesExact(Database& database) {
   ExpectSameLines("summaries and the aggregate of the rows (INV-2)", database.Lines(kAggregates),
                   database.Lines(kSummaries));
 }
 
-void Books::ExpectCountersExact(Database& database) const {
+void Totals::ExpectCountersExact(Database& database) const {
   ExpectSameLines("counters less rows, before and now (INV-3)", counters_beside_rows_,
                   database.Lines(kCountersBesideRows));
 }
 
-void Books::ExpectKafkaFollows(Database& database, KafkaAdmin& kafka,
-                               const BooksExpectation& expected) {
+void Totals::ExpectKafkaFollows(Database& database, KafkaAdmin& kafka,
+                                const ExpectedTotals& expected) {
   for (const auto& [partition, count] : expected.records) {
     const auto committed = kafka.Committed(expected.group, partition.first, partition.second);
     if (!committed) continue;  // nothing committed yet: behind, which is all that INV-7 asks
