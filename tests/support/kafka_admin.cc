@@ -76,6 +76,26 @@ void KafkaAdmin::CreateTopic(const std::string& topic, const TopicOptions& optio
   WaitForPartitions(*this, topic, options.partitions);
 }
 
+void KafkaAdmin::SetScramPassword(const std::string& user, rd_kafka_ScramMechanism_t mechanism,
+                                  const std::string& password) {
+  constexpr int kIterations = 4096;  // Kafka's lower bound
+  rd_kafka_UserScramCredentialAlteration_t* request = rd_kafka_UserScramCredentialUpsertion_new(
+      user.c_str(), mechanism, kIterations, reinterpret_cast<const unsigned char*>(password.data()),
+      password.size(), nullptr, 0);
+  const Queue queue(rd_kafka_queue_new(kafka_.get()));
+  rd_kafka_AlterUserScramCredentials(kafka_.get(), &request, 1, nullptr, queue.get());
+  rd_kafka_UserScramCredentialAlteration_destroy(request);
+  const std::string doing = "set the password of " + user;
+  const Event event = WaitForAnswer(queue, doing);
+  std::size_t count = 0;
+  const auto* result = rd_kafka_event_AlterUserScramCredentials_result(event.get());
+  const auto* const* answers = rd_kafka_AlterUserScramCredentials_result_responses(result, &count);
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto* error = rd_kafka_AlterUserScramCredentials_result_response_error(answers[i]);
+    if (error != nullptr) CheckKafka(rd_kafka_error_code(error), doing);
+  }
+}
+
 void KafkaAdmin::DeleteTopic(const std::string& topic) {
   rd_kafka_DeleteTopic_t* request = rd_kafka_DeleteTopic_new(topic.c_str());
   const Queue queue(rd_kafka_queue_new(kafka_.get()));

@@ -26,6 +26,10 @@ class KafkaAdmin {
   void DeleteTopic(const std::string& topic);
   void SetPartitions(const std::string& topic, int count);
 
+  // Makes the user, or gives it another password.
+  void SetScramPassword(const std::string& user, rd_kafka_ScramMechanism_t mechanism,
+                        const std::string& password);
+
   // Removes the records below `offset`, as retention does.
   void DeleteRecordsBelow(const std::string& topic, std::int32_t partition, std::int64_t offset);
 

@@ -117,8 +117,8 @@ std::string KafkaBroker::ServerProperties(int number) const {
               std::to_string(nodes_[i].controller_port);
   }
   const Node& self = nodes_.at(static_cast<std::size_t>(number - 1));
-  const std::string listener =
-      "PLAINTEXT://" + options_.host + ":" + std::to_string(self.broker_port);
+  std::string listener = "PLAINTEXT://" + options_.host + ":" + std::to_string(self.broker_port);
+  for (const std::string& more : options_.listeners) listener += "," + more;
   const std::string replicas = std::to_string(options_.nodes);
   std::map<std::string, std::string> properties = {
       {"process.roles", "broker,controller"},

@@ -23,6 +23,7 @@ namespace usage_ingest::support {
 struct KafkaOptions {
   int nodes = 1;
   std::string host = "127.0.0.1";                    // a network namespace needs another address
+  std::vector<std::string> listeners = {};           // more of them, "SASL_SSL://host:port"
   std::map<std::string, std::string> settings = {};  // server.properties, over ours
 };
 
