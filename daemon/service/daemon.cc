@@ -18,6 +18,7 @@
 #include <thread>
 
 #include "daemon/assembly/component_options.h"
+#include "daemon/service/exit_deadline.h"
 #include "daemon/service/observation.h"
 #include "daemon/service/pipeline.h"
 #include "daemon/service/signals.h"
@@ -237,8 +238,14 @@ void Daemon::StopServices() {
 }  // namespace
 
 int RunDaemon(const config::Config& config, std::function<void()> reload) {
-  Daemon daemon(config, std::move(reload));
-  const int exit_code = daemon.Run();
+  auto daemon = std::make_unique<Daemon>(config, std::move(reload));
+  const int exit_code = daemon->Run();
+  {
+    const ExitDeadline deadline(steady_clock::now() + kServicesEndMax, [exit_code] {
+      EndByForce("drained, but the Kafka client does not end; not waiting for it", exit_code);
+    });
+    daemon.reset();
+  }
   spdlog::info("ended");
   return exit_code;
 }

@@ -59,6 +59,22 @@ TEST_F(ConsumerBrokerTest, StopsAgainAndAgainInTheMiddleOfAFlood) {
   ReadEverything();
 }
 
+// The story: the partition of a deleted topic kept a client of librdkafka 2.0.2 from ever ending.
+TEST_F(ConsumerBrokerTest, EndsAfterItsTopicWasDeleted) {
+  broker_.CreateTopic("t", 2);
+  Produce("t", 2, 100);
+  HarnessOptions options = Options();
+  options.kafka.properties["topic.metadata.refresh.interval.ms"] = "500";
+  ConsumerHarness harness(std::move(options), database_);
+  harness.Start();
+  ExpectEverythingOnce(harness);
+  broker_.DeleteTopic("t");
+  ASSERT_TRUE(Eventually([&] { return harness.observer.HasError("nknown"); }));
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_TRUE(harness.Stop().has_value());
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, 10s);
+}
+
 TEST_F(ConsumerBrokerTest, WaitsForATopicThatIsNotThereYet) {
   ConsumerHarness harness(Options(), database_);
   harness.Start();
