@@ -106,6 +106,8 @@ void ClientEvents::OnError(rd_kafka_t* client, int code, const char* reason, voi
 void ClientEvents::OnLog(const rd_kafka_t* client, int level, const char* facility,
                          const char* text) {
   auto& events = *static_cast<ClientEvents*>(rd_kafka_opaque(client));
+  // OnError reports the same failure (rd_kafka_broker_set_error in rdkafka_broker.c).
+  if (std::string_view(facility) == "FAIL") return;
   // A facility is a kind of message (FAIL, SASL, MAXPOLL): many texts, but few of them.
   events.Say(level, facility, fmt::format("librdkafka {}: {}", facility, text));
 }

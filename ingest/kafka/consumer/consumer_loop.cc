@@ -285,18 +285,20 @@ void ConsumerLoop::OnMessageError(const rd_kafka_message_t& message) {
     return client_->events().ReportFatal(client_->handle());
   }
   const auto now = std::chrono::steady_clock::now();
-  const std::string where =
-      message.rkt == nullptr ? std::string("kafka")
-                             : fmt::format("{}[{}] at offset {}", rd_kafka_topic_name(message.rkt),
-                                           message.partition, message.offset);
-  const std::string text = fmt::format("{}: {}", where, rd_kafka_message_errstr(&message));
+  const std::string source =
+      message.rkt == nullptr
+          ? std::string("kafka")
+          : fmt::format("{}[{}]", rd_kafka_topic_name(message.rkt), message.partition);
+  const std::string at = message.offset < 0 ? "" : fmt::format(" at offset {}", message.offset);
+  const std::string text = fmt::format("{}{}: {}", source, at, rd_kafka_message_errstr(&message));
   if (message.err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET) {
     // Retention deleted our position, or the topic was recreated. The start sequence finds out.
     if (start_.is_reading()) ReadAgain(text, now);
     return;
   }
   // A partition that fails does not end the process: an operator may be repairing it.
-  client_->ReportFailure(std::unexpected(Error{ErrorCode::kUnavailable, text}));
+  client_->events().Report({ErrorCode::kUnavailable, text},
+                           fmt::format("{} {}", rd_kafka_err2name(message.err), source));
   if (client::ToErrorCode(message.err) == ErrorCode::kBadRecord && start_.is_reading()) {
     // librdkafka continues behind the batch that it could not read (rdkafka_msgset_reader.c). We
     // must not skip it: it is tried again until the log is repaired, and its lag grows.
