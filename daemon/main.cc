@@ -30,7 +30,7 @@ config::LoadedConfig Load(const std::string& path, const commands::CommandNeeds&
       config::LoadConfig(file, config::ProcessEnvironment(),
                          {.kafka = needs.kafka != commands::Need::kNothing,
                           .postgres = needs.postgres != commands::Need::kNothing});
-  assembly::CheckParts(loaded);
+  assembly::CheckParts(loaded, needs.kafka != commands::Need::kNothing);
   return loaded;
 }
 

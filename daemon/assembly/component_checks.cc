@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "daemon/assembly/component_options.h"
 #include "daemon/config/config_keys.h"
 #include "daemon/text/suggest.h"
 #include "ingest/kafka/client/kafka_probe.h"
@@ -43,16 +44,27 @@ void CheckProperties(config::LoadedConfig& loaded) {
     options.brokers = loaded.config.kafka.brokers;
     options.group_id = loaded.config.kafka.group_id;
     options.properties = {{name, value}};
-    if (kafka::client::CheckKafkaOptions(options)) continue;
+    if (kafka::client::CheckKafkaProperties(options)) continue;
     const std::string key = fmt::format("{}.{}", config::kPropertiesSection, name);
     loaded.problems.push_back(WrongProperty(name, SetAt(loaded, key)));
   }
 }
 
+// As `run` does it, so that both agree: session.timeout.ms above max.poll.interval.ms, or a
+// certificate that cannot be read, is found only when a client is made.
+void CheckClient(config::LoadedConfig& loaded) {
+  const auto made = kafka::client::CheckKafkaClient(KafkaOptionsFor(loaded.config));
+  if (made) return;
+  loaded.problems.push_back({.what = made.error().context,
+                             .where = loaded.source,
+                             .fix = fmt::format("correct [{}]", config::kPropertiesSection)});
+}
+
 }  // namespace
 
-void CheckParts(config::LoadedConfig& loaded) {
+void CheckParts(config::LoadedConfig& loaded, bool needs_kafka) {
   CheckProperties(loaded);
+  if (needs_kafka && loaded.problems.empty()) CheckClient(loaded);
   const std::string& conninfo = loaded.config.postgres.conninfo;
   if (conninfo.empty() || postgres::blocking::CheckConninfo(conninfo)) return;
   loaded.problems.push_back(

@@ -8,6 +8,6 @@
 namespace usage_ingest::assembly {
 
 // Adds to loaded.problems.
-void CheckParts(config::LoadedConfig& loaded);
+void CheckParts(config::LoadedConfig& loaded, bool needs_kafka);
 
 }  // namespace usage_ingest::assembly

@@ -16,6 +16,9 @@ struct Owned {
 constexpr std::string_view kOffsetsInPostgres =
     "the offsets are kept in PostgreSQL, in the transaction of the rows; Kafka's own follow later";
 constexpr std::string_view kFromBudget = "it is derived from memory.budget, which it would break";
+constexpr std::string_view kFetchMustEnd =
+    "a broker that waits for more records than a fetch may hold answers too late, and nothing is "
+    "read";
 constexpr std::string_view kRemove = "remove the line";
 constexpr std::string_view kUseBudget = "remove the line and set memory.budget";
 
@@ -37,6 +40,8 @@ constexpr std::array kOwned = std::to_array<Owned>({
     {"queued.max.messages.kbytes", kFromBudget, kUseBudget},
     {"fetch.max.bytes", kFromBudget, kUseBudget},
     {"fetch.message.max.bytes", kFromBudget, kUseBudget},
+    {"fetch.min.bytes", kFetchMustEnd, kRemove},
+    {"fetch.wait.max.ms", kFetchMustEnd, kRemove},
     {"max.partition.fetch.bytes", kFromBudget, kUseBudget},
     {"receive.message.max.bytes", kFromBudget, kUseBudget},
     {"group.protocol",

@@ -26,6 +26,21 @@ TEST(StartTest, UnknownConfigurationKeyNamesLineAndSuggestion) {
   EXPECT_TRUE(Holds(result.errors, ":2")) << result.errors;  // the line
 }
 
+// Each is accepted alone; only a client that is made with all of them refuses.
+TEST(StartTest, CheckConfigRefusesPropertiesThatRunWouldRefuse) {
+  const std::vector<std::map<std::string, std::string>> refused = {
+      {{"max.poll.interval.ms", "5000"}, {"session.timeout.ms", "6000"}},
+      {{"security.protocol", "SSL"}, {"ssl.ca.location", "/no/such/file"}},
+      {{"security.protocol", "SASL_PLAINTEXT"}, {"sasl.mechanism", "SCRAM-SHA-1"}}};
+  for (const auto& properties : refused) {
+    const DaemonProcess daemon(
+        {.brokers = "127.0.0.1:1", .conninfo = "host=127.0.0.1", .kafka_properties = properties});
+    const CommandResult result = daemon.Run({"check-config"});
+    EXPECT_EQ(result.exit_code, kExitConfig) << properties.begin()->first << result.output;
+    EXPECT_TRUE(Holds(result.errors, "kafka.properties")) << result.errors;
+  }
+}
+
 TEST(StartTest, UnmigratedDatabaseEndsWith78AndSaysMigrate) {
   PostgresCluster postgres({.fsync = false});
   postgres.CreateDatabase("empty");

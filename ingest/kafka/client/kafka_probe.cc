@@ -105,9 +105,17 @@ Result<KafkaFindings> ProbeKafka(const KafkaOptions& options, std::chrono::milli
   return findings;
 }
 
-Result<> CheckKafkaOptions(const KafkaOptions& options) {
+Result<> CheckKafkaProperties(const KafkaOptions& options) {
   const auto config = MakeClientConfig(options, ClientRole::kGroupConsumer);
   if (!config) return std::unexpected(config.error());
+  return {};
+}
+
+Result<> CheckKafkaClient(KafkaOptions options) {
+  options.brokers.clear();
+  ClientEvents events(nullptr, ClientEvents::Voice::kSilent);
+  const auto client = MakeClient(options, ClientRole::kGroupConsumer, events);
+  if (!client) return std::unexpected(client.error());
   return {};
 }
 

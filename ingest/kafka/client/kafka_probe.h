@@ -31,7 +31,11 @@ struct KafkaFindings {
 [[nodiscard]] Result<KafkaFindings> ProbeKafka(const KafkaOptions& options,
                                                std::chrono::milliseconds timeout);
 
-// Does librdkafka know every property, and take its value? Asks no broker.
-[[nodiscard]] Result<> CheckKafkaOptions(const KafkaOptions& options);
+// Does librdkafka know every property, and accept its value? Asks no broker.
+[[nodiscard]] Result<> CheckKafkaProperties(const KafkaOptions& options);
+
+// Do the properties work together, and can the files that they name be read? Makes a client that
+// knows no broker. REQUIRES: each passes CheckKafkaProperties.
+[[nodiscard]] Result<> CheckKafkaClient(KafkaOptions options);
 
 }  // namespace usage_ingest::kafka::client
