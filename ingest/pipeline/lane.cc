@@ -108,8 +108,10 @@ void Lane::DecodeSome() {
 
 bool Lane::IsDue() const {
   if (building_->empty()) return false;
+  // A full batch that is not due would stop decoding, and so nothing would make it due.
+  if (IsFull() || drained_) return true;
   return building_->elements() >= options_.rows_max || building_->bytes >= options_.bytes_max ||
-         drained_ || runtime_.clock.Now() >= building_since_ + options_.linger;
+         runtime_.clock.Now() >= building_since_ + options_.linger;
 }
 
 bool Lane::IsFull() const {

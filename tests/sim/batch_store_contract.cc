@@ -347,7 +347,7 @@ TEST_P(BatchStoreContractTest, AfterALostSessionTheOffsetsRowShowsWhatIsCommitte
   ASSERT_TRUE(Write(*store_, *MakeBatch(1, {{.number = 2}})));
   const Result<bool> answer = Await(store_->IsCommitted(*batch));
   ASSERT_FALSE(answer);
-  EXPECT_EQ(answer.error().code, ErrorCode::kFenced) << "somebody went on from there";
+  EXPECT_EQ(answer.error().code, ErrorCode::kFenced) << "another owner went on from there";
 }
 
 TEST_P(BatchStoreContractTest, ALostSessionIsUnavailableAndCanBeReplaced) {

@@ -3,7 +3,7 @@
 //
 // The simulation proves nothing beyond its fake. So the fake (fake_batch_store_test.cc) and
 // PgBatchStore on a real PostgreSQL (tests/integration/batch_store_contract_test.cc) pass this one
-// suite; whoever changes what a step promises changes a case here first.
+// suite; a change of what a step promises begins with a case here.
 //
 // Owner         a test program, which instantiates it with its StoreWorld.
 #include <gtest/gtest.h>

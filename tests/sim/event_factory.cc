@@ -56,7 +56,7 @@ Truth EventFactory::MakeTruth(EventTimeUs now) {
   truth.latency_ms = static_cast<std::int32_t>(random_.Between(0, 600));
   truth.is_failure = random_.PerThousand(150);
   if (random_.PerThousand(15)) truth.latency_ms = kRefusedLatencyMs;
-  if (random_.PerThousand(20)) {  // nobody's key, nothing used
+  if (random_.PerThousand(20)) {  // an unknown key, nothing used
     truth.kind = Truth::Kind::kSkip;
     truth.key_hash = std::string(64, 'f');
     truth.request_tokens = truth.response_tokens = 0;

@@ -143,7 +143,7 @@ Task<Result<bool>> FakeBatchStore::IsCommitted(const Batch& batch) {
   if (untouched == batch.partitions.size()) co_return false;
   epoch_of_call_.reset();
   if (done == batch.partitions.size()) co_return true;
-  co_return Fail(ErrorCode::kFenced, "the offsets are somebody else's");
+  co_return Fail(ErrorCode::kFenced, "another owner has moved the offsets");
 }
 
 Task<Result<std::vector<AttributionAnswer>>> FakeBatchStore::Attribute(

@@ -29,7 +29,8 @@ Task<Result<bool>> FakeBatchStore::InsertRow(const UsageRow& row, OnDuplicate on
     co_return std::unexpected(refused.error());
   }
   if (event.latency_ms == kRefusedLatencyMs) {
-    const Result<> refused = Refuse(ErrorCode::kBadRecord, "23514: somebody's constraint");
+    const Result<> refused =
+        Refuse(ErrorCode::kBadRecord, "23514: a constraint of another program");
     co_return std::unexpected(refused.error());
   }
   const Result<> locked = co_await Lock({LockKind::kRow, event.id}, LockMode::kUpdate);

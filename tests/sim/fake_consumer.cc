@@ -151,7 +151,7 @@ bool FakeConsumer::ServeBroker() {
   return true;
 }
 
-// Reads the rows in one turn, and hears of it in a later one: meanwhile somebody may go on.
+// Reads the rows in one turn and gets the answer in a later one; another owner may commit in between.
 bool FakeConsumer::AnswerPositions() {
   if (positions_) {
     links_.inbox.Push(*std::exchange(positions_, std::nullopt));

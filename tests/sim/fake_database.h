@@ -39,7 +39,7 @@ struct OffsetMove {
   StoredOffset next;
 };
 
-// What a transaction has written and nobody else sees yet.
+// What a transaction has written and no other session sees yet.
 struct Transaction {
   std::vector<OffsetMove> moves;
   std::map<Uuid, StoredRow> rows;
@@ -56,7 +56,7 @@ class FakeDatabase {
   explicit FakeDatabase(OnViolation on_violation) : violated_(std::move(on_violation)) {}
 
   [[nodiscard]] SessionId Open();
-  // Ends the session and rolls its transaction back; also somebody else's (pg_terminate_backend).
+  // Ends the session and rolls its transaction back; also of another process (pg_terminate_backend).
   void Close(SessionId session);
   void CloseAll();  // the server restarts
   [[nodiscard]] bool is_open(SessionId session) const { return sessions_.contains(session); }
@@ -87,12 +87,12 @@ class FakeDatabase {
   [[nodiscard]] SessionId HolderOf(const LockKey& key, SessionId except) const;
   [[nodiscard]] bool is_locked(const LockKey& key) const { return locks_.contains(key); }
 
-  // What is committed. Whoever changes it by hand says so.
+  // What is committed. A caller that changes it calls NoteChange().
   [[nodiscard]] Tables& tables() { return tables_; }
   void NoteChange() { ++version_; }
   [[nodiscard]] std::uint64_t version() const { return version_; }
 
-  // LiteMaaS' doing. False: somebody holds a lock, try later.
+  // A statement of LiteMaaS. False: a session holds a lock, try later.
   bool TryDeleteSubscription(Uuid id);  // by value: the key of what it erases, often
   bool TryInsertForeign(const Uuid& id, const StoredRow& row);
   // The primary is gone, and the replica has not seen everything.

@@ -29,7 +29,7 @@ void FakeGroup::Remove(MemberId member) {
   if (waiting_for_.empty()) {
     Rebalance();
   } else {
-    OnRevoked(member);  // nobody waits for it any more
+    OnRevoked(member);  // the group no longer waits for it
   }
 }
 

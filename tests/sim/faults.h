@@ -30,7 +30,7 @@ enum class PlantedBug : unsigned char {
   kSuspensionTwice,       // told where it is decided, outside of the transaction, and at COMMIT
   kSumsOverwritten,       // lanes read sums, add, write: of two at a time one is lost
   kOffsetsAfterRows,      // the offsets have a transaction of their own, after that of the rows
-  kZombieLeftAlone,       // whoever is stopped inside a transaction blocks its partition for ever
+  kZombieLeftAlone,       // a process stopped inside a transaction blocks its partition without end
   kKafkasOffsetBelieved,  // reading begins where Kafka's offset says: behind a crash after COMMIT
   kKafkaAhead,            // Kafka is told what was read, not what was stored
   kGapNotTold,            // records that retention took are stepped over in silence

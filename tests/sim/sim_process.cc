@@ -14,12 +14,12 @@ const std::atomic<std::uint64_t> kNoEpoch{0};
 
 // All bounds small, so that they are met.
 constexpr std::size_t kQueueBytesMax = 8'000;
-constexpr std::size_t kTransactionBytesMax = 12'000;
+constexpr std::size_t kBatchBytesMax = 12'000;
 constexpr std::size_t kRecordBytesMax = 5'000;
 // The queue, and two batches; each may have taken the whole queue just below its bound. And one
 // record that the consumer holds back until the queue has room.
 constexpr std::size_t kLaneBytesMax =
-    kQueueBytesMax + 2 * (kTransactionBytesMax + kQueueBytesMax) + kRecordBytesMax;
+    kQueueBytesMax + 2 * (kBatchBytesMax + kQueueBytesMax) + kRecordBytesMax;
 
 pipeline::LaneOptions OptionsOf(std::size_t index, MemberId member, PlantedBug bug) {
   pipeline::LaneOptions options;
@@ -29,7 +29,10 @@ pipeline::LaneOptions OptionsOf(std::size_t index, MemberId member, PlantedBug b
   options.transaction_rows_max = 12;
   options.linger = 50ms;
   options.attribution_entries_max = 8;
-  if (bug != PlantedBug::kBytesIgnored) options.transaction_bytes_max = kTransactionBytesMax;
+  if (bug != PlantedBug::kBytesIgnored) {
+    // A block of the arena counts as soon as it is used.
+    options.transaction_bytes_max = Arena::kBlockBytes + kBatchBytesMax;
+  }
   options.releases_records = member % 3 != 1;  // the others keep all, as a replay does
   options.writer.session.lane = index;
   options.writer.recent_ids_max = 16;

@@ -75,8 +75,8 @@ SimulationResult Simulation::Run() {
   return result_;
 }
 
-// A stretch of running: whoever is ready goes on, one handler at a time, in an order that chance
-// decides; time passes when nobody is.
+// Runs the processes that are ready, one handler at a time, in random order. Time passes when none
+// is ready.
 void Simulation::RunSome() {
   for (std::int64_t left = random_.Between(1, 30); left > 0; --left) {
     if (RunOne()) continue;
@@ -118,7 +118,7 @@ void Simulation::CheckAll() {
 
 void Simulation::Settle() {
   HealAll();
-  if (random_.PerThousand(300)) StopSomebodyInCopy();
+  if (random_.PerThousand(300)) StopAProcessInCopy();
   RunToTheEnd();
   // The zombies wake up, and it must make no difference.
   for (const auto& process : processes_) process->is_frozen = false;

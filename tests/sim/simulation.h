@@ -30,7 +30,7 @@ struct SimulationResult {
   std::int64_t records = 0;
   std::int64_t commits = 0;
   std::int64_t fenced = 0;
-  std::int64_t read_again = 0;  // batches that missed a record that was let go
+  std::int64_t read_again = 0;  // batches that missed a record that was released
   std::int64_t staged = 0;
   std::chrono::nanoseconds settled_in{};  // from healing to the end
   AwaitPoints crashes{};
@@ -57,7 +57,7 @@ class Simulation {
   void DeleteReference();
   void ResetQuotas();
   void HealAll();
-  void StopSomebodyInCopy();
+  void StopAProcessInCopy();
 
   void RunSome();
   bool RunOne();

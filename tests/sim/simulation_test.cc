@@ -11,7 +11,7 @@
 namespace usage_ingest::sim {
 namespace {
 
-// So many meet everything that there is to meet.
+// Enough seeds for every fault to happen.
 constexpr std::uint64_t kSeedsToMeetAll = 1'000;
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 // A sanitizer finds what it looks for in few seeds, and takes its time.

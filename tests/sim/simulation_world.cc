@@ -181,7 +181,7 @@ void Simulation::DisturbReferences() {
       }
       for (SimProcess* process : Running()) process->ExpireAttribution();
       return database_.NoteChange();
-    default:  // somebody drops a month that is empty
+    default:  // an operator drops a month that is empty
       std::erase_if(tables.months, [&](EventTimeUs month) {
         return random_.PerThousand(300) && std::ranges::none_of(tables.rows, [&](const auto& row) {
                  return aggregate::PeriodStart(aggregate::PeriodType::kMonth,
@@ -224,7 +224,7 @@ void Simulation::HealAll() {
 }
 
 // The worst zombie: it holds its offsets row, and no timeout of PostgreSQL 15 ends it.
-void Simulation::StopSomebodyInCopy() {
+void Simulation::StopAProcessInCopy() {
   Produce();
   for (int left = 300; left > 0; --left) {
     for (SimProcess* process : Running()) {

@@ -82,7 +82,7 @@ struct Tables {
   std::map<LetterKey, DeadLetterReason> dead_letters;
   std::set<EventTimeUs> months;  // that have a partition
 
-  // For the checker: rows that went with their subscription, and rows that somebody else inserted.
+  // For the checker: rows that went with their subscription, and rows that another writer inserted.
   std::set<Uuid> cascaded;
   std::int64_t cascaded_count = 0;
   std::int64_t foreign_rows = 0;
