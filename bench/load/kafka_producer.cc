@@ -123,10 +123,13 @@ void KafkaProducer::Send(const Message& message) {
   // librdkafka copies the bytes (RD_KAFKA_MSG_F_COPY), it does not write through the pointer.
   auto* value = const_cast<char*>(message.value.data());
   for (;;) {
-    const int refused = rd_kafka_produce(topic_.get(), message.partition, RD_KAFKA_MSG_F_COPY,
-                                         message.value.empty() ? nullptr : value,
-                                         message.value.size(), message.key.data(),
-                                         message.key.size(), reinterpret_cast<void*>(message.tag));
+    const int refused =
+        rd_kafka_produce(topic_.get(), message.partition, RD_KAFKA_MSG_F_COPY,
+                         message.value.empty() ? nullptr : value, message.value.size(),
+                         message.key.data(), message.key.size(),
+                         // A number goes through the client, not a pointer.
+                         // NOLINTNEXTLINE(performance-no-int-to-ptr)
+                         reinterpret_cast<void*>(message.tag));
     if (refused == 0) break;
     const auto code = rd_kafka_last_error();
     if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL) Throw(options_.topic, rd_kafka_err2str(code));

@@ -18,7 +18,11 @@ class Collect : public event::EventSink {
   UsageEvent last;
 };
 
-Uuid Id(const std::string& text) { return Uuid::Parse(text).value(); }
+Uuid Id(const std::string& text) {
+  const auto id = Uuid::Parse(text);
+  USAGE_INGEST_CHECK(id);
+  return *id;
+}
 
 }  // namespace
 
