@@ -139,7 +139,7 @@ How it is measured: `bench/run`, everything in one run on one machine, so compar
 Broker, PostgreSQL (fsync on, its table with all six indexes) and daemon share the cores. Before each
 case a fresh database is cloned and a checkpoint taken; a broker that was started for the case has
 first served {WARM_UP_EVENTS:,} other events. A daemon's rate counts from the start of its
-process to the last commit, which is seen by SELECT every 20 ms; after each of its runs the books
+process to the last commit, which is seen by SELECT every 20 ms; after each of its runs the totals
 must balance, else there is no figure. The rows of the ceiling and of the ways from files are taken
 out of the database that the daemon filled: same ids, same order; while they run the broker is
 stopped. CPU is user and system time of all threads, from /proc. Latency counts from handing an

@@ -133,8 +133,8 @@ void Workers::Run(const std::stop_token& stop) {
   }
   while (running_ > 0) {
     std::this_thread::sleep_for(kStatusInterval);
-    // Workers hear of deliveries when they send. All of them may be waiting for room, which comes
-    // with a delivery report that none of them reads. It happened on a busy machine, and never ended.
+    // Workers read delivery reports when they send. All of them may be waiting for room, which
+    // comes with a report that none of them reads. It happened on a busy machine, and never ended.
     producer_.ServeDeliveries();
     WriteStatus();
   }

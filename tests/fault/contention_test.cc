@@ -102,7 +102,8 @@ TEST_F(ContentionTest, WaitsForALongTransactionOfAnotherSession) {
   ExpectRecovers();
 }
 
-// The daemon's row lock on kafka_offsets is taken first: another session that holds it blocks the partition.
+// The daemon locks the row of kafka_offsets first: another session that holds it blocks the
+// partition.
 TEST_F(ContentionTest, WaitsForAnOffsetsRowLockedByAnotherSession) {
   StartInTheMiddle();
   Database other = postgres_.Connect(kDatabase);

@@ -12,7 +12,7 @@ bool Holds(const std::string& text, const std::string& part) {
 
 class DeadLettersTest : public PipelineTest {
  protected:
-  // Three that wait for a user, one that is not JSON; of a topic that nobody reads any more.
+  // Three that wait for a user, one that is not JSON; of a topic that is no longer read.
   void SetUp() override {
     PipelineTest::SetUp();
     const std::string now = database_.Value("SELECT extract(epoch FROM now())");
@@ -195,13 +195,13 @@ TEST_F(DeadLettersTest, TheTimersDoWithoutNotifications) {
                "WHERE event_id = 'live1'") == 1;
   })) << program_->log();
   AddUser();
-  // The lane has just heard that there is nobody; it asks again within a second.
+  // The lane has just learned that there is no such user; it asks again within a second.
   EXPECT_TRUE(WaitUntil(After(std::chrono::seconds(30)), [&] {
     publish();
     return database_.Number("SELECT count(*) FROM usage_logs WHERE litellm_request_id = 'live" +
                             std::to_string(sent - 1) + "'") == 1;
   })) << program_->log();
-  // And a letter that nobody has tried yet is tried by the timer.
+  // And a letter that was not tried yet is tried by the timer.
   Add("unattributed", event);
   EXPECT_TRUE(WaitUntil(After(std::chrono::seconds(30)), [&] {
     return database_.Number("SELECT count(*) FROM usage_logs WHERE litellm_request_id = 'first'") ==

@@ -55,7 +55,7 @@ TEST_F(EndToEndTest, CapturedEventsBecomeWhatTheOracleSays) {
   EXPECT_EQ(daemon.Terminate(), 0) << daemon.log();
 }
 
-// INV-1 and INV-4 hold whenever somebody looks, not only at the end: one SELECT, at any moment.
+// INV-1 and INV-4 hold at every moment, not only at the end: one SELECT, at any moment.
 TEST_F(EndToEndTest, TotalsMatchAtEveryMoment) {
   GeneratedLoad load({.events = 20'000, .odd_share = 0.1}, kTopic);
   Install(load);

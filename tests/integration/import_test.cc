@@ -126,7 +126,7 @@ TEST_F(ImportTest, ADryRunWritesNothing) {
   EXPECT_EQ(DeadLetters(), "");
 }
 
-// An import that found damage waited for ever for lanes that nobody had told to stop.
+// An import that found damage waited without end for lanes that were never told to stop.
 TEST_F(ImportTest, WhatCannotBeReadIsAnError) {
   const std::string packed = Gzipped(Join(events_, "\n"), folder_.path() / "spare.gz");
   const std::filesystem::path path = folder_.path() / "torn.gz";

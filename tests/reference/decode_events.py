@@ -1,4 +1,4 @@
-"""The rules of docs/events.md once more, slow and obvious: to compare ingest/event with.
+"""The rules of docs/events.md a second time, slow and obvious, to compare ingest/event with.
 
 Nothing here is shared with the C++ decoder, not even the way it works: JSON is parsed by Python's
 own parser, numbers are Decimals, texts are cleaned one by one.  `decode(value, origin)` gives the

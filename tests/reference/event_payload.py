@@ -119,7 +119,7 @@ def raw_keys(text: str) -> list[tuple[int, int, bool]]:
             if not re.fullmatch("[0-9a-fA-F]{64}", value) and value not in fine:
                 found.append((begin, end, True))
         elif value_inside is None and quote < len(characters.plain):
-            begin, end = DIGITS.match(text, characters.starts[quote]).span()
+            begin, end = next(DIGITS.finditer(text, characters.starts[quote])).span()
             if begin != end:
                 found.append((begin, end, False))
     return found

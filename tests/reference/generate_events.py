@@ -1,4 +1,4 @@
-"""Events as LiteLLM might send them, and as nobody should: input of the differential test.
+"""Events as LiteLLM may send them, and wrong ones: input of the differential test.
 
 Everything comes from one random.Random, so a seed names a run.  Values are drawn from pools in which
 the rules of docs/events.md have something to decide; records are then spoilt as bytes.

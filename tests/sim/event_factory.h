@@ -2,8 +2,8 @@
 // EventFactory: small real events, with the truth about them that the checker compares with.
 //
 // The values are StandardLoggingPayload objects that go through the real Decoder; besides there are
-// tombstones, text that is no JSON, arrays, copies of earlier events, events of unknown keys, events of
-// months without a partition and rows that the database refuses.
+// tombstones, text that is no JSON, arrays, copies of earlier events, events of unknown keys,
+// events of months without a partition and rows that the database refuses.
 //
 // Owner         one simulation.
 #include <cstdint>
@@ -39,7 +39,7 @@ struct ProducedRecord {
   std::vector<Truth> truths;
 };
 
-// A row with this latency is one that the database refuses: by another program's trigger, for example.
+// A row with this latency is one that the database refuses, as a trigger might.
 inline constexpr std::int32_t kRefusedLatencyMs = 666;
 inline constexpr std::size_t kUsers = 4;
 inline constexpr std::size_t kTeams = 2;

@@ -151,7 +151,8 @@ bool FakeConsumer::ServeBroker() {
   return true;
 }
 
-// Reads the rows in one turn and gets the answer in a later one; another owner may commit in between.
+// Reads the rows in one turn and gets the answer in a later one. In between another owner may
+// commit.
 bool FakeConsumer::AnswerPositions() {
   if (positions_) {
     links_.inbox.Push(*std::exchange(positions_, std::nullopt));

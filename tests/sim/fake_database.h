@@ -56,7 +56,7 @@ class FakeDatabase {
   explicit FakeDatabase(OnViolation on_violation) : violated_(std::move(on_violation)) {}
 
   [[nodiscard]] SessionId Open();
-  // Ends the session and rolls its transaction back; also of another process (pg_terminate_backend).
+  // Ends the session and rolls its transaction back, as pg_terminate_backend does.
   void Close(SessionId session);
   void CloseAll();  // the server restarts
   [[nodiscard]] bool is_open(SessionId session) const { return sessions_.contains(session); }

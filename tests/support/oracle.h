@@ -4,8 +4,8 @@
 // A second database holds LiteMaaS' schema word for word (tests/data/seed). Its trigger is fed row
 // by row with the rows that the daemon stored, and must come to the same hour summaries and the
 // same subscriptions. avg_latency_ms is not compared: the seed truncates it at every row, and one
-// unknown latency makes it NULL for good (docs/database.md, "Defects of the seed"). Totals checks it
-// exactly.
+// unknown latency makes it NULL for good (docs/database.md, "Defects of the seed"). Totals checks
+// it exactly.
 //
 // Limit         about 5,000 rows a second: the trigger is why the daemon exists.
 #include <string>

@@ -11,6 +11,7 @@ import documents
 import house_rules
 import include_direction
 import modules
+import plain_words
 
 
 class PlantedTest(unittest.TestCase):
@@ -30,6 +31,17 @@ class PlantedTest(unittest.TestCase):
     def test_arrow_to_the_right(self):
         self.plant("schema/a.h", '#include "ingest/event/decoder.h"\n')
         self.assertIn("schema/a.h:1: schema includes", self.found(include_direction.check_includes))
+
+    def test_mutex_without_attributes(self):
+        self.plant("ingest/json/a.h", "#include <mutex>\n")
+        self.assertIn("<mutex> belongs only in schema/mutex.h", self.found(include_direction.check_includes))
+
+    def test_word_that_a_reader_has_to_look_up(self):
+        self.plant("daemon/text/a.cc", '// again\n// anew\nf("nobody", "Nobody came");\n')
+        self.plant("tests/unit/a_test.cc", "TEST(ATest, SomebodyElseCame) {}\n")
+        self.assertEqual(self.found(plain_words.check).splitlines(),
+                         ['daemon/text/a.cc:2: "anew"', 'daemon/text/a.cc:3: "Nobody"',
+                          'tests/unit/a_test.cc:1: "Somebody"'])
 
     def test_pipeline_must_not_see_kafka(self):
         self.plant("ingest/pipeline/a.cc", '#include "ingest/kafka/consumer/consumer.h"\n')

@@ -1,6 +1,6 @@
 """End to end: a LiteLLM proxy publishes through the callback to Kafka, usage-ingestd books it.
 
-Real parts but the model provider. PublishTest reads the topic; BooksTest lets the daemon read it
+Real parts but the model provider. PublishTest reads the topic; TotalsTest lets the daemon read it
 and looks at PostgreSQL. The traffic is made once, for both.
 """
 
@@ -206,7 +206,7 @@ INSERT INTO api_keys (user_id, team_id, name, key_hash, key_prefix) VALUES
 """
 
 
-class BooksTest(unittest.TestCase):
+class TotalsTest(unittest.TestCase):
     program: str
     config: Path
     http: int
@@ -322,12 +322,12 @@ class BooksTest(unittest.TestCase):
         bob = self.db.sql(f"SELECT status, used_requests FROM subscriptions WHERE user_id = '{custom_auth.BOB}' AND model_id = 'gpt-4o'")
         self.assertEqual(bob, [["suspended", "2"]])  # his quota is one request
 
-    def test_books_balance(self):
+    def test_totals_match(self):
         totals = self.db.sql("SELECT sum(records), sum(events), sum(inserted), sum(duplicates), sum(dead_lettered), sum(skipped)"
                              " FROM usage_ingest.kafka_offsets")
         records, events, inserted, duplicates, dead, skipped = map(int, totals[0])
         self.assertEqual((records, events), (len(RUN["messages"]),) * 2)
-        self.assertEqual((duplicates, dead, skipped), (0, 0, 1))  # the unknown key's 401 is nobody's usage
+        self.assertEqual((duplicates, dead, skipped), (0, 0, 1))  # the unknown key's 401 has no owner and no usage
         self.assertEqual(inserted, sum(len(rows) for rows in self.rows.values()))
         self.assertEqual(inserted, len(RUN["messages"]) - 1)
 

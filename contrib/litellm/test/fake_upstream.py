@@ -2,7 +2,7 @@
 
 The last user message may hold directives: [[sleep=2]] waits, [[fail=500 times=1 key=x]] fails the
 first calls with that key, [[status=400]] always fails, [[words=20]] is the length of the answer,
-[[break=4]] ends a stream after so many words, and [[hold]] waits for POST /release.
+[[break=4]] ends a stream after that number of words, and [[hold]] waits for POST /release.
 GET /seen tells how many chats came and how many wait, so that the test need not guess by time.
 Every answer costs 10 prompt tokens and one completion token a word, so the test can add up.
 """

@@ -1,4 +1,4 @@
-"""The real parts of the end-to-end test, each a process of ours: Kafka, PostgreSQL, a LiteLLM proxy.
+"""The real parts of the end-to-end test, each in a process that the test starts: Kafka, PostgreSQL, a LiteLLM proxy.
 
 Every one listens on 127.0.0.1 at a free port, keeps its files in one temporary folder, and is
 stopped by the ExitStack that started it, also when the test fails half-way.

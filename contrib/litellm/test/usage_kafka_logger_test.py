@@ -83,7 +83,7 @@ class BookedAlikeTest(unittest.TestCase):
             self.assertEqual(self.decode(module.encode(event, True, secret)), self.decode(whole))
 
     def test_nan_where_money_is_counted_is_a_dead_letter(self):
-        self.assertIn("\trow\t", self.judged(payload(startTime=1795400000.5)))
+        self.assertIn("\trow\t", self.decoded(payload(startTime=1795400000.5)))
         billed = ("startTime", "prompt_tokens", "completion_tokens", "response_cost")
         for name, number in product(billed, ("NaN", "Infinity", "-Infinity")):
             odd = payload(**{"startTime": 1795400000.5, name: float(number)})
@@ -91,9 +91,9 @@ class BookedAlikeTest(unittest.TestCase):
                 self.assertEqual(strict(module.encode(odd, full))[name], number)
                 # As text, startTime may be a date too, so the daemon says "unreadable" of it.
                 reason = "invalid_field" if name == "startTime" else "invalid_number"
-                self.assertIn(f"\treject\t{reason}\t", self.judged(odd, full), name)
+                self.assertIn(f"\treject\t{reason}\t", self.decoded(odd, full), name)
 
-    def judged(self, event, full=False):
+    def decoded(self, event, full=False):
         [line] = self.decode(module.encode(event, full))
         return line
 

@@ -1,5 +1,5 @@
 #pragma once
-// KafkaOptions: what a client of ours is told. A value without a librdkafka type in it.
+// KafkaOptions: the settings of one librdkafka client, without a type of librdkafka.
 #include <chrono>
 #include <cstddef>
 #include <map>

@@ -1,8 +1,8 @@
 #pragma once
 // LaneOf: which lane a partition belongs to, always the same one in a process.
 //
-// Two topics of one partition each must not both land on lane 0, hence the hash; partitions of one
-// topic spread evenly, hence the sum.
+// The hash keeps two topics of one partition each from being both on lane 0. The sum spreads the
+// partitions of one topic evenly.
 #include <cstddef>
 #include <cstdint>
 

@@ -5,7 +5,7 @@ namespace usage_ingest::kafka::consumer {
 OffsetCommitter::Offsets OffsetCommitter::TakeDue(TimePoint now) {
   if (is_under_way_) {
     if (now - last_sent_ < kAnswerTimeout) return {};
-    OnAnswer(false);  // nobody knows what became of it
+    OnAnswer(false);  // its result is unknown
   }
   if (now - last_sent_ < limits::kKafkaCommitInterval) return {};
   Offsets due = TakeAll();

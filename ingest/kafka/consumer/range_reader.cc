@@ -195,7 +195,7 @@ Result<> RangeReader::Impl::Deliver(RangeEnds& range, client::MessageHandle mess
   pipeline::Record record = client::MakeRecord(std::move(message), range.source(), kEpoch);
   ++progress_.records;
   progress_.bytes += static_cast<std::int64_t>(record.value.size());
-  // No group, so nobody minds how long we do not poll.
+  // No group, so a pause between two polls has no limit.
   while (!lanes_[range.lane()].TryPush(record)) {
     if (stop.stop_requested()) return Fail(ErrorCode::kShuttingDown, "stopped");
     std::this_thread::sleep_for(kNap);

@@ -70,7 +70,7 @@ class RangeReader {
                                            const std::stop_token& stop,
                                            const OnProgress& on_progress);
 
-  // For the lanes: it never changes, since nobody takes a replay's partitions away.
+  // For the lanes: it never changes, since no rebalance takes a replay's partitions away.
   [[nodiscard]] const std::atomic<std::uint64_t>& current_epoch() const noexcept;
 
  private:

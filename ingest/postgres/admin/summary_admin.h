@@ -8,8 +8,8 @@
 //
 // Thread-safety one rebuild at a time: an advisory lock refuses a second one.
 // Limit         compared in whole UTC days and months whose partitions exist. Periods that
-// retention
-//               has removed, or that lie partly beyond the partitions' bounds, stay as they are.
+//               retention has removed, or that lie partly beyond the partitions' bounds,
+//               stay as they are.
 // Units         the range is UTC, [from, to); days it touches are compared as a whole, months too.
 #include <algorithm>
 #include <array>

@@ -8,7 +8,7 @@
 // Errors        as session/sqlstate.h classifies them. last_sqlstate() is the code itself, for the
 //               few callers that decide by it.
 // Source        PostgreSQL 15 manual, 34.3 "Command Execution Functions", 34.13 "Notice
-// Processing".
+//               Processing".
 #include <chrono>
 #include <functional>
 #include <memory>

@@ -2,8 +2,8 @@
 // The SQL of PartitionUsageLogs.
 //
 // Source        PostgreSQL 15 manual, ALTER TABLE, "ATTACH PARTITION" (a CHECK that implies the
-// bound
-//               spares the scan), "SET NOT NULL" (the same), "ADD table_constraint_using_index".
+//               bound spares the scan), "SET NOT NULL" (the same), "ADD
+//               table_constraint_using_index".
 
 namespace usage_ingest::postgres::migrate::sql {
 

@@ -8,9 +8,8 @@
 //
 // Thread-safety several at a time are safe: an advisory lock lets one in after the other.
 // Limit         a lock on a table of LiteMaaS is waited for at most limits::kLockTimeoutMigrate,
-// and
-//               so are several locks together (usage_ingest.lock_tables), because sessions behind
-//               us in the queue wait too. It is tried again for `lock_wait_max`.
+//               and so are several locks together (usage_ingest.lock_tables), because sessions
+//               behind us in the queue wait too. It is tried again for `lock_wait_max`.
 // Errors        kFatal with what, where and how to fix; kUnavailable when the server went away.
 #include <chrono>
 #include <iosfwd>

@@ -199,7 +199,7 @@ TEST_F(ConsumerBrokerTest, SeesNothingOfAbortedTransactionsAndStumblesOverNoMark
   EXPECT_EQ(database_.gap_records(), 0) << "markers are holes, not gaps";
 }
 
-TEST_F(ConsumerBrokerTest, AStaticMemberThatRestartsDisturbsNobody) {
+TEST_F(ConsumerBrokerTest, AStaticMemberThatRestartsCausesNoRebalance) {
   broker_.CreateTopic("t", 2);
   Produce("t", 2, 100);
   HarnessOptions options = Options();

@@ -2,7 +2,7 @@
 // ConsumerHarness: a KafkaConsumer on its own thread, with lanes and a database that are made up
 // but keep the real ones' promises: compare-and-set on the offset, and rows and offset in one step.
 //
-// So a test can say what it expects of the whole: every value once, whatever happened meanwhile.
+// So a test can say what it expects of the whole: every value once, whatever happened in between.
 //
 // Owner         the test.
 // Thread-safety the consumer and each lane run on threads of their own; what a test asks is locked.
@@ -60,8 +60,8 @@ class RecordingSink final : public pipeline::TelemetrySink {
   std::vector<std::string> errors_ GUARDED_BY(mutex_);
 };
 
-// Bell: a thread with nothing to do waits until somebody rings, or until it is told to stop.
-// Who looks for work first asks for `rings`, so that what is rung for meanwhile is not missed.
+// Bell: a thread without work waits for Ring() or for its stop. A thread reads `rings` before it
+// looks for work, so that it does not miss a Ring() in between.
 class Bell {
  public:
   [[nodiscard]] std::uint64_t rings() const;

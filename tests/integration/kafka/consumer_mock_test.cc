@@ -57,7 +57,7 @@ TEST_F(ConsumerMockTest, BeginsAtTheEndWhenToldSo) {
   ExpectEverythingOnce(harness);
 }
 
-// Goal: an assignment whose offsets are not known yet holds nobody up. Method: PostgreSQL does not
+// Goal: an assignment whose offsets are not known yet delays no other. Method: PostgreSQL does not
 // answer the first member; a second one joins, and must get its share all the same.
 TEST_F(ConsumerMockTest, TheGroupGoesOnWhilePostgresIsSilent) {
   cluster_.CreateTopic("t", 4);

@@ -216,7 +216,7 @@ TEST_F(RangeReaderTest, TheProbeFindsBrokersTopicsAndGroup) {
   EXPECT_EQ(findings->group_problem, "");
 }
 
-TEST(KafkaProbeTest, SaysInTimeWhyNobodyAnswers) {
+TEST(KafkaProbeTest, ReportsInTimeWhyNoBrokerAnswers) {
   client::KafkaOptions options;
   options.brokers = "127.0.0.1:1";
   options.topics = {"t"};

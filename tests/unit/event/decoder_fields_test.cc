@@ -362,7 +362,7 @@ TEST_F(DecoderFieldsTest, MetadataOfAnotherType) {
   EXPECT_EQ(Row(EventJson::With("metadata", R"("{\"user_api_key_user_id\":\"u\"}")")).user_id, "u");
 }
 
-// NaN where nobody needs a number is null; LiteLLM passes on what clients send.
+// NaN where no number is needed is null; LiteLLM passes on what clients send.
 TEST_F(DecoderFieldsTest, NanElsewhereIsNull) {
   for (const char* nan : {"NaN", "Infinity", "-Infinity"}) {
     EXPECT_EQ(Outcomes(EventJson::With("model_parameters",

@@ -64,7 +64,7 @@ TEST_F(DecoderRecordTest, ATornRecordOfManyLinesIsOneDeadLetter) {
 }
 
 // Skipped parts are checked, too: a record that is not JSON is never a row.
-TEST_F(DecoderRecordTest, JsonIsCheckedWhereNobodyLooks) {
+TEST_F(DecoderRecordTest, JsonIsCheckedInMembersThatAreNotRead) {
   for (const char* value :
        {"[1 2]", "{\"a\" 1}", "[1,]", "tru", "01", "[}", "\"\\x\"", "\"\\u12\""}) {
     EXPECT_EQ(Outcomes(EventJson::With("messages", value)), "invalid_json") << value;

@@ -206,7 +206,7 @@ TEST_F(HttpServerTest, AFloodIsServedAtABoundedRate) {
   EXPECT_GE(std::chrono::steady_clock::now() - begin, 400ms);
 }
 
-TEST_F(HttpServerTest, AConnectionIsNotServedForEver) {
+TEST_F(HttpServerTest, AConnectionIsServedForALimitedTime) {
   Start({.requests_per_connection_max = 3});
   std::string requests;
   for (int i = 0; i < 10; ++i) {

@@ -52,7 +52,7 @@ TEST(JsonTextTest, ReplacesLoneSurrogates) {
   EXPECT_EQ(Unescaped(R"(\ud83e\ud83e\udd84)"), "\ufffd\U0001f984");
   EXPECT_EQ(Unescaped(R"(\udd84\ud83e)"), "\ufffd\ufffd");
   EXPECT_EQ(Unescaped(R"(\ud83e\n)"), "\ufffd\n");
-  // Removing the NUL first would join them to a character that nobody sent.
+  // Removing the NUL first would join them to a character that was not sent.
   EXPECT_EQ(Unescaped(R"(\ud83e\u0000\udd84)"), "\ufffd\ufffd");
 }
 

@@ -36,7 +36,7 @@ TEST_F(JsonWalkerTest, AcceptsJson) {
   }
 }
 
-// simdjson's on-demand walk accepts most of these when nobody asks for the part that is wrong.
+// simdjson's on-demand walk accepts most of these when the wrong part is not read.
 TEST_F(JsonWalkerTest, FindsWhatIsNotJson) {
   for (const char* text : {"",
                            " ",
@@ -256,8 +256,8 @@ TEST_F(JsonWalkerTest, GivesMemoryBack) {
   EXPECT_LE(index_.capacity(), JsonIndex::kKeepBytes);
 }
 
-// Members that nobody asks for are passed over in other ways than those that are read.
-TEST_F(JsonWalkerTest, FindsWhatIsWrongInMembersThatNobodyWants) {
+// Members that are not read are skipped by other code than the one that reads.
+TEST_F(JsonWalkerTest, FindsWhatIsWrongInMembersThatAreNotRead) {
   const auto ends = [&](const std::string& members) {
     const std::string text = '{' + members + '}';
     if (index_.Build(text) != JsonIndex::Status::kOk) return false;

@@ -184,8 +184,8 @@ TEST(LaneQueueThreadsTest, WakesAConsumerThatIsJustLyingDown) {
   for (std::int64_t offset = 0; offset < kRecords; ++offset) {
     Record record = Message(offset);
     ASSERT_TRUE(producer.TryPush(record));
-    // Spins, to come back just when the consumer lies down; but with an end: where other programs left
-    // one core to both threads, that took ten minutes.
+    // Spins, to come back just when the consumer goes to sleep, but only for a while: with one core
+    // for both threads it took ten minutes.
     for (int spins = 0; queue.records() > 0; ++spins) {
       if (spins > kSpinsMax) std::this_thread::yield();
     }

@@ -44,7 +44,7 @@ TEST(OffsetCommitterTest, GoesBackWithTheDatabase) {
   EXPECT_THAT(committer.TakeDue(kStart + kInterval), ElementsAre(Pair(&kFirst, Offset{4})));
 }
 
-TEST(OffsetCommitterTest, WaitsForTheAnswerButNotForEver) {
+TEST(OffsetCommitterTest, WaitsForTheAnswerForALimitedTime) {
   OffsetCommitter committer;
   committer.Report(&kFirst, Offset{5});
   EXPECT_THAT(committer.TakeDue(kStart), ElementsAre(Pair(&kFirst, Offset{5})));

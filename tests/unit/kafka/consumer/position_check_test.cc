@@ -51,7 +51,7 @@ TEST_F(PositionCheckTest, OnePartitionThatHoldsLessHasGoneBack) {
 
 // A lane commits between the moment of asking and the answer: the rows are newer than what was
 // known, or older than what is known by now, and both are as it should be.
-TEST_F(PositionCheckTest, ACommitMeanwhileIsNoFalseAlarm) {
+TEST_F(PositionCheckTest, ACommitDuringTheCheckIsNoFalseAlarm) {
   ASSERT_TRUE(check_.IsDue(kStart + 30s, partitions_));
   partitions_[0].OnCommitted(Offset{20});
   EXPECT_FALSE(check_.HasGoneBack(std::vector{At(10), At(15)}));

@@ -51,7 +51,7 @@ TEST(RangeEndsTest, DropsWhatComesAgain) {
   EXPECT_EQ(range.OnRecord(Offset{5}), Decision::kDrop);
 }
 
-TEST(RangeEndsTest, CountsWhatRetentionTookMeanwhile) {
+TEST(RangeEndsTest, CountsWhatRetentionDeletedDuringTheRun) {
   RangeEnds range = Range(5, 10);
   EXPECT_EQ(range.OnLogChanged({.low = Offset{8}, .high = Offset{100}}), 3);
   EXPECT_EQ(range.position(), Offset{8});
