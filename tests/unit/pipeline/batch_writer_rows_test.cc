@@ -78,7 +78,7 @@ TEST_F(BatchWriterTest, QuotasAreCountedUnlessTheReplayLeavesThemOut) {
   ASSERT_EQ(store_.quotas.size(), 1U);
   EXPECT_EQ(store_.quotas[0].requests, 3);
 
-  BatchWriter without_quotas = MakeWriter({.count_quotas = false});
+  BatchWriter without_quotas = MakeWriter({.session = {}, .count_quotas = false});
   Fill(3, 6);
   const auto written = Write(without_quotas);
   ASSERT_TRUE(written);
