@@ -69,7 +69,7 @@ TEST_F(ConsumerBrokerTest, EndsAfterItsTopicWasDeleted) {
   harness.Start();
   ExpectEverythingOnce(harness);
   broker_.DeleteTopic("t");
-  ASSERT_TRUE(Eventually([&] { return harness.observer.HasError("nknown"); }));
+  ASSERT_TRUE(Eventually([&] { return harness.telemetry.HasError("nknown"); }));
   const auto begin = std::chrono::steady_clock::now();
   EXPECT_TRUE(harness.Stop().has_value());
   EXPECT_LT(std::chrono::steady_clock::now() - begin, 10s);

@@ -1,6 +1,7 @@
 #include "tests/integration/postgres/daemon_like_writer.h"
 
 #include "ingest/postgres/batch/statements.h"
+#include "ingest/postgres/batch/summary_upsert.h"
 
 namespace usage_ingest::postgres {
 namespace {
@@ -25,7 +26,8 @@ constexpr const char* kInsertRows =
     "response_tokens, input_cost, output_cost, latency_ms, status_code, created_at) "
     "SELECT id, subscription_id, model_id, request_tokens, response_tokens, input_cost, "
     "output_cost, latency_ms, status_code, created_at FROM batch ORDER BY created_at, id";
-// The eleven columns of kAddSummaries as array literals, sorted as the daemon sorts.
+// The key and the sums of a summary as array literals, in the order of aggregate/summary_columns.h,
+// sorted as the daemon sorts.
 constexpr const char* kSums = R"sql(
 WITH sums AS (
   SELECT subscription_id, model_id, type, date_trunc(type, created_at, 'UTC') AS start,
@@ -37,9 +39,9 @@ WITH sums AS (
    GROUP BY 1, 2, 3, 4 ORDER BY subscription_id, model_id COLLATE "C", type, start
 )
 SELECT array_agg(subscription_id), array_agg(model_id), array_agg(type), array_agg(start),
-       array_agg(requests), array_agg(errors), array_agg(request_tokens),
-       array_agg(response_tokens), array_agg(latency_ms_sum), array_agg(latency_count),
-       array_agg(cost)
+       array_agg(requests), array_agg(request_tokens + response_tokens), array_agg(errors),
+       array_agg(latency_ms_sum), array_agg(latency_count), array_agg(request_tokens),
+       array_agg(response_tokens), array_agg(cost)
   FROM sums)sql";
 constexpr const char* kTicks = R"sql(
 SELECT array_agg(id), array_agg(requests), array_agg(tokens)
@@ -78,7 +80,7 @@ void DaemonLikeWriter::WriteInTransaction(int rows) {
   if (fast_path_) database_.Execute("SET LOCAL session_replication_role = replica");
   database_.Execute(kInsertRows);
   if (fast_path_) database_.Execute("SET LOCAL session_replication_role = origin");
-  database_.Execute(batch::sql::kAddSummaries, OnlyRow(database_, kSums));
+  database_.Execute(batch::AddSummaries({}).sql, OnlyRow(database_, kSums));
   database_.Execute(batch::sql::kAddQuotas, OnlyRow(database_, kTicks));
   database_.Execute("COMMIT");
 }
