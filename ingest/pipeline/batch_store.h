@@ -56,7 +56,7 @@ class BatchStore {
   // count rows twice.
   virtual Task<Result<>> Connect() = 0;
   [[nodiscard]] virtual bool connected() const = 0;
-  // What the session has decided in the last Connect() or Begin().
+  // What the session has decided in the last Begin().
   [[nodiscard]] virtual CopyPath copy_path() const = 0;
   // Ends an open transaction; closes the session when that cannot be done.
   virtual Task<> Reset() = 0;

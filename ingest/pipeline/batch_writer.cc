@@ -100,7 +100,6 @@ Task<Result<>> BatchWriter::Reconnect() {
   months_.clear();
   const Result<> connected = co_await store_.Connect();
   telemetry_.On(PostgresSession{options_.session, connected.has_value()});
-  if (connected) ReportCopyPath();
   co_return connected;
 }
 

@@ -95,7 +95,7 @@ struct PostgresSession {
   SessionId session;
   bool up = false;
 };
-// A session that copies rows decides at each connect and in each transaction: its first decision,
+// A session that copies rows decides in each transaction: its first decision,
 // and each one that differs from the one before.
 struct CopyPathChosen {
   SessionId session;
