@@ -118,7 +118,7 @@ void RecordSplitter::VisitLine(std::string_view line, std::uint32_t number, Visi
       return visitor.OnNull(number);
     case Shape::kArray:
     case Shape::kOther:
-      return visitor.OnOther(number, line);
+      return visitor.OnOther(number, text_);
     case Shape::kBroken:
       return visitor.OnBroken(number, line);
   }
@@ -145,7 +145,7 @@ void RecordSplitter::Split(std::string_view text, Visitor& visitor) {
     case Shape::kNull:
       return visitor.OnNull(0);
     case Shape::kOther:
-      return visitor.OnOther(0, json::TrimJsonBlanks(text));
+      return visitor.OnOther(0, json::TrimJsonBlanks(text_));
     case Shape::kBroken:
       break;
   }

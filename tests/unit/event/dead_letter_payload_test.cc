@@ -238,6 +238,12 @@ TEST_F(DeadLetterPayloadTest, OfAllElementsCostsOneWalkMore) {
   }
 }
 
+// As of an object and of an array's element.
+TEST_F(DeadLetterPayloadTest, OfAScalarHasItsBadUtf8Replaced) {
+  EXPECT_EQ(decoder_.DeadLetterPayload("\"\xEDx\"", 0), "\"\ufffdx\"");
+  EXPECT_EQ(decoder_.DeadLetterPayload("{}\n\"\xEDx\"", 1), "\"\ufffdx\"");
+}
+
 // The next record may lie where the last one was.
 TEST_F(DeadLetterPayloadTest, IsOfTheRecordAtHand) {
   std::string value = R"([{"id":1},{"id":2}])";
