@@ -57,7 +57,14 @@ inline constexpr auto kDeadLetterReasons = std::to_array<DeadLetterReasonEntry>(
      "one of your own constraints refused the row: the detail has its message"},
 });
 
-enum class SkipReason : unsigned char { kTombstone, kNullElement, kInternal, kNoUsage, kMasterKey };
+enum class SkipReason : unsigned char {
+  kTombstone,
+  kNullElement,
+  kInternal,
+  kNoUsage,
+  kMasterKey,
+  kPoll,
+};
 
 struct SkipReasonEntry {
   SkipReason reason;
@@ -71,6 +78,7 @@ inline constexpr auto kSkipReasons = std::to_array<SkipReasonEntry>({
     {SkipReason::kInternal, "internal", "a call that LiteLLM made for itself"},
     {SkipReason::kNoUsage, "no_usage", "no tokens, no cost and no owner"},
     {SkipReason::kMasterKey, "master_key", "LiteLLM's master key, and no owner"},
+    {SkipReason::kPoll, "poll", "a look at a job, without usage of its own"},
 });
 
 // The names, by the number of the reason.

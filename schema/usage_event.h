@@ -18,7 +18,7 @@ namespace usage_ingest {
 
 struct UsageEvent {
   Uuid id;                 // deterministic row id: the same event always gets the same one
-  EventTimeUs created_at;  // startTime
+  EventTimeUs created_at;  // start of the call, cut to milliseconds
   std::string_view model_id;
   std::int32_t request_tokens = 0;
   std::int32_t response_tokens = 0;
@@ -40,6 +40,9 @@ struct UsageEvent {
   // False: LiteLLM bills it, but the user made no request for it (docs/events.md, "What counts as a
   // request"). Its tokens and cost count.
   bool is_request = true;
+  // True: each poll of the job says the same usage, so `id` does not depend on the time, and one
+  // row is enough whatever its created_at.
+  bool is_job = false;
 
   [[nodiscard]] std::int64_t total_tokens() const {
     return std::int64_t{request_tokens} + response_tokens;

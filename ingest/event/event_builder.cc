@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <cstdlib>
 #include <cstring>
 
+#include "ingest/event/cost_split.h"
 #include "ingest/event/credential.h"
 #include "ingest/event/element_identity.h"
 #include "ingest/event/spend_logs.h"
@@ -19,33 +19,14 @@ namespace {
 using State = NumberField::State;
 
 constexpr std::int64_t kInt32Max = 2'147'483'647;
+// types/utils.py, BACKGROUND_RESPONSE_COST_POLL_CALL_ORIGIN.
+constexpr std::string_view kBillOfBackgroundResponse = "background_response_cost_poll";
 constexpr std::int64_t kYear10000Us = 253'402'300'800'000'000;
 
 // Thousandths from millionths, half away from zero, within [0, 2^31).
 std::int32_t ClampedMillis(std::int64_t micros) {
   return static_cast<std::int32_t>(std::clamp<std::int64_t>((micros + 500) / 1000, 0, kInt32Max));
 }
-
-// Costs in units of 10^-12: exact enough for millionths of a scaled part.
-constexpr int kPartPlaces = 12;
-struct CostParts {
-  std::int64_t total;
-  std::int64_t input;   // not negative
-  std::int64_t output;  // not negative
-
-  // LiteLLM adds up in binary, so the sum is exact only to about 16 digits.
-  [[nodiscard]] bool add_up() const {
-    constexpr std::int64_t kTolerance = 1'000;  // 10^-9
-    return std::abs(total - input - output) < kTolerance;
-  }
-  // total * output / (input + output) in millionths, half away from zero.
-  [[nodiscard]] std::int64_t scaled_output() const {
-    __extension__ using Wide = __int128;
-    const Wide sum = (Wide{input} + output) * 1'000'000;
-    if (sum == 0) return 0;
-    return static_cast<std::int64_t>((Wide{total} * output + sum / 2) / sum);
-  }
-};
 
 // Of hexadecimal digits. REQUIRES: kKeyHashBytes at both.
 void WriteLowerCase(std::string_view hash, char* out) {
@@ -73,6 +54,9 @@ class Draft {
   // These cannot fail.
   void ReadResult();
   void ReadDurations();
+  void ReadIdentity();
+  // A poll of a job that says no usage, or says the usage of another event.
+  [[nodiscard]] bool IsIdlePoll() const;
   void MakeIds();
   void WriteMetadata(MetadataWriter& writer, json::JsonIndex& spare);
   // Copies the texts of the event into the arena, because the record is released.
@@ -88,9 +72,10 @@ class Draft {
   [[nodiscard]] bool CheckNumber(State state, std::string_view not_a_number,
                                  std::string_view other_type);
   [[nodiscard]] bool ReadTokenCount(Field field, std::int32_t& count);
-  // The part of the output in `cost`, which is `total` millionths.
-  [[nodiscard]] std::int64_t OutputCost(const Decimal& cost, std::int64_t total) const;
+  [[nodiscard]] bool IsInBounds(EventTimeUs time) const;
+  [[nodiscard]] std::string_view RetrievedIdentity() const;
   [[nodiscard]] bool IsFailure() const;
+  [[nodiscard]] std::string_view WithoutProvider(std::string_view model) const;
   // As text: the body of a pass-through call can have a number.
   [[nodiscard]] std::string_view Id() const;
   [[nodiscard]] std::string_view Redact(std::string_view text);
@@ -106,6 +91,10 @@ class Draft {
   RequestResult result_ = RequestResult::kSuccess;
   std::string_view id_;
   std::string_view secret_;  // a raw key where its hash belongs
+  EventTimeUs start_;
+  std::int64_t end_ms_ = 0;
+  CallKind kind_ = CallKind::kCall;
+  bool is_bill_ = false;  // LiteLLM's own event for a finished background response
   std::int64_t ttft_ms_ = json::kNoNumber;
   Decimal cost_;
 };
@@ -156,6 +145,15 @@ bool Draft::ReadOwner() {
   return true;
 }
 
+// "openai/gpt-4o" is the model gpt-4o of openai.
+std::string_view Draft::WithoutProvider(std::string_view model) const {
+  const std::string_view provider = reader_.Text(Field::kProvider);
+  if (!provider.empty() && model.starts_with(provider) && model.substr(provider.size(), 1) == "/") {
+    return model.substr(provider.size() + 1);
+  }
+  return model;
+}
+
 bool Draft::ReadModel() {
   using enum DeadLetterReason;
   if (!reader_.IsTextOrAbsent(Field::kId) && !is_kind(Field::kId, json::JsonKind::kNumber)) {
@@ -169,6 +167,10 @@ bool Draft::ReadModel() {
     if (!reader_.IsTextOrAbsent(field)) return Reject(kInvalidField, "the model is no text");
     event_.model_id = reader_.Text(field);
     if (!event_.model_id.empty()) break;
+  }
+  // A retrieved response has the id of the deployment instead of the model's public name.
+  if (!event_.model_id.empty() && event_.model_id == reader_.Text(Field::kModelId)) {
+    event_.model_id = WithoutProvider(reader_.Text(Field::kModel));
   }
   return true;
 }
@@ -189,7 +191,8 @@ bool Draft::ReadStart() {
     case State::kNumber:
       break;
   }
-  event_.created_at = start.value;
+  start_ = start.value;
+  event_.created_at = start_;
   return true;
 }
 
@@ -245,36 +248,24 @@ bool Draft::ReadCost() {
   const std::int64_t total = cost.value.Scaled(6);
   if (total < 0) return Reject(kValueOutOfRange, "the cost is negative");
   if (total >= limits::kCostMicrosEnd) return Reject(kValueOutOfRange, "the cost is 10000 or more");
-  const std::int64_t output = total == 0 ? 0 : OutputCost(cost.value, total);
+  const std::int64_t output = OutputMicros(cost.value, reader_.Number(Field::kInputCost),
+                                           reader_.Number(Field::kOutputCost));
   event_.output_cost = {output};
   event_.input_cost = {total - output};
   cost_ = cost.value;
   return true;
 }
 
-// LiteLLM states the parts before discounts, margins and guardrails, which are in the total only.
-// If the parts do not add up to the total, they are scaled to it.
-std::int64_t Draft::OutputCost(const Decimal& cost, std::int64_t total) const {
-  const NumberField output = reader_.Number(Field::kOutputCost);
-  if (output.state != State::kNumber) return 0;
-  const NumberField input = reader_.Number(Field::kInputCost);
-  const CostParts parts = {.total = cost.Scaled(kPartPlaces),
-                           .input = std::max<std::int64_t>(0, input.value.Scaled(kPartPlaces)),
-                           .output = std::max<std::int64_t>(0, output.value.Scaled(kPartPlaces))};
-  if (input.state != State::kNumber || parts.add_up()) {
-    return std::clamp<std::int64_t>(output.value.Scaled(6), 0, total);
-  }
-  return parts.scaled_output();
+bool Draft::IsInBounds(EventTimeUs time) const {
+  using std::chrono::microseconds;
+  const std::int64_t age = element_.origin.now.value - time.value;
+  return age <= microseconds(limits::kEventAgeMax).count() &&
+         age >= -microseconds(limits::kEventAheadMax).count();
 }
 
 bool Draft::CheckStart() {
-  using std::chrono::microseconds;
-  const std::int64_t now = element_.origin.now.value;
-  const std::int64_t earliest = now - microseconds(limits::kEventAgeMax).count();
-  const std::int64_t latest = now + microseconds(limits::kEventAheadMax).count();
-  const std::int64_t start = event_.created_at.value;
-  if (start >= earliest && start <= latest) return true;
-  return Reject(DeadLetterReason::kTimestampOutOfRange, start < earliest
+  if (IsInBounds(event_.created_at)) return true;
+  return Reject(DeadLetterReason::kTimestampOutOfRange, event_.created_at < element_.origin.now
                                                             ? "startTime is more than 10 years ago"
                                                             : "startTime is more than a day ahead");
 }
@@ -304,9 +295,12 @@ void Draft::ReadResult() {
 }
 
 void Draft::ReadDurations() {
-  const std::int64_t start = event_.created_at.value;
+  const std::int64_t start = start_.value;
   const FieldReader::TimeField end = reader_.Time(Field::kEndTime);
-  if (end.state == State::kNumber) event_.latency_ms = ClampedMillis(end.value.value - start);
+  if (end.state == State::kNumber) {
+    event_.latency_ms = ClampedMillis(end.value.value - start);
+    end_ms_ = MillisOf(end.value);
+  }
   const FieldReader::TimeField first = reader_.Time(Field::kCompletionStartTime);
   if (first.state == State::kNumber) ttft_ms_ = ClampedMillis(first.value.value - start);
 }
@@ -319,7 +313,46 @@ void Draft::MakeIds() {
   if (identity.empty()) {
     identity = FallbackIdentity({element_.origin, element_.index, element_.bytes}, arena_);
   }
-  event_.id = MakeRowId(identity, event_.created_at, Name(result_), event_.key_hash);
+  RowIdentity row = {
+      .id = WithoutSuffix(identity, kind_), .kind = Name(result_), .user_id = event_.user_id};
+  if (event_.is_job) {
+    row.kind = "job";
+    if (kind_ == CallKind::kRetrieve && !is_bill_) row.id = RetrievedIdentity();
+  } else {
+    row.start_ms = MillisOf(event_.created_at);
+    row.end_ms = result_ == RequestResult::kSuccess ? end_ms_ : 0;
+  }
+  event_.id = MakeRowId(row);
+}
+
+// Without a database, LiteLLM bills each retrieval of a background response, and encrypts its id
+// anew each time; the same usage of the same deployment is taken for the same response.
+std::string_view Draft::RetrievedIdentity() const {
+  const std::string text = std::string(reader_.Text(Field::kModelId)) + '/' +
+                           std::to_string(event_.request_tokens) + '/' +
+                           std::to_string(event_.response_tokens) + '/' +
+                           std::to_string(event_.input_cost.value + event_.output_cost.value);
+  return arena_.Copy(text);
+}
+
+// LiteLLM's own row of a failure begins with the request, the event with its first attempt.
+void Draft::ReadIdentity() {
+  kind_ = CallKindOf(reader_.Text(Field::kCallType));
+  is_bill_ = reader_.Text(Field::kInternalCallOrigin) == kBillOfBackgroundResponse;
+  event_.is_job = kind_ != CallKind::kCall && result_ == RequestResult::kSuccess;
+  if (result_ == RequestResult::kFailure) {
+    const FieldReader::TimeField request = reader_.Time(Field::kRequestStart);
+    if (request.state == State::kNumber && IsInBounds(request.value)) {
+      event_.created_at = request.value;
+    }
+  }
+  event_.created_at = {MillisOf(event_.created_at) * 1000};
+}
+
+bool Draft::IsIdlePoll() const {
+  if (!event_.is_job) return false;
+  const bool costs = event_.input_cost.value != 0 || event_.output_cost.value != 0;
+  return kind_ == CallKind::kRetrieve && !is_bill_ ? !costs : !event_.has_usage();
 }
 
 void Draft::WriteMetadata(MetadataWriter& writer, json::JsonIndex& spare) {
@@ -354,6 +387,8 @@ void EventBuilder::Build(const Element& element, Arena& arena, EventSink& sink) 
                       draft.ReadCost() && draft.CheckStart();
   if (!is_row) return sink.OnReject(element.index, draft.rejection());
   draft.ReadResult();
+  draft.ReadIdentity();
+  if (draft.IsIdlePoll()) return sink.OnSkip(element.index, SkipReason::kPoll);
   draft.ReadDurations();
   draft.MakeIds();
   draft.WriteMetadata(metadata_, nested_);

@@ -50,6 +50,7 @@ enum class Field : unsigned char {
   kBilledRetryAttempt,
   kInternalCallOrigin,
   kIsSilentExperiment,
+  kRequestStart,
   // Inside cost_breakdown, error_information, usage_object and its details.
   kInputCost,
   kOutputCost,
@@ -125,6 +126,7 @@ inline constexpr auto kMetadataKeys = std::to_array<FieldKey>({
     {"billed_retry_attempt", Field::kBilledRetryAttempt},
     {"internal_call_origin", Field::kInternalCallOrigin},
     {"is_silent_experiment", Field::kIsSilentExperiment},
+    {"request_start", Field::kRequestStart},
 });
 
 // A SpendLogs row names key, user and team in columns; its metadata has what a
@@ -136,6 +138,7 @@ inline constexpr auto kSpendLogsMetadataKeys = std::to_array<FieldKey>({
     {"billed_retry_attempt", Field::kBilledRetryAttempt},
     {"internal_call_origin", Field::kInternalCallOrigin},
     {"is_silent_experiment", Field::kIsSilentExperiment},
+    {"request_start", Field::kRequestStart},
     {"status", Field::kStatus},
     {"error_information", Field::kErrorInformation, ObjectKind::kErrorInformation},
     {"cost_breakdown", Field::kCostBreakdown, ObjectKind::kCostBreakdown},

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from event_payload import payload_text, without_raw_keys
-from event_row import Origin, Reject, Row, as_payload
+from event_row import Origin, Reject, Row, Skip, as_payload
 from event_values import BROKEN, NAN, try_json
 
 
@@ -37,6 +37,8 @@ def decode_element(index: int, element: Any, text: str, origin: Origin) -> str:
         return line(index, "skip", ["internal"])
     try:
         return line(index, "row", row.decode(text))
+    except Skip as skip:
+        return line(index, "skip", [str(skip)])
     except Reject as reject:
         return line(index, "reject", row.rejection(str(reject)))
 

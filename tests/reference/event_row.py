@@ -49,6 +49,8 @@ CLASSES = {
 }
 
 
+JOBS = {"aretrieve_batch", "retrieve_batch", "avideo_status", "video_status"}
+READS = {"aget_responses", "get_responses", "acancel_responses", "cancel_responses"}
 MARKS = ("billed_retry_attempt", "internal_call_origin", "is_silent_experiment")
 
 
@@ -62,6 +64,10 @@ class Origin:
 
 
 class Reject(Exception):
+    pass
+
+
+class Skip(Exception):
     pass
 
 
@@ -107,6 +113,7 @@ def as_payload(event: dict[str, Any]) -> dict[str, Any]:
             "user_api_key_team_alias": told.get("user_api_key_team_alias"),
             "usage_object": told.get("usage_object"),
             **{mark: told.get(mark) for mark in MARKS},
+            "request_start": told.get("request_start"),
         }
     else:
         result["owner"] = (event.get("api_key"), event.get("user"), event.get("team_id"))
@@ -163,8 +170,15 @@ class Row:
             if not is_text_or_absent(self.get(key)):
                 raise Reject("invalid_field")
             if text_of(self.get(key)):
-                return text_of(self.get(key))
-        return ""
+                model = text_of(self.get(key))
+                break
+        else:
+            return ""
+        if model == text_of(self.get("model_id")):
+            model = text_of(self.get("model"))
+            provider = text_of(self.get("custom_llm_provider"))
+            return model.removeprefix(provider + "/") if provider else model
+        return model
 
     def start(self) -> int:
         start = time_of(self.get("startTime"))
@@ -326,12 +340,59 @@ class Row:
         origin = self.origin
         return f"{origin.topic}/{origin.partition}/{origin.offset}/{self.index}"
 
-    def row_id(self, element: str, start: int) -> str:
-        status = "failure" if self.is_failure() else "success"
-        message = start.to_bytes(8, "big", signed=True)
-        message += f"{status}\0{self.key_hash}\0{self.identity(element)}".encode()
+    def call_type(self) -> str:
+        return text_of(self.get("call_type"))
+
+    def is_job(self) -> bool:
+        return not self.is_failure() and self.call_type() in JOBS | READS
+
+    def is_bill(self) -> bool:
+        return text_of(self.get("metadata", "internal_call_origin")) == "background_response_cost_poll"
+
+    def skip_idle_poll(self, tokens: tuple[int, int], cost: int) -> None:
+        if not self.is_job():
+            return
+        if self.call_type() in READS and not self.is_bill():
+            has_usage = cost != 0
+        else:
+            has_usage = cost != 0 or sum(tokens) != 0
+        if not has_usage:
+            raise Skip("poll")
+
+    def begin(self, start: int) -> int:
+        request = time_of(self.get("metadata", "request_start"))
+        if self.is_failure() and isinstance(request, int) and self.is_in_bounds(request):
+            start = request
+        return start // 1000
+
+    def is_in_bounds(self, time: int) -> bool:
+        return -TEN_YEARS_US <= time - self.origin.now_us <= DAY_US
+
+    def row_id(self, element: str, start: int, tokens: tuple[int, int], cost: int) -> str:
+        identity = self.identity(element)
+        if self.call_type() in JOBS | READS and identity.endswith(
+            ("_batch_cost", "_video_cost", "_background_cost")
+        ):
+            identity = identity.rpartition("_")[0].rpartition("_")[0]
+        else:
+            identity = re.sub(r"_cache_hit[0-9.]+\Z", "", identity)
+        _, user, _ = self.owner()
+        first = last = 0
+        if self.is_job():
+            kind = "job"
+            if self.call_type() in READS and not self.is_bill():
+                model = text_of(self.get("model_id"))
+                identity = f"{model}/{tokens[0]}/{tokens[1]}/{cost}"
+        else:
+            kind = "failure" if self.is_failure() else "success"
+            first = self.begin(start)
+            end = time_of(self.get("endTime"))
+            if kind == "success" and isinstance(end, int):
+                last = end // 1000
+        message = first.to_bytes(8, "big", signed=True) + last.to_bytes(8, "big", signed=True)
+        message += f"{kind}\0{text_of(user)}\0{identity}".encode()
         digest = hashlib.sha256(message).digest()
-        raw = bytearray((start // 1000).to_bytes(8, "big")[2:] + digest[:10])
+        raw = bytearray(first.to_bytes(8, "big", signed=True)[2:] + digest[:10])
         raw[6] = 0x80 | raw[6] & 0x0F
         raw[8] = 0x80 | raw[8] & 0x3F
         text = raw.hex()
@@ -353,13 +414,14 @@ class Row:
         if sum(tokens) > INT32_MAX:
             raise Reject("value_out_of_range")
         cost = self.cost()
-        if not -TEN_YEARS_US <= start - self.origin.now_us <= DAY_US:
+        if not self.is_in_bounds(start):
             raise Reject("timestamp_out_of_range")
         total = scaled(cost, 6)
         output = self.output_cost(cost, total)
+        self.skip_idle_poll(tokens, total)
         _, user, team = self.owner()
         return [
-            self.row_id(element, start), start, model, *tokens, total - output, output,
+            self.row_id(element, start, tokens, total), self.begin(start) * 1000, model, *tokens, total - output, output,
             self.millis_from(start, "endTime"), self.status_code(), self.error_message(),
             self.id()[:255], self.key_hash, text_of(user), text_of(team),
             "t" if self.is_master_key else "f", self.metadata_text(start, cost),

@@ -79,6 +79,10 @@ CODES = ["", "400", "429.0", " 404 ", "499", "503", "99", "100", "599", "600", "
          "content_policy_violation", "nul\0code", "4\x0004", "4e2", "0404", "None"]  # fmt: skip
 
 
+SUFFIXES = ["", "", "_cache_hit1795780000.2", "_cache_hit", "_batch_cost", "_background_cost", "_video_cost"]
+CALL_TYPES = ["acompletion", "acompletion", "aretrieve_batch", "avideo_status", "aget_responses", "acancel_responses"]
+
+
 class Generator:
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
@@ -134,12 +138,12 @@ class Generator:
         r = self.random
         start = NOW_US / 10**6 - r.random() * 10**6
         failed = self.chance(0.2)
-        cost = round(r.random() * 0.01, 9)
+        cost = self.pick([0.0, round(r.random() * 0.01, 9)])
         return {
-            "id": f"chatcmpl-{r.randrange(16**16):016x}",
+            "id": f"chatcmpl-{r.randrange(16**16):016x}" + self.pick(SUFFIXES),
             "litellm_call_id": f"call-{r.randrange(16**8):08x}",
             "trace_id": f"trace-{r.randrange(16**8):08x}",
-            "call_type": "acompletion",
+            "call_type": self.pick(CALL_TYPES),
             "cache_hit": self.pick([None, False, False, True, "True", "False", "true", 1]),
             "stream": self.pick([None, True, "True"]),
             "status": "failure" if failed else "success",
@@ -156,8 +160,9 @@ class Generator:
                 "user_api_key_team_alias": "Default Team",
                 "requester_metadata": self.small_json(),
                 "billed_retry_attempt": self.pick([None, False, True]),
-                "internal_call_origin": self.pick([None, None, "autorouter_classifier"]),
+                "internal_call_origin": self.pick([None, None, "autorouter_classifier", "background_response_cost_poll"]),
                 "is_silent_experiment": self.pick([None, True]),
+                "request_start": self.pick([None, Raw(f"{start - 0.5:.6f}")]),
                 "usage_object": {
                     "prompt_tokens_details": self.pick([None, {"cached_tokens": r.randrange(99)}]),
                     "completion_tokens_details": {"reasoning_tokens": r.randrange(99)},
@@ -166,12 +171,12 @@ class Generator:
             },
             "response_cost": Raw(repr(cost)),
             "cost_breakdown": self.cost_parts(cost),
-            "prompt_tokens": r.randrange(9999),
-            "completion_tokens": r.randrange(999),
+            "prompt_tokens": self.pick([0, r.randrange(9999)]),
+            "completion_tokens": self.pick([0, r.randrange(999)]),
             "total_tokens": self.pick([None, r.randrange(10_998)]),
             "request_tags": self.pick([[], ["ci", "nightly"], None]),
             "end_user": None,
-            "model_group": "gpt-4o",
+            "model_group": self.pick(["gpt-4o", "gpt-4o", "ha-chat-east"]),
             "model_id": "ha-chat-east",
             "messages": self.small_json(),
             "response": self.small_json(),
@@ -194,7 +199,7 @@ class Generator:
     def spend_logs(self) -> dict[str, Any]:
         row = self.payload()
         metadata = row.pop("metadata")
-        marks = ("billed_retry_attempt", "internal_call_origin", "is_silent_experiment")
+        marks = ("billed_retry_attempt", "internal_call_origin", "is_silent_experiment", "request_start")
         told = {
             **{mark: metadata[mark] for mark in marks},
             "user_api_key": HASH,

@@ -194,12 +194,14 @@ TEST_F(DecoderFieldsTest, ACacheHitCostsWhatLiteLlmBills) {
 }
 
 TEST_F(DecoderFieldsTest, CreatedAt) {
-  constexpr std::int64_t kStart = 1'795'365'287'721'971;
+  constexpr std::int64_t kStart = 1'795'365'287'721'000;
   for (const char* start : {"1795365287.721971", R"("1795365287.721971")", "1.795365287721971e9",
                             R"("2026-11-22T16:34:47.721971Z")", R"(" 2026-11-22 16:34:47.721971 ")",
-                            "1795365287.7219714999999", "1795365287.7219705"}) {
+                            "1795365287.7219714999999", "1795365287.721"}) {
     EXPECT_EQ(Row(EventJson::With("startTime", start)).created_at.value, kStart) << start;
   }
+  EXPECT_EQ(Row(EventJson::With("startTime", "1795365287.7219995")).created_at.value, kStart + 1000)
+      << "rounded to microseconds, then cut";
   EXPECT_EQ(Row(EventJson::With("startTime", "1795365287")).created_at.value,
             1'795'365'287'000'000);
 }
