@@ -76,6 +76,10 @@ class BatchStore {
   virtual Task<Result<Parents>> Begin(const Batch& batch, const Parents& parents) = 0;
   // BEGIN of a transaction that will be rolled back: to find a row that the database refuses.
   virtual Task<Result<>> BeginTrial() = 0;
+  // Locks the jobs with these row ids, which are sorted, until the end of the transaction. Returns
+  // those that have a row already, sorted: the primary key has created_at too, and each poll of a
+  // job has another.
+  virtual Task<Result<std::vector<Uuid>>> LockJobs(std::span<const Uuid> ids) = 0;
   // Binary COPY into usage_logs. Returns the rows that the server counted.
   // kDuplicateRow, kMissingPartition; kBadRecord: failure() says which row, if known.
   virtual Task<Result<std::int64_t>> CopyRows(std::span<const UsageRow* const> rows) = 0;

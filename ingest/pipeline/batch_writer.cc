@@ -132,6 +132,8 @@ Task<Result<>> BatchWriter::RunTransaction(Batch& batch) {
   if (!dropped) co_return dropped;
   {
     const PhaseTimer timer(runtime_.clock, phase[Index(Phase::kCopy)]);
+    const Result<> unknown = co_await DropKnownJobs();
+    if (!unknown) co_return unknown;
     const Result<> inserted = co_await InsertRows();
     if (!inserted) co_return inserted;
   }
@@ -162,6 +164,15 @@ Result<> BatchWriter::DropGoneParents(Batch& batch, const Parents& gone) {
   attributor_.Expire();
   plan_.ClearParents(gone);
   return {};
+}
+
+Task<Result<>> BatchWriter::DropKnownJobs() {
+  const std::vector<Uuid> jobs = plan_.Jobs();
+  if (jobs.empty()) co_return Result<>{};
+  const auto known = co_await store_.LockJobs(jobs);
+  if (!known) co_return std::unexpected(known.error());
+  plan_.DropKnown(*known);
+  co_return Result<>{};
 }
 
 Task<Result<>> BatchWriter::InsertRows() {

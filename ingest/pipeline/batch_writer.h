@@ -63,6 +63,8 @@ class BatchWriter {
   void ReportCopyPath();
   Task<Result<>> EnsureMonths(const Batch& batch);
   Task<Result<>> RunTransaction(Batch& batch);
+  // Polls of a job that has a row become duplicates.
+  Task<Result<>> DropKnownJobs();
   Task<Result<>> InsertRows();
   Task<Result<>> AnswerFailure(Batch& batch, const Error& error);
   Task<Result<>> TakeOutBadRow(Batch& batch, const Error& error);

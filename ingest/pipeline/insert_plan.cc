@@ -80,6 +80,23 @@ std::span<const UsageRow* const> InsertPlan::Send() {
   return sent_rows_;
 }
 
+std::vector<Uuid> InsertPlan::Jobs() const {
+  std::vector<Uuid> jobs;
+  for (const BatchEvent* event : rows_) {
+    if (event->row.event.is_job) jobs.push_back(event->row.event.id);
+  }
+  std::sort(jobs.begin(), jobs.end());
+  return jobs;
+}
+
+void InsertPlan::DropKnown(std::span<const Uuid> known) {
+  const auto first_known = std::stable_partition(
+      rows_.begin(), rows_.end(),
+      [&](const BatchEvent* event) { return !Has(known, event->row.event.id); });
+  duplicates_.insert(duplicates_.end(), first_known, rows_.end());
+  rows_.erase(first_known, rows_.end());
+}
+
 void InsertPlan::KeepInserted(std::span<const Uuid> inserted) {
   const auto first_duplicate = std::stable_partition(
       rows_.begin(), rows_.end(),

@@ -21,6 +21,10 @@ class InsertPlan {
   void Make(Batch& batch, const RecentIds& known);
   // Keys and teams that are gone become NULL, as ON DELETE SET NULL of the foreign keys would do.
   void ClearParents(const Parents& gone);
+  // The ids of the rows that are jobs, sorted.
+  [[nodiscard]] std::vector<Uuid> Jobs() const;
+  // The rows with these ids, which are sorted, are duplicates.
+  void DropKnown(std::span<const Uuid> known);
   // What the store gets. The events stay those of `sent` until the next call.
   [[nodiscard]] std::span<const UsageRow* const> Send();
   // Of the rows that were sent only `inserted`, sorted, were new.

@@ -48,6 +48,7 @@ class FakeBatchStore final : public pipeline::BatchStore {
   Task<Result<pipeline::Parents>> Begin(const Batch& batch,
                                         const pipeline::Parents& parents) override;
   Task<Result<>> BeginTrial() override;
+  Task<Result<std::vector<Uuid>>> LockJobs(std::span<const Uuid> ids) override;
   Task<Result<std::int64_t>> CopyRows(std::span<const UsageRow* const> rows) override;
   Task<Result<std::vector<Uuid>>> StageRows(std::span<const UsageRow* const> rows) override;
   [[nodiscard]] pipeline::CopyFailure failure() const override { return failure_; }

@@ -67,6 +67,14 @@ Task<Result<std::int64_t>> FakeBatchStore::CopyRows(std::span<const UsageRow* co
   co_return static_cast<std::int64_t>(rows.size());
 }
 
+Task<Result<std::vector<Uuid>>> FakeBatchStore::LockJobs(std::span<const Uuid> ids) {
+  std::vector<Uuid> found;
+  for (const Uuid& id : ids) {
+    if (tables().rows.contains(id)) found.push_back(id);
+  }
+  co_return found;
+}
+
 Task<Result<std::vector<Uuid>>> FakeBatchStore::StageRows(std::span<const UsageRow* const> rows) {
   failure_ = {};
   was_staged_ = true;

@@ -88,6 +88,13 @@ session::QueryParams ParentParams(const pipeline::Parents& parents) {
   return params;
 }
 
+session::QueryParams JobParams(std::span<const Uuid> ids) {
+  session::PgArray jobs = UuidColumn(ids);
+  session::QueryParams params;
+  params.Add(jobs);
+  return params;
+}
+
 session::QueryParams QuestionParams(std::span<const pipeline::AttributionQuestion> questions) {
   session::PgArray key_hashes(session::PgType::kText);
   session::PgArray users(session::PgType::kUuid);

@@ -19,6 +19,7 @@ namespace usage_ingest::postgres::batch {
                                                  std::span<const EventCountColumn> columns,
                                                  std::span<const pipeline::PartitionMove> moves);
 [[nodiscard]] session::QueryParams ParentParams(const pipeline::Parents& parents);
+[[nodiscard]] session::QueryParams JobParams(std::span<const Uuid> ids);
 [[nodiscard]] session::QueryParams QuestionParams(
     std::span<const pipeline::AttributionQuestion> questions);
 [[nodiscard]] session::QueryParams QuotaParams(std::span<const aggregate::QuotaDelta> quotas);

@@ -253,6 +253,21 @@ pipeline::Task<Result<std::int64_t>> PgBatchStore::Copy(const char* sql,
   co_return Failed(copied.error());
 }
 
+// Two statements: the second one must see what others committed before the locks were free.
+pipeline::Task<Result<std::vector<Uuid>>> PgBatchStore::LockJobs(std::span<const Uuid> ids) {
+  std::vector<session::Statement> statements;
+  for (const char* sql : {sql::kLockJobs, sql::kFindJobs}) {
+    statements.push_back({sql, JobParams(ids)});
+  }
+  const auto results = co_await connection_.Pipeline(statements);
+  if (!results) co_return Failed(results.error());
+  std::vector<Uuid> found;
+  for (int row = 0; row < PQntuples((*results)[1].get()); ++row) {
+    found.push_back(UuidAt((*results)[1].get(), row, 0));
+  }
+  co_return found;
+}
+
 pipeline::Task<Result<std::int64_t>> PgBatchStore::CopyRows(std::span<const UsageRow* const> rows) {
   const Result<> entered = co_await EnterCopyPath();
   if (!entered) co_return std::unexpected(entered.error());

@@ -43,6 +43,7 @@ class PgBatchStore final : public pipeline::BatchStore {
   pipeline::Task<Result<pipeline::Parents>> Begin(const pipeline::Batch& batch,
                                                   const pipeline::Parents& parents) override;
   pipeline::Task<Result<>> BeginTrial() override;
+  pipeline::Task<Result<std::vector<Uuid>>> LockJobs(std::span<const Uuid> ids) override;
   pipeline::Task<Result<std::int64_t>> CopyRows(std::span<const UsageRow* const> rows) override;
   pipeline::Task<Result<std::vector<Uuid>>> StageRows(
       std::span<const UsageRow* const> rows) override;

@@ -9,6 +9,13 @@ namespace usage_ingest::postgres::batch::sql {
 inline constexpr const char* kLockParents =
     "SELECT kind, id FROM usage_ingest.lock_parents($1::uuid[], $2::uuid[], $3::uuid[])";
 
+// $1 row ids of jobs, sorted (docs/events.md, "The row id").
+inline constexpr const char* kLockJobs =
+    "SELECT pg_advisory_xact_lock(hashtextextended('usage_ingest job ' || id, 0)) "
+    "FROM unnest($1::uuid[]) AS job(id)";
+inline constexpr const char* kFindJobs =
+    "SELECT DISTINCT id FROM public.usage_logs WHERE id = ANY ($1::uuid[]) ORDER BY id";
+
 // The whole of attribution, one row a question. $1 key hashes, $2 users as uuid (NULL: not one),
 // $3 teams as text, $4 teams as uuid (NULL: not one), $5 models.
 // key_hash wins over the SHA-256 of lite_llm_key_value, the present hash over a rotated one.

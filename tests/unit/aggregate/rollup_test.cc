@@ -62,6 +62,26 @@ TEST(RollupTest, TakeStartsAgainFromZero) {
   EXPECT_TRUE(rollup.Take().summaries.empty());
 }
 
+// A billed attempt of a request, for example: docs/events.md, "What counts as a request".
+TEST(RollupTest, ARowThatIsNoRequestAddsTokensAndCostOnly) {
+  Rollup rollup;
+  UsageRow row = Row(1, kNowUs, 100);
+  rollup.Add(row);
+  row.event.is_request = false;
+  row.event.status_code = 408;
+  rollup.Add(row);
+  const Deltas deltas = rollup.Take();
+  const Totals& totals = deltas.summaries[0].totals;
+  EXPECT_EQ(totals.requests, 1);
+  EXPECT_EQ(totals.errors, 0);
+  EXPECT_EQ(totals.latency_count, 1);
+  EXPECT_EQ(totals.latency_ms_sum, 100);
+  EXPECT_EQ(totals.request_tokens, 20);
+  EXPECT_EQ(totals.cost, MicroCost{14});
+  EXPECT_EQ(deltas.quotas[0].requests, 1);
+  EXPECT_EQ(deltas.quotas[0].tokens, 30);
+}
+
 TEST(RollupTest, CountsAStatusOf400AsAnErrorAnd399AsNone) {
   Rollup rollup;
   UsageRow row = Row(1, kNowUs, 1);

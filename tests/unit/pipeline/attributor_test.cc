@@ -46,6 +46,9 @@ class AnsweringStore final : public BatchStore {
   Task<Result<std::int64_t>> CopyRows(std::span<const UsageRow* const>) override {
     return Never<Result<std::int64_t>>();
   }
+  Task<Result<std::vector<Uuid>>> LockJobs(std::span<const Uuid>) override {
+    return Never<Result<std::vector<Uuid>>>();
+  }
   Task<Result<std::vector<Uuid>>> StageRows(std::span<const UsageRow* const>) override {
     return Never<Result<std::vector<Uuid>>>();
   }

@@ -237,6 +237,19 @@ TEST_F(BatchWriterTest, WhatItCommittedItselfIsNotSentAgain) {
   ExpectCommittedOnce(0, 15);
 }
 
+// The primary key would not notice: it has created_at, and each poll of a job another one.
+TEST_F(BatchWriterTest, AJobThatHasARowIsADuplicateWithoutACopy) {
+  store_.committed[Id(3)] = 1;
+  Fill(0, 5);
+  for (BatchEvent& event : batch_.events) event.row.event.is_job = true;
+  const auto written = Write();
+  ASSERT_TRUE(written);
+  EXPECT_EQ(written->outcomes.inserted, 4);
+  EXPECT_EQ(written->outcomes.duplicates, 1);
+  EXPECT_FALSE(written->staged);
+  ExpectCommittedOnce(0, 5);
+}
+
 TEST_F(BatchWriterTest, TwoCopiesInOneBatchAreARowAndADuplicate) {
   Fill(0, 4);
   batch_.events[2].row.event.id = batch_.events[1].row.event.id;

@@ -56,6 +56,9 @@ class FencingStore final : public BatchStore {
   Task<Result<std::int64_t>> CopyRows(std::span<const UsageRow* const> rows) override {
     co_return static_cast<std::int64_t>(rows.size());
   }
+  Task<Result<std::vector<Uuid>>> LockJobs(std::span<const Uuid>) override {
+    co_return std::vector<Uuid>{};
+  }
   Task<Result<std::vector<Uuid>>> StageRows(std::span<const UsageRow* const>) override {
     co_return std::vector<Uuid>{};
   }

@@ -92,6 +92,13 @@ class ScriptedStore final : public BatchStore {
     for (const UsageRow* row : rows) open_.push_back(row->event.id);
     co_return static_cast<std::int64_t>(rows.size());
   }
+  Task<Result<std::vector<Uuid>>> LockJobs(std::span<const Uuid> ids) override {
+    std::vector<Uuid> known;
+    for (const Uuid& id : ids) {
+      if (committed.contains(id)) known.push_back(id);
+    }
+    co_return known;
+  }
   Task<Result<std::vector<Uuid>>> StageRows(std::span<const UsageRow* const> rows) override {
     auto result = Next(Step::kStage);
     if (!result) co_return std::unexpected(result.error());
