@@ -1,7 +1,8 @@
 #pragma once
 // OutputMicros: which part of a call's cost is for its output.
 //
-// Units         millionths; docs/events.md, "input_cost, output_cost".
+// Units         millionths.
+// Source        docs/events.md, "The row".
 #include <cstdint>
 
 #include "ingest/event/decimal.h"

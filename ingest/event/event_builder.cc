@@ -325,8 +325,8 @@ void Draft::MakeIds() {
   event_.id = MakeRowId(row);
 }
 
-// Without a database, LiteLLM bills each retrieval of a background response, and encrypts its id
-// anew each time; the same usage of the same deployment is taken for the same response.
+// Without a database, LiteLLM bills each retrieval of a background response, and each has another
+// encrypted id. The same usage of the same deployment is taken for the same response.
 std::string_view Draft::RetrievedIdentity() const {
   const std::string text = std::string(reader_.Text(Field::kModelId)) + '/' +
                            std::to_string(event_.request_tokens) + '/' +

@@ -12,8 +12,9 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from event_identity import Skip
 from event_payload import payload_text, without_raw_keys
-from event_row import Origin, Reject, Row, Skip, as_payload
+from event_row import Origin, Reject, Row, as_payload
 from event_values import BROKEN, NAN, try_json
 
 

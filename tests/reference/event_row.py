@@ -11,6 +11,7 @@ from fractions import Fraction
 from math import floor
 from typing import Any
 
+from event_identity import begin, is_in_bounds, row_id, skip_idle_poll
 from event_payload import INTERNAL, MASTER_KEY, payload_text
 from event_values import (
     NAN,
@@ -30,8 +31,6 @@ from event_values import (
 
 INT32_MAX = 2**31 - 1
 YEAR_10000_US = 253_402_300_800 * 10**6
-TEN_YEARS_US = 10 * 31_556_952 * 10**6  # std::chrono::years: 365.2425 days
-DAY_US = 86_400 * 10**6
 
 CLASSES = {
     "Timeout": 408,
@@ -49,8 +48,6 @@ CLASSES = {
 }
 
 
-JOBS = {"aretrieve_batch", "retrieve_batch", "avideo_status", "video_status"}
-READS = {"aget_responses", "get_responses", "acancel_responses", "cancel_responses"}
 MARKS = ("billed_retry_attempt", "internal_call_origin", "is_silent_experiment")
 
 
@@ -64,10 +61,6 @@ class Origin:
 
 
 class Reject(Exception):
-    pass
-
-
-class Skip(Exception):
     pass
 
 
@@ -340,64 +333,6 @@ class Row:
         origin = self.origin
         return f"{origin.topic}/{origin.partition}/{origin.offset}/{self.index}"
 
-    def call_type(self) -> str:
-        return text_of(self.get("call_type"))
-
-    def is_job(self) -> bool:
-        return not self.is_failure() and self.call_type() in JOBS | READS
-
-    def is_bill(self) -> bool:
-        return text_of(self.get("metadata", "internal_call_origin")) == "background_response_cost_poll"
-
-    def skip_idle_poll(self, tokens: tuple[int, int], cost: int) -> None:
-        if not self.is_job():
-            return
-        if self.call_type() in READS and not self.is_bill():
-            has_usage = cost != 0
-        else:
-            has_usage = cost != 0 or sum(tokens) != 0
-        if not has_usage:
-            raise Skip("poll")
-
-    def begin(self, start: int) -> int:
-        request = time_of(self.get("metadata", "request_start"))
-        if self.is_failure() and isinstance(request, int) and self.is_in_bounds(request):
-            start = request
-        return start // 1000
-
-    def is_in_bounds(self, time: int) -> bool:
-        return -TEN_YEARS_US <= time - self.origin.now_us <= DAY_US
-
-    def row_id(self, element: str, start: int, tokens: tuple[int, int], cost: int) -> str:
-        identity = self.identity(element)
-        if self.call_type() in JOBS | READS and identity.endswith(
-            ("_batch_cost", "_video_cost", "_background_cost")
-        ):
-            identity = identity.rpartition("_")[0].rpartition("_")[0]
-        else:
-            identity = re.sub(r"_cache_hit[0-9.]+\Z", "", identity)
-        _, user, _ = self.owner()
-        first = last = 0
-        if self.is_job():
-            kind = "job"
-            if self.call_type() in READS and not self.is_bill():
-                model = text_of(self.get("model_id"))
-                identity = f"{model}/{tokens[0]}/{tokens[1]}/{cost}"
-        else:
-            kind = "failure" if self.is_failure() else "success"
-            first = self.begin(start)
-            end = time_of(self.get("endTime"))
-            if kind == "success" and isinstance(end, int):
-                last = end // 1000
-        message = first.to_bytes(8, "big", signed=True) + last.to_bytes(8, "big", signed=True)
-        message += f"{kind}\0{text_of(user)}\0{identity}".encode()
-        digest = hashlib.sha256(message).digest()
-        raw = bytearray(first.to_bytes(8, "big", signed=True)[2:] + digest[:10])
-        raw[6] = 0x80 | raw[6] & 0x0F
-        raw[8] = 0x80 | raw[8] & 0x3F
-        text = raw.hex()
-        return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
-
     def decode(self, element: str) -> list[Any]:
         self.read_key()
         if not is_text_or_absent(self.get("id")) and not isinstance(self.get("id"), Number):
@@ -414,14 +349,14 @@ class Row:
         if sum(tokens) > INT32_MAX:
             raise Reject("value_out_of_range")
         cost = self.cost()
-        if not self.is_in_bounds(start):
+        if not is_in_bounds(self, start):
             raise Reject("timestamp_out_of_range")
         total = scaled(cost, 6)
         output = self.output_cost(cost, total)
-        self.skip_idle_poll(tokens, total)
+        skip_idle_poll(self, tokens, total)
         _, user, team = self.owner()
         return [
-            self.row_id(element, start, tokens, total), self.begin(start) * 1000, model, *tokens, total - output, output,
+            row_id(self, element, start, tokens, total), begin(self, start) * 1000, model, *tokens, total - output, output,
             self.millis_from(start, "endTime"), self.status_code(), self.error_message(),
             self.id()[:255], self.key_hash, text_of(user), text_of(team),
             "t" if self.is_master_key else "f", self.metadata_text(start, cost),
