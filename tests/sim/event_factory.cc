@@ -62,8 +62,11 @@ Truth EventFactory::MakeTruth(EventTimeUs now) {
     truth.request_tokens = truth.response_tokens = 0;
     truth.cost_micros = 0;
   }
-  truth.id = event::MakeRowId(truth.litellm_id, EventTimeUs{truth.start_ms * 1000},
-                              truth.is_failure ? "failure" : "success", truth.key_hash);
+  truth.id = event::MakeRowId({.id = truth.litellm_id,
+                               .kind = truth.is_failure ? "failure" : "success",
+                               .start_ms = truth.start_ms,
+                               .end_ms = truth.is_failure ? 0 : truth.start_ms + truth.latency_ms,
+                               .user_id = ""});
   if (truth.kind == Truth::Kind::kEvent) {
     if (earlier_.size() < kEarlierMax) {
       earlier_.push_back(truth);

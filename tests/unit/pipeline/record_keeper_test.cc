@@ -36,7 +36,8 @@ std::string EventOf(std::string_view id) {
          R"(,"metadata":{"user_api_key_hash":")" + kKeyHash + R"("}})";
 }
 Uuid RowIdOf(std::string_view id) {
-  return event::MakeRowId(id, EventTimeUs{NowSeconds() * 1'000'000}, "success", kKeyHash);
+  return event::MakeRowId(
+      {.id = id, .kind = "success", .start_ms = NowSeconds() * 1000, .user_id = ""});
 }
 
 class RereadCounter final : public TelemetrySink {

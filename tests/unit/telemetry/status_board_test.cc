@@ -248,7 +248,7 @@ TEST_F(StatusBoardTest, TheJsonIsFrozen) {
       R"("invalid_field":0,"invalid_number":0,"value_out_of_range":0,"timestamp_out_of_range":0,)"
       R"("unattributed":2,"record_too_large":0,"rejected_by_database":0}},)"
       R"("skipped_by_reason":{"tombstone":0,"null_element":0,"internal":1,"no_usage":0,)"
-      R"("master_key":0},"queue":{"records":1,"bytes":2,"bytes_limit":3},)"
+      R"("master_key":0,"poll":0},"queue":{"records":1,"bytes":2,"bytes_limit":3},)"
       R"("paused":{"memory":false,"postgres":false},)"
       R"("partitions":[{"topic":"litellm.usage.v1","partition":0,"next_offset":110,)"
       R"("high_watermark":120,"lag_records":10,"lag_seconds":2.5,"rate":6,"batches":1,)"
