@@ -57,7 +57,8 @@ void CheckClient(config::LoadedConfig& loaded) {
   if (made) return;
   loaded.problems.push_back({.what = made.error().context,
                              .where = loaded.source,
-                             .fix = fmt::format("correct [{}]", config::kPropertiesSection)});
+                             .fix = fmt::format("correct [{}], or its variables in the environment",
+                                                config::kPropertiesSection)});
 }
 
 }  // namespace
