@@ -77,8 +77,9 @@ def after_tab(shell: list[str], setup: str, line: str, wanted: str) -> str:
                 shown += os.read(terminal, 4096).decode(errors="replace")
 
     try:
-        # The answer is computed, so that the echo of the question is not taken for it.
-        os.write(terminal, f"{setup}; echo ready-$((6 * 7))\n".encode())
+        # A prompt, because the shell reads keys one by one only when it has shown it. The prompt is
+        # computed, so that the echo of the command is not taken for it.
+        os.write(terminal, f"{setup}; PS1=ready-$((6 * 7))\n".encode())
         read_until("ready-42")
         shown = ""
         os.write(terminal, f"{line}\t".encode())
