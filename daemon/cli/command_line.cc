@@ -79,7 +79,7 @@ class Binder {
   }
 
  private:
-  const Option* Find(const std::string& name) const {
+  [[nodiscard]] const Option* Find(const std::string& name) const {
     const auto found = std::ranges::find_if(options_, [&](const Option& option) {
       return std::ranges::find(option.names, name) != option.names.end();
     });
