@@ -19,9 +19,10 @@ class DeadLetterOriginTest : public PipelineTest {
   // A subscription, and a key that LiteMaaS does not know by its hash yet.
   void SetUp() override {
     PipelineTest::SetUp();
+    // Whole milliseconds: the time of a row is cut to them, so that it is the one of SpendLogs.
     const Row time = database_.Query(
-        "SELECT t::text, extract(epoch FROM t)::text FROM (SELECT now() - interval '1 day') s(t)")
-                         [0];
+        "SELECT t::text, extract(epoch FROM t)::text "
+        "FROM date_trunc('milliseconds', now() - interval '1 day') AS s(t)")[0];
     time_ = *time[0];
     start_ = *time[1];
     database_.Execute(

@@ -63,7 +63,7 @@ TEST_F(CopyPathTest, ALeafThatBringsItsTriggerAlongIsNoticed) {
   RowWriter writer = MakeWriter(batch::ForeignKeys::kAuto);
   database_.Execute(
       "DROP TRIGGER update_usage_on_log ON usage_logs;"
-      "CREATE TABLE second (LIKE new_year);"
+      "CREATE TABLE second (LIKE new_year INCLUDING GENERATED);"
       "CREATE TRIGGER see AFTER INSERT ON second FOR EACH ROW EXECUTE FUNCTION see()");
   ASSERT_TRUE(writer.Connect());
   database_.Execute(
