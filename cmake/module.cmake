@@ -18,15 +18,17 @@ function(usage_ingest_count_in label target)
   add_dependencies(tests_${label} ${target})
 endfunction()
 
-# usage_ingest_test(<label> <source> [libs...]): one GoogleTest executable for one *_test.cc; its
-# cases become ctest cases with the label, which is the folder: unit, sim, integration, fault, ...
+# usage_ingest_test(<label> <source> [ALONE] [libs...]): one GoogleTest executable for one *_test.cc;
+# its cases become ctest cases with the label, which is the folder: unit, sim, integration, fault, ...
+# ALONE: no other test runs beside it.
 function(usage_ingest_test label source)
+  cmake_parse_arguments(ARG "ALONE" "" "" ${ARGN})
   get_filename_component(stem ${source} NAME_WE)
   set(target ${label}_${stem})
   add_executable(${target} ${source})
   target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR})
-  target_link_libraries(${target} PRIVATE ${ARGN} usage_ingest_warnings usage_ingest_sanitize
-    GTest::gmock GTest::gtest GTest::gtest_main)
+  target_link_libraries(${target} PRIVATE ${ARG_UNPARSED_ARGUMENTS}
+    usage_ingest_warnings usage_ingest_sanitize GTest::gmock GTest::gtest GTest::gtest_main)
   usage_ingest_count_in(${label} ${target})
   # ctest starts tests of high cost first, so that none of them is left over at the end.
   set(cost_fault 30)
@@ -37,6 +39,10 @@ function(usage_ingest_test label source)
   if(NOT cost)
     set(cost 1)
   endif()
+  set(alone FALSE)
+  if(ARG_ALONE)
+    set(alone TRUE)
+  endif()
   gtest_discover_tests(${target} TEST_PREFIX ${label}/ DISCOVERY_TIMEOUT 60
-    PROPERTIES LABELS ${label} TIMEOUT 600 COST ${cost})
+    PROPERTIES LABELS ${label} TIMEOUT 600 COST ${cost} RUN_SERIAL ${alone})
 endfunction()

@@ -162,9 +162,15 @@ std::int32_t KafkaAdmin::Leader(const std::string& topic, std::int32_t partition
 KafkaAdmin::Watermarks KafkaAdmin::QueryWatermarks(const std::string& topic,
                                                    std::int32_t partition) {
   Watermarks result{};
-  CheckKafka(rd_kafka_query_watermark_offsets(kafka_.get(), topic.c_str(), partition, &result.first,
-                                              &result.end, kRequestMs),
-             "watermarks of " + topic);
+  rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
+  // A broker that has just started is not the leader for a moment.
+  static_cast<void>(WaitUntil(After(std::chrono::milliseconds(kRequestMs)), [&] {
+    error = rd_kafka_query_watermark_offsets(kafka_.get(), topic.c_str(), partition, &result.first,
+                                             &result.end, kRequestMs);
+    return error != RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION &&
+           error != RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE;
+  }));
+  CheckKafka(error, "watermarks of " + topic);
   return result;
 }
 
