@@ -7,6 +7,7 @@ namespace {
 
 using namespace std::chrono_literals;
 constexpr int kRequestMs = 30'000;
+constexpr int kAttemptMs = 3'000;
 
 struct QueueCloser {
   void operator()(rd_kafka_queue_t* queue) const noexcept { rd_kafka_queue_destroy(queue); }
@@ -163,12 +164,12 @@ KafkaAdmin::Watermarks KafkaAdmin::QueryWatermarks(const std::string& topic,
                                                    std::int32_t partition) {
   Watermarks result{};
   rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
-  // A broker that has just started is not the leader for a moment.
+  // Short attempts: after a broker has died or started, the client may ask one that is not the
+  // leader, and learns of the new one only for its next request.
   static_cast<void>(WaitUntil(After(std::chrono::milliseconds(kRequestMs)), [&] {
     error = rd_kafka_query_watermark_offsets(kafka_.get(), topic.c_str(), partition, &result.first,
-                                             &result.end, kRequestMs);
-    return error != RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION &&
-           error != RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE;
+                                             &result.end, kAttemptMs);
+    return error == RD_KAFKA_RESP_ERR_NO_ERROR;
   }));
   CheckKafka(error, "watermarks of " + topic);
   return result;
