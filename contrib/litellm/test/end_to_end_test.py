@@ -314,10 +314,15 @@ class TotalsTest(unittest.TestCase):
         self.assertEqual(stored + dead, [["0"], ["0"]])
 
     def test_quotas(self):
+        # A row with a mark is no request of the user: docs/events.md, "What counts as a request".
         wrong = self.db.sql("""
-            SELECT s.id, s.used_requests, count(u.id), s.used_tokens, sum(u.total_tokens)
-            FROM subscriptions s LEFT JOIN usage_logs u ON u.subscription_id = s.id GROUP BY s.id
-            HAVING s.used_requests <> count(u.id) OR s.used_tokens <> coalesce(sum(u.total_tokens), 0)""")
+            SELECT s.id, s.used_requests, count(u.id) FILTER (WHERE is_request), s.used_tokens, sum(u.total_tokens)
+            FROM subscriptions s LEFT JOIN usage_logs u ON u.subscription_id = s.id
+            CROSS JOIN LATERAL (SELECT (u.metadata ?| ARRAY['billed_retry_attempt', 'internal_call_origin',
+                                                            'is_silent_experiment']) IS NOT TRUE) AS r(is_request)
+            GROUP BY s.id
+            HAVING s.used_requests <> count(u.id) FILTER (WHERE is_request)
+                OR s.used_tokens <> coalesce(sum(u.total_tokens), 0)""")
         self.assertEqual(wrong, [])
         bob = self.db.sql(f"SELECT status, used_requests FROM subscriptions WHERE user_id = '{custom_auth.BOB}' AND model_id = 'gpt-4o'")
         self.assertEqual(bob, [["suspended", "2"]])  # his quota is one request
