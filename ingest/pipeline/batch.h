@@ -71,8 +71,9 @@ class Batch {
   std::vector<DeadLetter> dead_letters;  // decided while decoding; attribution adds its own
   std::array<std::int64_t, kDeadLetterReasonNames.size()> dead_letter_counts{};
   std::array<std::int64_t, kSkipReasonNames.size()> skip_counts{};
-  std::size_t bytes = 0;           // of the records read
-  std::size_t released_bytes = 0;  // of these, values that are released, or in the arena now
+  std::size_t bytes = 0;  // of the records read
+  // Of these: values that are released or in the arena now, with their share of a fetch buffer.
+  std::size_t released_bytes = 0;
   // All that grows with the batch: the records, and what was decoded from them.
   [[nodiscard]] std::size_t memory_bytes() const {
     return bytes - released_bytes + events.size() * sizeof(BatchEvent) + arena.bytes_used();

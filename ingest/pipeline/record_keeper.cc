@@ -29,7 +29,7 @@ void RecordKeeper::KeepOrRelease(Batch& batch) {
     }
     NoteIfLast(*move, record);
     if (!releases_records_) continue;
-    batch.released_bytes += record.value.size();
+    batch.released_bytes += record.value.size() + limits::kRecordOverheadBytes;
     if (AttributeEventsOf(batch, batch.handled_records) && batches_to_keep_ == 0) {
       record.ReleaseBytes();
     } else {
