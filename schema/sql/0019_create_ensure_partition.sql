@@ -115,7 +115,3 @@ $$;
 
 REVOKE ALL ON FUNCTION usage_ingest.ensure_partition(DATE) FROM PUBLIC;
 REVOKE ALL ON FUNCTION usage_ingest.attach_partition(TIMESTAMPTZ, TIMESTAMPTZ) FROM PUBLIC;
-
--- The one partition that the seed makes; the months that are needed are made at the end of migrate.
-SELECT usage_ingest.ensure_partition('2024-01-01')
- WHERE NOT EXISTS (SELECT FROM usage_ingest.partitions_of_usage_logs());

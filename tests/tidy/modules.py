@@ -24,7 +24,8 @@ MODULES: dict[str, tuple[str, ...]] = {
     # What the commands use: it blocks.
     "ingest/postgres/blocking": ("ingest/postgres/session",),
     # The probe asks what the lanes' statements need, so it reads their columns and their COPY path.
-    "ingest/postgres/probe": ("ingest/postgres/batch", "ingest/postgres/blocking"),
+    "ingest/postgres/probe": (
+        "ingest/postgres/batch", "ingest/postgres/blocking", "ingest/postgres/session"),
     "ingest/postgres/admin": (
         "ingest/postgres/batch", "ingest/postgres/blocking", "ingest/postgres/session"),
     "ingest/postgres/migrate": (

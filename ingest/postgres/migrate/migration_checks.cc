@@ -5,6 +5,7 @@
 
 #include "ingest/postgres/probe/column_rules.h"
 #include "ingest/postgres/probe/probe_checks.h"
+#include "ingest/postgres/session/untrusted_roles.h"
 
 namespace usage_ingest::postgres::migrate {
 namespace {
@@ -21,6 +22,21 @@ SELECT format('the tables belong to %s, and %s is not a member of it', quote_ide
                            'api_key_models', 'usage_logs', 'usage_summaries', 'audit_logs'))
            AS owners
  WHERE NOT pg_has_role(relowner, 'USAGE')
+UNION ALL
+SELECT format('usage_logs belongs to %s and %s to %s, but usage_ingest.lock_parents() locks rows of '
+              'both as the first one', l.relowner::regrole, p.relname, p.relowner::regrole),
+       format('ALTER TABLE public.usage_logs OWNER TO %s', p.relowner::regrole)
+  FROM pg_class AS l
+  JOIN pg_class AS p ON p.relnamespace = l.relnamespace
+                    AND p.relname IN ('subscriptions', 'api_keys', 'teams')
+ WHERE l.oid = to_regclass('public.usage_logs') AND NOT pg_has_role(l.relowner, p.relowner, 'USAGE')
+UNION ALL
+SELECT format('%s, the owner of %s, may not create partitions in schema public',
+              c.relowner::regrole, c.relname),
+       format('GRANT CREATE ON SCHEMA public TO %s', c.relowner::regrole)
+  FROM pg_class AS c
+ WHERE c.oid = COALESCE(to_regclass('public.usage_logs'), to_regclass('public.users'))
+   AND NOT has_schema_privilege(c.relowner, 'public', 'CREATE')
 UNION ALL
 SELECT 'no right to create tables in schema public',
        format('GRANT CREATE ON SCHEMA public TO %s', quote_ident(current_user))
@@ -79,6 +95,12 @@ Result<> CheckBeforeMigrate(blocking::SyncConnection& connection) {
   if (!rights) return std::unexpected(rights.error());
   for (int i = 0; i < rights->count(); ++i) {
     problems += fmt::format("\n  {}; fix: {};", rights->text(i, 0), rights->text(i, 1));
+  }
+  auto untrusted = connection.Execute(session::kUntrustedRoles);
+  if (!untrusted) return std::unexpected(untrusted.error());
+  for (int i = 0; i < untrusted->count(); ++i) {
+    problems += fmt::format("\n  {}, and migrate would call them with its own privileges; fix: {};",
+                            untrusted->text(i, 0), untrusted->text(i, 1));
   }
   const auto columns = probe::CheckColumns(connection);
   if (!columns) return std::unexpected(columns.error());

@@ -19,6 +19,37 @@ using Clock = std::chrono::steady_clock;
 constexpr auto kProgressInterval = std::chrono::seconds(2);
 constexpr int kBatchRows = 1000;  // the LIMIT of the files whose mode is "batches"
 
+// A superuser may migrate for LiteMaaS. What migrate creates must not run with those privileges: the owner
+// of usage_logs chooses the functions of its indexes and constraints, and ensure_partition() calls
+// them. So each transaction gives what it made to that owner, before anything can call it.
+constexpr const char* kGiveToOwner = R"sql(
+DO $$
+DECLARE
+    owner NAME := (SELECT pg_get_userbyid(relowner) FROM pg_class
+                    WHERE oid = to_regclass('public.usage_logs') AND relowner <> current_user::regrole);
+    object TEXT;
+BEGIN
+    FOR object IN
+        SELECT 'SCHEMA usage_ingest' FROM pg_namespace
+         WHERE nspname = 'usage_ingest' AND nspowner = current_user::regrole
+        UNION ALL
+        SELECT format('TABLE %s', c.oid::regclass) FROM pg_class AS c
+         WHERE c.relnamespace = to_regnamespace('usage_ingest') AND c.relkind = 'r'
+           AND c.relowner = current_user::regrole
+        UNION ALL
+        SELECT format('FUNCTION %s', p.oid::regprocedure) FROM pg_proc AS p
+         WHERE p.proowner = current_user::regrole
+           AND (p.pronamespace = to_regnamespace('usage_ingest')
+                OR p.oid IN (to_regprocedure('public.update_usage_summary()'),
+                             to_regprocedure('public.update_updated_at_column()'),
+                             to_regprocedure('public.check_subscription_quota()')))
+    LOOP
+        EXIT WHEN owner IS NULL;
+        EXECUTE format('ALTER %s OWNER TO %I', object, owner);
+    END LOOP;
+END
+$$)sql";
+
 std::string BeginWithLockTimeout() {
   return "BEGIN; " + session::SetLockTimeout(limits::kLockTimeoutMigrate);
 }
@@ -50,7 +81,9 @@ Result<> MigrationRunner::RunTransaction(std::string_view what, const std::strin
   return RetryWhileLocked(what, [&]() -> Result<> {
     auto transaction = blocking::SyncTransaction::Begin(connection_, BeginWithLockTimeout());
     if (!transaction) return std::unexpected(transaction.error());
-    if (auto done = connection_.Execute(sql); !done) return std::unexpected(done.error());
+    for (const std::string& statement : {sql, std::string(kGiveToOwner)}) {
+      if (auto done = connection_.Execute(statement); !done) return std::unexpected(done.error());
+    }
     return transaction->Commit();
   });
 }

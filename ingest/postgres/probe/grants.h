@@ -2,7 +2,8 @@
 // Grants: what the daemon's role needs, as SQL for the owner and as a list for the probe.
 //
 // One table serves both, so what `migrate --print-grants` prints is exactly what `check-config
-// --connect` asks for.
+// --connect` asks for. LiteMaaS' tables hold secrets (keys, addresses), so a privilege to read them
+// names the columns.
 #include <span>
 #include <string>
 #include <string_view>

@@ -170,8 +170,8 @@ Result<ProbeReport> ProbeDatabase(std::string_view conninfo) {
     if (!go_on) return std::unexpected(go_on.error());
     if (!*go_on) return report;
   }
-  for (const auto check :
-       {ProbeUsageLogs, ProbeTriggers, ProbeSummaries, ProbeQuotas, ProbePrivileges}) {
+  for (const auto check : {ProbeUsageLogs, ProbeTriggers, ProbeSummaries, ProbeQuotas,
+                           ProbePrivileges, ProbeUntrustedRoles}) {
     if (auto done = check(*connection, report); !done) return std::unexpected(done.error());
   }
   return report;

@@ -4,6 +4,7 @@
 #include "aggregate/summary_columns.h"
 #include "ingest/postgres/probe/grants.h"
 #include "ingest/postgres/probe/probe_checks.h"
+#include "ingest/postgres/session/untrusted_roles.h"
 
 namespace usage_ingest::postgres::probe {
 namespace {
@@ -163,6 +164,19 @@ Result<> ProbeQuotas(blocking::SyncConnection& connection, ProbeReport& report) 
                     "trigger enforce_subscription_quota that use the column are dropped before and "
                     "made again after it)",
                     narrow->text(i, 0), narrow->text(i, 1)));
+  }
+  return {};
+}
+
+Result<> ProbeUntrustedRoles(blocking::SyncConnection& connection, ProbeReport& report) {
+  auto rows = connection.Execute(session::kUntrustedRoles);
+  if (!rows) return std::unexpected(rows.error());
+  for (int i = 0; i < rows->count(); ++i) {
+    Add(report, Severity::kWarning, "schema public",
+        fmt::format("{}: no session of the daemon searches schema public, so a trigger that does "
+                    "not name the schema of its tables fails",
+                    rows->text(i, 0)),
+        std::string(rows->text(i, 1)));
   }
   return {};
 }

@@ -18,5 +18,6 @@ Result<> ProbeTriggers(blocking::SyncConnection& connection, ProbeReport& report
 Result<> ProbeSummaries(blocking::SyncConnection& connection, ProbeReport& report);
 Result<> ProbeQuotas(blocking::SyncConnection& connection, ProbeReport& report);
 Result<> ProbePrivileges(blocking::SyncConnection& connection, ProbeReport& report);
+Result<> ProbeUntrustedRoles(blocking::SyncConnection& connection, ProbeReport& report);
 
 }  // namespace usage_ingest::postgres::probe

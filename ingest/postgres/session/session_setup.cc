@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "ingest/postgres/session/untrusted_roles.h"
 #include "schema/limits.h"
 
 namespace usage_ingest::postgres::session {
@@ -13,7 +14,7 @@ using std::chrono::milliseconds;
 constexpr const char* kMeaning =
     "SET client_encoding = 'UTF8'; "
     "SET standard_conforming_strings = on; "
-    "SET search_path = public, pg_temp; "
+    "SET search_path = pg_catalog, pg_temp; "
     "SET TimeZone = 'UTC'; "
     "SET DateStyle = 'ISO, YMD'; "
     "SET IntervalStyle = 'postgres'; "
@@ -26,6 +27,13 @@ constexpr const char* kMeaning =
     "SET client_min_messages = 'warning'; "
     // A batch's statements are short, and compiling them costs more than running them.
     "SET jit = off; ";
+
+// Triggers that are not ours may rely on schema public, so it is searched where it is safe.
+std::string SearchPublicIfSafe() {
+  return "SELECT pg_catalog.set_config('search_path', 'public, pg_temp', false) "
+         "WHERE NOT EXISTS (" +
+         std::string(kUntrustedRoles) + "); ";
+}
 
 // SET would fail for a role that may not set it.
 constexpr const char* kUntranslatedMessages =
@@ -56,7 +64,7 @@ std::string SessionSetUp(SessionUse use) {
   return kMeaning + Set("lock_timeout", is_lane ? limits::kLockTimeout : none) +
          Set("statement_timeout", is_lane ? limits::kStatementTimeout : none) +
          Set("idle_in_transaction_session_timeout", limits::kIdleInTransactionTimeout) +
-         kUntranslatedMessages + kAskLanguage;
+         SearchPublicIfSafe() + kUntranslatedMessages + kAskLanguage;
 }
 
 MessageLanguage LanguageOf(std::string_view lc_messages) {

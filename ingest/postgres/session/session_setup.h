@@ -5,8 +5,10 @@
 // changes what a statement means or how its answer is written, and a statement means the same in a
 // lane, in the background and in a command.
 //
-// search_path   `public, pg_temp`: pg_catalog is searched first because it is not named, and it is
+// search_path   `public, pg_temp`. pg_catalog is searched first because it is not named, and it is
 //               not named because the migrations create objects in the first schema that is.
+//               `pg_catalog, pg_temp` where untrusted_roles.h finds one: our statements name the
+//               schema of each table.
 // Source        PostgreSQL 15 manual, 5.9.5 "Schemas and the System Catalog Schema" and chapter 20.
 #include <array>
 #include <chrono>
