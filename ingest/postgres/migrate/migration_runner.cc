@@ -26,7 +26,8 @@ constexpr const char* kGiveToOwner = R"sql(
 DO $$
 DECLARE
     owner NAME := (SELECT pg_get_userbyid(relowner) FROM pg_class
-                    WHERE oid = to_regclass('public.usage_logs') AND relowner <> current_user::regrole);
+                    WHERE oid = to_regclass('public.usage_logs')
+                      AND relowner <> current_user::regrole);
     object TEXT;
 BEGIN
     FOR object IN
