@@ -23,10 +23,16 @@ if(NOT rdkafka_FOUND)
 endif()
 pkg_check_modules(libpq REQUIRED IMPORTED_TARGET libpq)
 pkg_check_modules(libsystemd REQUIRED IMPORTED_TARGET libsystemd)
+pkg_check_modules(systemd REQUIRED systemd)
 pkg_check_modules(tomlplusplus REQUIRED IMPORTED_TARGET tomlplusplus)
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
-find_path(CONCURRENTQUEUE_INCLUDE_DIR concurrentqueue/concurrentqueue.h REQUIRED)
+# Debian 12 has it in concurrentqueue/, Debian 13 one folder deeper.
+find_path(CONCURRENTQUEUE_HEADER_DIR concurrentqueue.h
+  PATH_SUFFIXES concurrentqueue concurrentqueue/moodycamel REQUIRED)
+add_library(usage_ingest_concurrentqueue INTERFACE)
+target_include_directories(usage_ingest_concurrentqueue SYSTEM INTERFACE
+  ${CONCURRENTQUEUE_HEADER_DIR})
 
 if(BUILD_TESTING)
   find_package(GTest REQUIRED)

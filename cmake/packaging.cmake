@@ -12,9 +12,10 @@ if(TARGET usage-ingestd)
   # Addresses of library functions are fixed at start and then read-only.
   target_link_options(usage-ingestd PRIVATE -Wl,-z,relro -Wl,-z,now)
 endif()
-# Absolute, since systemd of Debian 12 and dpkg's conffiles know these places only.
+# Absolute: /etc is, and the folder of units is /lib/systemd/system on Debian 12, /usr/lib/... on 13.
+pkg_get_variable(systemd_units systemd systemdsystemunitdir)
 install(FILES ${top}/systemd/usage-ingestd.service ${top}/systemd/usage-ingestd-retain.service
-  ${top}/systemd/usage-ingestd-retain.timer DESTINATION /lib/systemd/system)
+  ${top}/systemd/usage-ingestd-retain.timer DESTINATION ${systemd_units})
 install(FILES ${top}/systemd/usage-ingestd.toml DESTINATION /etc/usage-ingestd)
 install(FILES ${top}/systemd/usage-ingestd.sysusers DESTINATION lib/sysusers.d RENAME usage-ingestd.conf)
 install(FILES ${top}/systemd/usage-ingestd.tmpfiles DESTINATION lib/tmpfiles.d RENAME usage-ingestd.conf)
@@ -81,7 +82,7 @@ set(CPACK_DEBIAN_PACKAGE_RELEASE 1)
 set(CPACK_DEBIAN_PACKAGE_SECTION database)
 set(CPACK_DEBIAN_PACKAGE_PRIORITY optional)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
-set(CPACK_DEBIAN_PACKAGE_DEPENDS "init-system-helpers (>= 1.52), systemd (>= 252)")
+set(CPACK_DEBIAN_PACKAGE_DEPENDS "init-system-helpers (>= 1.52), procps, systemd (>= 252)")
 set(CPACK_DEBIAN_PACKAGE_SUGGESTS "postgresql, prometheus")
 set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA ${top}/systemd/debian/conffiles
   ${top}/systemd/debian/postinst ${top}/systemd/debian/prerm ${top}/systemd/debian/postrm)

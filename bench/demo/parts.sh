@@ -3,7 +3,7 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2154,SC2034  # the variables of tools/demo
 
-postgres_bin=/usr/lib/postgresql/15/bin
+postgres_bin=$(pg_config --bindir) # Debian keeps initdb and postgres out of PATH
 build_pid='' daemon_pid='' generator_pid='' broker_pid='' postgres_is_up=false
 
 say() {
@@ -45,8 +45,8 @@ as_postgres() {
 }
 
 start_postgres() {
-  [[ -x $postgres_bin/initdb ]] || fail "PostgreSQL 15 is missing: apt-get install postgresql-15"
-  say "starting a throw-away PostgreSQL 15"
+  [[ -x $postgres_bin/initdb ]] || fail "PostgreSQL is missing: apt-get install postgresql"
+  say "starting a throw-away PostgreSQL"
   chmod 755 "$work"  # user postgres goes through it
   mkdir -m 700 "$work/postgres"
   ((EUID != 0)) || chown postgres: "$work/postgres"

@@ -1,4 +1,4 @@
-"""A real PostgreSQL 15, fsync on, of our own, reached by psql over a socket in our folder."""
+"""A real PostgreSQL, fsync on, of our own, reached by psql over a socket in our folder."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import time
 
 from .process import Child, Cpu, Failure, cpu_with_children, postgres_user, run
 
-BIN = pathlib.Path("/usr/lib/postgresql/15/bin")
+# Debian keeps initdb and postgres out of PATH; pg_config of libpq-dev knows the folder.
+BIN = pathlib.Path(subprocess.check_output(["pg_config", "--bindir"], text=True).strip())
 
 # What a small dedicated server would have; durability is left alone: fsync, synchronous_commit and
 # full_page_writes are on. Checkpoints are taken between the cases, not within.

@@ -1,3 +1,3 @@
-// Boost.JSON compiled here once: Debian's libboost1.81-dev has its headers, and linking the library
+// Boost.JSON compiled here once: Debian's libboost-dev has its headers, and linking the library
 // would ask for another package.
 #include <boost/json/src.hpp>

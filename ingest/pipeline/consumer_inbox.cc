@@ -1,6 +1,6 @@
 #include "ingest/pipeline/consumer_inbox.h"
 
-#include <concurrentqueue/concurrentqueue.h>
+#include <concurrentqueue.h>
 
 #include <utility>
 

@@ -1,6 +1,6 @@
 #include "ingest/pipeline/lane_queue.h"
 
-#include <concurrentqueue/concurrentqueue.h>
+#include <concurrentqueue.h>
 
 #include <algorithm>
 #include <utility>

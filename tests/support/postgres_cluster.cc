@@ -58,7 +58,7 @@ std::string PostgresUser() { return geteuid() == 0 ? "postgres" : ""; }
 
 fs::path PostgresBinaries() {
   const char* directory = std::getenv("USAGE_INGEST_PG_BINDIR");
-  return directory == nullptr ? "/usr/lib/postgresql/15/bin" : directory;
+  return directory == nullptr ? USAGE_INGEST_PG_BINDIR : directory;
 }
 
 PostgresCluster::PostgresCluster(PostgresOptions options)

@@ -116,11 +116,12 @@ def create_topic(brokers: str) -> None:
 
 
 class Postgres:
-    """PostgreSQL 15 on a free port; refuses root, so root runs it as user postgres."""
+    """PostgreSQL on a free port; refuses root, so root runs it as user postgres."""
 
     def __init__(self, stack: ExitStack, folder: Path) -> None:
         self.port = free_port()
-        self.binaries = Path(os.environ.get("PG_BINDIR", "/usr/lib/postgresql/15/bin"))
+        self.binaries = Path(
+            os.environ.get("PG_BINDIR") or subprocess.check_output(["pg_config", "--bindir"], text=True).strip())
         self._as = []
         data = folder / "postgres"
         data.mkdir()
