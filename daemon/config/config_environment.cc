@@ -35,6 +35,25 @@ bool LooksLikeOurs(const std::string& variable) {
   });
 }
 
+// Kubernetes tells each container about the services of its namespace: "usage-ingest-kafka" becomes
+// USAGE_INGEST_KAFKA_SERVICE_HOST, ..._SERVICE_PORT, ..._PORT=tcp://10.0.0.1:9092, and more that
+// begin with ..._PORT_9092_TCP (Kubernetes documentation, "Discovering services").
+bool IsServiceLink(std::string_view variable, std::string_view value) {
+  const auto is_port_with_protocol = [](std::string_view rest) {
+    const std::size_t digits = rest.find_first_not_of("0123456789");
+    if (digits == 0 || digits == std::string_view::npos) return false;
+    rest.remove_prefix(digits);
+    return rest.starts_with("_TCP") || rest.starts_with("_UDP") || rest.starts_with("_SCTP");
+  };
+  constexpr std::string_view kPort = "_PORT_";
+  const std::size_t port = variable.find(kPort);
+  return variable.ends_with("_SERVICE_HOST") || variable.ends_with("_SERVICE_PORT") ||
+         variable.find("_SERVICE_PORT_") != std::string_view::npos ||
+         (variable.ends_with("_PORT") && value.find("://") != std::string_view::npos) ||
+         (port != std::string_view::npos &&
+          is_port_with_protocol(variable.substr(port + kPort.size())));
+}
+
 void ReportUnknown(const std::string& variable, LoadedConfig& loaded) {
   std::vector<std::string> names;
   for (const ConfigKey& key : ConfigKeys()) {
@@ -77,7 +96,7 @@ std::vector<EnvironmentSetting> ReadEnvironment(const Environment& environment,
     });
     if (key != keys.end()) {
       settings.push_back({variable, &*key, {}, text});
-    } else {
+    } else if (!IsServiceLink(variable, text)) {
       ReportUnknown(variable, loaded);
     }
   }

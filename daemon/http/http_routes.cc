@@ -38,6 +38,10 @@ class Routes {
     HttpReply reply;
     if (path == "/healthz") {
       reply.body = "ok\n";
+    } else if (path == "/livez") {
+      const bool is_alive = sources_.makes_progress();
+      reply.status = is_alive ? 200 : 503;
+      reply.body = is_alive ? "alive\n" : "a lane has work and makes no progress\n";
     } else if (path == "/readyz") {
       const telemetry::Readiness readiness = sources_.readiness();
       reply.status = readiness.ready ? 200 : 503;
@@ -55,7 +59,7 @@ class Routes {
       reply.security_policy = page_policy_;
     } else {
       reply.status = 404;
-      reply.body = "there is / /metrics /healthz /readyz /status\n";
+      reply.body = "there is / /metrics /healthz /livez /readyz /status\n";
     }
     return reply;
   }

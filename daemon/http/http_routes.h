@@ -14,6 +14,7 @@ namespace usage_ingest::http {
 struct RouteSources {
   std::function<std::string()> metrics;
   std::function<telemetry::Readiness()> readiness;
+  std::function<bool()> makes_progress;  // the condition of the watchdog
   std::function<std::string()> status_json;
   std::function<std::chrono::steady_clock::time_point()> clock = std::chrono::steady_clock::now;
 };

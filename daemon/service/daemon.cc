@@ -185,12 +185,14 @@ void Daemon::Tick() {
   });
 }
 
-// Only progress feeds the watchdog: it is there to end a process with a lane that hangs.
+// Only progress feeds the watchdog, of systemd or of Kubernetes (/livez): it is there to end a process
+// with a lane that hangs.
 void Daemon::FeedWatchdog() {
-  const auto period = SystemdNotify::WatchdogPeriod();
-  if (!period) return;
-  if (pipeline_.MadeProgress()) SystemdNotify::Watchdog();
-  watchdog_.expires_after(*period / 3);
+  if (pipeline_.MadeProgress()) {
+    observation_.NoteProgress();
+    SystemdNotify::Watchdog();
+  }
+  watchdog_.expires_after(SystemdNotify::WatchdogPeriod().value_or(kProgressMax) / 3);
   watchdog_.async_wait([this](const boost::system::error_code& cancelled) {
     if (!cancelled && !stopped_) FeedWatchdog();
   });

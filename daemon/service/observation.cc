@@ -18,6 +18,8 @@
 namespace usage_ingest::service {
 namespace {
 
+using std::chrono::steady_clock;
+
 telemetry::StatusBoard::Options BoardOptions(const config::Config& config,
                                              std::function<telemetry::QueueStatus()> queue) {
   telemetry::StatusBoard::Options options;
@@ -42,6 +44,8 @@ struct Observation::Impl {
              http::MakeRoutes(
                  {.metrics = [this] { return metrics.Render(); },
                   .readiness = [this] { return board.readiness(); },
+                  .makes_progress =
+                      [this] { return steady_clock::now() - progress_at <= kProgressMax; },
                   .status_json = [this] { return telemetry::StatusJson(board.Snapshot()); }})) {
     http.Start();
     spdlog::info("status page on http://{}:{}/", config.http_listen.host, http.port());
@@ -53,6 +57,7 @@ struct Observation::Impl {
     return {watched->queue_records(), watched->queue_bytes(), queue_bytes_limit};
   }
 
+  steady_clock::time_point progress_at = steady_clock::now();
   std::atomic<const Pipeline*> pipeline{nullptr};
   std::size_t queue_bytes_limit;
   telemetry::StatusBoard board;
@@ -69,6 +74,7 @@ Observation::~Observation() = default;
 pipeline::TelemetrySink& Observation::sink() { return impl_->sinks; }
 telemetry::StatusBoard& Observation::board() { return impl_->board; }
 void Observation::Watch(const Pipeline* pipeline) { impl_->pipeline = pipeline; }
+void Observation::NoteProgress() { impl_->progress_at = steady_clock::now(); }
 void Observation::StopHttp() { impl_->http.Stop(); }
 
 }  // namespace usage_ingest::service

@@ -2,6 +2,7 @@
 // Observation: metrics, status board and log as one telemetry sink, and HTTP, which shows them.
 //
 // Owner         main; outlives the pipeline that reports to it.
+#include <chrono>
 #include <memory>
 
 #include "daemon/config/config.h"
@@ -16,6 +17,9 @@ namespace usage_ingest::service {
 
 class Pipeline;
 
+// A lane that has work must show progress within this time (WatchdogSec of the systemd unit).
+inline constexpr std::chrono::seconds kProgressMax{60};
+
 class Observation {
  public:
   // Throws when the port cannot be opened: what, where and how to fix it.
@@ -26,6 +30,8 @@ class Observation {
   [[nodiscard]] telemetry::StatusBoard& board();
   // Whose queues are shown; nullptr before it starts and after it ends.
   void Watch(const Pipeline* pipeline);
+  // All lanes have moved since the last call, or have nothing to do. Main's thread, as HTTP.
+  void NoteProgress();
   void StopHttp();
 
  private:

@@ -21,6 +21,7 @@ const HttpHandler& Handler() {
   static const HttpHandler kHandler =
       usage_ingest::http::MakeRoutes({.metrics = [] { return std::string("m"); },
                                       .readiness = [] { return Readiness{false, "why"}; },
+                                      .makes_progress = [] { return true; },
                                       .status_json = [] { return std::string("{}"); }});
   return kHandler;
 }

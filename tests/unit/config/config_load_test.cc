@@ -299,6 +299,29 @@ TEST(ConfigLoadTest, AMistypedVariableIsAProblemAndAForeignOneAWarning) {
   EXPECT_THAT(loaded.warnings, ElementsAre(HasSubstr("USAGE_INGEST_ZEBRA")));
 }
 
+// What Kubernetes adds to the environment when a service is named "usage-ingest-kafka".
+TEST(ConfigLoadTest, AServiceLinkOfKubernetesIsNoSetting) {
+  const LoadedConfig loaded =
+      Load(std::string(kRequired), {{"USAGE_INGEST_KAFKA_SERVICE_HOST", "10.0.0.1"},
+                                    {"USAGE_INGEST_KAFKA_SERVICE_PORT", "9092"},
+                                    {"USAGE_INGEST_KAFKA_SERVICE_PORT_TCP_KAFKA", "9092"},
+                                    {"USAGE_INGEST_KAFKA_PORT", "tcp://10.0.0.1:9092"},
+                                    {"USAGE_INGEST_KAFKA_PORT_9092_TCP", "tcp://10.0.0.1:9092"},
+                                    {"USAGE_INGEST_KAFKA_PORT_9092_TCP_PROTO", "tcp"},
+                                    {"USAGE_INGEST_KAFKA_PORT_9092_TCP_PORT", "9092"},
+                                    {"USAGE_INGEST_KAFKA_PORT_9092_TCP_ADDR", "10.0.0.1"},
+                                    {"USAGE_INGEST_HTTP_PORT_53_UDP_ADDR", "10.0.0.1"}});
+  EXPECT_TRUE(loaded.problems.empty()) << loaded.problems.front().where;
+  EXPECT_TRUE(loaded.warnings.empty());
+}
+
+TEST(ConfigLoadTest, APortThatIsNoServiceLinkIsAProblem) {
+  const LoadedConfig loaded =
+      Load(std::string(kRequired),
+           {{"USAGE_INGEST_HTTP_PORT", "9464"}, {"USAGE_INGEST_HTTP_PORT_NUMBER", "9464"}});
+  EXPECT_EQ(loaded.problems.size(), 2u);
+}
+
 TEST(ConfigLoadTest, NoMessageRepeatsASecret) {
   const LoadedConfig loaded = Load(
       "[postgres]\nconninfo = ['hunter2']\n[kafka]\nbrokers = 1\n[kafka.properties]\n"

@@ -15,11 +15,13 @@ using ::testing::Not;
 class HttpRoutesTest : public ::testing::Test {
  protected:
   telemetry::Readiness readiness_{false, "the group is not joined"};
+  bool makes_progress_ = true;
   std::chrono::steady_clock::time_point now_;
   int rendered_ = 0;
   HttpHandler handler_ =
       MakeRoutes({.metrics = [this] { return "m" + std::to_string(++rendered_); },
                   .readiness = [this] { return readiness_; },
+                  .makes_progress = [this] { return makes_progress_; },
                   .status_json = [] { return std::string("{}"); },
                   .clock = [this] { return now_; }});
 };
@@ -30,6 +32,14 @@ TEST_F(HttpRoutesTest, HealthIsAliveWhateverReadinessSays) {
   EXPECT_EQ(handler_("/readyz").body, "the group is not joined\n");
   readiness_ = {true, ""};
   EXPECT_EQ(handler_("/readyz").status, 200u);
+}
+
+TEST_F(HttpRoutesTest, LivezIsTheConditionOfTheWatchdog) {
+  EXPECT_EQ(handler_("/livez").status, 200u) << "not ready, but alive";
+  makes_progress_ = false;
+  EXPECT_EQ(handler_("/livez").status, 503u);
+  EXPECT_EQ(handler_("/livez").body, "a lane has work and makes no progress\n");
+  EXPECT_EQ(handler_("/healthz").status, 200u);
 }
 
 TEST_F(HttpRoutesTest, MetricsAreRenderedOnceForManyReaders) {
