@@ -103,7 +103,7 @@ TOML
 
 # In a session of their own, so that Ctrl-C reaches only this script.
 start_daemon() {
-  setsid "$daemon" --config "$work/config.toml" run \
+  setsid "$daemon_program" --config "$work/config.toml" run \
     </dev/null >"$work/daemon.log" 2>&1 &
   daemon_pid=$!
 }

@@ -185,8 +185,8 @@ void Daemon::Tick() {
   });
 }
 
-// Only progress feeds the watchdog, of systemd or of Kubernetes (/livez): it is there to end a process
-// with a lane that hangs.
+// Only progress feeds the watchdog, of systemd or of Kubernetes (/livez): it is there to end a
+// process with a lane that hangs.
 void Daemon::FeedWatchdog() {
   if (pipeline_.MadeProgress()) {
     observation_.NoteProgress();
