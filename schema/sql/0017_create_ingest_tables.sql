@@ -81,6 +81,19 @@ CREATE INDEX IF NOT EXISTS replays_range ON usage_ingest.replays
 COMMENT ON TABLE usage_ingest.replays IS
     'who read which range again, and what came of it; kafka_offsets does not move';
 
+-- The summaries of these times are all that is left of their rows.
+CREATE TABLE IF NOT EXISTS usage_ingest.retired_partitions (
+    table_oid OID PRIMARY KEY,
+    table_name TEXT NOT NULL,
+    from_time TIMESTAMP WITH TIME ZONE NOT NULL,
+    to_time TIMESTAMP WITH TIME ZONE NOT NULL,
+    is_to_be_dropped BOOLEAN NOT NULL,
+    retired_at TIMESTAMP WITH TIME ZONE NOT NULL DEFAULT clock_timestamp(),
+    detached_at TIMESTAMP WITH TIME ZONE  -- by `partitions retain`; NULL: not yet
+);
+COMMENT ON TABLE usage_ingest.retired_partitions IS
+    'partitions that `partitions retain` took out of usage_logs; no rebuild touches their time';
+
 CREATE TABLE IF NOT EXISTS usage_ingest.key_history (
     key_hash TEXT NOT NULL,  -- lower case
     kind TEXT NOT NULL CHECK (kind IN ('key_hash', 'value_sha256')),

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "ingest/postgres/admin/history_lock.h"
 #include "ingest/postgres/blocking/retry_while_locked.h"
 #include "ingest/postgres/session/session_setup.h"
 #include "schema/limits.h"
@@ -20,12 +21,14 @@ SELECT p.name, p.is_default, p.detach_pending,
   FROM usage_ingest.partitions_of_usage_logs() AS p
   JOIN pg_class AS c ON c.oid = p.name::regclass)sql";
 
-// By this comment the next retain finds the tables of one that was interrupted before DROP.
-constexpr const char* kRetiredMark = "usage-ingestd: retired, to be dropped";
+// A rebuild that began before the rows of a month were dropped would compare its summaries with
+// none.
+constexpr const char* kNoRebuild =
+    "a `summaries rebuild` is running, and it needs the rows; run retain when it has ended";
 
-// Partitions that end before the first month that is kept; before them one that is being
-// detached already, since PostgreSQL allows only one at a time; and tables that are detached but
-// not dropped.
+// Partitions that end before the first month that is kept; before them one that is being detached
+// already, since PostgreSQL allows only one at a time; and tables that an interrupted retain has
+// detached but not dropped. A table that another hand detached stays.
 constexpr const char* kRetirable = R"sql(
 SELECT p.name, p.detach_pending, true AS is_partition, is_old
   FROM usage_ingest.partitions_of_usage_logs() AS p,
@@ -34,10 +37,25 @@ SELECT p.name, p.detach_pending, true AS is_partition, is_old
  WHERE is_old OR p.detach_pending
 UNION ALL
 SELECT c.oid::regclass::text, false, false, true
-  FROM pg_class AS c
- WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND NOT c.relispartition
-   AND obj_description(c.oid, 'pg_class') = $2
+  FROM usage_ingest.retired_partitions AS r
+  JOIN pg_class AS c ON c.oid = r.table_oid AND c.oid = to_regclass(r.table_name)
+ WHERE c.relkind = 'r' AND NOT c.relispartition AND r.is_to_be_dropped AND r.detached_at IS NOT NULL
  ORDER BY 2 DESC, 1)sql";
+
+// $1 the table, $2 whether it is to be dropped. Before it is detached: from then on no rebuild
+// touches its time.
+constexpr const char* kRecordRetired = R"sql(
+INSERT INTO usage_ingest.retired_partitions AS r
+  (table_oid, table_name, from_time, to_time, is_to_be_dropped)
+SELECT p.name::regclass::oid, p.name, p.from_time, p.to_time, $2::boolean
+  FROM usage_ingest.partitions_of_usage_logs() AS p WHERE p.name = $1
+ON CONFLICT (table_oid) DO UPDATE SET table_name = excluded.table_name,
+  from_time = excluded.from_time, to_time = excluded.to_time,
+  is_to_be_dropped = excluded.is_to_be_dropped, retired_at = excluded.retired_at,
+  detached_at = NULL)sql";
+constexpr const char* kRecordDetached =
+    "UPDATE usage_ingest.retired_partitions SET detached_at = clock_timestamp() "
+    "WHERE table_oid = $1::regclass";
 
 // What DROP locks for the foreign keys, the busiest table last (as ensure_partition does).
 constexpr const char* kLockParents =
@@ -100,8 +118,7 @@ struct Retirable {
 
 Result<std::vector<Retirable>> FindRetirable(blocking::SyncConnection& connection,
                                              int retention_months) {
-  const std::array<blocking::SyncParam, 2> params = {std::to_string(retention_months),
-                                                     kRetiredMark};
+  const std::array<blocking::SyncParam, 1> params = {std::to_string(retention_months)};
   auto rows = connection.Query(kRetirable, params);
   if (!rows) return std::unexpected(rows.error());
   std::vector<Retirable> found;
@@ -135,14 +152,15 @@ Result<RetainedPartition> Retire(blocking::SyncConnection& connection, const Ret
   const bool drops = table.is_old && !options.keep_tables;
   if (options.dry_run) return RetainedPartition{.name = table.name, .outcome = Outcome::kWouldGo};
   if (table.is_partition) {
-    if (drops) {
-      const std::string mark = fmt::format("COMMENT ON TABLE {} IS '{}'", table.name, kRetiredMark);
-      auto marked = blocking::RetryWhileLocked("mark " + table.name, options.lock_wait_max,
-                                               [&] { return Run(connection, mark); });
-      if (!marked) return std::unexpected(marked.error());
+    const std::array<blocking::SyncParam, 2> record = {table.name, drops ? "true" : "false"};
+    if (table.is_old) {
+      auto recorded = connection.Query(kRecordRetired, record);
+      if (!recorded) return std::unexpected(recorded.error());
     }
     auto done = Detach(connection, table.name, table.detach_pending, options.lock_wait_max);
     if (!done) return std::unexpected(done.error());
+    auto detached = connection.Query(kRecordDetached, std::span(record).first(1));
+    if (!detached) return std::unexpected(detached.error());
   }
   if (!drops) return RetainedPartition{.name = table.name, .outcome = Outcome::kDetached};
   if (auto done = Drop(connection, table.name, options.lock_wait_max); !done) {
@@ -209,6 +227,8 @@ Result<std::vector<RetainedPartition>> RetainPartitions(
     const std::function<void(std::string_view)>& progress) {
   std::vector<RetainedPartition> retained;
   if (options.retention_months <= 0) return retained;
+  const auto lock = HistoryLock::Take(connection, kNoRebuild);
+  if (!lock) return std::unexpected(lock.error());
   const auto tables = FindRetirable(connection, options.retention_months);
   if (!tables) return std::unexpected(tables.error());
   if (!tables->empty()) {

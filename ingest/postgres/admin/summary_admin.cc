@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "ingest/postgres/admin/history_lock.h"
 #include "ingest/postgres/admin/summary_sql.h"
 #include "ingest/postgres/blocking/retry_while_locked.h"
 #include "ingest/postgres/session/session_setup.h"
@@ -10,8 +11,9 @@
 namespace usage_ingest::postgres::admin {
 namespace {
 
-constexpr const char* kLockRebuild = "SELECT pg_try_advisory_lock(7305801562440212770)";
-constexpr const char* kUnlockRebuild = "SELECT pg_advisory_unlock(7305801562440212770)";
+constexpr const char* kOnlyOne =
+    "another `summaries rebuild`, or `partitions retain`, is running: two rebuilds would add each "
+    "difference twice, and retain takes away the rows that a rebuild reads; run it again later";
 constexpr const char* kMayDelete = "SELECT has_table_privilege('public.usage_summaries', 'DELETE')";
 
 // A day or a month: start, end and level.
@@ -156,16 +158,9 @@ Result<VerifyReport> VerifySummaries(blocking::SyncConnection& connection,
 
 Result<RebuildReport> RebuildSummaries(blocking::SyncConnection& connection,
                                        const RebuildOptions& options) {
-  auto locked = connection.Execute(kLockRebuild);
-  if (!locked) return std::unexpected(locked.error());
-  if (!locked->boolean(0, 0)) {
-    return Fail(ErrorCode::kUnavailable,
-                "another `summaries rebuild` is running: two would add each difference twice");
-  }
-  auto report = Rebuild(connection, options);
-  // ignored because the lock ends with the session at the latest
-  [[maybe_unused]] const auto ignored = connection.Execute(kUnlockRebuild);
-  return report;
+  const auto lock = HistoryLock::Take(connection, kOnlyOne);
+  if (!lock) return std::unexpected(lock.error());
+  return Rebuild(connection, options);
 }
 
 }  // namespace usage_ingest::postgres::admin

@@ -29,7 +29,10 @@ WITH rows_reach AS (
     FROM reach, generate_series(date_trunc('month', first), last, interval '1 month') AS month
 ), partitioned AS (
   SELECT range_agg(CASE WHEN is_default THEN tstzrange(NULL, NULL)
-                        ELSE tstzrange(from_time, to_time) END) AS spans
+                        ELSE tstzrange(from_time, to_time) END)
+         -- A late event may have brought a retired month's partition back, with few of its rows.
+         - COALESCE((SELECT range_agg(tstzrange(from_time, to_time))
+                       FROM usage_ingest.retired_partitions), '{}') AS spans
     FROM usage_ingest.partitions_of_usage_logs() WHERE NOT detach_pending
 )
 SELECT level, start::text, finish::text

@@ -19,9 +19,10 @@ using Clock = std::chrono::steady_clock;
 constexpr auto kProgressInterval = std::chrono::seconds(2);
 constexpr int kBatchRows = 1000;  // the LIMIT of the files whose mode is "batches"
 
-// A superuser may migrate for LiteMaaS. What migrate creates must not run with those privileges: the
-// owner of usage_logs chooses the functions of its indexes and constraints, and ensure_partition()
-// calls them. So each transaction gives what it made to that owner, before anything can call it.
+// A superuser may migrate for LiteMaaS. What migrate creates must not run with those privileges:
+// the owner of usage_logs chooses the functions of its indexes and constraints, and
+// ensure_partition() calls them. So each transaction gives what it made to that owner, before
+// anything can call it.
 constexpr const char* kGiveToOwner = R"sql(
 DO $$
 DECLARE

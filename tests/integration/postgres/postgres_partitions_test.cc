@@ -38,6 +38,13 @@ class PartitionsTest : public PostgresTest {
         "SELECT usage_ingest.ensure_partition((date_trunc('month', now()) - m * "
         "interval '1 month')::date) FROM generate_series(0, 24) AS m");
   }
+  void RecordRetired(const std::string& table, const std::string& detached_at) {
+    database_->Execute(
+        "INSERT INTO usage_ingest.retired_partitions SELECT name::regclass, name, from_time, "
+        "to_time, true, now(), " +
+        detached_at + " FROM usage_ingest.partitions_of_usage_logs() WHERE name = 'public." +
+        table + "'");
+  }
   std::vector<admin::RetainedPartition> Retain(const admin::RetainOptions& options) {
     blocking::SyncConnection connection = Open("litemaas");
     auto retained = admin::RetainPartitions(connection, options, {});
@@ -256,11 +263,57 @@ TEST_F(PartitionsTest, DefaultPartitionIsInTheWayAndNamedWithItsFix) {
 
 TEST_F(PartitionsTest, RetainDropsWhatAnInterruptedOneDetached) {
   Ensure("2017-02-01");
-  database_->Execute(
-      "COMMENT ON TABLE usage_logs_2017_02 IS 'usage-ingestd: retired, to be dropped';"
-      "ALTER TABLE usage_logs DETACH PARTITION usage_logs_2017_02");
+  RecordRetired("usage_logs_2017_02", "now()");
+  database_->Execute("ALTER TABLE usage_logs DETACH PARTITION usage_logs_2017_02");
   Retain({.retention_months = 6});
   EXPECT_EQ(database_->Value("SELECT to_regclass('usage_logs_2017_02') IS NULL"), "t");
+}
+
+// A retain that was interrupted before it detached: the rest was done by hand, to keep the table.
+TEST_F(PartitionsTest, RetainLeavesATableThatAnotherHandDetached) {
+  Ensure("2017-02-01");
+  RecordRetired("usage_logs_2017_02", "NULL");
+  database_->Execute("ALTER TABLE usage_logs DETACH PARTITION usage_logs_2017_02");
+  Retain({.retention_months = 6});
+  EXPECT_EQ(database_->Value("SELECT to_regclass('usage_logs_2017_02') IS NULL"), "f");
+}
+
+// The summaries of a retired month are all that is left of it, whatever comes late.
+TEST_F(PartitionsTest, NothingRebuildsARetiredMonth) {
+  MakeTwoYears();
+  Ensure("2017-02-01");
+  Log("2017-02-03");
+  Log("2017-02-04");
+  const auto of_month = [&] {
+    return database_->Lines(
+        "SELECT period_type, request_count FROM usage_summaries WHERE period_start < '2017-03-01' "
+        "ORDER BY 1, 2");
+  };
+  const auto before = of_month();
+  ASSERT_FALSE(before.empty());
+  Retain({.retention_months = 6});
+  Ensure("2017-02-01");  // as a late event does
+  blocking::SyncConnection connection = Open("litemaas");
+  const auto verified = admin::VerifySummaries(connection, {});
+  ASSERT_TRUE(verified) << verified.error().context;
+  EXPECT_EQ(verified->rows_different, 0);
+  ASSERT_TRUE(admin::RebuildSummaries(connection, {}));
+  EXPECT_EQ(of_month(), before);
+}
+
+TEST_F(PartitionsTest, RetainAndRebuildExcludeEachOther) {
+  MakeTwoYears();
+  const std::string lock = "(7305801562440212770)";
+  database_->Execute("SELECT pg_advisory_lock" + lock);
+  blocking::SyncConnection connection = Open("litemaas");
+  const auto retained = admin::RetainPartitions(connection, {.retention_months = 6}, {});
+  ASSERT_FALSE(retained);
+  EXPECT_EQ(retained.error().code, ErrorCode::kUnavailable);
+  EXPECT_TRUE(Holds(retained.error().context, "summaries rebuild")) << retained.error().context;
+  EXPECT_FALSE(admin::RebuildSummaries(connection, {}));
+  database_->Execute("SELECT pg_advisory_unlock" + lock);
+  EXPECT_FALSE(Retain({.retention_months = 6}).empty());
+  EXPECT_TRUE(admin::RebuildSummaries(connection, {}));
 }
 
 }  // namespace
