@@ -8,7 +8,9 @@
 #include <map>
 #include <utility>
 
+#include "daemon/telemetry/catch_up.h"
 #include "daemon/telemetry/ignored_events.h"
+#include "daemon/telemetry/phase_times.h"
 #include "daemon/telemetry/postgres_sessions.h"
 #include "daemon/telemetry/recent_errors.h"
 #include "daemon/telemetry/series.h"
@@ -38,6 +40,17 @@ const PartitionLagNow* Find(const std::vector<PartitionLagNow>& lags,
   const auto found =
       std::ranges::find_if(lags, [&](const auto& each) { return *each.source == source; });
   return found == lags.end() ? nullptr : &*found;
+}
+
+// The whole has caught up when its last partition has.
+std::optional<double> CatchUpOfAll(const StatusSnapshot& snapshot) {
+  if (!snapshot.lag) return std::nullopt;
+  double seconds = 0;
+  for (const PartitionStatus& partition : snapshot.partitions) {
+    if (!partition.catch_up_seconds) return std::nullopt;
+    seconds = std::max(seconds, *partition.catch_up_seconds);
+  }
+  return seconds;
 }
 
 // Everything that needs the board's mutex.
@@ -103,6 +116,7 @@ struct State : IgnoredByStatusBoard {
   LagTracker& lag;
   std::map<TopicPartition, Partition> partitions;
   StatusSnapshot totals;  // only its plain counters and flags are kept here
+  PhaseTimes phases;
   PostgresSessions sessions;
   bool group_joined = false;
   std::string postgres_message;
@@ -126,6 +140,7 @@ void State::operator()(const pipeline::BatchCommitted& batch) {
     totals.totals.Add(progress.counts);
   }
   ++totals.batches;
+  phases.Add(batch);
   totals.suspended += batch.suspended;
   std::ranges::transform(totals.dead_letters, batch.dead_letters, totals.dead_letters.begin(),
                          std::plus<>());
@@ -187,6 +202,7 @@ void State::Sample() {
   }
   const std::optional<Lag> total = TotalLag(lags_now);
   rates.Add(rate_since(totals.totals.events, sampled_events));
+  phases.Sample();
   lags.Add(total ? static_cast<double>(total->records) : kUnknown);
   std::erase_if(partitions, [&](const auto& entry) {
     const auto gone_for = std::chrono::milliseconds(now - entry.second.unassigned_since_ms);
@@ -212,6 +228,8 @@ void State::FillPartitions(StatusSnapshot& snapshot,
       status.high_watermark = now->high_watermark.value;
       status.lag = Lag{now->records, now->seconds};
     }
+    status.catch_up_seconds =
+        CatchUpSeconds(status.lag, status.lag_history, StatusBoard::kSamplePeriod);
     snapshot.partitions.push_back(std::move(status));
   }
 }
@@ -232,10 +250,12 @@ StatusSnapshot State::Snapshot() const {
   if (const auto path = sessions.copy_path()) {
     snapshot.copy_path = pipeline::kCopyPathNames[static_cast<std::size_t>(*path)];
   }
+  snapshot.phase_seconds = phases.MeanSeconds();
   snapshot.errors = errors.list();
   snapshot.rate_history = rates.Values();
   snapshot.lag_history = lags.Values();
   FillPartitions(snapshot, lags_now);
+  snapshot.catch_up_seconds = CatchUpOfAll(snapshot);
   return snapshot;
 }
 

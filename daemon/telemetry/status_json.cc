@@ -18,16 +18,6 @@ void WriteTime(text::JsonWriter& json, std::string_view key, std::int64_t time_m
 }
 
 // Unknown is null, so that no reader takes it for 0.
-void WriteLag(text::JsonWriter& json, const std::optional<Lag>& lag) {
-  if (lag) {
-    json.Key("lag_records").Int(lag->records);
-    json.Key("lag_seconds").Double(lag->seconds);
-  } else {
-    json.Key("lag_records").Null();
-    json.Key("lag_seconds").Null();
-  }
-}
-
 void WriteIntOrNull(text::JsonWriter& json, std::string_view key,
                     const std::optional<std::int64_t>& number) {
   json.Key(key);
@@ -36,6 +26,22 @@ void WriteIntOrNull(text::JsonWriter& json, std::string_view key,
   } else {
     json.Null();
   }
+}
+
+void WriteDoubleOrNull(text::JsonWriter& json, std::string_view key,
+                       const std::optional<double>& number) {
+  json.Key(key);
+  if (number) {
+    json.Double(*number);
+  } else {
+    json.Null();
+  }
+}
+
+void WriteLag(text::JsonWriter& json, const std::optional<Lag>& lag) {
+  WriteIntOrNull(json, "lag_records", lag.transform([](const Lag& each) { return each.records; }));
+  WriteDoubleOrNull(json, "lag_seconds",
+                    lag.transform([](const Lag& each) { return each.seconds; }));
 }
 
 void WriteSeries(text::JsonWriter& json, std::string_view key, const std::vector<float>& values) {
@@ -65,6 +71,7 @@ void WritePartition(text::JsonWriter& json, const PartitionStatus& partition, bo
   json.Key("next_offset").Int(partition.next_offset);
   WriteIntOrNull(json, "high_watermark", partition.high_watermark);
   WriteLag(json, partition.lag);
+  WriteDoubleOrNull(json, "catch_up_seconds", partition.catch_up_seconds);
   json.Key("rate").Double(partition.rate);
   json.Key("batches").Int(partition.batches);
   WriteTime(json, "last_commit", partition.last_commit_ms);
@@ -78,6 +85,14 @@ void WriteByReason(text::JsonWriter& json, const std::array<std::int64_t, N>& co
                    const std::array<std::string_view, N>& names) {
   json.BeginObject();
   for (std::size_t i = 0; i < N; ++i) json.Key(names[i]).Int(counts[i]);
+  json.EndObject();
+}
+
+void WritePhases(text::JsonWriter& json, const StatusSnapshot& snapshot) {
+  json.Key("phase_seconds").BeginObject();
+  for (std::size_t i = 0; i < snapshot.phase_seconds.size(); ++i) {
+    WriteDoubleOrNull(json, pipeline::kPhaseNames[i], snapshot.phase_seconds[i]);
+  }
   json.EndObject();
 }
 
@@ -123,6 +138,7 @@ void WriteTotals(text::JsonWriter& json, const StatusSnapshot& snapshot) {
   json.Key("batches").Int(snapshot.batches);
   json.Key("rate").Double(snapshot.rate);
   WriteLag(json, snapshot.lag);
+  WriteDoubleOrNull(json, "catch_up_seconds", snapshot.catch_up_seconds);
   json.Key("rebalances").Int(snapshot.rebalances);
   json.Key("fenced").Int(snapshot.fenced);
   json.Key("subscriptions_suspended").Int(snapshot.suspended);
@@ -150,6 +166,7 @@ std::string StatusJson(const StatusSnapshot& snapshot) {
                  snapshot.partition_runway.transform(
                      [](std::chrono::seconds runway) { return std::int64_t{runway.count()}; }));
   WriteTotals(json, snapshot);
+  WritePhases(json, snapshot);
   WriteDeadLetters(json, snapshot);
   WritePressure(json, snapshot);
   json.Key("partitions").BeginArray();

@@ -30,6 +30,7 @@ struct PartitionStatus {
   std::int64_t next_offset = 0;
   std::optional<std::int64_t> high_watermark;
   std::optional<Lag> lag;
+  std::optional<double> catch_up_seconds;  // as CatchUpSeconds says
   double rate = 0;
   std::int64_t batches = 0;
   std::int64_t last_commit_ms = 0;  // 0: none yet
@@ -63,6 +64,7 @@ struct StatusSnapshot {
   // Records of all partitions, seconds of the one that is furthest behind; unknown while the
   // group is not joined or the lag of an assigned partition is unknown.
   std::optional<Lag> lag;
+  std::optional<double> catch_up_seconds;  // of the last partition to catch up
   std::int64_t batches = 0;
   std::int64_t rebalances = 0;
   std::int64_t fenced = 0;
@@ -77,6 +79,8 @@ struct StatusSnapshot {
   bool paused_for_postgres = false;
   bool postgres_up = false;
   bool kafka_up = false;
+  // Mean time of a batch in each phase over the last three minutes; nullopt: no batch.
+  std::array<std::optional<double>, pipeline::kPhaseNames.size()> phase_seconds{};
   std::string_view copy_path;  // empty: no lane has connected yet
   std::optional<std::chrono::seconds> partition_runway;
   std::vector<RecentError> errors;  // newest first

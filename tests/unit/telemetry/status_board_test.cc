@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "daemon/telemetry/recent_errors.h"
+#include "daemon/telemetry/series.h"
 #include "daemon/telemetry/status_json.h"
 #include "daemon/telemetry/status_line.h"
 #include "tests/unit/telemetry/report_fixture.h"
@@ -140,10 +141,12 @@ TEST_F(StatusBoardTest, LagThatIsUnknownIsNeverZero) {
   EXPECT_EQ(snapshot.lag, std::nullopt) << "the second partition has not reported";
   EXPECT_EQ(StatusLine(snapshot), "0 events/s, lag unknown, 2 partitions, 0 dead letters");
   const std::string json = StatusJson(snapshot);
-  EXPECT_THAT(json, HasSubstr(R"("rate":0,"lag_records":null,"lag_seconds":null,"rebalances")"));
+  EXPECT_THAT(json,
+              HasSubstr(R"("rate":0,"lag_records":null,"lag_seconds":null,"catch_up_seconds":null,)"
+                        R"("rebalances")"));
   EXPECT_THAT(json, HasSubstr(R"("history":{"rate":[0],"lag_records":[null]})"));
   EXPECT_THAT(json, HasSubstr(R"("partition":1,"next_offset":0,"high_watermark":null,)"
-                              R"("lag_records":null,"lag_seconds":null)"));
+                              R"("lag_records":null,"lag_seconds":null,"catch_up_seconds":null)"));
 }
 
 TEST_F(StatusBoardTest, AMemberWithoutPartitionsHasNoLag) {
@@ -215,48 +218,43 @@ TEST_F(StatusBoardTest, ALongMessageIsCut) {
   EXPECT_LE(board_.Snapshot().errors[0].message.size(), 1000u);
 }
 
-TEST_F(StatusBoardTest, TheJsonIsFrozen) {
-  BecomeReady();
+TEST_F(StatusBoardTest, PhaseTimesAreThoseOfABatchOfTheLastMinutes) {
   const SampleBatch batch;
-  board_.On(batch.committed);
-  board_.On(pipeline::PartitionLag{.source = &kUsage0,
-                                   .high_watermark = Offset{120},
-                                   .position = Offset{120},
-                                   .committed = Offset{110},
-                                   .oldest_uncommitted_ms = now_ms_ - 500});
-  board_.On(pipeline::PartitionLag{.source = &kUsage1,
-                                   .high_watermark = Offset{55},
-                                   .position = Offset{55},
-                                   .committed = Offset{55}});
-  board_.On(pipeline::Fenced{"a \"zombie\""});
-  board_.On(pipeline::PartitionRunway{std::chrono::seconds(77)});
-  board_.On(pipeline::CopyPathChosen{{.lane = 0}, pipeline::CopyPath::kBatch});
+  for (int i = 0; i < 3; ++i) board_.On(batch.committed);
   now_ms_ += 2'000;
   board_.Sample();
-  const TopicPartition* const first[] = {&kUsage0};
-  board_.On(pipeline::PartitionsAssigned{first});
-  EXPECT_EQ(
-      StatusJson(board_.Snapshot()),
-      R"({"version":"1.2.3","commit":"abc","group_id":"g","started":"2026-11-22T18:00:00Z",)"
-      R"("now":"2026-11-22T18:00:02Z","uptime_seconds":2,"ready":true,"reason":"",)"
-      R"("postgres_up":true,"kafka_up":true,"copy_path":"batch","partition_runway_seconds":77,)"
-      R"("totals":{"records":15,"events":17,"inserted":11,"duplicates":3,"dead_lettered":2,)"
-      R"("skipped":1,"gap_records":0,"batches":1,"rate":8.5,"lag_records":10,"lag_seconds":2.5,)"
-      R"("rebalances":2,"fenced":1,"subscriptions_suspended":1,)"
-      R"("history":{"rate":[8],"lag_records":[10]}},)"
-      R"("dead_letters":{"pending":null,"healed":0,"by_reason":{"invalid_json":0,)"
-      R"("invalid_field":0,"invalid_number":0,"value_out_of_range":0,"timestamp_out_of_range":0,)"
-      R"("unattributed":2,"record_too_large":0,"rejected_by_database":0}},)"
-      R"("skipped_by_reason":{"tombstone":0,"null_element":0,"internal":1,"no_usage":0,)"
-      R"("master_key":0,"poll":0},"queue":{"records":1,"bytes":2,"bytes_limit":3},)"
-      R"("paused":{"memory":false,"postgres":false},)"
-      R"("partitions":[{"topic":"litellm.usage.v1","partition":0,"next_offset":110,)"
-      R"("high_watermark":120,"lag_records":10,"lag_seconds":2.5,"rate":6,"batches":1,)"
-      R"("last_commit":"2026-11-22T18:00:00Z","records":10,"events":12,"inserted":8,)"
-      R"("duplicates":1,"dead_lettered":2,"skipped":1,"gap_records":0,)"
-      R"("history":{"rate":[6],"lag_records":[10]}}],)"
-      R"("errors":[{"time":"2026-11-22T18:00:00Z","source":"fencing",)"
-      R"("message":"a \"zombie\"","times":1}]})");
+  const auto copy = static_cast<std::size_t>(pipeline::Phase::kCopy);
+  EXPECT_NEAR(board_.Snapshot().phase_seconds[copy].value(), 0.030, 1e-6);
+  for (std::size_t i = 0; i < Series::kSamples; ++i) {
+    EXPECT_TRUE(board_.Snapshot().phase_seconds[copy]);
+    now_ms_ += 2'000;
+    board_.Sample();
+  }
+  EXPECT_FALSE(board_.Snapshot().phase_seconds[copy]) << "no batch is not a batch of 0 s";
+}
+
+TEST_F(StatusBoardTest, TheWholeCatchesUpWithItsLastPartition) {
+  BecomeReady();
+  const auto report = [&](const TopicPartition& source, std::int64_t lag) {
+    board_.On(pipeline::PartitionLag{.source = &source,
+                                     .high_watermark = Offset{10'000},
+                                     .position = Offset{10'000},
+                                     .committed = Offset{10'000 - lag},
+                                     .oldest_uncommitted_ms = now_ms_ - 60'000});
+  };
+  for (int i = 0; i <= 15; ++i) {
+    report(kUsage0, 4'000 - 20 * i);
+    report(kUsage1, 9'000 - 200 * i);
+    now_ms_ += 2'000;
+    board_.Sample();
+  }
+  EXPECT_EQ(board_.Snapshot().partitions[0].catch_up_seconds, 370.);
+  EXPECT_EQ(board_.Snapshot().partitions[1].catch_up_seconds, 60.);
+  EXPECT_EQ(board_.Snapshot().catch_up_seconds, 370.);
+  report(kUsage0, 4'100);
+  now_ms_ += 2'000;
+  board_.Sample();
+  EXPECT_EQ(board_.Snapshot().catch_up_seconds, std::nullopt) << "one does not fall";
 }
 
 }  // namespace
