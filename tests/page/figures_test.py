@@ -72,7 +72,7 @@ class FiguresTest(PageTest):
     def test_what_is_lost_suspended_held_isolated_or_stuck(self):
         page = self.open(in_trouble)
         concerns = re.sub(r"\s+", " ", page.locator("#concerns").inner_text())
-        for each in ("records lost in Kafka 123", "subscriptions suspended 7", "batches held 1", "parts isolated 1",
+        for each in ("records lost 123", "suspensions 7", "batches held 1", "parts isolated 1",
                      "partitions stuck 1", "dead letters waiting unknown"):
             self.assertIn(each, concerns)
         problems = page.locator("#problems")
@@ -106,7 +106,9 @@ class FiguresTest(PageTest):
 
     def test_times_have_a_zone(self):
         page = self.open(in_trouble, timezone_id="Asia/Kolkata")
-        for time in page.locator("time:visible").all():
+        times = page.locator("time:visible").all()
+        self.assertGreater(len(times), 20)
+        for time in times:
             self.assertRegex(time.inner_text(), r"\d\d:\d\d:\d\d GMT\+5:30$")
             self.assertRegex(time.get_attribute("datetime") or "", r"Z$")
 
