@@ -1,14 +1,17 @@
 // `status`: what the running daemon and the database say about the progress.
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <boost/json.hpp>
 #include <iostream>
-#include <map>
 #include <optional>
+#include <thread>
 
 #include "daemon/assembly/database_access.h"
 #include "daemon/commands/command_list.h"
 #include "daemon/commands/offsets_query.h"
+#include "daemon/commands/status_table.h"
+#include "daemon/commands/status_url.h"
 #include "daemon/http/http_get.h"
 #include "daemon/text/json_writer.h"
 #include "daemon/text/text_table.h"
@@ -17,9 +20,10 @@ namespace usage_ingest::commands {
 namespace {
 
 namespace json = boost::json;
-using Align = text::TextTable::Align;
 
 constexpr auto kTimeout = std::chrono::seconds(5);
+constexpr auto kWatchPeriod = std::chrono::seconds(2);
+constexpr std::string_view kClearScreen = "\x1b[H\x1b[J";
 
 struct Gathered {
   std::string daemon_text;  // /status, valid JSON; empty when the daemon did not answer
@@ -29,9 +33,9 @@ struct Gathered {
   std::string postgres_error;
 };
 
-Gathered Gather(const config::Config& config) {
+Gathered Gather(const config::Config& config, const StatusUrl& url) {
   Gathered gathered;
-  auto answer = http::HttpGet(config.http_listen, "/status", kTimeout);
+  auto answer = http::HttpGet(url.address, url.path, kTimeout);
   if (answer) {
     boost::system::error_code error;
     const json::value value = json::parse(*answer, error);
@@ -39,7 +43,7 @@ Gathered Gather(const config::Config& config) {
       gathered.daemon_text = *answer;
       gathered.daemon = value.as_object();
     } else {
-      gathered.daemon_error = "the program that answers at http.listen is not usage-ingestd";
+      gathered.daemon_error = "the program that answers there is not usage-ingestd";
     }
   } else {
     gathered.daemon_error = answer.error().context;
@@ -53,94 +57,6 @@ Gathered Gather(const config::Config& config) {
   return gathered;
 }
 
-// Fields of /status. A missing one is 0 or empty: the daemon may be of another version.
-std::int64_t Int(const json::object& object, std::string_view key) {
-  const json::value* value = object.if_contains(key);
-  if (value == nullptr || !value->is_number()) return 0;
-  return value->to_number<std::int64_t>();
-}
-double Double(const json::object& object, std::string_view key) {
-  const json::value* value = object.if_contains(key);
-  return value != nullptr && value->is_number() ? value->to_number<double>() : 0;
-}
-std::string Text(const json::object& object, std::string_view key) {
-  const json::value* value = object.if_contains(key);
-  return value != nullptr && value->is_string() ? std::string(value->as_string()) : std::string();
-}
-// `text` of the field, unless it is null: the daemon does not know the value.
-std::string UnlessNull(const json::object& object, std::string_view key, std::string text) {
-  const json::value* value = object.if_contains(key);
-  return value != nullptr && value->is_null() ? "unknown" : std::move(text);
-}
-// What the running daemon reports, by topic and partition.
-std::map<TopicPartition, json::object> LivePartitions(const json::object& daemon) {
-  std::map<TopicPartition, json::object> partitions;
-  const json::value* list = daemon.if_contains("partitions");
-  if (list == nullptr || !list->is_array()) return partitions;
-  for (const json::value& each : list->as_array()) {
-    if (!each.is_object()) continue;
-    const auto number = static_cast<std::int32_t>(Int(each.as_object(), "partition"));
-    partitions[{Text(each.as_object(), "topic"), PartitionId{number}}] = each.as_object();
-  }
-  return partitions;
-}
-
-// Records are left out: they differ from events only where a record holds several or none.
-bool IsShown(const EventCountColumn& column) { return column.value != &EventCounts::records; }
-
-std::vector<text::TextTable::Column> PartitionColumns() {
-  std::vector<text::TextTable::Column> columns = {{"topic", Align::kLeft},
-                                                  {"partition"},
-                                                  {"next offset"},
-                                                  {"lag"},
-                                                  {"behind"},
-                                                  {"events/s"},
-                                                  {"batches"}};
-  for (const EventCountColumn& column : kEventCountColumns) {
-    if (IsShown(column)) columns.push_back({std::string(column.title)});
-  }
-  return columns;
-}
-
-void PrintPartitions(const Gathered& gathered) {
-  text::TextTable table(PartitionColumns());
-  auto live = LivePartitions(gathered.daemon);
-  std::map<TopicPartition, StoredPartition> stored;
-  if (gathered.stored) {
-    for (const auto& each : gathered.stored->partitions) stored.emplace(each.source, each);
-  }
-  for (const auto& [source, object] : live) {
-    stored.try_emplace(source, StoredPartition{source, Int(object, "next_offset"), {}, {}});
-  }
-  for (const auto& [source, each] : stored) {
-    const auto found = live.find(source);
-    const bool is_live = found != live.end();
-    const auto now = [&](const std::string& text) { return is_live ? text : std::string("-"); };
-    const json::object nothing;
-    const json::object& object = is_live ? found->second : nothing;
-    const std::string lag_records =
-        UnlessNull(object, "lag_records", text::Grouped(Int(object, "lag_records")));
-    const std::string lag_seconds =
-        UnlessNull(object, "lag_seconds", text::Roughly(Double(object, "lag_seconds")));
-    std::vector<std::string> cells = {source.topic,
-                                      std::to_string(source.partition.value),
-                                      text::Grouped(each.next_offset),
-                                      now(lag_records),
-                                      now(lag_seconds),
-                                      now(fmt::format("{:.0f}", Double(object, "rate"))),
-                                      now(text::Grouped(Int(object, "batches")))};
-    for (const EventCountColumn& column : kEventCountColumns) {
-      if (IsShown(column)) cells.push_back(text::Grouped(each.outcomes.*column.value));
-    }
-    table.AddRow(std::move(cells));
-  }
-  if (table.empty()) {
-    std::cout << "no partition has been read yet\n";
-  } else {
-    table.Print(std::cout);
-  }
-}
-
 void PrintDaemon(const Gathered& gathered) {
   if (gathered.daemon_text.empty()) {
     std::cout << "daemon        does not answer: " << gathered.daemon_error << '\n';
@@ -149,14 +65,14 @@ void PrintDaemon(const Gathered& gathered) {
   const json::object& daemon = gathered.daemon;
   const json::value* ready = daemon.if_contains("ready");
   const bool is_ready = ready != nullptr && ready->is_bool() && ready->as_bool();
-  std::cout << "daemon        " << Text(daemon, "version") << " (" << Text(daemon, "commit")
-            << "), up " << text::Roughly(Double(daemon, "uptime_seconds")) << ", "
-            << (is_ready ? "ready" : "waiting: " + Text(daemon, "reason")) << '\n';
-  std::cout << "group         " << Text(daemon, "group_id") << '\n';
-  if (const std::string path = Text(daemon, "copy_path"); !path.empty()) {
+  std::cout << "daemon        " << TextOf(daemon, "version") << " (" << TextOf(daemon, "commit")
+            << "), up " << text::Roughly(NumberOf(daemon, "uptime_seconds")) << ", "
+            << (is_ready ? "ready" : "waiting: " + TextOf(daemon, "reason")) << '\n';
+  std::cout << "group         " << TextOf(daemon, "group_id") << '\n';
+  if (const std::string path = TextOf(daemon, "copy_path"); !path.empty()) {
     std::cout << "foreign keys  by " << path << '\n';
   }
-  if (const double runway = Double(daemon, "partition_runway_seconds"); runway > 0) {
+  if (const double runway = NumberOf(daemon, "partition_runway_seconds"); runway > 0) {
     std::cout << "partitions    for " << text::Roughly(runway) << '\n';
   }
 }
@@ -193,34 +109,67 @@ void PrintJson(const Gathered& gathered) {
   std::cout << out.Take() << '\n';
 }
 
+void PrintText(const Gathered& gathered) {
+  PrintDaemon(gathered);
+  PrintDeadLetters(gathered);
+  std::cout << '\n';
+  PrintPartitions(std::cout, gathered.daemon, gathered.stored);
+}
+
 class Status final : public Command {
  public:
   Status()
       : Command({.name = "status",
                  .summary = "Show lag, rate and errors of the running daemon",
-                 .description = "Exit status 0: the daemon answers. 69: it does not. In both cases "
-                                "the counts from the database are shown, if it answers.",
-                 .examples = {"usage-ingestd status"}},
+                 .description = "The partition that is furthest behind comes first, the totals "
+                                "last. Exit status 0: the daemon answers. 69: it does not. In both "
+                                "cases the counts from the database are shown, if it answers.",
+                 .examples = {"usage-ingestd status", "usage-ingestd status --watch",
+                              "usage-ingestd status --url http://ingest-2.example.com:9464/"}},
                 {.postgres = Need::kKeys}) {}
 
-  std::vector<Option> Options() override { return {JsonFlag(json_)}; }
+  std::vector<Option> Options() override {
+    Option watch = Flag("--watch", "show it again every two seconds, until Ctrl-C", watch_);
+    watch.excludes = "--json";
+    return {JsonFlag(json_), std::move(watch), UrlOption()};
+  }
 
   int Run(const CommandContext& context) override {
-    const Gathered gathered = Gather(context.config());
+    const config::Config& config = context.config();
+    const StatusUrl url = url_.value_or(StatusUrl{.address = config.http_listen});
+    Gathered gathered = Gather(config, url);
+    while (watch_ && std::cout) {
+      if (isatty(STDOUT_FILENO) != 0) std::cout << kClearScreen;
+      PrintText(gathered);
+      std::cout << std::endl;
+      std::this_thread::sleep_for(kWatchPeriod);
+      gathered = Gather(config, url);
+    }
     if (json_) {
       PrintJson(gathered);
     } else {
-      PrintDaemon(gathered);
-      PrintDeadLetters(gathered);
-      std::cout << '\n';
-      PrintPartitions(gathered);
+      PrintText(gathered);
     }
     return text::ToInt(gathered.daemon_text.empty() ? text::ExitCode::kUnavailable
                                                     : text::ExitCode::kOk);
   }
 
  private:
+  Option UrlOption() {
+    return {.names = {"--url"},
+            .value_name = "URL",
+            .help = "ask the daemon at this address instead of that of http.listen",
+            .set = [this](const std::string& value) -> std::optional<text::Problem> {
+              url_ = ParseStatusUrl(value);
+              if (url_) return std::nullopt;
+              return text::Problem{.what = "is not the address of a status page",
+                                   .fix = "use http://host:port/, as a browser does"};
+            }};
+  }
+
   bool json_ = false;
+  bool watch_ = false;
+  std::optional<StatusUrl> url_;  // nullopt: that of the configuration
 };
 
 }  // namespace
