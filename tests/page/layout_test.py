@@ -1,4 +1,6 @@
 """Readable at every width, under every path, and accessible."""
+import functools
+
 from axe_playwright_python.base import AXE_FILE_PATH
 from fake_daemon import PAGE, status
 from page_fixture import PageTest, in_trouble
@@ -12,7 +14,7 @@ class ReadableTest(PageTest):
         for width in (320, 371, 768, 1280, 2560):
             for partitions in (1, 200):
                 with self.subTest(width=width, partitions=partitions):
-                    page = self.open(lambda n=partitions: in_trouble(n), width)
+                    page = self.open(functools.partial(in_trouble, partitions), width)
                     expect(page.locator("#partitions tr")).to_have_count(partitions)
                     self.assertLessEqual(page.evaluate("document.scrollingElement.scrollWidth"), width)
                     cut = page.evaluate("""() => [...document.querySelectorAll('.card, .card > *, header > *')].filter((node) =>
@@ -22,23 +24,23 @@ class ReadableTest(PageTest):
 
     def test_a_long_error_is_a_paragraph_and_not_a_column_of_letters(self):
         for partitions in (1, 200):
-            page = self.open(lambda n=partitions: in_trouble(n), 320)
+            page = self.open(functools.partial(in_trouble, partitions), 320)
             message = page.get_by_text("could not serialize").last
-            self.assertGreater(message.bounding_box()["width"], 200)
+            self.assertGreater(self.size(message, "width"), 200)
             self.assertLess(page.evaluate("document.scrollingElement.scrollHeight"), 8_000)
 
     def test_the_whole_of_a_long_error_can_be_read(self):
         page = self.open(in_trouble, 320)
         item = page.locator("#errors .item").first
-        cut = item.bounding_box()["height"]
+        cut = self.size(item, "height")
         item.get_by_role("button", name="show all").click()
-        self.assertGreater(item.bounding_box()["height"], cut)
+        self.assertGreater(self.size(item, "height"), cut)
         self.step(2)
         expect(item.get_by_role("button", name="show less")).to_be_visible()
 
     def test_a_wide_window_is_used(self):
         page = self.open(lambda: status(6), 2560)
-        self.assertGreater(page.locator("main").bounding_box()["width"], 1_600)
+        self.assertGreater(self.size(page.locator("main"), "width"), 1_600)
 
     def test_without_histories_there_are_no_empty_columns(self):
         page = self.open(lambda: status(200))

@@ -3,7 +3,7 @@ import typing
 import unittest
 
 from fake_daemon import FakeDaemon, Status, iso, status
-from playwright.sync_api import Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, Playwright, expect, sync_playwright
 
 # The page's timer runs when the test says so. A step ends when the page has set its next timer.
 STEPPED_CLOCK = """
@@ -32,12 +32,18 @@ def in_trouble(partitions: int = 3) -> Status:
     made["partitions"][0] |= {"gap_records": 123, "dead_lettered": 45, "lag_records": None, "lag_seconds": None,
                               "catch_up_seconds": None,
                               "stuck": {"reason": "refused", "offset": 99, "since": iso(600), "why": LONG}}
-    made["held"] = [{"lane": 1, "since": iso(90), "records": 1234, "why": "23514: " + LONG}]
-    made["isolated"] = [{"what": "subscription 4711", "since": iso(90), "events": 17, "why": "P0001: " + LONG}]
+    made["partitions"][-1]["topic"] = "a-very-long-topic-" * 8
+    since = iso(90)
+    made["held"] = [{"lane": 1, "since": since, "records": 1234, "why": "23514: " + LONG}]
+    made["isolated"] = [{"what": "subscription 4711", "since": since, "events": 17, "why": "P0001: " + LONG},
+                        {"what": "subscription 4712", "since": since, "events": 1, "why": "P0001: " + LONG}]
     return made
 
 
 class PageTest(unittest.TestCase):
+    playwright: Playwright
+    browser: Browser
+
     @classmethod
     def setUpClass(cls) -> None:
         cls.playwright = sync_playwright().start()
@@ -71,6 +77,10 @@ class PageTest(unittest.TestCase):
         """Lets the page ask as often as that, and show what it got."""
         for _ in range(count):
             self.page.evaluate("window.step()")
+
+    @staticmethod
+    def size(locator: Locator, name: str) -> float:
+        return locator.evaluate(f"node => node.getBoundingClientRect().{name}")
 
     def names(self) -> list[str]:
         return self.page.locator("#partitions tr .name").all_inner_texts()

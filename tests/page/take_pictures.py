@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Writes pictures of a running status page: take_pictures.py URL FOLDER (tests/page/python runs it)."""
 import sys
+import typing
 
 from playwright.sync_api import expect, sync_playwright
 
 # name, width, height, scheme; a narrow window shows all of the page in one picture.
-PICTURES = (("status-page", 1280, 1000, "light"), ("status-page-wide", 2560, 1100, "dark"), ("status-page-narrow", 360, 1400, "light"))
+PICTURES: tuple[tuple[str, int, int, typing.Literal["light", "dark"]], ...] = (("status-page", 1280, 1000, "light"), ("status-page-wide", 2560, 1100, "dark"), ("status-page-narrow", 360, 1400, "light"))
 
 
 def main(url: str, folder: str) -> None:

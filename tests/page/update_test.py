@@ -32,13 +32,13 @@ class StaleTest(PageTest):
         expect(page.locator("#stale")).to_contain_text(re.compile(r"No answer since \d\d:\d\d:\d\d \S+"))
 
     def test_a_proxy_answers_for_a_dead_daemon(self):
-        page = self.open_current()
+        self.open_current()
         self.daemon.http_status = 502
         self.step()
         self.expect_stale()
 
     def test_the_daemon_hangs(self):
-        page = self.open_current()
+        self.open_current()
         self.daemon.released.clear()
         self.step()
         self.expect_stale()
