@@ -10,7 +10,7 @@
 #include "daemon/assembly/database_access.h"
 #include "daemon/commands/command_list.h"
 #include "daemon/commands/dead_letter_query.h"
-#include "daemon/commands/interruption.h"
+#include "daemon/commands/report_end.h"
 #include "daemon/replay/replay_result.h"
 #include "daemon/replay/replay_totals.h"
 #include "daemon/replay/stop_on_signal.h"
@@ -245,7 +245,11 @@ class Retry final : public DeadLetterCommand {
           retried = std::move(result);
         });
     io.run();
-    const auto report = assembly::ValueOrThrow(std::move(*retried), "PostgreSQL");
+    if (!*retried) {
+      return EndFailed({totals.counts(), false}, json_,
+                       assembly::ToUserError(retried->error(), "PostgreSQL"));
+    }
+    const postgres::background::RetryReport& report = **retried;
     if (!report.is_complete) {
       return EndInterrupted({report.outcomes, false}, json_, "dead-letters retry");
     }

@@ -6,7 +6,7 @@
 #include "daemon/assembly/component_options.h"
 #include "daemon/assembly/database_access.h"
 #include "daemon/commands/command_list.h"
-#include "daemon/commands/interruption.h"
+#include "daemon/commands/report_end.h"
 #include "daemon/replay/replay_lanes.h"
 #include "daemon/replay/replay_progress.h"
 #include "daemon/replay/replay_result.h"
@@ -59,6 +59,8 @@ class Replay final : public Command {
   [[nodiscard]] kafka::consumer::RangeRequest Request() const;
   [[nodiscard]] replay::ReplayRun Open(const config::Config& config,
                                        std::vector<kafka::consumer::PartitionRange>& ranges) const;
+  [[nodiscard]] bool Send(const config::Config& config, kafka::consumer::RangeReader& reader,
+                          replay::ReplayLanes& lanes, const replay::StopOnSignal& stop);
 
   std::string topic_;
   std::vector<std::int64_t> partitions_;  // empty: all
@@ -120,34 +122,45 @@ int Replay::Run(const CommandContext& context) {
   replay::ReplayLanesOptions lanes_options{
       .lanes = config.postgres.writers, .dry_run = dry_run_, .count_quotas = !no_quota_};
   replay::ReplayLanes lanes(config, lanes_options);
-  reader = assembly::ValueOrThrow(
-      kafka::consumer::RangeReader::Make(assembly::KafkaOptionsFor(config), lanes.MakeProducers()),
-      "Kafka");
-  auto ranges = assembly::ValueOrThrow(reader->Resolve(Request(), kResolveTimeout), "Kafka");
+  try {
+    reader = assembly::ValueOrThrow(kafka::consumer::RangeReader::Make(
+                                        assembly::KafkaOptionsFor(config), lanes.MakeProducers()),
+                                    "Kafka");
+    const bool is_complete = Send(config, *reader, lanes, stop);
+    const replay::ReplayReport report{lanes.counts(), dry_run_};
+    if (!is_complete) return EndInterrupted(report, json_, "replay");
+    replay::PrintReplayReport(report, json_);
+    return 0;
+  } catch (const text::UserError& error) {
+    return EndFailed({lanes.counts(), dry_run_}, json_, error);
+  }
+}
+
+// False if it was interrupted.
+bool Replay::Send(const config::Config& config, kafka::consumer::RangeReader& reader,
+                  replay::ReplayLanes& lanes, const replay::StopOnSignal& stop) {
+  auto ranges = assembly::ValueOrThrow(reader.Resolve(Request(), kResolveTimeout), "Kafka");
   replay::ReplayRun run;
   if (!dry_run_) run = Open(config, ranges);
   lanes.SetReplayIds(run.ids);
-  lanes.Start(reader->current_epoch());
+  lanes.Start(reader.current_epoch());
 
   std::int64_t total = 0;
   for (const auto& range : ranges) total += range.end.value - range.begin.value;
   text::ProgressBar bar("offsets");
   const auto read =
-      reader->Read(ranges, stop.token(), [&](const kafka::consumer::RangeProgress& progress) {
+      reader.Read(ranges, stop.token(), [&](const kafka::consumer::RangeProgress& progress) {
         bar.Update(progress.offsets_done, total);
       });
   if (!read) {
-    const EventCounts outcomes = lanes.Interrupt();
+    lanes.Interrupt();
     if (!dry_run_) replay::CloseReplay(config, run, replay::ReplayOutcome::kInterrupted);
-    if (read.error().code != ErrorCode::kShuttingDown) {
-      throw assembly::ToUserError(read.error(), "Kafka");
-    }
-    return EndInterrupted({outcomes, dry_run_}, json_, "replay");
+    if (read.error().code == ErrorCode::kShuttingDown) return false;
+    throw assembly::ToUserError(read.error(), "Kafka");
   }
-  const EventCounts outcomes = lanes.Finish();
+  lanes.Finish();
   if (!dry_run_) replay::CloseReplay(config, run, replay::ReplayOutcome::kFinished);
-  replay::PrintReplayReport({outcomes, dry_run_}, json_);
-  return 0;
+  return true;
 }
 
 }  // namespace

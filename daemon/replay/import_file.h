@@ -1,15 +1,17 @@
 #pragma once
-// ImportFile: the bytes of a file of events, unpacked; "-" is stdin, which is spooled first.
+// ImportFile: a file of events, which can be read several times; "-" is stdin.
 //
-// A file is read twice: once for its SHA-256, which names its dead letters and identifies an
-// interrupted import, once for its events.
+// It is read once for its SHA-256, which names its dead letters and identifies an interrupted
+// import, once to check it, and once for its events. What cannot be read twice (stdin, a pipe) is
+// copied to a temporary file. A file is open only while it is read: there may be thousands.
 //
-// Errors        throws UserError: 66 no such file, 77 not readable, 65 damaged.
-#include <cstdio>
-#include <functional>
+// Errors        throws UserError: 66 no such file, 77 not readable, 65 damaged or changed.
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
+
+#include "daemon/text/user_error.h"
 
 namespace usage_ingest::replay {
 
@@ -19,10 +21,15 @@ class ImportFile {
   ~ImportFile();
   ImportFile(ImportFile&&) noexcept;
 
+  [[nodiscard]] const std::string& name() const;
   [[nodiscard]] const std::string& sha256_hex() const;
-  [[nodiscard]] std::int64_t bytes() const;  // as it lies on disk
-  // The next unpacked bytes; 0 at the end.
+  // Reads from the first byte again. Throws if it is not the file that the SHA-256 is of.
+  void Open();
+  // The next unpacked bytes; 0 at the end. REQUIRES: open.
   [[nodiscard]] std::size_t Read(std::span<char> into);
+  void Close();
+
+  [[nodiscard]] text::UserError Damaged(const std::string& what) const;
 
  private:
   struct Impl;

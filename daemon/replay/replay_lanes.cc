@@ -72,7 +72,7 @@ void ReplayLanes::Start(const std::atomic<std::uint64_t>& current_epoch) {
   }
 }
 
-EventCounts ReplayLanes::Finish() {
+void ReplayLanes::Finish() {
   for (const auto& lane : impl_->lanes) lane->Finish();
   for (const auto& lane : impl_->lanes) lane->Join();
   if (const auto failure = impl_->FirstFailure()) {
@@ -88,13 +88,13 @@ EventCounts ReplayLanes::Finish() {
            .fix = "let it finish, then run this again: it goes on where that one is"});
     }
   }
-  return impl_->totals.counts();
 }
 
-EventCounts ReplayLanes::Interrupt() {
+void ReplayLanes::Interrupt() {
   for (const auto& lane : impl_->lanes) lane->Stop();
   for (const auto& lane : impl_->lanes) lane->Join();
-  return impl_->totals.counts();
 }
+
+EventCounts ReplayLanes::counts() const { return impl_->totals.counts(); }
 
 }  // namespace usage_ingest::replay

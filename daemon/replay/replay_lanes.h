@@ -34,9 +34,11 @@ class ReplayLanes {
   void SetReplayIds(std::vector<std::int64_t> ids);
   void Start(const std::atomic<std::uint64_t>& current_epoch);
   // After the last push: waits until everything is written. Throws UserError.
-  [[nodiscard]] EventCounts Finish();
+  void Finish();
   // Instead of Finish: finishes the running transactions only.
-  [[nodiscard]] EventCounts Interrupt();
+  void Interrupt();
+  // What was written so far.
+  [[nodiscard]] EventCounts counts() const;
 
  private:
   struct Impl;

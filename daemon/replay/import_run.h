@@ -1,0 +1,54 @@
+#pragma once
+// ImportRun: sends the elements of one checked file through the daemon's lanes.
+//
+// The file is one partition: its elements are the records, their numbers the offsets.
+//
+// Owner         the `import` command.
+// Errors        Run throws UserError; counts() then tells what was written before.
+#include <atomic>
+#include <cstdint>
+
+#include "daemon/config/config.h"
+#include "daemon/replay/import_elements.h"
+#include "daemon/replay/import_file.h"
+#include "daemon/replay/replay_lanes.h"
+#include "daemon/replay/replay_progress.h"
+#include "daemon/replay/stop_on_signal.h"
+
+namespace usage_ingest::replay {
+
+struct ImportOptions {
+  bool dry_run = false;
+  bool no_quota = false;
+};
+
+class ImportRun {
+ public:
+  // `elements` is how many the file has. `file` must outlive this object.
+  ImportRun(const config::Config& config, ImportOptions options, ImportFile& file,
+            std::int64_t elements);
+
+  // False if it was interrupted. REQUIRES: called once.
+  [[nodiscard]] bool Run(const StopOnSignal& stop);
+  [[nodiscard]] EventCounts counts() const { return lanes_.counts(); }
+
+ private:
+  void PushStart();
+  [[nodiscard]] bool PushAll(const StopOnSignal& stop);
+  void PushElement(const ImportElements::Element& element);
+  void Push(pipeline::Record& record);
+  void Close(ReplayOutcome outcome);
+
+  const config::Config& config_;
+  ImportOptions options_;
+  ImportFile& file_;
+  std::int64_t elements_;
+  TopicPartition source_;
+  std::atomic<std::uint64_t> epoch_{1};
+  ReplayLanes lanes_;
+  pipeline::LaneQueue::Producer producer_;
+  ReplayRun run_;
+  Offset begin_{1};
+};
+
+}  // namespace usage_ingest::replay
