@@ -96,7 +96,8 @@ COMMENT ON TABLE usage_ingest.retired_partitions IS
 
 CREATE TABLE IF NOT EXISTS usage_ingest.key_history (
     key_hash TEXT NOT NULL,  -- lower case
-    kind TEXT NOT NULL CHECK (kind IN ('key_hash', 'value_sha256')),
+    kind TEXT NOT NULL CHECK (kind IN ('key_hash', 'value_sha256',
+                                       'key_hash_sha256', 'value_sha256_sha256')),
     api_key_id UUID NOT NULL,
     first_seen_at TIMESTAMP WITH TIME ZONE NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (key_hash, kind, api_key_id)
@@ -104,7 +105,8 @@ CREATE TABLE IF NOT EXISTS usage_ingest.key_history (
 -- for the cascade: deleting a key must not scan a million hashes
 CREATE INDEX IF NOT EXISTS key_history_api_key ON usage_ingest.key_history (api_key_id);
 COMMENT ON TABLE usage_ingest.key_history IS
-    'every hash that a key ever had: api_keys.key_hash, and SHA-256 of lite_llm_key_value';
+    'every hash that a key ever had: api_keys.key_hash and SHA-256 of lite_llm_key_value, and the '
+    'SHA-256 of both, which LiteLLM writes to SpendLogs';
 
 -- Last, since it keeps writers of api_keys out until the transaction ends.
 DO $$

@@ -14,10 +14,7 @@ WITH batch AS (
     INSERT INTO usage_ingest.key_history (key_hash, kind, api_key_id)
     SELECT seen.hash, seen.kind, b.id
       FROM batch AS b,
-           LATERAL (VALUES (lower(b.key_hash), 'key_hash'),
-                           (encode(sha256(convert_to(NULLIF(b.lite_llm_key_value, ''), 'UTF8')),
-                                   'hex'), 'value_sha256')) AS seen(hash, kind)
-     WHERE seen.hash <> ''
+           LATERAL usage_ingest.key_hashes(b.key_hash, b.lite_llm_key_value) AS seen
      ORDER BY b.id
     ON CONFLICT DO NOTHING
 )

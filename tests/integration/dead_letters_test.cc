@@ -117,6 +117,28 @@ TEST_F(DeadLettersTest, TheDaemonHealsThemAndItsMetricsShowIt) {
   EXPECT_EQ(program_->Terminate(), 0);
 }
 
+// LiteLLM's SpendLogs can have the SHA-256 of the key's hash.
+TEST_F(DeadLettersTest, ARowOfSpendLogsHealsWhenItsKeyAppears) {
+  const std::string hash(64, 'a');
+  const std::string time = database_.Value("SELECT to_char(now(), 'YYYY-MM-DD\"T\"HH24:MI:SS')");
+  const std::string sha256 = database_.Value("SELECT encode(sha256($1::bytea), 'hex')", {hash});
+  Add("unattributed", R"({"request_id":"r","spend":0.5,"user":"","api_key":")" + sha256 +
+                          R"(","startTime":")" + time +
+                          R"(","model_group":"gpt","prompt_tokens":3,"completion_tokens":1})");
+  AddUser();
+  program_->StartAndWait();
+  ASSERT_TRUE(WaitUntil(After(std::chrono::seconds(30)), [&] {
+    return program_->Metric("usage_ingest_dead_letters_healed_total") == 3;
+  })) << program_->log();
+  database_.Execute("INSERT INTO api_keys (user_id, key_hash, key_prefix) SELECT id, '" + hash +
+                    "', 'sk' FROM users");
+  EXPECT_TRUE(WaitUntil(After(std::chrono::seconds(30)), [&] {
+    return program_->Metric("usage_ingest_dead_letters_healed_total") == 4;
+  })) << program_->log();
+  EXPECT_EQ(database_.Number("SELECT count(*) FROM usage_logs WHERE api_key_id IS NOT NULL"), 1);
+  EXPECT_EQ(program_->Terminate(), 0);
+}
+
 // attribution.retry_for: after that only a person tries again.
 TEST_F(DeadLettersTest, TheDaemonLeavesOldOnesAlone) {
   database_.Execute(

@@ -18,7 +18,8 @@ inline constexpr const char* kFindJobs =
 
 // The whole of attribution, one row a question. $1 key hashes, $2 users as uuid (NULL: not one),
 // $3 teams as text, $4 teams as uuid (NULL: not one), $5 models.
-// key_hash wins over the SHA-256 of lite_llm_key_value, the present hash over a rotated one.
+// key_hash wins over the SHA-256 of lite_llm_key_value, the present hash over a rotated one; the
+// same holds for the SHA-256 of each, which a SpendLogs row can have.
 inline constexpr const char* kAttribute = R"sql(
 SELECT coalesce(own.id, legacy.id), k.id, coalesce(t.id, k.team_id, own.team_id, legacy.team_id),
        CASE WHEN coalesce(own.id, legacy.id) IS NOT NULL THEN 0
@@ -31,8 +32,9 @@ LEFT JOIN LATERAL (
   SELECT a.id, a.user_id, a.team_id, a.subscription_id
   FROM usage_ingest.key_history h JOIN public.api_keys a ON a.id = h.api_key_id
   WHERE h.key_hash = q.key_hash
-  ORDER BY lower(a.key_hash) = q.key_hash DESC, h.kind = 'key_hash' DESC, h.first_seen_at DESC,
-           a.id
+  ORDER BY q.key_hash IN (lower(a.key_hash), encode(sha256(convert_to(lower(a.key_hash), 'UTF8')),
+                                                    'hex')) DESC,
+           h.kind LIKE 'key_hash%' DESC, h.first_seen_at DESC, a.id
   LIMIT 1) k ON true
 LEFT JOIN LATERAL (
   SELECT u.id FROM public.users u WHERE k.id IS NULL AND u.id = q.user_id) u ON true

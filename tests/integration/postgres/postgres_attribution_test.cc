@@ -140,6 +140,28 @@ TEST_F(AttributionTest, AKeysHashWinsOverTheSha256OfAnother) {
   EXPECT_EQ(Owner({.key_hash = hash, .model_id = "gpt"}), "b002 c002 -") << "a rotated one too";
 }
 
+// LiteLLM's SpendLogs can have the SHA-256 of the hash.
+TEST_F(AttributionTest, TheSha256OfAHashIsThatHash) {
+  AddSubscription(1, 1);
+  AddSubscription(2, 2);
+  AddKey(1, 1, Hash('A'), ", lite_llm_key_value", ", 'sk-old'");
+  const std::string sha256_of_hash = Sha256(Hash('a'));
+  const std::string sha256_of_value_hash = Sha256(Sha256("sk-old"));
+  EXPECT_EQ(Owner({.key_hash = sha256_of_hash, .model_id = "gpt"}), "b001 c001 -");
+  EXPECT_EQ(Owner({.key_hash = sha256_of_value_hash, .model_id = "gpt"}), "b001 c001 -");
+  SetKey(1, "key_hash", Hash('b'));
+  SetKey(1, "lite_llm_key_value", "sk-new");
+  for (const std::string& hash :
+       {sha256_of_hash, sha256_of_value_hash, Sha256(Hash('b')), Sha256(Sha256("sk-new"))}) {
+    EXPECT_EQ(Owner({.key_hash = hash, .model_id = "gpt"}), "b001 c001 -") << "rotated";
+  }
+  // The key that has the hash now wins over one that had it later.
+  AddKey(2, 2, Hash('A'));
+  AddRotatedKey(3, Hash('a'), Hash('d'));
+  EXPECT_EQ(Owner({.key_hash = sha256_of_hash, .model_id = "gpt"}), "b002 c002 -");
+  EXPECT_EQ(Owner({.key_hash = Sha256(sha256_of_hash), .model_id = "gpt"}), kNoKey) << "not thrice";
+}
+
 TEST_F(AttributionTest, WhoHasTheHashWinsOverWhoHadIt) {
   AddSubscription(1, 1);
   AddSubscription(2, 2);

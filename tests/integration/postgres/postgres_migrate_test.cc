@@ -65,7 +65,7 @@ TEST_F(MigrateTest, SeveralAtOnceAreSafe) {
   }
   EXPECT_EQ(database.Number("SELECT count(*) FROM usage_ingest.migrations"),
             static_cast<std::int64_t>(Migrations().size()));
-  EXPECT_EQ(database.Number("SELECT count(*) FROM usage_ingest.key_history"), 200);
+  EXPECT_EQ(database.Number("SELECT count(*) FROM usage_ingest.key_history"), 400);
 }
 
 TEST_F(MigrateTest, DryRunPrintsThePlanAndChangesNothing) {
@@ -187,7 +187,7 @@ TEST_F(MigrateTest, DefaultTeamHasEveryUserAndMigration002LinksLegacyKeys) {
                             "k.api_key_id JOIN subscriptions s ON s.id = a.subscription_id AND "
                             "s.model_id = k.model_id AND k.created_at = a.created_at"),
             2400);
-  EXPECT_EQ(database.Number("SELECT count(*) FROM usage_ingest.key_history"), 4800);
+  EXPECT_EQ(database.Number("SELECT count(*) FROM usage_ingest.key_history"), 9600);
 }
 
 TEST_F(MigrateTest, OlderSummariesAreEstimatedFromTheirAverage) {

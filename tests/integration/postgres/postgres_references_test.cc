@@ -114,8 +114,9 @@ TEST_F(ReferencesTest, RotatedKeysAreRememberedForLiteMaasOwnRole) {
   Database litemaas = ConnectAsLiteMaas();
   litemaas.Execute(
       "UPDATE api_keys SET key_hash = 'ABC' || id, lite_llm_key_value = 'sk-new' || id");
-  // Two hashes a key before, two after; the hash is lower case, the value's SHA-256 hex.
-  EXPECT_EQ(database_->Number("SELECT count(*) FROM usage_ingest.key_history"), 6 * 4);
+  // Two hashes a key before, two after, and the SHA-256 of each; the hash is lower case, the value's
+  // SHA-256 hex.
+  EXPECT_EQ(database_->Number("SELECT count(*) FROM usage_ingest.key_history"), 6 * 8);
   EXPECT_EQ(database_->Number("SELECT count(*) FROM usage_ingest.key_history h JOIN api_keys k ON "
                               "k.id = h.api_key_id WHERE (h.kind = 'key_hash' AND h.key_hash = "
                               "lower(k.key_hash)) OR (h.kind = 'value_sha256' AND h.key_hash = "
@@ -124,7 +125,7 @@ TEST_F(ReferencesTest, RotatedKeysAreRememberedForLiteMaasOwnRole) {
   litemaas.Execute(
       "UPDATE api_keys SET last_used_at = now(); DELETE FROM api_keys WHERE id = "
       "(SELECT id FROM api_keys LIMIT 1)");
-  EXPECT_EQ(database_->Number("SELECT count(*) FROM usage_ingest.key_history"), 5 * 4);
+  EXPECT_EQ(database_->Number("SELECT count(*) FROM usage_ingest.key_history"), 5 * 8);
 }
 
 TEST_F(ReferencesTest, AHashThatCannotBeRememberedDoesNotStopLiteMaas) {
