@@ -6,6 +6,8 @@
 #include <array>
 #include <string_view>
 
+#include "schema/request_marks.h"
+
 namespace usage_ingest::event {
 
 enum class Field : unsigned char {
@@ -123,9 +125,9 @@ inline constexpr auto kMetadataKeys = std::to_array<FieldKey>({
     {"user_api_key_team_id", Field::kKeyTeamId},
     {"user_api_key_team_alias", Field::kKeyTeamAlias},
     {"usage_object", Field::kUsageObject, ObjectKind::kUsageObject},
-    {"billed_retry_attempt", Field::kBilledRetryAttempt},
-    {"internal_call_origin", Field::kInternalCallOrigin},
-    {"is_silent_experiment", Field::kIsSilentExperiment},
+    {kBilledRetryAttempt, Field::kBilledRetryAttempt},
+    {kInternalCallOrigin, Field::kInternalCallOrigin},
+    {kIsSilentExperiment, Field::kIsSilentExperiment},
     {"request_start", Field::kRequestStart},
 });
 
@@ -135,9 +137,9 @@ inline constexpr auto kSpendLogsMetadataKeys = std::to_array<FieldKey>({
     {"user_api_key_alias", Field::kKeyAlias},
     {"user_api_key_team_alias", Field::kKeyTeamAlias},
     {"usage_object", Field::kUsageObject, ObjectKind::kUsageObject},
-    {"billed_retry_attempt", Field::kBilledRetryAttempt},
-    {"internal_call_origin", Field::kInternalCallOrigin},
-    {"is_silent_experiment", Field::kIsSilentExperiment},
+    {kBilledRetryAttempt, Field::kBilledRetryAttempt},
+    {kInternalCallOrigin, Field::kInternalCallOrigin},
+    {kIsSilentExperiment, Field::kIsSilentExperiment},
     {"request_start", Field::kRequestStart},
     {"status", Field::kStatus},
     {"error_information", Field::kErrorInformation, ObjectKind::kErrorInformation},

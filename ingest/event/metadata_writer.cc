@@ -6,6 +6,7 @@
 
 #include "ingest/event/credential.h"
 #include "schema/check.h"
+#include "schema/request_marks.h"
 
 namespace usage_ingest::event {
 namespace {
@@ -19,7 +20,6 @@ struct MetadataWriter::Key {
   void (MetadataWriter::*write)(const Member&, const Source&);
   Field field = Field::kNone;
   Field otherwise = Field::kNone;  // counts: read when `field` has none or 0
-  bool is_always_written = false;  // whatever events.metadata says: the summaries depend on it
 };
 
 // The closed list. docs/events.md and docs/configuration.md name the keys in this order, and
@@ -43,9 +43,9 @@ std::span<const MetadataWriter::Key> MetadataWriter::Keys() {
       {"reasoning_tokens", &W::WriteCount, Field::kReasoningTokens},
       {"error_class", &W::WriteText, Field::kErrorClass},
       {"request_id", &W::WriteRequestId},
-      {"billed_retry_attempt", &W::WriteFlag, Field::kBilledRetryAttempt, Field::kNone, true},
-      {"internal_call_origin", &W::WriteText, Field::kInternalCallOrigin, Field::kNone, true},
-      {"is_silent_experiment", &W::WriteFlag, Field::kIsSilentExperiment, Field::kNone, true},
+      {kBilledRetryAttempt, &W::WriteFlag, Field::kBilledRetryAttempt},
+      {kInternalCallOrigin, &W::WriteText, Field::kInternalCallOrigin},
+      {kIsSilentExperiment, &W::WriteFlag, Field::kIsSilentExperiment},
   });
   return kKeys;
 }
@@ -65,8 +65,9 @@ MetadataWriter::MetadataWriter(const std::vector<std::string>& keys) {
     USAGE_INGEST_CHECK(key != Keys().end());
     members_.push_back({&*key, json::JsonBuffer::Name(name)});
   }
+  // Whatever events.metadata says: the summaries depend on them.
   for (const Key& key : Keys()) {
-    if (key.is_always_written && std::ranges::find(keys, key.name) == keys.end()) {
+    if (IsNoRequestMark(key.name) && std::ranges::find(keys, key.name) == keys.end()) {
       members_.push_back({&key, json::JsonBuffer::Name(key.name)});
     }
   }

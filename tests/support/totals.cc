@@ -2,23 +2,30 @@
 
 #include <gtest/gtest.h>
 
+#include "schema/request_marks.h"
 #include "tests/support/compare.h"
 
 namespace usage_ingest::support {
 namespace {
 
-constexpr char kCountersBesideRows[] =
-    "SELECT s.id, coalesce(s.used_requests, 0) - count(l.id), "
+const std::string kRows = "(SELECT l.*, " + IsRequestSql() + " AS is_request FROM usage_logs l) l";
+
+const std::string kCountersBesideRows =
+    "SELECT s.id, coalesce(s.used_requests, 0) - count(l.id) FILTER (WHERE l.is_request), "
     "coalesce(s.used_tokens, 0) - coalesce(sum(l.total_tokens), 0) "
-    "FROM subscriptions s LEFT JOIN usage_logs l ON l.subscription_id = s.id GROUP BY s.id";
+    "FROM subscriptions s LEFT JOIN " +
+    kRows + " ON l.subscription_id = s.id GROUP BY s.id";
 
 // What usage_summaries must be, from the rows (INV-2).
-constexpr char kAggregates[] =
+const std::string kAggregates =
     "SELECT l.subscription_id, l.model_id, p.type, date_trunc(p.type, l.created_at, 'UTC'), "
-    "count(*), sum(l.total_tokens), count(*) FILTER (WHERE l.status_code >= 400), "
-    "round(avg(l.latency_ms)), coalesce(sum(l.latency_ms), 0), count(l.latency_ms), "
-    "sum(l.request_tokens), sum(l.response_tokens), sum(l.total_cost)::numeric(18, 6) "
-    "FROM usage_logs l, (VALUES ('hour'), ('day'), ('month')) p(type) GROUP BY 1, 2, 3, 4";
+    "count(*) FILTER (WHERE is_request), sum(l.total_tokens), "
+    "count(*) FILTER (WHERE is_request AND l.status_code >= 400), "
+    "round(avg(l.latency_ms) FILTER (WHERE is_request)), "
+    "coalesce(sum(l.latency_ms) FILTER (WHERE is_request), 0), "
+    "count(l.latency_ms) FILTER (WHERE is_request), "
+    "sum(l.request_tokens), sum(l.response_tokens), sum(l.total_cost)::numeric(18, 6) FROM " +
+    kRows + ", (VALUES ('hour'), ('day'), ('month')) p(type) GROUP BY 1, 2, 3, 4";
 constexpr char kSummaries[] =
     "SELECT subscription_id, model_id, period_type, period_start, request_count, total_tokens, "
     "error_count, avg_latency_ms, latency_ms_sum, latency_count, request_tokens, response_tokens, "

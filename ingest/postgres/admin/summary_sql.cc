@@ -4,6 +4,7 @@
 
 #include "aggregate/summary_columns.h"
 #include "ingest/postgres/batch/summary_upsert.h"
+#include "schema/request_marks.h"
 
 namespace usage_ingest::postgres::admin {
 namespace {
@@ -43,7 +44,8 @@ SELECT level, start::text, finish::text
 // Rows of usage_summaries beside what usage_logs adds up to, in [$1, $2). $3 is the level: 'day'
 // compares hours and days, 'month' months. To be followed by a SELECT from "differences".
 // {0} the sums of rows under their names, {1} the names, {2} the sums of sums, {3} the sums as they
-// should be, {4} the sums as they are, {5} a difference of one of them, {6} all are zero.
+// should be, {4} the sums as they are, {5} a difference of one of them, {6} all are zero, {7}
+// whether a row is a request.
 constexpr std::string_view kCompare = R"sql(
 WITH counted AS (
   SELECT l.subscription_id, l.model_id,
@@ -51,9 +53,7 @@ WITH counted AS (
            AS period_start,
          {0}
     FROM public.usage_logs AS l,
-         -- docs/events.md, "What counts as a request".
-         LATERAL (SELECT (l.metadata ?| ARRAY['billed_retry_attempt', 'internal_call_origin',
-                                              'is_silent_experiment']) IS NOT TRUE) AS r(is_request)
+         LATERAL (SELECT {7}) AS r(is_request)
    WHERE l.created_at >= $1::timestamptz AND l.created_at < $2::timestamptz
    GROUP BY 1, 2, 3
 ), expected AS (
@@ -171,7 +171,7 @@ std::string Compare() {
             return fmt::format("{0} IS DISTINCT FROM actual_{0}", column.name);
           },
           " OR "),
-      AllZero("actual_"));
+      AllZero("actual_"), IsRequestSql());
 }
 
 SummarySql MakeSummarySql() {

@@ -114,8 +114,8 @@ TEST_F(ReferencesTest, RotatedKeysAreRememberedForLiteMaasOwnRole) {
   Database litemaas = ConnectAsLiteMaas();
   litemaas.Execute(
       "UPDATE api_keys SET key_hash = 'ABC' || id, lite_llm_key_value = 'sk-new' || id");
-  // Two hashes a key before, two after, and the SHA-256 of each; the hash is lower case, the value's
-  // SHA-256 hex.
+  // Two hashes a key before, two after, and the SHA-256 of each; the hash is lower case, the
+  // value's SHA-256 hex.
   EXPECT_EQ(database_->Number("SELECT count(*) FROM usage_ingest.key_history"), 6 * 8);
   EXPECT_EQ(database_->Number("SELECT count(*) FROM usage_ingest.key_history h JOIN api_keys k ON "
                               "k.id = h.api_key_id WHERE (h.kind = 'key_hash' AND h.key_hash = "
