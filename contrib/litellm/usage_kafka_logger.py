@@ -5,8 +5,8 @@ and the form of the events.
 
 Topic  USAGE_KAFKA_TOPIC: one message for each attempt that LiteLLM reports or bills.
 Key    metadata.user_api_key_hash when it is a SHA-256 (64 hex), else none.
-Value  LiteLLM's StandardLoggingPayload as strict JSON in UTF-8. "lean" by default: a list of what is
-       kept, 2 KB of 14, because the next LiteLLM may add a field that holds prompts.
+Value  LiteLLM's StandardLoggingPayload as strict JSON. "lean" by default, 2 KB of 14: a list of what is
+       kept, because the next LiteLLM may add a field that holds prompts.
 
 A request never waits: `produce` appends to librdkafka's memory. What Kafka did not take goes to the
 file USAGE_KAFKA_SPILL; what is lost is counted and logged. LiteLLM calls the hooks on its event loop;
@@ -36,6 +36,7 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from litellm.integrations.custom_logger import CustomLogger
+from litellm.litellm_core_utils.llm_cost_calc.guardrail_cost import guardrail_information_cost
 
 log = logging.getLogger("usage_kafka_logger")
 PRODUCER_DEFAULTS: dict[str, Any] = {
@@ -51,16 +52,14 @@ GUARANTEES = {"enable.idempotence": ("true", "t", "1"), "acks": ("all", "-1"), "
 
 #: What accounting reads, by the names of LiteLLM's StandardLoggingPayload.
 KEEP = frozenset(
-    "id litellm_call_id trace_id call_type cache_hit stream status custom_llm_provider startTime"
-    " endTime completionStartTime response_time model model_group model_id response_cost"
-    " cost_breakdown total_tokens prompt_tokens completion_tokens request_tags end_user"
-    " error_str".split()
+    "id litellm_call_id trace_id call_type cache_hit stream status custom_llm_provider startTime endTime completionStartTime"
+    " response_time model model_group model_id response_cost cost_breakdown total_tokens prompt_tokens completion_tokens"
+    " request_tags end_user error_str".split()
 )
 KEEP_METADATA = frozenset(
-    "user_api_key_hash user_api_key_alias user_api_key_user_id user_api_key_team_id"
-    " user_api_key_team_alias user_api_key_org_id user_api_key_request_route usage_object"
-    " applied_guardrails is_silent_experiment internal_call_origin"
-    " billed_retry_attempt parent_request_id request_start".split()
+    "user_api_key_hash user_api_key_alias user_api_key_user_id user_api_key_team_id user_api_key_team_alias user_api_key_org_id"
+    " user_api_key_request_route usage_object applied_guardrails is_silent_experiment internal_call_origin billed_retry_attempt"
+    " parent_request_id request_start".split()
 )
 KEEP_ERROR = frozenset("error_code error_class error_message llm_provider".split())
 MARKS = ("is_silent_experiment", "internal_call_origin")  # in the payload, or only in the request's metadata
@@ -69,9 +68,7 @@ BILLED = ("startTime", "prompt_tokens", "completion_tokens", "response_cost")
 #: Calls without a payload: downloads, and sessions (each call in a session has one).
 NO_PAYLOAD = "video_content avideo_content file_content afile_content _arealtime _aresponses_websocket".split()
 #: Words that LiteLLM puts where a key's hash belongs; other text that is no SHA-256 is the credential itself.
-SENTINELS = frozenset(
-    "litellm_proxy_master_key litellm-internal-health-check litellm_internal_jobs litellm-cli".split()
-)
+SENTINELS = frozenset("litellm_proxy_master_key litellm-internal-health-check litellm_internal_jobs litellm-cli".split())
 SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 TRACEBACK = "Traceback (most recent call last)"  # in an error's text it brings the answer along
 SECRET_CHARS_MIN = 8  # a shorter "credential" is looked for in its own field only: it may be "a"
@@ -154,8 +151,7 @@ def encode(payload: Mapping[str, Any], full: bool, secret: str | None = None) ->
             payload = mapped(payload, lambda v: v.replace(secret, "[credential]") if isinstance(v, str) else v)
     if full:
         with contextlib.suppress(ValueError, TypeError, RecursionError):
-            value = dumps(mapped(payload, finite))
-            if len(value) <= VALUE_BYTES_MAX:
+            if len(value := dumps(mapped(payload, finite))) <= VALUE_BYTES_MAX:
                 return value
     event = lean(payload)
     value = dumps(event)
@@ -181,34 +177,38 @@ def marks_of(kwargs: Mapping[str, Any], payload: Mapping[str, Any]) -> dict[str,
     return found
 
 
+def billed_cost(request: Mapping[str, Any], payload: Mapping[str, Any]) -> float:
+    """Of the last attempt of a failed request, as `failure_row_response_cost` of LiteLLM 1.110 calculates it."""
+    if payload.get("cost_finalized") is True:
+        return payload["response_cost"] or 0.0
+    streamed = request.get("response_cost") if hasattr(request.get("combined_usage_object"), "prompt_tokens") else 0.0
+    told = {**(request.get("litellm_metadata") or {}), **(request.get("metadata") or {})}
+    return max(streamed or 0.0, 0.0) + guardrail_information_cost(told.get("standard_logging_guardrail_information"))
+
+
 def billed_attempts(request: Mapping[str, Any]) -> list[dict[str, Any]]:
     """An event for each attempt of a failed request that LiteLLM bills; README.md has its form.
 
-    LiteLLM estimates the bill of a call that timed out when the whole request has failed. The payload of
-    the failure, published before, says 0; of a stream that broke it says all: only what is billed beyond
-    it makes an event. The types tell LiteLLM's objects from JSON of the same names in a client's request.
+    LiteLLM estimates the bill of a call that timed out, and adds guardrails, when the whole request has failed. Only what
+    is billed beyond the payload of the failure makes an event. The types tell LiteLLM's objects from a client's JSON.
     """
     payload, usage = request.get("standard_logging_object") or {}, request.get("combined_usage_object")
     parent, begin = payload.get("id") or request.get("litellm_call_id"), request.get("start_time")
-    bills = []
-    if hasattr(usage, "prompt_tokens"):
-        bills.append(("billed", usage, request.get("response_cost"), payload, None))
+    bills = [("billed", usage, billed_cost(request, payload), payload, None)]
     earlier = request.get("billed_failed_attempts")
     for number, one in enumerate(earlier if isinstance(earlier, tuple) else ()):
         bills.append((f"attempt-{number}", one.usage, one.response_cost, {}, one.deployment_id))
     events = []
     for suffix, usage, cost, published, deployment in bills:
         event = marked(payload, billed_retry_attempt=True, parent_request_id=parent, usage_object=None)
-        event |= {"id": f"{parent}-{suffix}", "cost_breakdown": None}
-        event["model_id"] = deployment or payload.get("model_id")
+        event |= {"id": f"{parent}-{suffix}", "cost_breakdown": None, "model_id": deployment or payload.get("model_id")}
         event["startTime"] = begin.timestamp() if isinstance(begin, datetime) else payload.get("startTime")
         event["response_cost"] = (cost or 0.0) - (published.get("response_cost") or 0.0)
         for name in ("prompt_tokens", "completion_tokens"):
-            event[name] = max(0, (getattr(usage, name) or 0) - (published.get(name) or 0))
+            event[name] = max(0, (getattr(usage, name, 0) or 0) - (published.get(name) or 0))
         event["total_tokens"] = event["prompt_tokens"] + event["completion_tokens"]
-        if event["response_cost"] > 1e-12:  # less is a rounding error
-            events.append(event)
-    return events
+        events.append(event)
+    return [event for event in events if event["response_cost"] > 1e-12]  # less is a rounding error
 
 
 def append_line(path: Path, line: bytes, size_max: int) -> None:

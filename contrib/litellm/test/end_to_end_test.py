@@ -23,6 +23,7 @@ import custom_auth
 import services
 import spend_logs
 import traffic
+from callback import HERE
 from confluent_kafka import Consumer
 
 STACK = ExitStack()
@@ -342,6 +343,24 @@ class TotalsTest(unittest.TestCase):
         made = json.loads(self.ingestd("import", str(export), "--json", user="usage_ingest").splitlines()[-1])
         self.assertEqual((made["inserted"], made["duplicates"]), (0, len(RUN["messages"]) - 1))
         self.ingestd("summaries", "verify")
+
+    def test_rows_of_spend_logs_for_the_same_time_add_nothing(self):
+        """As in "Taking over" of docs/operations.md, from LiteLLM's own table with LiteLLM's own rows."""
+        self.db.sql("CREATE DATABASE litellm")
+        table = (HERE.parents[2] / "tests/data/litellm/spend_logs.sql").read_text()
+        store = "".join("SELECT store_spend_log($row$" + json.dumps(row) + "$row$);\n" for row in RUN["rows"])
+        self.db.sql(table + store, database="litellm")
+        before = self.db.sql("SELECT * FROM usage_logs ORDER BY id, created_at")
+        for api_key in ("api_key", "encode(sha256(api_key::bytea), 'hex')"):  # since 1.99 it can be hashed twice
+            export = RUN["folder"] / "gap.ndjson"
+            rows = self.db.sql(f"""UPDATE "LiteLLM_SpendLogs" SET api_key = {api_key} WHERE length(api_key) = 64;
+                                   SELECT row_to_json(s) FROM "LiteLLM_SpendLogs" s""", database="litellm")
+            export.write_text("".join(row[0] + "\n" for row in rows))
+            made = json.loads(self.ingestd("import", str(export), "--json", user="usage_ingest").splitlines()[-1])
+            self.assertEqual((made["inserted"], made["dead_lettered"]), (0, 0))
+            self.assertEqual(made["duplicates"] + made["skipped"], len(rows))
+            self.assertGreater(made["duplicates"], 10)
+        self.assertEqual(self.db.sql("SELECT * FROM usage_logs ORDER BY id, created_at"), before)
 
     def test_metrics_and_readiness(self):
         def get(path):

@@ -1,10 +1,15 @@
 """Unit tests of usage_kafka_logger: billed attempts, and the marks that tell what counts as a request."""
 
+import asyncio
+import copy
 import unittest
 from datetime import datetime
+from unittest import mock
 
 from callback import HASH, StandIn, logger, payload, report, report_any, report_failed, strict
 from litellm import Usage
+from litellm.proxy._types import UserAPIKeyAuth
+from litellm.proxy.hooks.proxy_track_cost_callback import _ProxyDBLogger
 from litellm.proxy.utils import BilledFailedAttempt
 
 START = datetime(2026, 11, 28, 9, 28, 40, 237301)
@@ -27,6 +32,19 @@ def published(request, **options):
     standin = StandIn()
     report_failed(logger(standin, **options), request)
     return [strict(value) for _, _, value in standin.sent]
+
+
+def litellms_bill(request):
+    """What the installed LiteLLM writes to its own row of the failed request."""
+    written = []
+
+    async def write(**row):
+        written.append(row["spend_rows"][0][0])
+
+    database = _ProxyDBLogger()
+    with mock.patch.object(database, "_write_failure_spend_rows", write):
+        asyncio.run(database.async_post_call_failure_hook(copy.deepcopy(request), ValueError(), UserAPIKeyAuth(), ""))
+    return written[0]
 
 
 class BilledTest(unittest.TestCase):
@@ -65,6 +83,23 @@ class BilledTest(unittest.TestCase):
         [event] = published(request)
         self.assertEqual((event["prompt_tokens"], event["completion_tokens"]), (0, 3))
         self.assertAlmostEqual(event["response_cost"], 3e-05)
+
+    def test_a_guardrail_of_a_failed_request_is_billed_as_litellm_bills_it(self):
+        """The payload of the failure has the guardrails that ran before it; LiteLLM's row has all."""
+        for bucket in ("metadata", "litellm_metadata"):
+            ran = {bucket: {"standard_logging_guardrail_information": [{"guardrail_cost": 0.5}, {"guardrail_cost": 0.25}]}}
+            for said, more, bill in ((0.0, {}, 0.75), (0.5, {}, 0.25), (0.75, {}, 0.0), (0.5, {"cost_finalized": True}, 0.0)):
+                request = failed(**ran)
+                request["standard_logging_object"].update(response_cost=said, **more)
+                self.assertEqual([event["response_cost"] for event in published(request)], [bill] if bill else [])
+            request = failed(**ran, combined_usage_object=usage(13), response_cost=3.25e-05)
+            request["standard_logging_object"].update(response_cost=0.75)
+            [event] = published(request)
+            self.assertAlmostEqual(event["response_cost"], 3.25e-05, msg="the stream is billed beside the guardrails")
+            self.assertEqual((event["prompt_tokens"], event["id"]), (13, f"{ID}-billed"))
+            for row in (request, failed(**ran)):
+                self.assertAlmostEqual(litellms_bill(row), row["standard_logging_object"]["response_cost"]
+                                       + sum(event["response_cost"] for event in published(row)))
 
     def test_a_client_cannot_make_bills(self):
         forged = {"combined_usage_object": {"prompt_tokens": 5}, "response_cost": 5.0, "billed_failed_attempts": [{}]}
