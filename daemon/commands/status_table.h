@@ -15,7 +15,8 @@ namespace usage_ingest::commands {
 [[nodiscard]] double NumberOf(const boost::json::object& object, std::string_view key);
 [[nodiscard]] std::string TextOf(const boost::json::object& object, std::string_view key);
 
-// `daemon` is the answer of /status, empty without one; `stored` what PostgreSQL has, if it answers.
+// `daemon` is the answer of /status, empty without one; `stored` is what PostgreSQL has, if it
+// answers.
 void PrintPartitions(std::ostream& out, const boost::json::object& daemon,
                      const std::optional<StoredProgress>& stored);
 

@@ -1,5 +1,6 @@
 #pragma once
-// PhaseTimes: the mean time that a batch spent in each phase, over the last Series::kSamples samples.
+// PhaseTimes: the mean time that a batch spent in each phase, over the last Series::kSamples
+// samples.
 //
 // Thread-safety none; its owner's lock.
 // Units         seconds; std::nullopt: no batch was committed in that time.

@@ -1,5 +1,6 @@
-// The fields of /status: programs and the status page read them, so changing one must be a decision.
-// USAGE_INGEST_UPDATE_GOLDEN=1 rewrites status.json, which is also the answer that tests/page shows.
+// The fields of /status: programs and the status page read them, so changing one must be a
+// decision. USAGE_INGEST_UPDATE_GOLDEN=1 rewrites status.json, which is also the answer that
+// tests/page shows.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
