@@ -1,4 +1,6 @@
 // `replay`: processes a range of a topic again, while the daemon runs.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <memory>
 #include <stop_token>
@@ -104,6 +106,35 @@ kafka::consumer::RangeRequest Replay::Request() const {
   return request;
 }
 
+// Rows that exist when the daemon reads their events are duplicates, and duplicates are not counted.
+// So without quotas a replay must not pass the daemon: nothing would ever count those events.
+void EndBeforeTheDaemon(const config::Config& config,
+                        std::vector<kafka::consumer::PartitionRange>& ranges) {
+  if (ranges.empty()) return;
+  const std::string& topic = ranges.front().source->topic;
+  if (std::ranges::find(config.kafka.topics, topic) == config.kafka.topics.end()) return;
+  const auto next_offsets = replay::ReadNextOffsets(config, topic);
+  for (auto& range : ranges) {
+    const auto found = next_offsets.find(range.source->partition);
+    const Offset next = found == next_offsets.end() ? Offset{0} : found->second;
+    if (range.begin < range.end && next <= range.begin) {
+      throw text::UserError(
+          text::ExitCode::kUsage,
+          {.what = fmt::format("the daemon has not read this range yet: it is at offset {}, and "
+                               "--no-quota would keep these events out of the quotas forever",
+                               next.value),
+           .where = fmt::format("{}, partition {}", topic, range.source->partition.value),
+           .fix = "replay it after the daemon has read it, or without --no-quota"});
+    }
+    if (next >= range.end) continue;
+    fmt::print(stderr,
+               "warning: partition {}: ends at offset {} instead of {}, which the daemon has not "
+               "read yet: --no-quota would keep later events out of the quotas\n",
+               range.source->partition.value, next.value, range.end.value);
+    range.end = next;
+  }
+}
+
 // An interrupted run of the same ranges continues where it stopped.
 replay::ReplayRun Replay::Open(const config::Config& config,
                                std::vector<kafka::consumer::PartitionRange>& ranges) const {
@@ -140,6 +171,7 @@ int Replay::Run(const CommandContext& context) {
 bool Replay::Send(const config::Config& config, kafka::consumer::RangeReader& reader,
                   replay::ReplayLanes& lanes, const replay::StopOnSignal& stop) {
   auto ranges = assembly::ValueOrThrow(reader.Resolve(Request(), kResolveTimeout), "Kafka");
+  if (no_quota_) EndBeforeTheDaemon(config, ranges);
   replay::ReplayRun run;
   if (!dry_run_) run = Open(config, ranges);
   lanes.SetReplayIds(run.ids);

@@ -65,4 +65,20 @@ void CloseReplay(const config::Config& config, const ReplayRun& run, ReplayOutco
   }
 }
 
+std::map<PartitionId, Offset> ReadNextOffsets(const config::Config& config,
+                                              const std::string& topic) {
+  postgres::blocking::SyncConnection connection = assembly::ConnectOrThrow(config, "replay");
+  const postgres::blocking::SyncRows rows = assembly::QueryOrThrow(
+      connection,
+      "SELECT partition, next_offset FROM usage_ingest.kafka_offsets WHERE group_id = $1 AND topic "
+      "= $2",
+      {config.kafka.group_id, topic});
+  std::map<PartitionId, Offset> offsets;
+  for (int row = 0; row < rows.count(); ++row) {
+    offsets[PartitionId{static_cast<std::int32_t>(rows.number(row, 0))}] =
+        Offset{rows.number(row, 1)};
+  }
+  return offsets;
+}
+
 }  // namespace usage_ingest::replay

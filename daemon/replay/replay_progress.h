@@ -7,6 +7,8 @@
 // Owner         the command; blocking, a session of its own.
 // Errors        throw UserError.
 #include <cstdint>
+#include <map>
+#include <string>
 #include <vector>
 
 #include "daemon/config/config.h"
@@ -31,5 +33,10 @@ struct ReplayRun {
 [[nodiscard]] ReplayRun OpenReplay(const config::Config& config, ReplayKind kind,
                                    const std::vector<ReplayRange>& ranges, bool count_quotas);
 void CloseReplay(const config::Config& config, const ReplayRun& run, ReplayOutcome outcome);
+
+// Where the daemon is in `topic`: the stored next offset of each partition that it has begun. Throws
+// UserError.
+[[nodiscard]] std::map<PartitionId, Offset> ReadNextOffsets(const config::Config& config,
+                                                            const std::string& topic);
 
 }  // namespace usage_ingest::replay

@@ -80,6 +80,28 @@ TEST_F(ReplayTest, NoQuotaWritesRowsAndSummariesAndLeavesTheCounters) {
   EXPECT_EQ(database_.Lines(counters), before);
 }
 
+// What the daemon has not read would be a duplicate when it does, and never be counted.
+TEST_F(ReplayTest, NoQuotaEndsWhereTheDaemonIs) {
+  ASSERT_EQ(daemon_->Terminate(), 0);
+  database_.Execute("UPDATE usage_ingest.kafka_offsets SET next_offset = 10 WHERE partition = 0");
+  const CommandResult result =
+      Replay({"--partition", "0", "--from-offset", "0", "--to-offset", "1000000", "--no-quota"});
+  ASSERT_EQ(result.exit_code, 0) << result.errors;
+  EXPECT_EQ(ReportField(result.output, "records"), 10);
+  EXPECT_NE(result.errors.find("ends at offset 10 instead of"), std::string::npos) << result.errors;
+
+  const CommandResult beyond =
+      Replay({"--partition", "0", "--from-offset", "10", "--to-offset", "1000000", "--no-quota"});
+  EXPECT_EQ(beyond.exit_code, 64);
+  EXPECT_NE(beyond.errors.find("it is at offset 10"), std::string::npos) << beyond.errors;
+  const CommandResult counted =
+      Replay({"--partition", "0", "--from-offset", "10", "--to-offset", "30"});
+  EXPECT_EQ(ReportField(counted.output, "records"), 20) << counted.errors;
+
+  database_.Execute("DELETE FROM usage_ingest.kafka_offsets");
+  EXPECT_EQ(Replay({"--from-offset", "0", "--to-offset", "5", "--no-quota"}).exit_code, 64);
+}
+
 TEST_F(ReplayTest, DryRunWritesNothing) {
   database_.Execute("TRUNCATE usage_logs, usage_summaries");
   const std::vector<std::string> before = Everything();
