@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ostream.h>
 
+#include "ingest/postgres/migrate/migration_partitioning.h"
 #include "ingest/postgres/probe/column_rules.h"
 #include "ingest/postgres/probe/probe_checks.h"
 #include "ingest/postgres/session/untrusted_roles.h"
@@ -116,10 +117,13 @@ Result<> CheckBeforeMigrate(blocking::SyncConnection& connection) {
         problem.table == "teams" ? LacksDefaultTeam(connection) : Result<bool>(true);
     if (!needed) return std::unexpected(needed.error());
     if (!*needed) continue;
-    problems += fmt::format(
-        "\n  public.{}.{} is NOT NULL without a default, and migrate writes none; fix: {};",
-        problem.table, problem.column, problem.fix);
+    problems +=
+        fmt::format("\n  public.{}.{} is NOT NULL without a default, and is not written; fix: {};",
+                    problem.table, problem.column, problem.fix);
   }
+  const auto obstacles = FindPartitioningObstacles(connection);
+  if (!obstacles) return std::unexpected(obstacles.error());
+  problems += *obstacles;
   if (problems.empty()) return {};
   return Fail(ErrorCode::kFatal, "nothing was changed, because:" + problems);
 }

@@ -51,17 +51,6 @@ Result<bool> IsPlainTable(blocking::SyncConnection& connection) {
   return rows->count() == 1 && rows->boolean(0, 0);
 }
 
-// Empty when nothing stands in the way.
-Result<std::string> FindObstacles(blocking::SyncConnection& connection) {
-  auto rows = connection.Execute(sql::kPartitioningObstacles);
-  if (!rows) return std::unexpected(rows.error());
-  std::string text;
-  for (int i = 0; i < rows->count(); ++i) {
-    text += fmt::format("\n  {}; fix: {};", rows->text(i, 0), rows->text(i, 1));
-  }
-  return text;
-}
-
 Result<std::string> ChooseEnd(blocking::SyncConnection& connection) {
   auto rows = connection.Execute(sql::kPartitioningEnd);
   if (!rows) return std::unexpected(rows.error());
@@ -139,17 +128,29 @@ Result<> CheckForeignKeys(blocking::SyncConnection& connection, MigrationRunner&
 
 }  // namespace
 
+Result<std::string> FindPartitioningObstacles(blocking::SyncConnection& connection) {
+  const auto plain = IsPlainTable(connection);
+  if (!plain) return std::unexpected(plain.error());
+  if (!*plain) return std::string();
+  auto rows = connection.Execute(sql::kPartitioningObstacles);
+  if (!rows) return std::unexpected(rows.error());
+  std::string text;
+  for (int i = 0; i < rows->count(); ++i) {
+    text +=
+        fmt::format("\n  public.usage_logs is not partitioned, and cannot be made so: {}; fix: {};",
+                    rows->text(i, 0), rows->text(i, 1));
+  }
+  return text;
+}
+
 Result<> PartitionUsageLogs(blocking::SyncConnection& connection, MigrationRunner& runner) {
   const auto plain = IsPlainTable(connection);
   if (!plain) return std::unexpected(plain.error());
   if (!*plain) return {};
-  const auto obstacles = FindObstacles(connection);
+  // Another session may have changed the table since the check before the first step.
+  const auto obstacles = FindPartitioningObstacles(connection);
   if (!obstacles) return std::unexpected(obstacles.error());
-  if (!obstacles->empty()) {
-    return Fail(
-        ErrorCode::kFatal,
-        "public.usage_logs is not partitioned, and cannot be made so as it is:" + *obstacles);
-  }
+  if (!obstacles->empty()) return Fail(ErrorCode::kFatal, *obstacles);
   const auto state = ReadState(connection);
   if (!state) return std::unexpected(state.error());
   if (auto done = BuildKey(connection, runner, *state); !done) return done;
@@ -174,13 +175,10 @@ Result<> DescribePartitioning(blocking::SyncConnection& connection, std::ostream
     fmt::print(out, "-- nothing to do: usage_logs is partitioned, or comes partitioned\n\n");
     return {};
   }
-  const auto obstacles = FindObstacles(connection);
-  if (!obstacles) return std::unexpected(obstacles.error());
   const auto state = ReadState(connection);
   if (!state) return std::unexpected(state.error());
   const auto end = ChooseEnd(connection);
   if (!end) return std::unexpected(end.error());
-  if (!obstacles->empty()) fmt::print(out, "-- this would refuse:{}\n", *obstacles);
   fmt::print(out, "-- about {} rows\n", std::max<std::int64_t>(state->rows_estimate, 0));
   if (!state->has_key) fmt::print(out, "-- SHARE UPDATE EXCLUSIVE\n{};\n", kCreateKey);
   fmt::print(out, "-- ACCESS EXCLUSIVE, milliseconds\n{};\n", AddBound(*end));

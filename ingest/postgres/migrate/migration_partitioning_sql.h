@@ -36,15 +36,37 @@ SELECT format('publication %I names it, and its subscribers know the old table',
   FROM pg_publication_rel AS r JOIN pg_publication AS p ON p.oid = r.prpubid
  WHERE r.prrelid = 'public.usage_logs'::regclass
 UNION ALL
-SELECT format('column %I is an identity, whose numbers would begin again', attname),
-       format('ALTER TABLE public.usage_logs ALTER COLUMN %I DROP IDENTITY', attname)
+SELECT format('column %I is an identity, which a partition cannot have', attname),
+       format('ALTER TABLE public.usage_logs ALTER COLUMN %1$I DROP IDENTITY, '
+              'ALTER COLUMN %1$I DROP NOT NULL', attname)
   FROM pg_attribute
  WHERE attrelid = 'public.usage_logs'::regclass AND attidentity <> '' AND NOT attisdropped
 UNION ALL
-SELECT 'it takes part in table inheritance',
-       format('ALTER TABLE %s NO INHERIT %s', i.inhrelid::regclass, i.inhparent::regclass)
+SELECT format('it inherits from %s', i.inhparent::regclass),
+       format('ALTER TABLE public.usage_logs NO INHERIT %s', i.inhparent::regclass)
   FROM pg_inherits AS i
- WHERE 'public.usage_logs'::regclass IN (i.inhrelid, i.inhparent)
+ WHERE i.inhrelid = 'public.usage_logs'::regclass
+UNION ALL
+-- Only NO INHERIT would hide the rows of the child.
+SELECT format('table %s inherits from it', i.inhrelid::regclass),
+       format('BEGIN; INSERT INTO public.usage_logs (%1$s) SELECT %1$s FROM %2$s; '
+              'ALTER TABLE %2$s NO INHERIT public.usage_logs; COMMIT', own.columns,
+              i.inhrelid::regclass)
+  FROM pg_inherits AS i,
+       (SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) AS columns FROM pg_attribute
+         WHERE attrelid = 'public.usage_logs'::regclass AND attnum > 0 AND NOT attisdropped
+           AND attgenerated = '') AS own
+ WHERE i.inhparent = 'public.usage_logs'::regclass
+UNION ALL
+SELECT format('view %s, which has to be made again, belongs to %s', v.oid::regclass,
+              v.relowner::regrole),
+       format('GRANT %s TO %I', v.relowner::regrole, current_user)
+  FROM (SELECT DISTINCT r.ev_class FROM pg_depend AS d
+          JOIN pg_rewrite AS r ON r.oid = d.objid AND d.classid = 'pg_rewrite'::regclass
+         WHERE d.refclassid = 'pg_class'::regclass
+           AND d.refobjid = 'public.usage_logs'::regclass) AS readers
+  JOIN pg_class AS v ON v.oid = readers.ev_class AND v.relkind = 'v'
+ WHERE NOT pg_has_role(v.relowner, 'USAGE')
 UNION ALL
 SELECT format('rule %s rewrites its statements', r.rulename),
        format('DROP RULE %I ON public.usage_logs', r.rulename)

@@ -38,7 +38,8 @@ constexpr const char* kOtherRules = R"sql(
 
 // `rules` is the relation (table_name, columns, accepted, expected).
 constexpr const char* kCheckRules = R"sql(
-SELECT r.table_name, c.name, COALESCE(format_type(a.atttypid, a.atttypmod), ''),
+SELECT r.table_name, c.name,
+       COALESCE(format_type(a.atttypid, a.atttypmod) || COALESCE(' COLLATE ' || k.name, ''), ''),
        CASE WHEN a.attname IS NULL
             THEN format('ALTER TABLE public.%I ADD COLUMN %I %s', r.table_name, c.name, r.expected)
             ELSE format('ALTER TABLE public.%I ', r.table_name)
@@ -82,17 +83,21 @@ SELECT r.table_name, c.name, COALESCE(format_type(a.atttypid, a.atttypmod), ''),
      WHERE p.classid = 'pg_rewrite'::regclass AND p.refclassid = 'pg_class'::regclass
        AND p.refobjid = a.attrelid
        AND (p.refobjsubid = a.attnum OR p.refobjsubid = ANY (derived.numbers))) AS readers
+ -- Two texts that such a collation calls equal are one key of a table, and two keys here.
+  LEFT JOIN LATERAL (
+    SELECT quote_ident(collname) AS name FROM pg_collation
+     WHERE oid = a.attcollation AND NOT collisdeterministic) AS k ON true
  WHERE to_regclass('public.' || r.table_name) IS NOT NULL
-   AND (a.attname IS NULL
+   AND (a.attname IS NULL OR k.name IS NOT NULL
         OR NOT CASE WHEN t.typtype = 'e' THEN 'enum' ELSE t.typname END
                = ANY (r.accepted::name[]))
  ORDER BY r.table_name, c.name)sql";
 
-// Columns of tables that get rows from us, which must have a value and get none. ProbeUsageLogs
-// checks those of usage_logs.
-// {0} the sums of usage_summaries.
+// Columns of tables that get rows from us, which must have a value and get none.
+// {0} the sums of usage_summaries, {1} the columns of usage_logs.
 constexpr std::string_view kRequiredColumns = R"sql(
 WITH written(table_name, columns) AS (VALUES
+  ('usage_logs', '{{{1}}}'),
   ('usage_summaries', '{{subscription_id,model_id,period_type,period_start,avg_latency_ms,{0}}}'),
   ('audit_logs', '{{user_id,action,resource_type,resource_id,metadata}}'),
   ('team_members', '{{team_id,user_id,role,joined_at}}'),
@@ -105,7 +110,7 @@ SELECT w.table_name, a.attname, '',
   FROM written AS w
   JOIN pg_attribute AS a
     ON a.attrelid = to_regclass('public.' || w.table_name) AND a.attnum > 0 AND a.attnotnull
-   AND NOT a.attisdropped AND NOT a.atthasdef AND a.attidentity = ''
+   AND NOT a.attisdropped AND NOT a.atthasdef AND a.attidentity = '' AND a.attgenerated = ''
  WHERE a.attname <> ALL (w.columns::name[])
  ORDER BY 1, 2)sql";
 
@@ -142,7 +147,8 @@ Result<std::vector<ColumnProblem>> CheckColumns(blocking::SyncConnection& connec
 }
 
 Result<std::vector<ColumnProblem>> CheckRequiredColumns(blocking::SyncConnection& connection) {
-  return Ask(connection, fmt::format(kRequiredColumns, aggregate::SummaryColumnNames()));
+  return Ask(connection, fmt::format(kRequiredColumns, aggregate::SummaryColumnNames(),
+                                     batch::UsageLogColumnNames(",")));
 }
 
 }  // namespace usage_ingest::postgres::probe

@@ -54,6 +54,17 @@ SELECT table_name, column_name, label, t.typtype = 'e', format_type(a.atttypid, 
                               WHERE e.enumtypid = t.oid AND e.enumlabel = label)
             ELSE k.conname IS NOT NULL END)sql";
 
+// Tables whose rows are hidden from this role: usage of a hidden subscription would have no owner.
+constexpr const char* kHiddenRows = R"sql(
+SELECT c.oid::regclass, quote_ident(current_user)
+  FROM pg_class AS c
+ WHERE c.relnamespace IN ('public'::regnamespace, 'usage_ingest'::regnamespace)
+   AND c.relkind IN ('r', 'p') AND c.relrowsecurity AND row_security_active(c.oid)
+   AND (c.relnamespace = 'usage_ingest'::regnamespace
+        OR c.relname IN ('users', 'teams', 'subscriptions', 'api_keys', 'usage_logs',
+                         'usage_summaries', 'audit_logs'))
+ ORDER BY 1)sql";
+
 // Token counters that end at 2^31.
 constexpr const char* kNarrowCounters = R"sql(
 SELECT a.attrelid::regclass, a.attname
@@ -182,6 +193,14 @@ Result<> ProbeUntrustedRoles(blocking::SyncConnection& connection, ProbeReport& 
 }
 
 Result<> ProbePrivileges(blocking::SyncConnection& connection, ProbeReport& report) {
+  auto hidden = connection.Execute(kHiddenRows);
+  if (!hidden) return std::unexpected(hidden.error());
+  for (int i = 0; i < hidden->count(); ++i) {
+    Add(report, Severity::kFatal, std::string(hidden->text(i, 0)),
+        "row-level security applies to this role: rows may be hidden from it, and COPY does not "
+        "work",
+        fmt::format("ALTER ROLE {} BYPASSRLS (as superuser)", hidden->text(i, 1)));
+  }
   auto names = connection.Execute("SELECT current_user, current_database()");
   if (!names) return std::unexpected(names.error());
   for (const Privilege& privilege : RequiredPrivileges()) {

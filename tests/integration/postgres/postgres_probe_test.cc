@@ -206,17 +206,24 @@ TEST_F(ProbeFactsTest, ColumnsOfUsageLogsAreThoseOfTheCatalogue) {
   EXPECT_TRUE(facts.usage_log_columns[17].has_default);
 }
 
-// COPY does not work under row security; a superuser does not see it.
+// COPY does not work under row security, and a hidden subscription gets no usage; a superuser does
+// not see it.
 TEST_F(ProbeFactsTest, RowSecurityIsFoundForTheRoleItConcerns) {
   Database database = CreateMigrated("litemaas");
   CreateDaemonRole("ingest", "litemaas", /*fast=*/true);
-  database.Execute("ALTER TABLE usage_logs ENABLE ROW LEVEL SECURITY");
-  EXPECT_TRUE(Probe("litemaas").ok());
-  const probe::ProbeReport report = Probe("litemaas", "ingest");
-  ASSERT_EQ(report.findings.size(), 1U);
-  EXPECT_EQ(report.findings[0].severity, probe::Severity::kFatal);
-  EXPECT_TRUE(Holds(report.findings[0].fix, "ALTER ROLE ingest BYPASSRLS"))
-      << report.findings[0].fix;
+  for (const std::string table : {"usage_logs", "subscriptions", "api_keys", "users", "teams",
+                                  "usage_summaries", "audit_logs", "usage_ingest.key_history"}) {
+    database.Execute("ALTER TABLE " + table + " ENABLE ROW LEVEL SECURITY");
+    EXPECT_TRUE(Probe("litemaas").ok());
+    const probe::ProbeReport report = Probe("litemaas", "ingest");
+    ASSERT_EQ(report.findings.size(), 1U) << table;
+    EXPECT_EQ(report.findings[0].severity, probe::Severity::kFatal);
+    EXPECT_EQ(report.findings[0].where, table);
+    EXPECT_TRUE(Holds(report.findings[0].fix, "ALTER ROLE ingest BYPASSRLS"))
+        << report.findings[0].fix;
+    database.Execute("ALTER TABLE " + table + " DISABLE ROW LEVEL SECURITY");
+  }
+  EXPECT_TRUE(Probe("litemaas", "ingest").findings.empty());
 }
 
 TEST_F(ProbeFactsTest, DatabaseOfTheSeedIsNotMigrated) {
