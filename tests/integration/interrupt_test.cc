@@ -98,5 +98,21 @@ TEST_F(InterruptTest, RetryOfDeadLettersFinishesItsTransaction) {
   EXPECT_EQ(ReportField(program_->log(), "dead_lettered"), 1) << program_->log();
 }
 
+// Scripts read the result object of a run that failed, too: what it counts is in the tables.
+TEST_F(InterruptTest, TheResultIsPrintedWhenTheDatabaseFails) {
+  for (const auto& [table, words] :
+       {std::pair<std::string, std::vector<std::string>>{
+            "replays",
+            {"replay", "--json", "--topic", kTopic, "--from-offset", "0", "--to-offset", "9"}},
+        {"dead_letters", {"dead-letters", "retry", "--json"}}}) {
+    database_.Execute("ALTER TABLE usage_ingest." + table + " RENAME TO elsewhere");
+    const CommandResult result = program_->Run(words);
+    database_.Execute("ALTER TABLE usage_ingest.elsewhere RENAME TO " + table);
+    EXPECT_NE(result.exit_code, 0) << table;
+    EXPECT_NE(result.errors, "") << table;
+    EXPECT_EQ(ReportField(result.output, "inserted"), 0) << table;
+  }
+}
+
 }  // namespace
 }  // namespace usage_ingest::support

@@ -44,6 +44,15 @@ TEST_F(DecoderFieldsTest, Model) {
   }
 }
 
+// No field names the model behind LiteLLM's model_group_alias: `model` is the provider's name of it.
+TEST_F(DecoderFieldsTest, AModelGroupAliasIsTheModel) {
+  EventJson event;
+  event.top["model_group"] = R"("gpt-four")";
+  event.top["model"] = R"("openai/gpt-4o")";
+  event.top["model_id"] = R"("dddddddd")";
+  EXPECT_EQ(Row(event.Text()).model_id, "gpt-four");
+}
+
 TEST_F(DecoderFieldsTest, Tokens) {
   for (const char* twelve : {"12", "12.0", "1.2e1", "120e-1", R"("12")", R"(" 12 ")", R"("12.0")",
                              R"("+12")", R"("1\u00002")", "0.12e2"}) {
