@@ -44,7 +44,7 @@ TEST_F(DecoderFieldsTest, Model) {
   }
 }
 
-// No field names the model behind LiteLLM's model_group_alias: `model` is the provider's name of it.
+// No field names the model behind LiteLLM's model_group_alias: `model` is the provider's name.
 TEST_F(DecoderFieldsTest, AModelGroupAliasIsTheModel) {
   EventJson event;
   event.top["model_group"] = R"("gpt-four")";
