@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "ingest/postgres/blocking/sync_connection.h"
@@ -17,9 +18,32 @@ struct DeadLetterFilter {
   std::string reason;                // empty: any
   std::optional<EventTimeUs> since;  // first seen at or after
   std::vector<std::int64_t> ids;     // empty: any
+  std::string key_hash;              // empty: any
+  std::string model;                 // empty: any
 
-  [[nodiscard]] bool empty() const { return ids.empty() && reason.empty() && !since; }
+  [[nodiscard]] bool empty() const {
+    return ids.empty() && reason.empty() && !since && !is_of_a_caller();
+  }
+  [[nodiscard]] bool is_of_a_caller() const { return !key_hash.empty() || !model.empty(); }
 };
+
+// SQL: the model that an event asks for, NULL when it names none. A payload may be anything, also
+// broken JSON and broken UTF-8, so it is searched as text: a quote within a JSON string has a
+// backslash before it and cannot match.
+inline constexpr std::string_view kModelOfDeadLetter =
+    R"sql(coalesce(substring(encode(payload, 'escape') FROM '"model_group"\s*:\s*"([^"\\]+)"'),
+                   substring(encode(payload, 'escape') FROM '"model"\s*:\s*"([^"\\]+)"')))sql";
+
+// A condition of WHERE with its parameters.
+struct DeadLetterSelected {
+  std::string condition;
+  std::vector<postgres::blocking::SyncParam> params;
+};
+// Pending ones, unless ids name others.
+[[nodiscard]] DeadLetterSelected PendingDeadLetters(const DeadLetterFilter& filter);
+
+// Without control characters: a terminal would execute some of them.
+[[nodiscard]] std::string Printable(std::string text);
 
 struct DeadLetterRow {
   std::int64_t id = 0;
@@ -51,6 +75,8 @@ struct DeadLetterList {
 [[nodiscard]] DeadLetterList ListDeadLetters(postgres::blocking::SyncConnection& connection,
                                              const DeadLetterFilter& filter);
 [[nodiscard]] std::vector<DeadLetterRow> ShowDeadLetters(
+    postgres::blocking::SyncConnection& connection, const DeadLetterFilter& filter);
+[[nodiscard]] std::vector<std::int64_t> PendingDeadLetterIds(
     postgres::blocking::SyncConnection& connection, const DeadLetterFilter& filter);
 // Only pending ones; returns how many.
 [[nodiscard]] std::int64_t DiscardDeadLetters(postgres::blocking::SyncConnection& connection,

@@ -9,6 +9,7 @@
 #include "daemon/assembly/component_options.h"
 #include "daemon/assembly/database_access.h"
 #include "daemon/commands/command_list.h"
+#include "daemon/commands/dead_letter_groups.h"
 #include "daemon/commands/dead_letter_query.h"
 #include "daemon/commands/report_end.h"
 #include "daemon/replay/replay_result.h"
@@ -60,15 +61,6 @@ std::string Shortened(const std::string& detail) {
   std::size_t end = kDetailBytesShown;
   while (end > 0 && (static_cast<unsigned char>(detail[end]) & 0xC0U) == 0x80U) --end;
   return detail.substr(0, end) + "…";
-}
-
-// Without control characters: a terminal would execute some of them.
-std::string Printable(std::string text) {
-  for (char& c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if ((byte < 0x20 && c != '\n' && c != '\t') || byte == 0x7F) c = '?';
-  }
-  return text;
 }
 
 std::string Counted(std::int64_t letters) {
@@ -127,6 +119,8 @@ class DeadLetterCommand : public Command {
     return {ReasonOption(filter_.reason),
             TimeOption("--since", "only those first seen at this time or later", filter_.since),
             NumbersOption({"--id", "NUMBER", "only the one with this id; repeatable"}, filter_.ids),
+            TextOption({"--key", "HASH", "only those of the key with this hash"}, filter_.key_hash),
+            TextOption({"--model", "NAME", "only those that ask for this model"}, filter_.model),
             JsonFlag(json_)};
   }
 
@@ -145,13 +139,23 @@ class List final : public DeadLetterCommand {
       : DeadLetterCommand(
             {.name = "list",
              .summary = "List dead letters",
-             .description = "Without --id, only those that are pending. --reason and --since "
-                            "narrow the list further.",
-             .examples = {"usage-ingestd dead-letters list --reason unattributed --since 7d"}},
+             .description = "Without --id, only those that are pending. The other options "
+                            "narrow the list further. --group-by counts them instead: what a "
+                            "group shows is a value of --reason, --key or --model, also of "
+                            "`retry` and `discard`.",
+             .examples = {"usage-ingestd dead-letters list --reason unattributed --since 7d",
+                          "usage-ingestd dead-letters list --group-by reason,key,model"}},
             {.postgres = Need::kServer}) {}
+
+  std::vector<Option> Options() override {
+    auto options = DeadLetterCommand::Options();
+    options.push_back(GroupByOption());
+    return options;
+  }
 
   int Run(const CommandContext& context) override {
     auto connection = Connect(context);
+    if (!group_by_.empty()) return PrintGrouped(GroupDeadLetters(connection, filter_, group_by_));
     const DeadLetterList list = ListDeadLetters(connection, filter_);
     if (!json_) {
       PrintList(list);
@@ -164,6 +168,29 @@ class List final : public DeadLetterCommand {
     std::cout << json.Take() << '\n';
     return 0;
   }
+
+ private:
+  Option GroupByOption() {
+    return {.names = {"--group-by"},
+            .value_name = "NAMES",
+            .help = "count them by these, with commas between: reason, key, model",
+            .set = [this](const std::string& value) -> std::optional<text::Problem> {
+              group_by_ = ParseGroupNames(value);
+              if (!group_by_.empty()) return std::nullopt;
+              return text::Problem{.what = "must be names with commas between",
+                                   .fix = "choose from reason, key, model"};
+            }};
+  }
+  int PrintGrouped(const std::vector<DeadLetterGroup>& groups) const {
+    if (json_) {
+      std::cout << GroupsJson(group_by_, groups) << '\n';
+    } else {
+      PrintGroups(std::cout, group_by_, groups);
+    }
+    return 0;
+  }
+
+  std::vector<std::string> group_by_;  // empty: one line for each dead letter
 };
 
 class Show final : public DeadLetterCommand {
@@ -223,6 +250,14 @@ class Retry final : public DeadLetterCommand {
                           {.postgres = Need::kServer}) {}
 
   int Run(const CommandContext& context) override {
+    if (filter_.is_of_a_caller()) {
+      auto connection = Connect(context);
+      filter_.ids = PendingDeadLetterIds(connection, filter_);
+      if (filter_.ids.empty()) {  // no id would mean every pending one
+        replay::PrintReplayReport({{}, false}, json_);
+        return 0;
+      }
+    }
     boost::asio::io_context io{1};
     pipeline::SystemClock clock;
     replay::ReplayTotals totals;
@@ -261,12 +296,12 @@ class Retry final : public DeadLetterCommand {
 class Discard final : public DeadLetterCommand {
  public:
   Discard()
-      : DeadLetterCommand(
-            {.name = "discard",
-             .summary = "Give up dead letters: they are not retried again",
-             .examples = {"usage-ingestd dead-letters discard --id 42 --id 43",
-                          "usage-ingestd dead-letters discard --reason invalid_json"}},
-            {.postgres = Need::kServer}) {}
+      : DeadLetterCommand({.name = "discard",
+                           .summary = "Give up dead letters: they are not retried again",
+                           .examples = {"usage-ingestd dead-letters discard --id 42 --id 43",
+                                        "usage-ingestd dead-letters discard --reason invalid_json",
+                                        "usage-ingestd dead-letters discard --model gpt-4-test"}},
+                          {.postgres = Need::kServer}) {}
 
   std::vector<Option> Options() override {
     auto options = DeadLetterCommand::Options();
@@ -276,8 +311,9 @@ class Discard final : public DeadLetterCommand {
 
   [[nodiscard]] std::optional<text::Problem> Check() const override {
     if (all_ || !filter_.empty()) return std::nullopt;
-    return text::Problem{.what = "this would give up every pending dead letter",
-                         .fix = "select by --id, --reason or --since, or say --all"};
+    return text::Problem{
+        .what = "this would give up every pending dead letter",
+        .fix = "select by --id, --reason, --key, --model or --since, or say --all"};
   }
 
   int Run(const CommandContext& context) override {

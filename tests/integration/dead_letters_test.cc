@@ -85,6 +85,28 @@ TEST_F(DeadLettersTest, DiscardFinishesOnlyThoseNamed) {
   EXPECT_TRUE(Holds(Output({"list", "--id", IdOf(0)}), "discarded")) << "by its id it can be seen";
 }
 
+// 625 with one cause are one line, and one command retries or discards them.
+TEST_F(DeadLettersTest, GroupsShowTheCauseAndAreRetriedAndDiscardedAsAWhole) {
+  database_.Execute(
+      "UPDATE usage_ingest.dead_letters SET key_hash = 'abc' WHERE record_offset < 2");
+  Add("invalid_field", R"({"messages":"\"model\":\"fake\"","model":"other"})");
+  EXPECT_TRUE(Holds(Output({"list", "--group-by", "reason,key,model", "--json"}),
+                    R"("matching":5,"groups":[{"reason":"unattributed","key":"abc","model":"gpt",)"
+                    R"("dead_letters":2,)"));
+  const std::string models = Output({"list", "--group-by", "model"});
+  EXPECT_TRUE(Holds(models, "5 dead letters in 3 groups")) << models;
+  EXPECT_TRUE(Holds(models, "other")) << models;
+  EXPECT_FALSE(Holds(models, "fake")) << models;
+  AddUser();
+  EXPECT_TRUE(Holds(Output({"retry", "--model", "none such", "--json"}), R"("events":0)"));
+  EXPECT_EQ(States(), "pending pending pending pending pending");
+  EXPECT_TRUE(
+      Holds(Output({"retry", "--model", "gpt", "--key", "abc", "--json"}), R"("inserted":2)"));
+  EXPECT_EQ(States(), "resolved resolved pending pending pending");
+  EXPECT_EQ(Output({"discard", "--model", "other"}), "1 dead letter discarded\n");
+  EXPECT_EQ(States(), "resolved resolved pending pending discarded");
+}
+
 TEST_F(DeadLettersTest, RetryGoesThroughThePipeline) {
   EXPECT_TRUE(Holds(Output({"retry", "--json"}), R"("dead_lettered":4)"));
   EXPECT_EQ(States(), "pending pending pending pending");
