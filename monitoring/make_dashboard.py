@@ -91,7 +91,8 @@ ROWS: list[tuple[str, list[Plot | Now]]] = [
         Now("Ready", "none", f"{gauge('ready', 'min')} or vector(0)", UP, {0: "no", 1: "yes"}, "What /readyz says; the worst instance."),
         Now("Kafka", "none", f"{gauge('kafka_up', 'min')} or vector(0)", UP, {0: "away", 1: "joined"}, "The consumer group."),
         Now("PostgreSQL", "none", f"{gauge('postgres_up', 'min')} or vector(0)", UP, {0: "away", 1: "connected"}),
-        Now("Lag", "s", gauge("lag_seconds", "max"), [(None, GREEN), (60, ORANGE), (300, RED)],
+        # max() leaves NaN out, which is how an unknown lag may be exposed; the sum keeps it.
+        Now("Lag", "s", f"{gauge('lag_seconds', 'max')} + 0 * {gauge('lag_seconds', 'sum')}", [(None, GREEN), (60, ORANGE), (300, RED)],
             description="Age of the oldest record that is not committed. UsageIngestLagging fires above 300 s."),
         Now("Records lost, 24 h", "short", increase("offset_gap_records_total", "24h"), [(None, GREEN), (1, RED)],
             description="Kafka deleted them before they were read: see UsageIngestRecordsLost."),
