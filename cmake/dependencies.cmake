@@ -1,5 +1,5 @@
 # Everything comes from Debian packages (tools/packages.txt); nothing is downloaded or vendored. One
-# library is too old in Debian 12: tools/setup builds librdkafka from Debian 13's source package.
+# library is our build of Debian's source package: librdkafka, with tools/librdkafka.patch.
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 find_package(Boost 1.81 REQUIRED)
@@ -10,16 +10,17 @@ find_package(prometheus-cpp REQUIRED COMPONENTS core)
 find_package(CLI11 REQUIRED)
 find_package(OpenSSL REQUIRED)
 find_package(ZLIB REQUIRED)
-# What is older cannot log in to Kafka 4 by SCRAM, and does not end after a topic was deleted
-# (ARCHITECTURE.md, decision of 2026-11-28). What tools/setup built is preferred. It is looked up at
-# each configure, since tools/setup may have built it after the last one.
+# What is older cannot log in to Kafka 4 by SCRAM, and does not end after a topic was deleted; without
+# the patch one record can take any amount of memory (ARCHITECTURE.md, decisions of 2026-11-28). It is
+# looked up at each configure, since tools/setup may have built it after the last one.
 set(librdkafka_dir ${PROJECT_SOURCE_DIR}/build/deps/librdkafka)
 set(ENV{PKG_CONFIG_PATH} "${librdkafka_dir}/lib/pkgconfig:$ENV{PKG_CONFIG_PATH}")
 unset(__pkg_config_checked_rdkafka CACHE)
 unset(pkgcfg_lib_rdkafka_rdkafka CACHE)
 pkg_check_modules(rdkafka IMPORTED_TARGET rdkafka>=2.8)
-if(NOT rdkafka_FOUND)
-  message(FATAL_ERROR "librdkafka 2.8 or newer is not installed: run tools/setup build")
+pkg_get_variable(rdkafka_bounds_memory rdkafka bounds_memory)
+if(NOT rdkafka_FOUND OR NOT rdkafka_bounds_memory)
+  message(FATAL_ERROR "librdkafka 2.8 with tools/librdkafka.patch is not there: run tools/setup build")
 endif()
 pkg_check_modules(libpq REQUIRED IMPORTED_TARGET libpq)
 pkg_check_modules(libsystemd REQUIRED IMPORTED_TARGET libsystemd)
