@@ -1,4 +1,5 @@
-// `partitions`: lists, creates and drops the monthly partitions of usage_logs.
+// `partitions`: lists, creates and drops the monthly partitions of usage_logs; `skip` is about a
+// partition of Kafka (partitions_skip.cc).
 #include <fmt/format.h>
 
 #include <chrono>
@@ -6,6 +7,7 @@
 
 #include "daemon/assembly/database_access.h"
 #include "daemon/commands/command_list.h"
+#include "daemon/commands/partitions_skip.h"
 #include "daemon/text/json_writer.h"
 #include "daemon/text/text_table.h"
 #include "daemon/text/units.h"
@@ -201,10 +203,12 @@ CommandPtr MakePartitions() {
   commands.push_back(std::make_unique<List>());
   commands.push_back(std::make_unique<Ensure>());
   commands.push_back(std::make_unique<Retain>());
-  return MakeGroup({.name = "partitions",
-                    .summary = "List, create or drop the monthly partitions of usage_logs",
-                    .examples = {}},
-                   std::move(commands));
+  commands.push_back(MakePartitionsSkip());
+  return MakeGroup(
+      {.name = "partitions",
+       .summary = "Care for the monthly partitions of usage_logs, and for a stuck one of Kafka",
+       .examples = {}},
+      std::move(commands));
 }
 
 }  // namespace usage_ingest::commands

@@ -45,7 +45,8 @@ class Routes {
     } else if (path == "/readyz") {
       const telemetry::Readiness readiness = sources_.readiness();
       reply.status = readiness.ready ? 200 : 503;
-      reply.body = readiness.ready ? "ready\n" : readiness.reason + "\n";
+      if (readiness.ready) reply.body = "ready\n";
+      if (!readiness.reason.empty()) reply.body += readiness.reason + "\n";
     } else if (path == "/metrics") {
       // Source: Prometheus, "Exposition formats".
       reply.content_type = "text/plain; version=0.0.4; charset=utf-8";

@@ -24,6 +24,7 @@ using IgnoredByReplay =
                       pipeline::PartitionRunway, pipeline::PostgresSession,
                       pipeline::CopyPathChosen, pipeline::RereadRequested, pipeline::KafkaFailed,
                       pipeline::GroupMembership, pipeline::PartitionsAssigned, pipeline::OffsetGap,
-                      pipeline::ReadingPaused, pipeline::PartitionLag, pipeline::ReadinessBlocked>;
+                      pipeline::ReadingPaused, pipeline::PartitionStuck, pipeline::PartitionLag,
+                      pipeline::ReadinessBlocked>;
 
 }  // namespace usage_ingest::telemetry

@@ -82,9 +82,12 @@ struct LogSink::Visitor : IgnoredByLog {
   }
   void operator()(const pipeline::OffsetGap& gap) const {
     spdlog::error(
-        "{}/{}: {} records are gone from Kafka before they were read (retention or a recreated "
-        "topic); they cannot be billed",
+        "{}/{}: {} records are gone from Kafka before they were read (retention, a recreated topic "
+        "or partitions skip); they cannot be billed",
         gap.source->topic, gap.source->partition.value, gap.records);
+  }
+  void operator()(const pipeline::PartitionStuck& event) const {
+    if (event.stuck && log.IsNew(event.why)) spdlog::error("{}", event.why);
   }
   void operator()(const pipeline::ReadingPaused& event) const {
     spdlog::info("{} reading: {}", event.paused ? "paused" : "resumed",

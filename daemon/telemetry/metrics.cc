@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <map>
 #include <utility>
 
@@ -38,6 +39,7 @@ constexpr auto kOutcomeNames = [] {
   std::ranges::transform(kEventOutcomeColumns, names.begin(), &EventCountColumn::outcome);
   return names;
 }();
+constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
 const std::vector<std::string> kSourceLabels{"topic", "partition"};
 
 prometheus::Labels SourceLabels(const TopicPartition& source) {
@@ -66,11 +68,14 @@ struct Catalogue {
                             "Events that are not billed, by reason.");
   Family<Gauge>& lag_records = make.OpenLabels<Gauge>(
       "usage_ingest_lag_records", kSourceLabels,
-      "Records in Kafka that are not committed to PostgreSQL yet; absent while unknown.");
+      "Records in Kafka that are not committed to PostgreSQL yet; NaN while unknown.");
   Family<Gauge>& lag_seconds = make.OpenLabels<Gauge>(
       "usage_ingest_lag_seconds", kSourceLabels,
-      "Age by Kafka timestamp of the oldest record not yet committed, 0 when there is none; absent "
+      "Age by Kafka timestamp of the oldest record not yet committed, 0 when there is none; NaN "
       "while unknown.");
+  Family<Gauge>& partition_stuck = make.OpenLabels<Gauge>(
+      "usage_ingest_partition_stuck", {"topic", "partition", "reason"},
+      "1 while an assigned partition is not read although others are, by reason.");
   MetricByLabel<Histogram> batch_seconds =
       make.ByLabel<Histogram>("usage_ingest_batch_seconds", "phase", pipeline::kPhaseNames,
                               "Time that a batch spent in each phase.", kPhaseBuckets);
@@ -175,12 +180,11 @@ struct Metrics::Impl : IgnoredByMetrics {
   void operator()(const pipeline::GroupMembership& event) const {
     metrics.kafka_up.Set(event.joined ? 1 : 0);
   }
-  void operator()(const pipeline::PartitionsAssigned& /*event*/) const {
-    metrics.rebalances.Increment();
-  }
+  void operator()(const pipeline::PartitionsAssigned& assigned);
   void operator()(const pipeline::OffsetGap& gap) const {
     Add(metrics.offset_gap_records, gap.records);
   }
+  void operator()(const pipeline::PartitionStuck& event);
   void operator()(const pipeline::ReadingPaused& event) const {
     metrics.paused[event.reason].Set(event.paused ? 1 : 0);
   }
@@ -197,6 +201,7 @@ struct Metrics::Impl : IgnoredByMetrics {
   std::vector<std::pair<Gauge*, Gauge*>> lag_gauges GUARDED_BY(render_mutex);
   Mutex mutex;
   std::map<const TopicPartition*, Counter*> records_of GUARDED_BY(mutex);  // by interned pointer
+  std::map<const TopicPartition*, Gauge*> stuck GUARDED_BY(mutex);
   PostgresSessions sessions GUARDED_BY(mutex);
 };
 
@@ -228,6 +233,32 @@ void Metrics::Impl::operator()(const pipeline::CopyPathChosen& event) {
   for (std::size_t i = 0; i < pipeline::kCopyPathNames.size(); ++i) {
     metrics.copy_path[i].Set(sessions.copy_path() == static_cast<pipeline::CopyPath>(i) ? 1 : 0);
   }
+}
+
+void Metrics::Impl::operator()(const pipeline::PartitionsAssigned& assigned) {
+  metrics.rebalances.Increment();
+  const MutexLock lock(mutex);
+  std::erase_if(stuck, [&](const auto& entry) {
+    if (std::ranges::find(assigned.partitions, entry.first) != assigned.partitions.end()) {
+      return false;
+    }
+    metrics.partition_stuck.Remove(entry.second);
+    return true;
+  });
+}
+
+void Metrics::Impl::operator()(const pipeline::PartitionStuck& event) {
+  const MutexLock lock(mutex);
+  if (const auto found = stuck.find(event.source); found != stuck.end()) {
+    metrics.partition_stuck.Remove(found->second);
+    stuck.erase(found);
+  }
+  if (!event.stuck) return;
+  auto labels = SourceLabels(*event.source);
+  labels["reason"] = pipeline::kStuckReasonNames[static_cast<std::size_t>(event.reason)];
+  Gauge& gauge = metrics.partition_stuck.Add(labels);
+  gauge.Set(1);
+  stuck[event.source] = &gauge;
 }
 
 Counter& Metrics::Impl::RecordsOf(const TopicPartition& source) {
@@ -267,10 +298,10 @@ void Metrics::Impl::RefreshLag() {
   }
   lag_gauges.clear();
   for (const PartitionLagNow& lag : sources.lag->Now()) {
-    const auto labels = SourceLabels(*lag.source);
+    const auto labels = SourceLabels(lag.source);
     lag_gauges.emplace_back(&metrics.lag_records.Add(labels), &metrics.lag_seconds.Add(labels));
-    lag_gauges.back().first->Set(static_cast<double>(lag.records));
-    lag_gauges.back().second->Set(lag.seconds);
+    lag_gauges.back().first->Set(lag.known ? static_cast<double>(lag.known->records) : kUnknown);
+    lag_gauges.back().second->Set(lag.known ? lag.known->seconds : kUnknown);
   }
 }
 

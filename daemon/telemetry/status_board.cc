@@ -21,6 +21,8 @@ namespace {
 
 // A rate over one sample jumps with the batches; over five it can be read.
 constexpr std::size_t kRateSamples = 5;
+// A new assignment knows its lag within a second.
+constexpr std::int64_t kUnknownLagMs = 10'000;
 constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
 
 struct Partition {
@@ -33,12 +35,12 @@ struct Partition {
   std::int64_t sampled_events = 0;
   Series rates;
   Series lags;
+  std::optional<StuckStatus> stuck;
 };
 
 const PartitionLagNow* Find(const std::vector<PartitionLagNow>& lags,
                             const TopicPartition& source) {
-  const auto found =
-      std::ranges::find_if(lags, [&](const auto& each) { return *each.source == source; });
+  const auto found = std::ranges::find(lags, source, &PartitionLagNow::source);
   return found == lags.end() ? nullptr : &*found;
 }
 
@@ -99,6 +101,7 @@ struct State : IgnoredByStatusBoard {
         return;
     }
   }
+  void operator()(const pipeline::PartitionStuck& event);
   void operator()(const pipeline::PartitionLag& report) { lag.Report(report); }
   void operator()(const pipeline::ReadinessBlocked& event) { blocked_by = event.why; }
 
@@ -106,6 +109,7 @@ struct State : IgnoredByStatusBoard {
     errors.Add(source, message, options.clock());
   }
   [[nodiscard]] Readiness readiness() const;
+  [[nodiscard]] Readiness KafkaReadiness() const;
   [[nodiscard]] std::optional<Lag> TotalLag(const std::vector<PartitionLagNow>& lags_now) const;
   void Sample();
   [[nodiscard]] StatusSnapshot Snapshot() const;
@@ -149,13 +153,24 @@ void State::operator()(const pipeline::BatchCommitted& batch) {
 
 void State::operator()(const pipeline::PartitionsAssigned& assigned) {
   const std::int64_t now = options.clock();
-  lag.KeepOnly(assigned.partitions);
+  lag.Assign(assigned.partitions);
   ++totals.rebalances;
   for (auto& [source, partition] : partitions) {
     if (partition.assigned) partition.unassigned_since_ms = now;
     partition.assigned = false;
   }
   for (const TopicPartition* source : assigned.partitions) partitions[*source].assigned = true;
+  for (auto& [source, partition] : partitions) {
+    if (!partition.assigned) partition.stuck.reset();
+  }
+}
+
+void State::operator()(const pipeline::PartitionStuck& event) {
+  std::optional<StuckStatus>& stuck = partitions[*event.source].stuck;
+  if (!event.stuck) return stuck.reset();
+  const std::int64_t since = stuck ? stuck->since_ms : options.clock();
+  stuck = {event.reason, event.offset.value, since, std::string(event.why)};
+  NoteError("kafka", event.why);
 }
 
 Readiness State::readiness() const {
@@ -170,7 +185,29 @@ Readiness State::readiness() const {
                        ? "the Kafka consumer group is not joined yet"
                        : fmt::format("the Kafka consumer group is not joined: {}", kafka_message)};
   }
-  return {true, {}};
+  return KafkaReadiness();
+}
+
+// The daemon is ready while it can read some of its partitions; what is stuck is said all the same.
+Readiness State::KafkaReadiness() const {
+  Readiness result{true, {}};
+  bool any_is_read = false;
+  for (const auto& [source, partition] : partitions) {
+    if (!partition.assigned) continue;
+    if (!partition.stuck) {
+      any_is_read = true;
+      continue;
+    }
+    result.reason += (result.reason.empty() ? "" : "\n") + partition.stuck->why;
+  }
+  result.ready = any_is_read || result.reason.empty();
+  for (const PartitionLagNow& now : lag.Now()) {
+    if (now.known || now.unknown_ms < kUnknownLagMs) continue;
+    return {false, fmt::format("the lag of {}[{}] is unknown, Kafka does not tell where its log "
+                               "ends: {}",
+                               now.source.topic, now.source.partition.value, kafka_message)};
+  }
+  return result;
 }
 
 std::optional<Lag> State::TotalLag(const std::vector<PartitionLagNow>& lags_now) const {
@@ -179,9 +216,9 @@ std::optional<Lag> State::TotalLag(const std::vector<PartitionLagNow>& lags_now)
   for (const auto& [source, partition] : partitions) {
     if (!partition.assigned) continue;
     const PartitionLagNow* now = Find(lags_now, source);
-    if (now == nullptr) return std::nullopt;
-    total.records += now->records;
-    total.seconds = std::max(total.seconds, now->seconds);
+    if (now == nullptr || !now->known) return std::nullopt;
+    total.records += now->known->records;
+    total.seconds = std::max(total.seconds, now->known->seconds);
   }
   return total;
 }
@@ -198,7 +235,8 @@ void State::Sample() {
   for (auto& [source, partition] : partitions) {
     const PartitionLagNow* known = Find(lags_now, source);
     partition.rates.Add(rate_since(partition.counts.events, partition.sampled_events));
-    partition.lags.Add(known == nullptr ? kUnknown : static_cast<double>(known->records));
+    partition.lags.Add(
+        known == nullptr || !known->known ? kUnknown : static_cast<double>(known->known->records));
   }
   const std::optional<Lag> total = TotalLag(lags_now);
   rates.Add(rate_since(totals.totals.events, sampled_events));
@@ -223,10 +261,15 @@ void State::FillPartitions(StatusSnapshot& snapshot,
     status.counts = partition.counts;
     status.rate_history = partition.rates.Values();
     status.lag_history = partition.lags.Values();
+    status.stuck = partition.stuck;
     if (const PartitionLagNow* now = Find(lags_now, source); now != nullptr) {
-      status.next_offset = std::max(status.next_offset, now->committed.value);
-      status.high_watermark = now->high_watermark.value;
-      status.lag = Lag{now->records, now->seconds};
+      if (now->committed) {
+        status.next_offset = std::max(status.next_offset, now->committed->value);
+      }
+      if (now->known) {
+        status.high_watermark = now->known->high_watermark.value;
+        status.lag = Lag{now->known->records, now->known->seconds};
+      }
     }
     status.catch_up_seconds =
         CatchUpSeconds(status.lag, status.lag_history, StatusBoard::kSamplePeriod);

@@ -64,6 +64,17 @@ void WriteHistory(text::JsonWriter& json, const std::vector<float>& rates,
   json.EndObject();
 }
 
+// Only there while the partition is stuck.
+void WriteStuck(text::JsonWriter& json, const std::optional<StuckStatus>& stuck) {
+  if (!stuck) return;
+  json.Key("stuck").BeginObject();
+  json.Key("reason").String(pipeline::kStuckReasonNames[static_cast<std::size_t>(stuck->reason)]);
+  json.Key("offset").Int(stuck->offset);
+  WriteTime(json, "since", stuck->since_ms);
+  json.Key("why").String(stuck->why);
+  json.EndObject();
+}
+
 void WritePartition(text::JsonWriter& json, const PartitionStatus& partition, bool with_plot) {
   json.BeginObject();
   json.Key("topic").String(partition.source.topic);
@@ -76,6 +87,7 @@ void WritePartition(text::JsonWriter& json, const PartitionStatus& partition, bo
   json.Key("batches").Int(partition.batches);
   WriteTime(json, "last_commit", partition.last_commit_ms);
   text::WriteEventCounts(json, partition.counts);
+  WriteStuck(json, partition.stuck);
   if (with_plot) WriteHistory(json, partition.rate_history, partition.lag_history);
   json.EndObject();
 }

@@ -16,13 +16,21 @@ namespace usage_ingest::telemetry {
 
 struct Readiness {
   bool ready = false;
-  std::string reason;  // why it is not ready
+  std::string reason;  // why it is not ready; when it is: what a person must look at
 };
 
 struct Lag {
   std::int64_t records = 0;
   double seconds = 0;
   friend bool operator==(const Lag&, const Lag&) = default;
+};
+
+// Why a partition is not read.
+struct StuckStatus {
+  pipeline::StuckReason reason{};
+  std::int64_t offset = 0;
+  std::int64_t since_ms = 0;
+  std::string why;  // the error, and what to do
 };
 
 struct PartitionStatus {
@@ -37,6 +45,7 @@ struct PartitionStatus {
   EventCounts counts;
   std::vector<float> rate_history;
   std::vector<float> lag_history;  // NaN: unknown
+  std::optional<StuckStatus> stuck;
 };
 
 struct RecentError {

@@ -29,7 +29,8 @@ struct PartitionMove {
   Epoch epoch;
   Offset expected;                               // what the offsets row must hold now
   Offset next_offset;                            // what it will hold
-  std::optional<RecordFingerprint> last_record;  // of next_offset - 1; none after a gap
+  Offset records_end;                            // behind its last record: a hole may follow
+  std::optional<RecordFingerprint> last_record;  // the last before next_offset; none after a gap
   EventCounts outcomes;
 };
 

@@ -27,7 +27,7 @@ void BatchAssembler::Add(Batch& batch, Record record) {
   // What was decoded under an older assignment is read again under this one.
   if (!batch.empty() && batch.partitions.front().epoch != record.epoch) batch.Clear();
   if (record.kind == Record::Kind::kStart) {
-    positions_[record.source] = {record.epoch, record.offset, record.offset};
+    positions_[record.source] = {record.epoch, record.offset, record.offset, record.last_record};
     return;
   }
   const auto found = positions_.find(record.source);
@@ -37,8 +37,16 @@ void BatchAssembler::Add(Batch& batch, Record record) {
     const std::uint32_t partition = MoveOf(batch, record, position);
     PartitionMove& move = batch.partitions[partition];
     move.outcomes.gap_records += record.gap_records;
-    move.next_offset = record.offset;
+    move.next_offset = move.records_end = record.offset;
     move.last_record.reset();
+    position.last_record.reset();
+    position.stored = position.read = record.offset;
+    return;
+  }
+  if (record.kind == Record::Kind::kHole) {
+    if (record.offset <= position.read) return;
+    const std::uint32_t partition = MoveOf(batch, record, position);
+    batch.partitions[partition].next_offset = record.offset;
     position.stored = position.read = record.offset;
     return;
   }
@@ -51,8 +59,17 @@ void BatchAssembler::Add(Batch& batch, Record record) {
 
 void BatchAssembler::AddDetached(Batch& batch, Record record) {
   const std::uint32_t partition =
-      MoveOf(batch, record, {record.epoch, record.offset, record.offset});
+      MoveOf(batch, record, {record.epoch, record.offset, record.offset, {}});
   Decode(batch, std::move(record), partition);
+}
+
+void BatchAssembler::RememberLastRecords(const Batch& batch) {
+  for (const PartitionMove& move : batch.partitions) {
+    const auto found = positions_.find(move.source);
+    if (found != positions_.end() && found->second.epoch == move.epoch) {
+      found->second.last_record = move.last_record;
+    }
+  }
 }
 
 std::uint32_t BatchAssembler::MoveOf(Batch& batch, const Record& record,
@@ -66,13 +83,14 @@ std::uint32_t BatchAssembler::MoveOf(Batch& batch, const Record& record,
   move.epoch = record.epoch;
   move.expected = position.stored;
   move.next_offset = position.stored;
+  move.last_record = position.last_record;
   batch.partitions.push_back(move);
   return static_cast<std::uint32_t>(batch.partitions.size() - 1);
 }
 
 void BatchAssembler::Decode(Batch& batch, Record record, std::uint32_t partition) {
   PartitionMove& move = batch.partitions[partition];
-  move.next_offset = Offset{record.offset.value + 1};
+  move.next_offset = move.records_end = Offset{record.offset.value + 1};
   ++move.outcomes.records;
 
   event::RecordOrigin origin;

@@ -27,6 +27,8 @@ class BatchAssembler final : private event::EventSink {
   void Add(Batch& batch, Record record);
   // The same for a record outside a stream: a dead letter that is retried.
   void AddDetached(Batch& batch, Record record);
+  // The last records of `batch` are known: a batch that moves over a hole only keeps them.
+  void RememberLastRecords(const Batch& batch);
   // Nothing of `epoch` or before counts any more: the positions were lost.
   void Abandon(Epoch epoch);
   [[nodiscard]] bool IsStale(const Batch& batch) const;
@@ -40,6 +42,7 @@ class BatchAssembler final : private event::EventSink {
     Epoch epoch;
     Offset stored;  // next_offset once every batch so far is committed
     Offset read;    // the first offset not yet seen
+    std::optional<RecordFingerprint> last_record;  // the last before `read`
   };
 
   void OnEvent(std::uint32_t index, const UsageEvent& event) override;

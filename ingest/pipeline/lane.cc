@@ -102,6 +102,7 @@ void Lane::DecodeSome() {
   if (building_->empty()) building_since_ = begin;
   for (std::size_t i = 0; i < count; ++i) assembler_.Add(*building_, std::move(chunk[i]));
   keeper_.KeepOrRelease(*building_);
+  assembler_.RememberLastRecords(*building_);
   building_->decode_time += runtime_.clock.Now() - begin;
   progress_.fetch_add(1, std::memory_order_relaxed);
 }

@@ -53,7 +53,7 @@ class LaneQueue::Producer {
   Producer(Producer&&) noexcept;
   Producer& operator=(Producer&&) noexcept;
   ~Producer();
-  // False leaves `record` as it was. Control records (kStart, kGap) are never refused.
+  // False leaves `record` as it was. Control records (kStart, kGap, kHole) are never refused.
   [[nodiscard]] bool TryPush(Record& record);
   // Less than half of either bound is taken: the moment to resume what was paused.
   [[nodiscard]] bool is_below_half() const noexcept;

@@ -8,6 +8,7 @@
 // Units         timestamp_ms is Kafka's record timestamp, milliseconds since the epoch.
 // Source        rdkafka.h, rd_kafka_message_t: a message pins the fetch buffer that it lies in.
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -26,6 +27,7 @@ class Record {
     kMessage,
     kStart,  // this process owns the partition from here on; PostgreSQL has `offset` as next_offset
     kGap,    // `gap_records` records before `offset` are gone from Kafka (retention, new topic)
+    kHole,   // up to `offset` the log holds no record for us: control records, aborted ones
   };
   using Release = void (*)(void* handle) noexcept;
 
@@ -42,6 +44,7 @@ class Record {
     timestamp_ms = other.timestamp_ms;
     gap_records = other.gap_records;
     first_index = other.first_index;
+    last_record = other.last_record;
     value = other.value;
     kind = other.kind;
     is_tombstone = other.is_tombstone;
@@ -80,6 +83,7 @@ class Record {
   std::int64_t timestamp_ms = 0;
   std::int64_t gap_records = 0;
   std::uint32_t first_index = 0;  // what its elements are counted from: a retried dead letter's own
+  std::optional<RecordFingerprint> last_record;  // kStart: what PostgreSQL remembers
   std::string_view value;
   Kind kind = Kind::kMessage;
   bool is_tombstone = false;  // a null value, which is not the same as an empty one

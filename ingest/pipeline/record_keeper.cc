@@ -14,7 +14,7 @@ RecordFingerprint FingerprintOf(const Record& record) {
 
 // Only the last one is hashed; a gap behind it makes it none.
 void NoteIfLast(PartitionMove& move, const Record& record) {
-  if (record.offset.value + 1 != move.next_offset.value) return;
+  if (record.offset.value + 1 != move.records_end.value) return;
   move.last_record = FingerprintOf(record);
 }
 

@@ -14,6 +14,7 @@
 #include <chrono>
 #include <compare>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <type_traits>
@@ -33,8 +34,28 @@ inline constexpr std::array<std::string_view, 5> kPhaseNames = {"decode", "attri
 enum class PostgresErrorClass : unsigned char { kTransient, kData, kFatal };
 inline constexpr std::array<std::string_view, 3> kPostgresErrorClassNames = {"transient", "data",
                                                                              "fatal"};
-enum class KafkaErrorClass : unsigned char { kTransient, kFatal };
-inline constexpr std::array<std::string_view, 2> kKafkaErrorClassNames = {"transient", "fatal"};
+enum class KafkaErrorClass : unsigned char {
+  kTransient,       // the cluster is not well; the client retries
+  kFatal,           // the instance cannot go on: the process ends
+  kAuthentication,  // wrong credentials or mechanism
+  kAuthorization,   // an ACL is missing
+  kTls,             // certificate, authority or handshake
+  kProtocol,        // versions or settings that do not fit together
+};
+inline constexpr std::array<std::string_view, 6> kKafkaErrorClassNames = {
+    "transient", "fatal", "authentication", "authorization", "tls", "protocol"};
+// Why an assigned partition is not read.
+enum class StuckReason : unsigned char {
+  kCorruptBatch,     // its next batch is damaged
+  kBatchTooLarge,    // its next batch needs more memory than the budget allows
+  kAuthorization,    // the user may not READ the topic
+  kBrokerError,      // the broker answers each fetch with an error
+  kNotRead,          // records wait, and no fetch has brought one for a while
+  kOpenTransaction,  // records wait behind a transaction that was neither committed nor aborted
+};
+inline constexpr std::array<std::string_view, 6> kStuckReasonNames = {
+    "corrupt_batch", "batch_too_large", "authorization",
+    "broker_error",  "not_read",        "open_transaction"};
 enum class PauseReason : unsigned char { kMemory, kPostgres };
 inline constexpr std::array<std::string_view, 2> kPauseReasonNames = {"memory", "postgres"};
 // Who guarantees the foreign keys of usage_logs while rows are copied.
@@ -132,14 +153,22 @@ struct ReadingPaused {
   PauseReason reason{};
   bool paused = false;
 };
+// A partition is not read while the others are, or is read again.
+struct PartitionStuck {
+  const TopicPartition* source = nullptr;
+  StuckReason reason{};
+  bool stuck = false;
+  Offset offset{};       // where it is stuck
+  std::string_view why;  // for people: the error, and what to do
+};
 
 // How far behind a partition is, as the consumer thread sees it: once a second for each assigned
-// partition whose end is known.
+// partition.
 struct PartitionLag {
   const TopicPartition* source = nullptr;
-  Offset high_watermark{};  // as of the last fetch
-  Offset position{};        // the next record to poll
-  Offset committed{};       // next_offset in PostgreSQL
+  std::optional<Offset> high_watermark{};  // nullopt: Kafka has not told it lately
+  Offset position{};                     // the next record to poll
+  Offset committed{};                    // next_offset in PostgreSQL
   // Kafka timestamp of the oldest polled record at or above `committed`, within one poll; 0 when
   // everything polled is committed. What is not polled yet has no timestamp: the status board
   // counts it from the moment that it saw high_watermark pass `committed`.
@@ -155,7 +184,7 @@ using TelemetryEvent =
     std::variant<BatchCommitted, DeadLettersHealed, DeadLettersPending, PartitionRunway,
                  PostgresFailed, PostgresSession, CopyPathChosen, Fenced, RereadRequested,
                  KafkaFailed, GroupMembership, PartitionsAssigned, OffsetGap, ReadingPaused,
-                 PartitionLag, ReadinessBlocked>;
+                 PartitionStuck, PartitionLag, ReadinessBlocked>;
 static_assert(std::is_trivially_copyable_v<TelemetryEvent>, "an event owns no memory");
 
 class TelemetrySink {

@@ -97,6 +97,39 @@ void KafkaAdmin::SetScramPassword(const std::string& user, rd_kafka_ScramMechani
   }
 }
 
+void KafkaAdmin::Grant(const Right& right) {
+  char message[512];
+  rd_kafka_AclBinding_t* request =
+      rd_kafka_AclBinding_new(right.type, right.name.c_str(), RD_KAFKA_RESOURCE_PATTERN_LITERAL,
+                              ("User:" + right.user).c_str(), "*", right.operation,
+                              RD_KAFKA_ACL_PERMISSION_TYPE_ALLOW, message, sizeof message);
+  if (request == nullptr) throw std::runtime_error(message);
+  const Queue queue(rd_kafka_queue_new(kafka_.get()));
+  rd_kafka_CreateAcls(kafka_.get(), &request, 1, nullptr, queue.get());
+  rd_kafka_AclBinding_destroy(request);
+  const Event event = WaitForAnswer(queue, "grant " + right.name);
+  std::size_t count = 0;
+  const auto* result = rd_kafka_event_CreateAcls_result(event.get());
+  const auto* const* answers = rd_kafka_CreateAcls_result_acls(result, &count);
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto* error = rd_kafka_acl_result_error(answers[i]);
+    if (error != nullptr) CheckKafka(rd_kafka_error_code(error), "grant " + right.name);
+  }
+}
+
+void KafkaAdmin::Revoke(const Right& right) {
+  char message[512];
+  rd_kafka_AclBindingFilter_t* request = rd_kafka_AclBindingFilter_new(
+      right.type, right.name.c_str(), RD_KAFKA_RESOURCE_PATTERN_LITERAL,
+      ("User:" + right.user).c_str(), "*", right.operation, RD_KAFKA_ACL_PERMISSION_TYPE_ALLOW,
+      message, sizeof message);
+  if (request == nullptr) throw std::runtime_error(message);
+  const Queue queue(rd_kafka_queue_new(kafka_.get()));
+  rd_kafka_DeleteAcls(kafka_.get(), &request, 1, nullptr, queue.get());
+  rd_kafka_AclBinding_destroy(request);
+  const Event event = WaitForAnswer(queue, "revoke " + right.name);
+}
+
 void KafkaAdmin::DeleteTopic(const std::string& topic) {
   rd_kafka_DeleteTopic_t* request = rd_kafka_DeleteTopic_new(topic.c_str());
   const Queue queue(rd_kafka_queue_new(kafka_.get()));

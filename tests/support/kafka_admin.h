@@ -30,6 +30,16 @@ class KafkaAdmin {
   void SetScramPassword(const std::string& user, rd_kafka_ScramMechanism_t mechanism,
                         const std::string& password);
 
+  // What a user may do, beside what it may already; and what it may no longer.
+  struct Right {
+    std::string user;
+    rd_kafka_ResourceType_t type = RD_KAFKA_RESOURCE_TOPIC;
+    std::string name;
+    rd_kafka_AclOperation_t operation = RD_KAFKA_ACL_OPERATION_READ;
+  };
+  void Grant(const Right& right);
+  void Revoke(const Right& right);
+
   // Removes the records below `offset`, as retention does.
   void DeleteRecordsBelow(const std::string& topic, std::int32_t partition, std::int64_t offset);
 

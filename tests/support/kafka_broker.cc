@@ -197,6 +197,12 @@ bool KafkaBroker::running(int number) {
 
 void KafkaBroker::Signal(int number, int signal) { node(number).process->Signal(signal); }
 
+fs::path KafkaBroker::PartitionDirectory(const std::string& topic, int partition,
+                                         int number) const {
+  const Node& self = nodes_.at(static_cast<std::size_t>(number - 1));
+  return self.directory / "data" / (topic + "-" + std::to_string(partition));
+}
+
 std::string KafkaBroker::log(int number) const {
   return ReadFile(nodes_.at(static_cast<std::size_t>(number - 1)).directory / "log");
 }

@@ -49,6 +49,9 @@ class KafkaBroker {
   [[nodiscard]] bool running(int node = 1);
   void Signal(int node, int signal);
   [[nodiscard]] std::string log(int node = 1) const;
+  // Where the node keeps the records of a partition: 00000000000000000000.log and more.
+  [[nodiscard]] std::filesystem::path PartitionDirectory(const std::string& topic, int partition,
+                                                         int node = 1) const;
 
  private:
   struct Node {

@@ -76,7 +76,7 @@ void AddFetchLimits(std::size_t prefetch_bytes, std::vector<Property>& propertie
   properties.push_back({"fetch.message.max.bytes", std::to_string(limits.partition_bytes)});
 }
 
-std::vector<Property> Musts(const KafkaOptions& options, ClientRole role) {
+std::vector<Property> Musts(const KafkaOptions& options) {
   std::vector<Property> properties = {
       {"bootstrap.servers", options.brokers},
       {"log.queue", "true"},  // log lines come by poll, on our thread
@@ -88,8 +88,8 @@ std::vector<Property> Musts(const KafkaOptions& options, ClientRole role) {
   // librdkafka reads nothing without a group. Range reader and probe never join it and never
   // commit; they use the same name because the operator's ACLs allow that one.
   properties.push_back({"group.id", options.group_id});
-  properties.push_back(
-      {"enable.partition.eof", role == ClientRole::kRangeReader ? "true" : "false"});
+  // The end of what is readable is an event: control records before it are no lag.
+  properties.push_back({"enable.partition.eof", "true"});
   return properties;
 }
 
@@ -114,7 +114,7 @@ Result<ClientConfig> MakeClientConfig(const KafkaOptions& options, ClientRole ro
     if (role != ClientRole::kGroupConsumer && name == "group.instance.id") continue;
     if (auto set = Set(conf.get(), name, value); !set) return std::unexpected(set.error());
   }
-  for (const Property& property : Musts(options, role)) {
+  for (const Property& property : Musts(options)) {
     if (auto set = Set(conf.get(), property.name, property.value); !set) {
       return std::unexpected(set.error());
     }

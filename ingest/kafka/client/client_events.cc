@@ -38,14 +38,14 @@ std::optional<bool> ClientEvents::TakeCommitAnswer() {
   return std::exchange(commit_answer_, std::nullopt);
 }
 
-void ClientEvents::Report(const Error& error, std::string_view kind) {
+void ClientEvents::Report(const Error& error, std::string_view kind,
+                          rd_kafka_resp_err_t kafka_code) {
   last_error_ = error.context;
   const bool is_fatal = error.code == ErrorCode::kFatal;
   if (is_fatal && !fatal_) fatal_ = error;
   if (telemetry_ != nullptr) {
     telemetry_->On(pipeline::KafkaFailed{
-        is_fatal ? pipeline::KafkaErrorClass::kFatal : pipeline::KafkaErrorClass::kTransient,
-        error.context});
+        is_fatal ? pipeline::KafkaErrorClass::kFatal : ErrorClassOf(kafka_code), error.context});
   }
   Say(is_fatal ? LOG_ERR : LOG_WARNING, kind, error.context);
 }
@@ -90,7 +90,7 @@ void ClientEvents::OnCommit(rd_kafka_t* /*client*/, rd_kafka_resp_err_t code,
   }
   Error error = MakeKafkaError(code, "committing offsets to Kafka, which lag tools read");
   error.code = ErrorCode::kUnavailable;  // PostgreSQL has them, so nothing depends on it
-  events.Report(error, "commit");
+  events.Report(error, "commit", code);
 }
 
 void ClientEvents::OnError(rd_kafka_t* client, int code, const char* reason, void* self) {
@@ -100,7 +100,7 @@ void ClientEvents::OnError(rd_kafka_t* client, int code, const char* reason, voi
   // librdkafka retries what is not fatal to the client, whatever the code is called.
   events.Report({ErrorCode::kUnavailable,
                  fmt::format("kafka: {} ({})", reason, rd_kafka_err2name(kafka_code))},
-                rd_kafka_err2name(kafka_code));
+                rd_kafka_err2name(kafka_code), kafka_code);
 }
 
 void ClientEvents::OnLog(const rd_kafka_t* client, int level, const char* facility,

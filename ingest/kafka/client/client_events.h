@@ -45,8 +45,10 @@ class ClientEvents {
   // The last error, to explain why nothing is read.
   [[nodiscard]] const std::string& last_error() const { return last_error_; }
 
-  // Counts the error and logs it; the same `kind` only now and then.
-  void Report(const Error& error, std::string_view kind);
+  // Counts the error and logs it; the same `kind` only now and then. `kafka_code` says whose
+  // matter it is; no error: it is not known.
+  void Report(const Error& error, std::string_view kind,
+              rd_kafka_resp_err_t kafka_code = RD_KAFKA_RESP_ERR_NO_ERROR);
   // librdkafka has raised a fatal error: reports which, and what to do about it.
   void ReportFatal(rd_kafka_t* client);
 

@@ -69,6 +69,16 @@ Result<> GroupClient::Resume(std::span<const TopicPartition* const> partitions) 
   return Check(rd_kafka_resume_partitions(handle(), list.get()), list, "resuming");
 }
 
+// Both are queued in this order to the partition's thread, so no record comes from a place between.
+// Source: rd_kafka_toppar_seek in rdkafka_partition.c forgets the place that resuming would go to.
+Result<> GroupClient::ResumeAt(const TopicPartition& source, Offset offset) {
+  const PartitionList list = MakePartitionList({{&source, offset}});
+  constexpr int kDoNotWait = 0;
+  const ErrorHandle failed(rd_kafka_seek_partitions(handle(), list.get(), kDoNotWait));
+  if (failed != nullptr) return Check(rd_kafka_error_code(failed.get()), "seeking");
+  return Check(rd_kafka_resume_partitions(handle(), list.get()), list, "resuming");
+}
+
 Result<> GroupClient::CommitAsync(const PartitionOffsets& offsets) {
   return Check(rd_kafka_commit(handle(), MakePartitionList(offsets).get(), /*async=*/1),
                "committing");

@@ -1,8 +1,8 @@
 #pragma once
 // GroupClient: our membership of the consumer group, in the few calls of librdkafka that we need.
 //
-// Seek, incremental assign and batch consume are left out on purpose: whatever changes what is read
-// is one assign of the whole list, which is the one path that is tested.
+// Incremental assign and batch consume are left out on purpose: whatever changes what is read is one
+// assign of the whole list. Only a partition that is stuck is paused and retried alone.
 //
 // Owner         the consumer thread.
 // Thread-safety none.
@@ -45,6 +45,8 @@ class GroupClient {
   [[nodiscard]] Result<> GiveUp();
   [[nodiscard]] Result<> Pause(std::span<const TopicPartition* const> partitions);
   [[nodiscard]] Result<> Resume(std::span<const TopicPartition* const> partitions);
+  // Reads a paused partition from `offset`, whatever was polled of it.
+  [[nodiscard]] Result<> ResumeAt(const TopicPartition& source, Offset offset);
   // The answer comes by events().
   [[nodiscard]] Result<> CommitAsync(const PartitionOffsets& offsets);
 

@@ -19,6 +19,10 @@ struct KafkaDeleter {
   void operator()(rd_kafka_queue_t* handle) const noexcept { rd_kafka_queue_destroy(handle); }
   void operator()(rd_kafka_error_t* handle) const noexcept { rd_kafka_error_destroy(handle); }
   void operator()(rd_kafka_topic_t* handle) const noexcept { rd_kafka_topic_destroy(handle); }
+  void operator()(rd_kafka_event_t* handle) const noexcept { rd_kafka_event_destroy(handle); }
+  void operator()(rd_kafka_AdminOptions_t* handle) const noexcept {
+    rd_kafka_AdminOptions_destroy(handle);
+  }
   void operator()(const rd_kafka_metadata_t* handle) const noexcept {
     rd_kafka_metadata_destroy(handle);
   }
@@ -31,6 +35,8 @@ using MessageHandle = std::unique_ptr<rd_kafka_message_t, KafkaDeleter>;
 using QueueHandle = std::unique_ptr<rd_kafka_queue_t, KafkaDeleter>;
 using ErrorHandle = std::unique_ptr<rd_kafka_error_t, KafkaDeleter>;
 using TopicHandle = std::unique_ptr<rd_kafka_topic_t, KafkaDeleter>;
+using EventHandle = std::unique_ptr<rd_kafka_event_t, KafkaDeleter>;
+using AdminOptionsHandle = std::unique_ptr<rd_kafka_AdminOptions_t, KafkaDeleter>;
 using MetadataHandle = std::unique_ptr<const rd_kafka_metadata_t, KafkaDeleter>;
 
 }  // namespace usage_ingest::kafka::client

@@ -8,12 +8,22 @@
 namespace usage_ingest::kafka::client {
 namespace {
 
+using pipeline::KafkaErrorClass;
+using pipeline::StuckReason;
+
+template <class Ours>
 struct Entry {
   rd_kafka_resp_err_t kafka;
-  ErrorCode ours;
+  Ours ours;
 };
 
-constexpr std::array kExceptions = std::to_array<Entry>({
+template <class Ours, std::size_t N>
+std::optional<Ours> Find(const std::array<Entry<Ours>, N>& table, rd_kafka_resp_err_t code) {
+  const auto* found = std::ranges::find(table, code, &Entry<Ours>::kafka);
+  return found == table.end() ? std::nullopt : std::optional(found->ours);
+}
+
+constexpr std::array kExceptions = std::to_array<Entry<ErrorCode>>({
     // The instance cannot go on; a restart or a person can mend it.
     {RD_KAFKA_RESP_ERR__FATAL, ErrorCode::kFatal},
     {RD_KAFKA_RESP_ERR__INVALID_ARG, ErrorCode::kFatal},
@@ -37,11 +47,49 @@ constexpr std::array kExceptions = std::to_array<Entry>({
     {RD_KAFKA_RESP_ERR__DESTROY, ErrorCode::kShuttingDown},
 });
 
+constexpr std::array kClasses = std::to_array<Entry<KafkaErrorClass>>({
+    {RD_KAFKA_RESP_ERR__AUTHENTICATION, KafkaErrorClass::kAuthentication},
+    {RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED, KafkaErrorClass::kAuthentication},
+    {RD_KAFKA_RESP_ERR_UNSUPPORTED_SASL_MECHANISM, KafkaErrorClass::kAuthentication},
+    {RD_KAFKA_RESP_ERR_ILLEGAL_SASL_STATE, KafkaErrorClass::kAuthentication},
+    {RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, KafkaErrorClass::kAuthorization},
+    {RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED, KafkaErrorClass::kAuthorization},
+    {RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED, KafkaErrorClass::kAuthorization},
+    {RD_KAFKA_RESP_ERR__SSL, KafkaErrorClass::kTls},
+    // A connection that answers in another protocol, and what one side does not know.
+    {RD_KAFKA_RESP_ERR__BAD_MSG, KafkaErrorClass::kProtocol},
+    {RD_KAFKA_RESP_ERR__NOT_IMPLEMENTED, KafkaErrorClass::kProtocol},
+    {RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE, KafkaErrorClass::kProtocol},
+    {RD_KAFKA_RESP_ERR_UNSUPPORTED_VERSION, KafkaErrorClass::kProtocol},
+    {RD_KAFKA_RESP_ERR_INVALID_REQUEST, KafkaErrorClass::kProtocol},
+    {RD_KAFKA_RESP_ERR_INCONSISTENT_GROUP_PROTOCOL, KafkaErrorClass::kProtocol},
+});
+
+constexpr std::array kStuck = std::to_array<Entry<StuckReason>>({
+    {RD_KAFKA_RESP_ERR__BAD_MSG, StuckReason::kCorruptBatch},
+    {RD_KAFKA_RESP_ERR__BAD_COMPRESSION, StuckReason::kCorruptBatch},
+    {RD_KAFKA_RESP_ERR_INVALID_MSG, StuckReason::kCorruptBatch},
+    {RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE, StuckReason::kCorruptBatch},
+    // an unknown codec or message format: librdkafka would continue behind it
+    {RD_KAFKA_RESP_ERR__NOT_IMPLEMENTED, StuckReason::kCorruptBatch},
+    {RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE, StuckReason::kBatchTooLarge},
+    {RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, StuckReason::kBatchTooLarge},
+    {RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, StuckReason::kAuthorization},
+    {RD_KAFKA_RESP_ERR_UNKNOWN, StuckReason::kBrokerError},
+});
+
 }  // namespace
 
 ErrorCode ToErrorCode(rd_kafka_resp_err_t code) noexcept {
-  const auto* found = std::ranges::find(kExceptions, code, &Entry::kafka);
-  return found == kExceptions.end() ? ErrorCode::kUnavailable : found->ours;
+  return Find(kExceptions, code).value_or(ErrorCode::kUnavailable);
+}
+
+KafkaErrorClass ErrorClassOf(rd_kafka_resp_err_t code) noexcept {
+  return Find(kClasses, code).value_or(KafkaErrorClass::kTransient);
+}
+
+std::optional<StuckReason> StuckReasonOf(rd_kafka_resp_err_t code) noexcept {
+  return Find(kStuck, code);
 }
 
 Error MakeKafkaError(rd_kafka_resp_err_t code, std::string_view what) {

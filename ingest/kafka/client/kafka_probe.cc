@@ -8,6 +8,7 @@
 #include "ingest/kafka/client/client_events.h"
 #include "ingest/kafka/client/client_factory.h"
 #include "ingest/kafka/client/kafka_error.h"
+#include "ingest/kafka/client/offset_query.h"
 
 namespace usage_ingest::kafka::client {
 namespace {
@@ -103,6 +104,17 @@ Result<KafkaFindings> ProbeKafka(const KafkaOptions& options, std::chrono::milli
   const auto healthy = std::ranges::find(findings.topics, std::string(), &TopicFinding::problem);
   if (healthy != findings.topics.end()) findings.group_problem = probe.LookAtGroup(healthy->name);
   return findings;
+}
+
+Result<Watermarks> ProbeWatermarks(const KafkaOptions& options, const TopicPartition& source,
+                                   std::chrono::milliseconds timeout) {
+  ClientEvents events(nullptr, ClientEvents::Voice::kSilent);
+  auto client = MakeClient(options, ClientRole::kProbe, events);
+  if (!client) return std::unexpected(client.error());
+  const TopicPartition* const sources[] = {&source};
+  const auto found = QueryWatermarks(client->get(), sources, timeout);
+  if (!found) return std::unexpected(found.error());
+  return found->front();
 }
 
 Result<> CheckKafkaProperties(const KafkaOptions& options) {

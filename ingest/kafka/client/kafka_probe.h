@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "ingest/kafka/client/kafka_options.h"
+#include "ingest/kafka/client/watermarks.h"
 #include "schema/error.h"
 
 namespace usage_ingest::kafka::client {
@@ -30,6 +31,11 @@ struct KafkaFindings {
 
 [[nodiscard]] Result<KafkaFindings> ProbeKafka(const KafkaOptions& options,
                                                std::chrono::milliseconds timeout);
+
+// Where the log of one partition begins and ends.
+[[nodiscard]] Result<Watermarks> ProbeWatermarks(const KafkaOptions& options,
+                                                 const TopicPartition& source,
+                                                 std::chrono::milliseconds timeout);
 
 // Does librdkafka know every property, and accept its value? Asks no broker.
 [[nodiscard]] Result<> CheckKafkaProperties(const KafkaOptions& options);

@@ -24,6 +24,14 @@ AssignedPartition::Decision AssignedPartition::Decide(const pipeline::Record& re
   return is_same ? Decision::kDrop : Decision::kNewLog;
 }
 
+bool AssignedPartition::OnEndReached(Offset end) {
+  is_at_end_ = end >= position_;
+  if (end <= position_) return false;
+  position_ = end;
+  expect_before_.reset();
+  return true;
+}
+
 void AssignedPartition::Sample(std::uint64_t turn, Offset offset, std::int64_t timestamp_ms) {
   if (std::exchange(sampled_turn_, turn) != turn) lag_sampler_.Add(offset, timestamp_ms);
 }

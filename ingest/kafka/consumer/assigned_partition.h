@@ -29,14 +29,25 @@ class AssignedPartition {
   void Start(const StartPlan& plan, Offset committed);
   [[nodiscard]] Decision Decide(const pipeline::Record& record);
   // The record was delivered.
-  void Advance(Offset delivered) { position_ = Offset{delivered.value + 1}; }
+  void Advance(Offset delivered) {
+    position_ = Offset{delivered.value + 1};
+    is_at_end_ = false;
+  }
+  // Kafka has no record for us below `end`. True: the position moved over a hole, for example over
+  // the control records of a transaction.
+  [[nodiscard]] bool OnEndReached(Offset end);
   // Remembers the timestamp of the first record of each turn of the poll loop.
   void Sample(std::uint64_t turn, Offset offset, std::int64_t timestamp_ms);
   void OnCommitted(Offset next);
 
   [[nodiscard]] const TopicPartition* source() const { return source_; }
   [[nodiscard]] std::size_t lane() const { return lane_; }
-  [[nodiscard]] Offset position() const { return position_; }    // of the next record to deliver
+  [[nodiscard]] Offset position() const { return position_; }  // of the next record to deliver
+  // Where Kafka is read from, so that nothing is missed: the record before may have to be compared.
+  [[nodiscard]] Offset read_from() const {
+    return expect_before_ ? Offset{position_.value - 1} : position_;
+  }
+  [[nodiscard]] bool is_at_end() const { return is_at_end_; }    // of what may be read
   [[nodiscard]] Offset committed() const { return committed_; }  // next_offset in PostgreSQL
   [[nodiscard]] std::int64_t oldest_uncommitted_ms() const {
     return lag_sampler_.Oldest(committed_, position_);
@@ -48,6 +59,7 @@ class AssignedPartition {
   Offset position_;
   Offset committed_;
   std::optional<RecordFingerprint> expect_before_;
+  bool is_at_end_ = false;
   std::uint64_t sampled_turn_ = 0;
   LagSampler lag_sampler_;
 };

@@ -8,6 +8,7 @@
 
 #include "ingest/kafka/client/kafka_error.h"
 #include "ingest/kafka/client/message_record.h"
+#include "schema/check.h"
 #include "schema/limits.h"
 
 namespace usage_ingest::kafka::consumer {
@@ -37,7 +38,8 @@ ConsumerLoop::ConsumerLoop(client::KafkaOptions options, KafkaConsumer::Dependen
       start_(log_queries_),
       start_reporter_(telemetry_),
       pauser_(*client_, telemetry_),
-      lag_reporter_(*client_, telemetry_),
+      stuck_(*client_, telemetry_),
+      lag_reporter_(*client_, telemetry_, stuck_),
       position_check_(options_.position_check_interval) {}
 
 Result<> ConsumerLoop::Run(const std::stop_token& stop) {
@@ -59,10 +61,13 @@ void ConsumerLoop::Turn(TimePoint now) {
   CommitDue(now);
   if (start_.is_reading()) {
     if (position_check_.IsDue(now, assignment_.partitions())) request_positions_(start_.request());
-    lag_reporter_.ReportWhenDue(now, assignment_.partitions());
+    lag_reporter_.ReportWhenDue(now, assignment_.partitions(), feeder_.is_paused());
+    if (!feeder_.is_paused()) stuck_.RetryDue(now, assignment_.partitions());
   }
   WakeGroup(now);
-  if (ApplyBackPressure(now)) PollSome();
+  if (!ApplyBackPressure(now)) return;
+  PollSome();
+  stuck_.PauseFailed(now);
 }
 
 void ConsumerLoop::Shutdown() {
@@ -82,6 +87,7 @@ void ConsumerLoop::OnRebalance(const client::Rebalance& rebalance) {
   } else {
     OnRevoked(rebalance);
   }
+  stuck_.KeepOnly(assignment_.sources());
   telemetry_.On(pipeline::GroupMembership{rebalance.is_assigned});
   telemetry_.On(pipeline::PartitionsAssigned{assignment_.sources()});
 }
@@ -115,6 +121,7 @@ void ConsumerLoop::OnRevoked(const client::Rebalance& rebalance) {
 void ConsumerLoop::EndEpoch() {
   assignment_.EndEpoch();
   pauser_.Resume(assignment_.sources());
+  stuck_.OnNewEpoch();
   feeder_.Reset();
 }
 
@@ -150,6 +157,7 @@ void ConsumerLoop::AssignAsPlanned(const StartSequence::Assign& starts, TimePoin
   }
   start_.OnAssigned();
   position_check_.Reset(now);
+  lag_reporter_.Reset(now);
 }
 
 // The control records are pushed before the assign call, so they precede every record.
@@ -157,13 +165,23 @@ void ConsumerLoop::StartPartition(AssignedPartition& partition,
                                   const StartSequence::PartitionStart& start) {
   const auto& [stored, plan] = start;
   partition.Start(plan, stored.next_offset);
-  PushControl(partition, pipeline::Record::Kind::kStart, stored.next_offset, 0);
+  PushStart(partition, stored);
   if (plan.reason != StartReason::kContinue) {
     PushControl(partition, pipeline::Record::Kind::kGap, plan.deliver_from, plan.gap_records);
   }
   start_reporter_.Report(partition.source(), stored, plan);
   // Also when Kafka's offset is higher, after a database that lost commits (INV-7).
   committer_.Report(partition.source(), stored.next_offset);
+}
+
+void ConsumerLoop::PushStart(const AssignedPartition& partition, const StoredOffset& stored) {
+  pipeline::Record record;
+  record.kind = pipeline::Record::Kind::kStart;
+  record.source = partition.source();
+  record.epoch = assignment_.epoch();
+  record.offset = stored.next_offset;
+  record.last_record = stored.last_record;
+  feeder_.PushControl(partition.lane(), std::move(record));
 }
 
 void ConsumerLoop::PushControl(const AssignedPartition& partition, pipeline::Record::Kind kind,
@@ -196,9 +214,26 @@ void ConsumerLoop::ServeInbox(TimePoint now) {
 void ConsumerLoop::OnPositions(pipeline::PositionsFound found, TimePoint now) {
   if (start_.stage() == StartSequence::Stage::kAskPostgres) {
     start_.OnPositions(std::move(found.positions));
+  } else if (IsAhead(found.positions)) {
+    ReadAgain("the stored offset was moved, for example by partitions skip", now);
   } else if (position_check_.HasGoneBack(found.positions)) {
     ReadAgain("PostgreSQL holds lower offsets than were committed", now);
   }
+}
+
+// Only the lanes of this process move the rows of its partitions, and no further
+// than what was delivered.
+bool ConsumerLoop::IsAhead(std::span<const StoredOffset> stored) {
+  const auto partitions = assignment_.partitions();
+  USAGE_INGEST_CHECK(stored.size() == partitions.size());
+  bool is_ahead = false;
+  for (std::size_t i = 0; i < stored.size(); ++i) {
+    const std::int64_t skipped = stored[i].next_offset.value - partitions[i].position().value;
+    if (skipped <= 0) continue;
+    telemetry_.On(pipeline::OffsetGap{partitions[i].source(), skipped});
+    is_ahead = true;
+  }
+  return is_ahead;
 }
 
 void ConsumerLoop::CommitDue(TimePoint now) {
@@ -224,6 +259,7 @@ bool ConsumerLoop::ApplyBackPressure(TimePoint now) {
       return true;
     case BackPressure::Action::kResume:
       pauser_.Resume(assignment_.sources());
+      stuck_.PauseAgain();
       return true;
   }
   return true;
@@ -253,6 +289,10 @@ void ConsumerLoop::OnMessage(client::MessageHandle message) {
   if (!start_.is_reading()) return;  // prefetched by an assignment that is over
   AssignedPartition* partition = assignment_.Find(*message);
   if (partition == nullptr) return;
+  if (!stuck_.empty()) {
+    if (stuck_.Drops(*partition, Offset{message->offset})) return;
+    stuck_.OnRead(partition->source());
+  }
   pipeline::Record record =
       client::MakeRecord(std::move(message), partition->source(), assignment_.epoch());
   switch (partition->Decide(record)) {
@@ -284,6 +324,11 @@ void ConsumerLoop::OnMessageError(const rd_kafka_message_t& message) {
   if (message.err == RD_KAFKA_RESP_ERR__FATAL) {
     return client_->events().ReportFatal(client_->handle());
   }
+  if (message.err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+    AssignedPartition* partition = start_.is_reading() ? assignment_.Find(message) : nullptr;
+    if (partition != nullptr) OnEndReached(*partition, Offset{message.offset});
+    return;
+  }
   const auto now = std::chrono::steady_clock::now();
   const std::string source =
       message.rkt == nullptr
@@ -298,12 +343,25 @@ void ConsumerLoop::OnMessageError(const rd_kafka_message_t& message) {
   }
   // A partition that fails does not end the process: an operator may be repairing it.
   client_->events().Report({ErrorCode::kUnavailable, text},
-                           fmt::format("{} {}", rd_kafka_err2name(message.err), source));
-  if (client::ToErrorCode(message.err) == ErrorCode::kBadRecord && start_.is_reading()) {
-    // librdkafka continues behind the batch that it could not read (rdkafka_msgset_reader.c). We
-    // must not skip it: it is tried again until the log is repaired, and its lag grows.
-    ReadAgain(text, now);
+                           fmt::format("{} {}", rd_kafka_err2name(message.err), source),
+                           message.err);
+  const auto reason = client::StuckReasonOf(message.err);
+  if (!reason || message.rkt == nullptr || !start_.is_reading()) return;
+  if (const AssignedPartition* partition = assignment_.Find(message)) {
+    stuck_.OnError(*partition, *reason, Offset{message.offset}, rd_kafka_message_errstr(&message));
   }
+}
+
+void ConsumerLoop::OnEndReached(AssignedPartition& partition, Offset end) {
+  if (stuck_.Drops(partition, end)) return;
+  stuck_.OnRead(partition.source());
+  if (feeder_.has_held_back()) {
+    return ReadAgain("a paused partition was read", std::chrono::steady_clock::now());
+  }
+  if (!partition.OnEndReached(end)) return;
+  // In order with the records, so that PostgreSQL's offset follows to the end of the log: what is
+  // no record is neither lag nor, when retention removes it, a gap.
+  PushControl(partition, pipeline::Record::Kind::kHole, end, 0);
 }
 
 }  // namespace usage_ingest::kafka::consumer

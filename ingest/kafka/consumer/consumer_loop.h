@@ -22,6 +22,7 @@
 #include "ingest/kafka/consumer/position_check.h"
 #include "ingest/kafka/consumer/start_reporter.h"
 #include "ingest/kafka/consumer/start_sequence.h"
+#include "ingest/kafka/consumer/stuck_partitions.h"
 
 namespace usage_ingest::kafka::consumer {
 
@@ -52,12 +53,14 @@ class ConsumerLoop {
   void AdvanceStart(TimePoint now);
   void AssignAsPlanned(const StartSequence::Assign& starts, TimePoint now);
   void StartPartition(AssignedPartition& partition, const StartSequence::PartitionStart& start);
+  void PushStart(const AssignedPartition& partition, const StoredOffset& stored);
   void PushControl(const AssignedPartition& partition, pipeline::Record::Kind kind, Offset offset,
                    std::int64_t gap_records);
 
   // Reports of lanes and of PostgreSQL.
   void ServeInbox(TimePoint now);
   void OnPositions(pipeline::PositionsFound found, TimePoint now);
+  [[nodiscard]] bool IsAhead(std::span<const StoredOffset> stored);
   void CommitDue(TimePoint now);
 
   // Messages.
@@ -65,6 +68,7 @@ class ConsumerLoop {
   void PollSome();
   void OnMessage(client::MessageHandle message);
   void OnMessageError(const rd_kafka_message_t& message);
+  void OnEndReached(AssignedPartition& partition, Offset end);
   void Deliver(AssignedPartition& partition, pipeline::Record record);
   void WakeGroup(TimePoint now);
 
@@ -79,6 +83,7 @@ class ConsumerLoop {
   StartSequence start_;
   StartReporter start_reporter_;
   PartitionPauser pauser_;
+  StuckPartitions stuck_;
   LagReporter lag_reporter_;
   OffsetCommitter committer_;
   PositionCheck position_check_;

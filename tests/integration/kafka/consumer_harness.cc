@@ -64,6 +64,14 @@ void RecordingSink::On(const pipeline::TelemetryEvent& event) {
     if (failure->error_class == pipeline::KafkaErrorClass::kTransient) ++transient_errors;
     const MutexLock lock(mutex_);
     errors_.emplace_back(failure->message);
+    ++error_classes_[failure->error_class];
+  } else if (const auto* event_of = std::get_if<pipeline::PartitionStuck>(&event)) {
+    const MutexLock lock(mutex_);
+    if (event_of->stuck) {
+      stuck_[*event_of->source] = {event_of->reason, event_of->offset, std::string(event_of->why)};
+    } else {
+      stuck_.erase(*event_of->source);
+    }
   } else if (const auto* now = std::get_if<pipeline::PartitionsAssigned>(&event)) {
     assigned = static_cast<int>(now->partitions.size());
     ++rebalances;
@@ -80,6 +88,17 @@ void RecordingSink::On(const pipeline::TelemetryEvent& event) {
 std::map<TopicPartition, pipeline::PartitionLag> RecordingSink::lags() const {
   const MutexLock lock(mutex_);
   return lags_;
+}
+
+std::map<TopicPartition, RecordingSink::Stuck> RecordingSink::stuck() const {
+  const MutexLock lock(mutex_);
+  return stuck_;
+}
+
+int RecordingSink::Errors(pipeline::KafkaErrorClass error_class) const {
+  const MutexLock lock(mutex_);
+  const auto found = error_classes_.find(error_class);
+  return found == error_classes_.end() ? 0 : found->second;
 }
 
 bool RecordingSink::HasError(std::string_view part) const {
@@ -157,7 +176,8 @@ class ConsumerHarness::TestLane {
   void Add(const pipeline::Record& record) {
     if (IsStale(record.epoch)) return;
     if (record.kind == pipeline::Record::Kind::kStart) {
-      positions_[record.source] = {record.epoch, record.offset, record.offset, 0, {}, {}};
+      positions_[record.source] = {
+          record.epoch, record.offset, record.offset, 0, record.last_record, {}};
       return;
     }
     const auto found = positions_.find(record.source);
@@ -168,6 +188,11 @@ class ConsumerHarness::TestLane {
     if (record.kind == pipeline::Record::Kind::kGap) {
       position.gap_records += record.gap_records;
       position.read = record.offset;
+      position.last.reset();
+      return;
+    }
+    if (record.kind == pipeline::Record::Kind::kHole) {
+      position.read = std::max(position.read, record.offset);
       return;
     }
     if (record.offset < position.read) return Violate("a record that was delivered before");

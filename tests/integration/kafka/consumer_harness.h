@@ -53,11 +53,20 @@ class RecordingSink final : public pipeline::TelemetrySink {
   std::atomic<std::int64_t> gap_records{0};
   [[nodiscard]] std::map<TopicPartition, pipeline::PartitionLag> lags() const;
   [[nodiscard]] bool HasError(std::string_view part) const;
+  struct Stuck {
+    pipeline::StuckReason reason{};
+    Offset offset;
+    std::string why;
+  };
+  [[nodiscard]] std::map<TopicPartition, Stuck> stuck() const;
+  [[nodiscard]] int Errors(pipeline::KafkaErrorClass error_class) const;
 
  private:
   mutable Mutex mutex_;
   std::map<TopicPartition, pipeline::PartitionLag> lags_ GUARDED_BY(mutex_);
   std::vector<std::string> errors_ GUARDED_BY(mutex_);
+  std::map<pipeline::KafkaErrorClass, int> error_classes_ GUARDED_BY(mutex_);
+  std::map<TopicPartition, Stuck> stuck_ GUARDED_BY(mutex_);
 };
 
 // Bell: a thread without work waits for Ring() or for its stop. A thread reads `rings` before it

@@ -27,6 +27,13 @@ class TransactionalProducer {
     Check(rd_kafka_abort_transaction(client_.get(), kTimeoutMs));
   }
 
+  // It is in the log, and neither committed nor aborted.
+  void LeaveOpen(const std::string& topic, std::string value) {
+    BeginWith(topic, std::move(value));
+    support::CheckKafka(rd_kafka_flush(client_.get(), kTimeoutMs), "flushing");
+  }
+  void Abort() { Check(rd_kafka_abort_transaction(client_.get(), kTimeoutMs)); }
+
  private:
   static constexpr int kTimeoutMs = 30'000;
 

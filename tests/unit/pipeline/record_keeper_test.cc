@@ -173,7 +173,7 @@ class KeepOrReleaseTest : public testing::Test {
     record.value = value;
     batch_.bytes += record.bytes();
     for (PartitionMove& move : batch_.partitions) {
-      if (move.source == &source) move.next_offset = Offset{offset + 1};
+      if (move.source == &source) move.next_offset = move.records_end = Offset{offset + 1};
     }
   }
   [[nodiscard]] std::int64_t LastOf(std::size_t partition) const {
@@ -208,9 +208,18 @@ TEST_F(KeepOrReleaseTest, ARecordBeforeAGapIsNotTheLast) {
   batch_.partitions.emplace_back().source = &kSource;
   RecordKeeper keeper(attributor_, false);
   Add(kSource, 1, "a");
-  batch_.partitions[0].next_offset = Offset{9};
+  batch_.partitions[0].next_offset = batch_.partitions[0].records_end = Offset{9};
   keeper.KeepOrRelease(batch_);
   EXPECT_EQ(LastOf(0), -1);
+}
+
+TEST_F(KeepOrReleaseTest, ARecordBeforeAHoleIsTheLast) {
+  batch_.partitions.emplace_back().source = &kSource;
+  RecordKeeper keeper(attributor_, false);
+  Add(kSource, 1, "a");
+  batch_.partitions[0].next_offset = Offset{9};
+  keeper.KeepOrRelease(batch_);
+  EXPECT_EQ(LastOf(0), 1001);
 }
 
 TEST_F(KeepOrReleaseTest, WhatIsReleasedDoesNotCountAsMemory) {

@@ -116,10 +116,37 @@ TEST_F(MetricsTest, LagGoesAwayWithThePartition) {
   EXPECT_THAT(text, HasSubstr("usage_ingest_lag_records{"));
   EXPECT_THAT(text, HasSubstr("} 10\n"));
   EXPECT_THAT(text, HasSubstr("} 1.5\n"));
-  lag_.KeepOnly({});
+  lag_.Assign({});
   text = metrics_.Render();
   EXPECT_THAT(text, Not(HasSubstr("usage_ingest_lag_records{")));
   EXPECT_THAT(text, Not(HasSubstr("usage_ingest_lag_seconds{")));
+}
+
+TEST_F(MetricsTest, AnUnknownLagIsNotANumber) {
+  const TopicPartition* const assigned[] = {&kUsage0};
+  lag_.Assign(assigned);
+  EXPECT_THAT(metrics_.Render(),
+              AllOf(HasSubstr("usage_ingest_lag_records{partition=\"0\",topic="),
+                    HasSubstr("} Nan\n"), Not(HasSubstr("} 0\nusage_ingest_lag_seconds"))));
+}
+
+TEST_F(MetricsTest, APartitionThatIsStuckHasASeriesUntilItIsReadOrGoes) {
+  const std::string series = "usage_ingest_partition_stuck{";
+  const auto stuck = [](bool is_stuck) {
+    return pipeline::PartitionStuck{.source = &kUsage0,
+                                    .reason = pipeline::StuckReason::kCorruptBatch,
+                                    .stuck = is_stuck,
+                                    .offset = Offset{7},
+                                    .why = "why"};
+  };
+  metrics_.On(stuck(true));
+  metrics_.On(stuck(true));
+  EXPECT_THAT(metrics_.Render(), AllOf(HasSubstr(series), HasSubstr("reason=\"corrupt_batch\"")));
+  metrics_.On(stuck(false));
+  EXPECT_THAT(metrics_.Render(), Not(HasSubstr(series)));
+  metrics_.On(stuck(true));
+  metrics_.On(pipeline::PartitionsAssigned{{}});
+  EXPECT_THAT(metrics_.Render(), Not(HasSubstr(series)));
 }
 
 TEST_F(MetricsTest, AsksForLiveValuesAtTheScrape) {

@@ -33,6 +33,40 @@ class StatusBoardTest : public ::testing::Test {
                       .clock = [this] { return now_ms_; }}};
 };
 
+TEST_F(StatusBoardTest, SaysWhatIsStuckAndIsReadyWhileSomethingIsRead) {
+  BecomeReady();
+  const auto stuck = [](const TopicPartition& source, std::string_view why) {
+    return pipeline::PartitionStuck{.source = &source,
+                                    .reason = pipeline::StuckReason::kAuthorization,
+                                    .stuck = true,
+                                    .offset = Offset{7},
+                                    .why = why};
+  };
+  board_.On(stuck(kUsage0, "partition 0 is not read"));
+  EXPECT_TRUE(board_.readiness().ready);
+  EXPECT_EQ(board_.readiness().reason, "partition 0 is not read");
+  EXPECT_THAT(StatusJson(board_.Snapshot()),
+              HasSubstr(R"("stuck":{"reason":"authorization","offset":7,)"));
+  EXPECT_THAT(StatusLine(board_.Snapshot()), HasSubstr("1 PARTITIONS NOT READ"));
+  board_.On(stuck(kUsage1, "partition 1 is not read"));
+  EXPECT_FALSE(board_.readiness().ready);
+  EXPECT_EQ(board_.readiness().reason, "partition 0 is not read\npartition 1 is not read");
+  board_.On(pipeline::PartitionStuck{.source = &kUsage1});
+  EXPECT_TRUE(board_.readiness().ready);
+}
+
+TEST_F(StatusBoardTest, IsNotReadyWhileALagStaysUnknown) {
+  BecomeReady();
+  EXPECT_TRUE(board_.readiness().ready) << "a new assignment has a moment";
+  now_ms_ += 11'000;
+  EXPECT_FALSE(board_.readiness().ready);
+  EXPECT_THAT(board_.readiness().reason, HasSubstr("the lag of litellm.usage.v1[0] is unknown"));
+  for (const TopicPartition* source : {&kUsage0, &kUsage1}) {
+    board_.On(pipeline::PartitionLag{.source = source, .high_watermark = Offset{3}});
+  }
+  EXPECT_TRUE(board_.readiness().ready);
+}
+
 TEST_F(StatusBoardTest, IsReadyWhenTheGroupIsJoinedAndPostgresAnswers) {
   EXPECT_THAT(board_.readiness().reason, HasSubstr("PostgreSQL is not connected yet"));
   board_.On(pipeline::PostgresSession{pipeline::kHousekeeperSession,

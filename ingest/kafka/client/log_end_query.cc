@@ -1,0 +1,54 @@
+#include "ingest/kafka/client/log_end_query.h"
+
+#include <array>
+
+namespace usage_ingest::kafka::client {
+namespace {
+
+constexpr int kTimeoutMs = 5'000;
+
+AdminOptionsHandle MakeOptions(rd_kafka_t* client) {
+  AdminOptionsHandle options(rd_kafka_AdminOptions_new(client, RD_KAFKA_ADMIN_OP_LISTOFFSETS));
+  std::array<char, 128> why{};
+  // ignored because the time-out is within librdkafka's bounds
+  static_cast<void>(
+      rd_kafka_AdminOptions_set_request_timeout(options.get(), kTimeoutMs, why.data(), why.size()));
+  return options;
+}
+
+}  // namespace
+
+void LogEndQuery::Ask(std::span<const TopicPartition* const> partitions) {
+  if (partitions.empty()) return;
+  if (is_asking_) queue_.reset(rd_kafka_queue_new(client_));
+  const PartitionList list(rd_kafka_topic_partition_list_new(static_cast<int>(partitions.size())));
+  for (const TopicPartition* source : partitions) {
+    rd_kafka_topic_partition_list_add(list.get(), source->topic.c_str(), source->partition.value)
+        ->offset = RD_KAFKA_OFFSET_SPEC_LATEST;
+  }
+  rd_kafka_ListOffsets(client_, list.get(), MakeOptions(client_).get(), queue_.get());
+  is_asking_ = true;
+}
+
+std::optional<LogEndQuery::Ends> LogEndQuery::Take() {
+  if (!is_asking_) return std::nullopt;
+  const EventHandle event(rd_kafka_queue_poll(queue_.get(), 0));
+  if (event == nullptr) return std::nullopt;
+  is_asking_ = false;
+  Ends ends;
+  const rd_kafka_ListOffsets_result_t* result = rd_kafka_event_ListOffsets_result(event.get());
+  if (result == nullptr || rd_kafka_event_error(event.get()) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    return ends;
+  }
+  std::size_t count = 0;
+  const auto* const* infos = rd_kafka_ListOffsets_result_infos(result, &count);
+  for (const rd_kafka_ListOffsetsResultInfo_t* info : std::span(infos, count)) {
+    const auto* found = rd_kafka_ListOffsetsResultInfo_topic_partition(info);
+    if (found->err != RD_KAFKA_RESP_ERR_NO_ERROR || found->offset < 0) continue;
+    ends.emplace_back(TopicPartition{found->topic, PartitionId{found->partition}},
+                      Offset{found->offset});
+  }
+  return ends;
+}
+
+}  // namespace usage_ingest::kafka::client
