@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "daemon/assembly/component_options.h"
+#include "daemon/commands/topic_checks.h"
 #include "daemon/text/text_table.h"
 #include "ingest/kafka/client/kafka_probe.h"
 #include "ingest/postgres/admin/partition_admin.h"
@@ -22,27 +23,21 @@ constexpr auto kKafkaTimeout = std::chrono::seconds(5);
 constexpr auto kRunwayMin = std::chrono::days(14);
 
 void CheckKafka(const config::Config& config, Checks& checks) {
-  const auto found = kafka::client::ProbeKafka(assembly::KafkaOptionsFor(config), kKafkaTimeout);
+  const auto options = assembly::KafkaOptionsFor(config);
+  const auto found = kafka::client::ProbeKafka(options, kKafkaTimeout);
   if (!found) {
     const bool is_away = found.error().code == ErrorCode::kUnavailable;
     checks.push_back(
         {is_away ? Status::kUnavailable : Status::kFailed,
          {.what = found.error().context,
-          .fix = "check kafka.brokers and [kafka.properties], and that a broker runs there"}});
+          .fix = is_away
+                     ? "check kafka.brokers and [kafka.properties], and that a broker runs there"
+                     : "correct the credentials, certificates or protocol in [kafka.properties]"}});
     return;
   }
   checks.push_back({Status::kOk, {.what = fmt::format("kafka: {} brokers", found->brokers)}});
   for (const kafka::client::TopicFinding& topic : found->topics) {
-    if (topic.problem.empty()) {
-      checks.push_back(
-          {Status::kOk,
-           {.what = fmt::format("topic {}: {} partitions", topic.name, topic.partitions)}});
-    } else {
-      // The daemon waits for a topic: it is unavailable, not wrong.
-      checks.push_back({Status::kUnavailable,
-                        {.what = fmt::format("topic {}: {}", topic.name, topic.problem),
-                         .fix = "create the topic, or correct kafka.topics"}});
-    }
+    CheckTopic(topic, options.prefetch_bytes, checks);
   }
   if (!found->group_problem.empty()) {
     checks.push_back(

@@ -40,6 +40,7 @@ constexpr std::array kOwned = std::to_array<Owned>({
     {"queued.max.messages.kbytes", kFromBudget, kUseBudget},
     {"fetch.max.bytes", kFromBudget, kUseBudget},
     {"fetch.message.max.bytes", kFromBudget, kUseBudget},
+    {"message.max.bytes", kFromBudget, kUseBudget},
     {"fetch.min.bytes", kFetchMustEnd, kRemove},
     {"fetch.wait.max.ms", kFetchMustEnd, kRemove},
     {"max.partition.fetch.bytes", kFromBudget, kUseBudget},
@@ -47,6 +48,10 @@ constexpr std::array kOwned = std::to_array<Owned>({
     {"group.protocol",
      "the daemon assigns all its partitions at once, which only the classic protocol allows",
      kRemove},
+    {"isolation.level", "records of aborted transactions would be billed", kRemove},
+    {"check.crcs", "a damaged record would be billed as it is", kRemove},
+    {"topic.blacklist", "it would hide a topic without a word", "remove it from kafka.topics"},
+    {"log.queue", "the daemon needs it as it sets it", kRemove},
     {"plugin.library.paths", "it would load foreign code into the daemon", kRemove},
 });
 

@@ -167,8 +167,8 @@ struct PartitionStuck {
 struct PartitionLag {
   const TopicPartition* source = nullptr;
   std::optional<Offset> high_watermark{};  // nullopt: Kafka has not told it lately
-  Offset position{};                     // the next record to poll
-  Offset committed{};                    // next_offset in PostgreSQL
+  Offset position{};                       // the next record to poll
+  Offset committed{};                      // next_offset in PostgreSQL
   // Kafka timestamp of the oldest polled record at or above `committed`, within one poll; 0 when
   // everything polled is committed. What is not polled yet has no timestamp: the status board
   // counts it from the moment that it saw high_watermark pass `committed`.

@@ -42,6 +42,7 @@ struct Scrape {
     const telemetry::SampleBatch batch;
     metrics.On(batch.committed);
     lag.Report({.source = &telemetry::kUsage0});
+    metrics.On(pipeline::PartitionStuck{.source = &telemetry::kUsage0, .stuck = true, .why = {}});
     text = metrics.Render();
     definitions = metrics.definitions();
   }
@@ -79,8 +80,9 @@ std::string Exposed(const std::string& text) {
     for (auto it = std::sregex_iterator(inner.begin(), inner.end(), label);
          it != std::sregex_iterator(); ++it) {
       const std::string key = (*it)[1];
-      const bool is_open =
-          key == "topic" || key == "partition" || key == "version" || key == "commit";
+      // A partition has one reason at a time, so a sample does not show all of them.
+      const bool is_open = key == "topic" || key == "partition" || key == "version" ||
+                           key == "commit" || name == "usage_ingest_partition_stuck";
       if (key != "le") labels[name][key].insert(is_open ? "*" : (*it)[2].str());
     }
   }

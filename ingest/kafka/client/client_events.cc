@@ -40,7 +40,10 @@ std::optional<bool> ClientEvents::TakeCommitAnswer() {
 
 void ClientEvents::Report(const Error& error, std::string_view kind,
                           rd_kafka_resp_err_t kafka_code) {
-  last_error_ = error.context;
+  // "All brokers are down" follows a refusal, and explains nothing.
+  const bool is_refusal = ErrorClassOf(kafka_code) != pipeline::KafkaErrorClass::kTransient;
+  if (is_refusal || !is_refused_) last_error_ = error.context;
+  is_refused_ = is_refused_ || is_refusal;
   const bool is_fatal = error.code == ErrorCode::kFatal;
   if (is_fatal && !fatal_) fatal_ = error;
   if (telemetry_ != nullptr) {

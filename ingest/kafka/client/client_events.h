@@ -44,6 +44,8 @@ class ClientEvents {
   [[nodiscard]] const std::optional<Error>& fatal() const { return fatal_; }
   // The last error, to explain why nothing is read.
   [[nodiscard]] const std::string& last_error() const { return last_error_; }
+  // An error said that the broker does not accept this client, whatever came after it.
+  [[nodiscard]] bool is_refused() const { return is_refused_; }
 
   // Counts the error and logs it; the same `kind` only now and then. `kafka_code` says whose
   // matter it is; no error: it is not known.
@@ -68,6 +70,7 @@ class ClientEvents {
   std::optional<bool> commit_answer_;
   std::optional<Error> fatal_;
   std::string last_error_;
+  bool is_refused_ = false;
 };
 
 }  // namespace usage_ingest::kafka::client

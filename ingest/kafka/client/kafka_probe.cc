@@ -3,12 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <span>
 
 #include "ingest/kafka/client/client_config.h"
 #include "ingest/kafka/client/client_events.h"
 #include "ingest/kafka/client/client_factory.h"
 #include "ingest/kafka/client/kafka_error.h"
 #include "ingest/kafka/client/offset_query.h"
+#include "ingest/kafka/client/partition_list.h"
 
 namespace usage_ingest::kafka::client {
 namespace {
@@ -17,6 +19,7 @@ using TimePoint = std::chrono::steady_clock::time_point;
 
 // Short, so that between two of them the client's own errors are heard.
 constexpr int kAttemptMs = 500;
+constexpr auto kReadTimeout = std::chrono::milliseconds(5'000);
 
 int RemainingMs(TimePoint deadline) {
   const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
@@ -33,7 +36,10 @@ class Probe {
     const TopicHandle topic(rd_kafka_topic_new(client_, name.c_str(), nullptr));
     if (topic == nullptr) {
       const Error error = MakeKafkaError(rd_kafka_last_error(), "topic " + name);
-      return TopicFinding{.name = name, .partitions = 0, .problem = error.context};
+      TopicFinding finding;
+      finding.name = name;
+      finding.problem = error.context;
+      return finding;
     }
     for (;;) {
       const rd_kafka_metadata_t* answer = nullptr;
@@ -47,7 +53,7 @@ class Probe {
       }
       if (std::chrono::steady_clock::now() >= deadline_) {
         const std::string& why = events_.last_error();
-        return Fail(ErrorCode::kUnavailable,
+        return Fail(events_.is_refused() ? ErrorCode::kFatal : ErrorCode::kUnavailable,
                     why.empty() ? MakeKafkaError(code, "no broker answered").context : why);
       }
     }
@@ -66,15 +72,63 @@ class Probe {
     return MakeKafkaError(code, "reading the group's offsets").context;
   }
 
+  // Fetches the last record of the topic's first partition: Describe is not the right to READ.
+  std::string ReadOne(const std::string& name) {
+    const TopicPartition source{name, PartitionId{0}};
+    const TopicPartition* const sources[] = {&source};
+    const auto log = QueryWatermarks(client_, sources, kReadTimeout);
+    if (!log) return log.error().context;
+    const Offset last{std::max(log->front().low.value, log->front().high.value - 1)};
+    auto code = rd_kafka_assign(client_, MakePartitionList({{&source, last}}).get());
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return MakeKafkaError(code, "assigning").context;
+    const MessageHandle message(
+        rd_kafka_consumer_poll(client_, static_cast<int>(kReadTimeout.count())));
+    code = message == nullptr ? RD_KAFKA_RESP_ERR__TIMED_OUT : message->err;
+    // ignored because the client ends soon
+    static_cast<void>(rd_kafka_assign(client_, nullptr));
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR || code == RD_KAFKA_RESP_ERR__PARTITION_EOF) return {};
+    return MakeKafkaError(code, "reading a record").context;
+  }
+
+  void LookAtSettings(TopicFinding& finding) {
+    const QueueHandle queue(rd_kafka_queue_new(client_));
+    rd_kafka_ConfigResource_t* resource =
+        rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, finding.name.c_str());
+    rd_kafka_DescribeConfigs(client_, &resource, 1, nullptr, queue.get());
+    rd_kafka_ConfigResource_destroy(resource);
+    const EventHandle event(
+        rd_kafka_queue_poll(queue.get(), static_cast<int>(kReadTimeout.count())));
+    const auto* result =
+        event == nullptr ? nullptr : rd_kafka_event_DescribeConfigs_result(event.get());
+    std::size_t count = 0;
+    const auto* const* found =
+        result == nullptr ? nullptr : rd_kafka_DescribeConfigs_result_resources(result, &count);
+    if (count != 1) {
+      finding.settings_problem = "the broker does not tell its settings";
+      return;
+    }
+    if (rd_kafka_ConfigResource_error(found[0]) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      finding.settings_problem = rd_kafka_ConfigResource_error_string(found[0]);
+      return;
+    }
+    const auto* const* entries = rd_kafka_ConfigResource_configs(found[0], &count);
+    for (const rd_kafka_ConfigEntry_t* entry : std::span(entries, count)) {
+      const char* value = rd_kafka_ConfigEntry_value(entry);
+      finding.settings[rd_kafka_ConfigEntry_name(entry)] = value == nullptr ? "" : value;
+    }
+  }
+
  private:
   static TopicFinding Evaluate(const std::string& name, const rd_kafka_metadata_t& metadata) {
-    TopicFinding finding{.name = name, .partitions = 0, .problem = {}};
+    TopicFinding finding;
+    finding.name = name;
     if (metadata.topic_cnt != 1) {
       finding.problem = "the broker says nothing of it";
       return finding;
     }
     const rd_kafka_metadata_topic_t& topic = metadata.topics[0];
     finding.partitions = topic.partition_cnt;
+    if (topic.partition_cnt > 0) finding.replicas = topic.partitions[0].replica_cnt;
     if (topic.err != RD_KAFKA_RESP_ERR_NO_ERROR) finding.problem = rd_kafka_err2str(topic.err);
     for (int i = 0; i < topic.partition_cnt && finding.problem.empty(); ++i) {
       if (topic.partitions[i].leader >= 0) continue;
@@ -99,6 +153,10 @@ Result<KafkaFindings> ProbeKafka(const KafkaOptions& options, std::chrono::milli
   for (const std::string& name : options.topics) {
     auto finding = probe.Look(name, findings);
     if (!finding) return std::unexpected(finding.error());
+    if (finding->problem.empty()) {
+      finding->read_problem = probe.ReadOne(name);
+      probe.LookAtSettings(*finding);
+    }
     findings.topics.push_back(std::move(*finding));
   }
   const auto healthy = std::ranges::find(findings.topics, std::string(), &TopicFinding::problem);

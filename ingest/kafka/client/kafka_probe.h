@@ -4,10 +4,11 @@
 // Thread-safety none kept; makes a client of its own and lets it go.
 // Limit         returns within about `timeout`.
 // Errors        kUnavailable: no broker answered, with the last thing that librdkafka said of why.
-//               kFatal: a property is wrong. What is wrong with one topic or the group is a
-//               finding.
+//               kFatal: a property is wrong, or the broker refuses the client. What is wrong with
+//               one topic or the group is a finding.
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -20,7 +21,12 @@ namespace usage_ingest::kafka::client {
 struct TopicFinding {
   std::string name;
   std::int32_t partitions = 0;
-  std::string problem;  // empty: fine
+  int replicas = 0;
+  std::string problem;       // empty: fine
+  std::string read_problem;  // why no record could be fetched; empty: one was, or there is none
+  // Its configuration on the broker, defaults included; empty when settings_problem is not.
+  std::map<std::string, std::string> settings;
+  std::string settings_problem;
 };
 
 struct KafkaFindings {

@@ -51,7 +51,7 @@ TEST_F(StatusBoardTest, SaysWhatIsStuckAndIsReadyWhileSomethingIsRead) {
   board_.On(stuck(kUsage1, "partition 1 is not read"));
   EXPECT_FALSE(board_.readiness().ready);
   EXPECT_EQ(board_.readiness().reason, "partition 0 is not read\npartition 1 is not read");
-  board_.On(pipeline::PartitionStuck{.source = &kUsage1});
+  board_.On(pipeline::PartitionStuck{.source = &kUsage1, .why = {}});
   EXPECT_TRUE(board_.readiness().ready);
 }
 

@@ -1,0 +1,18 @@
+#pragma once
+// TopicChecks: what `check-config --connect` says about one topic.
+//
+// A topic may be readable and lose usage all the same: by compaction, by a short retention, by a
+// single replica. Those are warnings: they may be meant.
+#include <cstddef>
+#include <vector>
+
+#include "daemon/commands/connect_checks.h"
+#include "ingest/kafka/client/kafka_probe.h"
+
+namespace usage_ingest::commands {
+
+// `prefetch_bytes`: librdkafka's share of memory.budget.
+void CheckTopic(const kafka::client::TopicFinding& topic, std::size_t prefetch_bytes,
+                std::vector<ConnectCheck>& checks);
+
+}  // namespace usage_ingest::commands
