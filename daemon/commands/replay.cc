@@ -106,8 +106,9 @@ kafka::consumer::RangeRequest Replay::Request() const {
   return request;
 }
 
-// Rows that exist when the daemon reads their events are duplicates, and duplicates are not counted.
-// So without quotas a replay must not pass the daemon: nothing would ever count those events.
+// Rows that exist when the daemon reads their events are duplicates, and duplicates are not
+// counted. So without quotas a replay must not pass the daemon: nothing would ever count those
+// events.
 void EndBeforeTheDaemon(const config::Config& config,
                         std::vector<kafka::consumer::PartitionRange>& ranges) {
   if (ranges.empty()) return;

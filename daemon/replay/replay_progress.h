@@ -34,8 +34,8 @@ struct ReplayRun {
                                    const std::vector<ReplayRange>& ranges, bool count_quotas);
 void CloseReplay(const config::Config& config, const ReplayRun& run, ReplayOutcome outcome);
 
-// Where the daemon is in `topic`: the stored next offset of each partition that it has begun. Throws
-// UserError.
+// Where the daemon is in `topic`: the stored next offset of each partition that it has begun.
+// Throws UserError.
 [[nodiscard]] std::map<PartitionId, Offset> ReadNextOffsets(const config::Config& config,
                                                             const std::string& topic);
 

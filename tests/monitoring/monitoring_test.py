@@ -64,6 +64,12 @@ class RulesTest(unittest.TestCase):
             self.assertIn(f"#{alert.lower()}\n", (FOLDER / "alerts.yaml").read_text())
 
 
+    def test_the_manifest_of_kubernetes_has_the_same_rules(self):
+        done = subprocess.run([FOLDER.parent / "tools/kubernetes-test", "--rule"], capture_output=True, text=True,
+                              check=False)
+        self.assertEqual(done.returncode, 0, done.stdout)
+
+
 class NamesTest(unittest.TestCase):
     def test_every_metric_exists_and_is_used_as_what_it_is(self):
         known = catalogue()

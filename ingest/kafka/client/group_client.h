@@ -1,7 +1,7 @@
 #pragma once
 // GroupClient: our membership of the consumer group, in the few calls of librdkafka that we need.
 //
-// Incremental assign and batch consume are left out on purpose: whatever changes what is read is one
+// Incremental assign and batch consume are left out on purpose: each change of what is read is one
 // assign of the whole list. Only a partition that is stuck is paused and retried alone.
 //
 // Owner         the consumer thread.
