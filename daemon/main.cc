@@ -1,5 +1,6 @@
 // usage-ingestd: from the command line to a command, and from its result to the exit code.
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <filesystem>
@@ -15,6 +16,7 @@
 #include "daemon/telemetry/logging.h"
 #include "daemon/text/print_problems.h"
 #include "daemon/text/user_error.h"
+#include "schema/limits.h"
 
 namespace usage_ingest {
 namespace {
@@ -34,7 +36,15 @@ config::LoadedConfig Load(const std::string& path, const commands::CommandNeeds&
   return loaded;
 }
 
+// libpq's own default is to wait without end. Lowest in order: a conninfo, a service file or the
+// variable itself may say another one (34.15).
+void LimitConnectTime() {
+  const auto seconds = std::to_string(limits::kConnectTimeout / std::chrono::seconds(1));
+  setenv("PGCONNECT_TIMEOUT", seconds.c_str(), /*overwrite=*/0);
+}
+
 int Main(const std::vector<std::string>& arguments) {
+  LimitConnectTime();
   const commands::CommandList all = commands::AllCommands();
   const auto line = cli::ParseCommandLine(all, arguments);
   if (!line) {

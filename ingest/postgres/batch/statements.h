@@ -19,7 +19,8 @@ inline constexpr const char* kFindJobs =
 // The whole of attribution, one row a question. $1 key hashes, $2 users as uuid (NULL: not one),
 // $3 teams as text, $4 teams as uuid (NULL: not one), $5 models.
 // key_hash wins over the SHA-256 of lite_llm_key_value, the present hash over a rotated one; the
-// same holds for the SHA-256 of each, which a SpendLogs row can have.
+// same holds for the SHA-256 of each, which a SpendLogs row can have. The present hash is read from
+// api_keys too: triggers, which fill key_history, do not fire for a restore or for replication.
 inline constexpr const char* kAttribute = R"sql(
 SELECT coalesce(own.id, legacy.id), k.id, coalesce(t.id, k.team_id, own.team_id, legacy.team_id),
        CASE WHEN coalesce(own.id, legacy.id) IS NOT NULL THEN 0
@@ -30,11 +31,15 @@ FROM unnest($1::text[], $2::uuid[], $3::text[], $4::uuid[], $5::text[]) WITH ORD
   AS q(key_hash, user_id, team_text, team_id, model_id, ord)
 LEFT JOIN LATERAL (
   SELECT a.id, a.user_id, a.team_id, a.subscription_id
-  FROM usage_ingest.key_history h JOIN public.api_keys a ON a.id = h.api_key_id
-  WHERE h.key_hash = q.key_hash
+  FROM (SELECT h.api_key_id, h.kind, h.first_seen_at
+        FROM usage_ingest.key_history h WHERE h.key_hash = q.key_hash
+        UNION ALL
+        SELECT present.id, 'key_hash', NULL
+        FROM public.api_keys present WHERE present.key_hash::text = q.key_hash) h
+  JOIN public.api_keys a ON a.id = h.api_key_id
   ORDER BY q.key_hash IN (lower(a.key_hash), encode(sha256(convert_to(lower(a.key_hash), 'UTF8')),
                                                     'hex')) DESC,
-           h.kind LIKE 'key_hash%' DESC, h.first_seen_at DESC, a.id
+           h.kind LIKE 'key_hash%' DESC, h.first_seen_at DESC NULLS LAST, a.id
   LIMIT 1) k ON true
 LEFT JOIN LATERAL (
   SELECT u.id FROM public.users u WHERE k.id IS NULL AND u.id = q.user_id) u ON true

@@ -7,7 +7,7 @@
 #include <memory>
 #include <utility>
 
-#include "ingest/postgres/session/session_setup.h"
+#include "ingest/postgres/session/connect_plan.h"
 #include "schema/limits.h"
 
 namespace usage_ingest::postgres::session {
@@ -94,15 +94,18 @@ pipeline::Task<Result<>> AsyncConnection::WaitSocket(Direction direction) {
 }
 
 pipeline::Task<Result<>> AsyncConnection::Connect() {
-  Close();
-  const ConnectKeywords keywords(conninfo_, application_name_);
-  connection_.reset(
-      PQconnectStartParams(keywords.keywords(), keywords.values(), /*expand_dbname=*/1));
-  if (connection_ == nullptr) co_return Fail(ErrorCode::kUnavailable, "out of memory");
-  PQsetNoticeReceiver(connection_.get(), IgnoreNotice, nullptr);
-  if (PQstatus(connection_.get()) == CONNECTION_BAD) co_return Broken("cannot connect");
-
-  const Result<> polled = co_await Poll();
+  const Result<> started = Start(ConnectKeywords(conninfo_, application_name_));
+  if (!started) co_return started;
+  const ConnectPlan plan = PlanOf(connection_.get());
+  Result<> polled;
+  for (const Server& server : plan.servers) {
+    if (plan.servers.size() > 1) {
+      polled = Start(ConnectKeywords(conninfo_, application_name_, server));
+      if (!polled) continue;
+    }
+    polled = co_await Poll(plan.timeout);
+    if (polled) break;
+  }
   if (!polled) co_return polled;
   AttachSocket();
   if (PQsetnonblocking(connection_.get(), 1) != 0) co_return Broken("cannot connect");
@@ -113,13 +116,23 @@ pipeline::Task<Result<>> AsyncConnection::Connect() {
   co_return Result<>{};
 }
 
+Result<> AsyncConnection::Start(const ConnectKeywords& keywords) {
+  Close();
+  connection_.reset(
+      PQconnectStartParams(keywords.keywords(), keywords.values(), /*expand_dbname=*/1));
+  if (connection_ == nullptr) return Fail(ErrorCode::kUnavailable, "out of memory");
+  PQsetNoticeReceiver(connection_.get(), IgnoreNotice, nullptr);
+  if (PQstatus(connection_.get()) == CONNECTION_BAD) return Broken("cannot connect");
+  return {};
+}
+
 // 34.1: before the first PQconnectPoll, behave as if it had said PGRES_POLLING_WRITING.
-pipeline::Task<Result<>> AsyncConnection::Poll() {
-  ArmWatchdog(std::chrono::steady_clock::now() + limits::kConnectTimeout);
+pipeline::Task<Result<>> AsyncConnection::Poll(std::chrono::seconds timeout) {
+  ArmWatchdog(std::chrono::steady_clock::now() + timeout);
   PostgresPollingStatusType status = PGRES_POLLING_WRITING;
   while (status != PGRES_POLLING_OK) {
     if (status == PGRES_POLLING_FAILED) co_return Broken("cannot connect");
-    AttachSocket();  // a conninfo with several hosts changes sockets under way
+    AttachSocket();  // a host with several addresses changes sockets under way
     const auto what = status == PGRES_POLLING_READING
                           ? boost::asio::posix::stream_descriptor::wait_read
                           : boost::asio::posix::stream_descriptor::wait_write;
@@ -130,7 +143,7 @@ pipeline::Task<Result<>> AsyncConnection::Poll() {
       Close();
       co_return Fail(ErrorCode::kUnavailable, "cannot connect: no answer in time");
     }
-    // libpq closes its socket before it tries the next host: asio must have released it.
+    // libpq closes its socket before it tries the next address: asio must have released it.
     socket_.release();
     status = PQconnectPoll(connection_.get());
   }

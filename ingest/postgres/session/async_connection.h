@@ -25,6 +25,7 @@
 #include "ingest/pipeline/task.h"
 #include "ingest/postgres/session/pg_handles.h"
 #include "ingest/postgres/session/query_params.h"
+#include "ingest/postgres/session/session_setup.h"
 #include "ingest/postgres/session/sqlstate.h"
 
 namespace usage_ingest::postgres::session {
@@ -68,7 +69,8 @@ class AsyncConnection {
 
  private:
   enum class Direction { kRead, kWrite };
-  pipeline::Task<Result<>> Poll();
+  Result<> Start(const ConnectKeywords& keywords);
+  pipeline::Task<Result<>> Poll(std::chrono::seconds timeout);
   pipeline::Task<Result<>> WaitSocket(Direction direction);
   pipeline::Task<Result<>> Flush();
   pipeline::Task<Result<PgResult>> NextResult();

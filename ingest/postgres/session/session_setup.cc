@@ -47,16 +47,32 @@ std::string Set(std::string_view name, milliseconds value) {
 
 }  // namespace
 
-// Keep-alives notice within 7 s that a server is gone while nothing is sent (3 + 2 * 2).
-ConnectKeywords::ConnectKeywords(std::string conninfo, std::string application_name)
+// Keep-alives notice within 7 s that a server is gone while nothing is sent (3 + 2 * 2). The last
+// keywords are those of one server.
+ConnectKeywords::ConnectKeywords(std::string conninfo, std::string application_name, Server server)
     : conninfo_(std::move(conninfo)),
       application_name_(std::move(application_name)),
-      connect_timeout_s_(std::to_string(limits::kConnectTimeout / std::chrono::seconds(1))),
+      server_(std::move(server)),
       tcp_user_timeout_ms_(std::to_string(limits::kTcpUserTimeout / milliseconds(1))),
-      keywords_{"connect_timeout",  "tcp_user_timeout", "keepalives_idle",  "keepalives_interval",
-                "keepalives_count", "dbname",           "application_name", nullptr},
-      values_{connect_timeout_s_.c_str(), tcp_user_timeout_ms_.c_str(), "3",    "2", "2",
-              conninfo_.c_str(),          application_name_.c_str(),    nullptr} {}
+      keywords_{"tcp_user_timeout",
+                "keepalives_idle",
+                "keepalives_interval",
+                "keepalives_count",
+                "dbname",
+                "application_name",
+                nullptr},
+      values_{tcp_user_timeout_ms_.c_str(), "3",    "2", "2", conninfo_.c_str(),
+              application_name_.c_str(),    nullptr} {
+  std::size_t at = 6;
+  const auto add = [&](const char* keyword, const std::string& value) {
+    if (value.empty()) return;
+    keywords_.at(at) = keyword;
+    values_.at(at++) = value.c_str();
+  };
+  add("host", server_.host);
+  add("hostaddr", server_.address);
+  add("port", server_.port);
+}
 
 std::string SessionSetUp(SessionUse use) {
   const bool is_lane = use == SessionUse::kLane;

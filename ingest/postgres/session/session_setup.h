@@ -15,6 +15,7 @@
 #include <string>
 #include <string_view>
 
+#include "ingest/postgres/session/connect_plan.h"
 #include "ingest/postgres/session/sqlstate.h"
 
 namespace usage_ingest::postgres::session {
@@ -22,10 +23,12 @@ namespace usage_ingest::postgres::session {
 // What PQconnectStartParams and PQconnectdbParams get, with expand_dbname = 1. The conninfo
 // overrides the keywords before it, and the application name overrides the conninfo (34.1.1: the
 // last value of a repeated keyword is used), since stalled_session_watch.h finds our sessions by
-// it.
+// it. connect_timeout is left to conninfo, service file and environment: connect_plan.h has the
+// default.
 class ConnectKeywords {
  public:
-  ConnectKeywords(std::string conninfo, std::string application_name);
+  // `server`: of those that the conninfo names, the one to connect to; empty: all of them.
+  ConnectKeywords(std::string conninfo, std::string application_name, Server server = {});
   ConnectKeywords(const ConnectKeywords&) = delete;
   ConnectKeywords& operator=(const ConnectKeywords&) = delete;
 
@@ -35,10 +38,10 @@ class ConnectKeywords {
  private:
   std::string conninfo_;
   std::string application_name_;
-  std::string connect_timeout_s_;
+  Server server_;
   std::string tcp_user_timeout_ms_;
-  std::array<const char*, 8> keywords_;
-  std::array<const char*, 8> values_;
+  std::array<const char*, 10> keywords_;
+  std::array<const char*, 10> values_;
 };
 
 enum class SessionUse : unsigned char {

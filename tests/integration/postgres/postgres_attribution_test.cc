@@ -162,6 +162,15 @@ TEST_F(AttributionTest, TheSha256OfAHashIsThatHash) {
   EXPECT_EQ(Owner({.key_hash = Sha256(sha256_of_hash), .model_id = "gpt"}), kNoKey) << "not thrice";
 }
 
+// As a restore with --disable-triggers, or logical replication, brings keys.
+TEST_F(AttributionTest, AKeyThatNoTriggerSawIsFoundByItsHash) {
+  AddSubscription(1, 1);
+  database_->Execute("SET session_replication_role = replica");
+  AddKey(1, 1, Hash('a'));
+  ASSERT_EQ(database_->Number("SELECT count(*) FROM usage_ingest.key_history"), 0);
+  EXPECT_EQ(Owner({.key_hash = Hash('a'), .model_id = "gpt"}), "b001 c001 -");
+}
+
 TEST_F(AttributionTest, WhoHasTheHashWinsOverWhoHadIt) {
   AddSubscription(1, 1);
   AddSubscription(2, 2);

@@ -2,6 +2,7 @@
 // error of the right class and never a hang.
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <cstdlib>
 #include <exception>
 
@@ -127,6 +128,39 @@ TEST_F(SessionTest, TheFirstHostThatAnswersIsTaken) {
                                " dbname=postgres user=postgres target_session_attrs=read-write";
   ASSERT_TRUE(Await(Connection(conninfo).Connect()));
   EXPECT_EQ(CodeOf("SELECT 1"), "");
+}
+
+// A host that takes connections and never says a word.
+class SilentHost {
+ public:
+  SilentHost() : acceptor_(context_, {boost::asio::ip::make_address("127.0.0.1"), 0}) {}
+  [[nodiscard]] std::string port() const {
+    return std::to_string(acceptor_.local_endpoint().port());
+  }
+
+ private:
+  boost::asio::io_context context_;
+  boost::asio::ip::tcp::acceptor acceptor_;  // the kernel accepts; no one reads
+};
+
+TEST_F(SessionTest, AHostThatDoesNotAnswerLeavesTimeForTheNextOne) {
+  const SilentHost silent;
+  const std::string hosts = "host=127.0.0.1,127.0.0.1 port=" + silent.port() + "," +
+                            std::to_string(postgres_.port()) + " dbname=postgres user=postgres";
+  ASSERT_TRUE(Await(Connection(hosts).Connect())) << "with the default for each";
+  EXPECT_EQ(CodeOf("SELECT 1"), "");
+  ASSERT_TRUE(Await(Connection(hosts + " connect_timeout=1").Connect()));
+}
+
+TEST_F(SessionTest, ConnectTimeoutIsThatOfTheConninfo) {
+  const SilentHost silent;
+  const auto waited = [&](const std::string& timeout) {
+    const auto begin = std::chrono::steady_clock::now();
+    EXPECT_FALSE(Await(Connection("host=127.0.0.1 port=" + silent.port() + timeout).Connect()));
+    return std::chrono::steady_clock::now() - begin;
+  };
+  EXPECT_LT(waited(" connect_timeout=2"), 4s);
+  EXPECT_GE(waited(" connect_timeout=7"), 7s) << "longer than the default";
 }
 
 }  // namespace
