@@ -140,7 +140,9 @@ void EndBeforeTheDaemon(const config::Config& config,
 replay::ReplayRun Replay::Open(const config::Config& config,
                                std::vector<kafka::consumer::PartitionRange>& ranges) const {
   std::vector<replay::ReplayRange> rows;
-  for (const auto& range : ranges) rows.push_back({*range.source, range.begin, range.end});
+  for (const auto& range : ranges) {
+    rows.push_back({*range.source, *range.topic_id, range.begin, range.end});
+  }
   replay::ReplayRun run = replay::OpenReplay(config, replay::ReplayKind::kReplay, rows, !no_quota_);
   for (std::size_t i = 0; i < ranges.size(); ++i) ranges[i].begin = run.next_offsets[i];
   return run;

@@ -29,7 +29,7 @@ ImportRun::ImportRun(const config::Config& config, ImportOptions options, Import
 
 bool ImportRun::Run(const StopOnSignal& stop) {
   if (!options_.dry_run) {
-    const ReplayRange range{source_, Offset{1}, Offset{elements_ + 1}};
+    const ReplayRange range{.source = source_, .begin = Offset{1}, .end = Offset{elements_ + 1}};
     run_ = OpenReplay(config_, ReplayKind::kImport, {range}, !options_.no_quota);
     begin_ = run_.next_offsets.front();
   }

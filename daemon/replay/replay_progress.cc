@@ -11,10 +11,11 @@ namespace {
 constexpr const char* kResume =
     "SELECT id, next_offset FROM usage_ingest.replays WHERE kind = $1 AND topic = $2 "
     "AND partition = $3::int AND from_offset = $4::bigint AND to_offset = $5::bigint "
-    "AND quota = $6::boolean AND outcome <> 'finished' ORDER BY id DESC LIMIT 1";
+    "AND quota = $6::boolean AND topic_id = $7 AND outcome <> 'finished' ORDER BY id DESC LIMIT 1";
 constexpr const char* kOpen =
     "INSERT INTO usage_ingest.replays (kind, topic, partition, from_offset, to_offset, "
-    "next_offset, quota) VALUES ($1, $2, $3::int, $4::bigint, $5::bigint, $4::bigint, $6::boolean) "
+    "next_offset, quota, topic_id) VALUES ($1, $2, $3::int, $4::bigint, $5::bigint, $4::bigint, "
+    "$6::boolean, $7) "
     "RETURNING id, next_offset";
 constexpr const char* kClose =
     "UPDATE usage_ingest.replays SET outcome = $2, updated_at = now() WHERE id = $1::bigint";
@@ -48,7 +49,8 @@ ReplayRun OpenReplay(const config::Config& config, ReplayKind kind,
         std::to_string(range.source.partition.value),
         std::to_string(range.begin.value),
         std::to_string(range.end.value),
-        count_quotas ? "true" : "false"};
+        count_quotas ? "true" : "false",
+        range.topic_id};
     postgres::blocking::SyncRows rows = assembly::QueryOrThrow(connection, kResume, params);
     if (rows.count() == 0) rows = assembly::QueryOrThrow(connection, kOpen, params);
     run.ids.push_back(rows.number(0, 0));

@@ -18,6 +18,7 @@ namespace usage_ingest::replay {
 
 struct ReplayRange {
   TopicPartition source;
+  TopicId topic_id = {};  // a range of another topic of the same name is another range
   Offset begin;
   Offset end;  // exclusive
 };

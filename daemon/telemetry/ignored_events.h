@@ -14,9 +14,10 @@ using IgnoredByMetrics = pipeline::Ignores<pipeline::RereadRequested, pipeline::
 using IgnoredByStatusBoard = pipeline::Ignores<pipeline::RereadRequested>;
 
 // The Kafka client writes its own log lines, those of librdkafka among them.
-using IgnoredByLog = pipeline::Ignores<pipeline::DeadLettersPending, pipeline::PartitionRunway,
-                                       pipeline::KafkaFailed, pipeline::GroupMembership,
-                                       pipeline::PartitionLag, pipeline::ReadinessBlocked>;
+using IgnoredByLog =
+    pipeline::Ignores<pipeline::DeadLettersPending, pipeline::PartitionRunway,
+                      pipeline::KafkaFailed, pipeline::GroupMembership, pipeline::LogChanged,
+                      pipeline::PartitionLag, pipeline::ReadinessBlocked>;
 
 // A replay has no consumer group, no housekeeper and no readiness; its terminal shows progress.
 using IgnoredByReplay =
@@ -24,7 +25,8 @@ using IgnoredByReplay =
                       pipeline::PartitionRunway, pipeline::PostgresSession,
                       pipeline::CopyPathChosen, pipeline::RereadRequested, pipeline::KafkaFailed,
                       pipeline::GroupMembership, pipeline::PartitionsAssigned, pipeline::OffsetGap,
-                      pipeline::ReadingPaused, pipeline::PartitionStuck, pipeline::PartitionLag,
+                      pipeline::LogChanged, pipeline::ReadingPaused, pipeline::PartitionStuck,
+                      pipeline::PartitionLag,
                       pipeline::ReadinessBlocked>;
 
 }  // namespace usage_ingest::telemetry

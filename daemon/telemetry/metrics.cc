@@ -116,6 +116,9 @@ struct Catalogue {
   Counter& offset_gap_records = make.Single<Counter>(
       "usage_ingest_offset_gap_records_total",
       "Records that Kafka no longer had when they were due: lost to retention or a new topic.");
+  MetricByLabel<Counter> log_changes = make.ByLabel<Counter>(
+      "usage_ingest_log_changes_total", "change", pipeline::kLogChangeNames,
+      "Logs of partitions that were replaced: truncated by an unclean election, or recreated.");
   Counter& subscriptions_suspended =
       make.Single<Counter>("usage_ingest_subscriptions_suspended_total",
                            "Subscriptions that a counter update of the daemon moved to suspended.");
@@ -185,6 +188,9 @@ struct Metrics::Impl : IgnoredByMetrics {
     Add(metrics.offset_gap_records, gap.records);
   }
   void operator()(const pipeline::PartitionStuck& event);
+  void operator()(const pipeline::LogChanged& event) const {
+    metrics.log_changes[event.change].Increment();
+  }
   void operator()(const pipeline::ReadingPaused& event) const {
     metrics.paused[event.reason].Set(event.paused ? 1 : 0);
   }

@@ -91,6 +91,12 @@ struct State : IgnoredByStatusBoard {
     NoteError("gap", fmt::format("{} records of {} partition {} were gone from Kafka", gap.records,
                                  gap.source->topic, gap.source->partition.value));
   }
+  void operator()(const pipeline::LogChanged& event) {
+    NoteError("log",
+              fmt::format("the log of {} partition {} was {}", event.source->topic,
+                          event.source->partition.value,
+                          pipeline::kLogChangeNames.at(static_cast<std::size_t>(event.change))));
+  }
   void operator()(const pipeline::ReadingPaused& event) {
     switch (event.reason) {
       case pipeline::PauseReason::kMemory:

@@ -117,6 +117,8 @@ Result<> Attributor::Reject(Batch& batch, BatchEvent& event, DeadLetterReason re
   event.state = BatchEvent::State::kDeadLetter;
   DeadLetter letter;
   letter.source = batch.partitions[event.partition].source;
+  letter.topic_id = batch.partitions[event.partition].topic_id;
+  letter.leader_epoch = record.leader_epoch;
   letter.record_offset = record.offset;
   letter.event_index = event.event_index;
   letter.record = event.record;

@@ -26,8 +26,10 @@ namespace usage_ingest::pipeline {
 // How far one partition moves in this transaction, and what became of its events.
 struct PartitionMove {
   const TopicPartition* source = nullptr;
+  const TopicId* topic_id = nullptr;  // null: not of a Kafka log
   Epoch epoch;
   Offset expected;                               // what the offsets row must hold now
+  LogPosition expected_log = {};                 // and with it
   Offset next_offset;                            // what it will hold
   Offset records_end;                            // behind its last record: a hole may follow
   std::optional<RecordFingerprint> last_record;  // the last before next_offset; none after a gap
@@ -48,6 +50,8 @@ struct BatchEvent {
 // What usage_ingest.dead_letters will hold; texts live in the batch's arena.
 struct DeadLetter {
   const TopicPartition* source = nullptr;
+  const TopicId* topic_id = nullptr;  // with leader_epoch and record_offset: the record's identity
+  std::int32_t leader_epoch = kUnknownLeaderEpoch;
   Offset record_offset;
   std::uint32_t event_index = 0;
   std::uint32_t record = 0;  // index into Batch::records

@@ -27,7 +27,12 @@ void BatchAssembler::Add(Batch& batch, Record record) {
   // What was decoded under an older assignment is read again under this one.
   if (!batch.empty() && batch.partitions.front().epoch != record.epoch) batch.Clear();
   if (record.kind == Record::Kind::kStart) {
-    positions_[record.source] = {record.epoch, record.offset, record.offset, record.last_record};
+    positions_[record.source] = {.epoch = record.epoch,
+                                 .topic_id = record.topic_id,
+                                 .log = {record.stored_topic_id, record.leader_epoch},
+                                 .stored = record.offset,
+                                 .read = record.offset,
+                                 .last_record = record.last_record};
     return;
   }
   const auto found = positions_.find(record.source);
@@ -41,6 +46,7 @@ void BatchAssembler::Add(Batch& batch, Record record) {
     move.last_record.reset();
     position.last_record.reset();
     position.stored = position.read = record.offset;
+    position.log = {position.topic_id, kUnknownLeaderEpoch};
     return;
   }
   if (record.kind == Record::Kind::kHole) {
@@ -48,18 +54,20 @@ void BatchAssembler::Add(Batch& batch, Record record) {
     const std::uint32_t partition = MoveOf(batch, record, position);
     batch.partitions[partition].next_offset = record.offset;
     position.stored = position.read = record.offset;
+    position.log.topic_id = position.topic_id;  // the last record stays
     return;
   }
   // Below what was seen: read a second time, counted the first time.
   if (record.offset < position.read) return;
   const std::uint32_t partition = MoveOf(batch, record, position);
   position.stored = position.read = Offset{record.offset.value + 1};
+  position.log = {position.topic_id, record.leader_epoch};
   Decode(batch, std::move(record), partition);
 }
 
 void BatchAssembler::AddDetached(Batch& batch, Record record) {
-  const std::uint32_t partition =
-      MoveOf(batch, record, {record.epoch, record.offset, record.offset, {}});
+  Position position{.epoch = record.epoch, .stored = record.offset, .read = record.offset};
+  const std::uint32_t partition = MoveOf(batch, record, position);
   Decode(batch, std::move(record), partition);
 }
 
@@ -80,8 +88,10 @@ std::uint32_t BatchAssembler::MoveOf(Batch& batch, const Record& record,
   }
   PartitionMove move;
   move.source = record.source;
+  move.topic_id = position.topic_id;
   move.epoch = record.epoch;
   move.expected = position.stored;
+  move.expected_log = position.log;
   move.next_offset = position.stored;
   move.last_record = position.last_record;
   batch.partitions.push_back(move);
@@ -125,6 +135,8 @@ void BatchAssembler::OnReject(std::uint32_t index, const event::Rejection& rejec
   const Record& record = batch_->records.back();
   DeadLetter letter;
   letter.source = record.source;
+  letter.topic_id = batch_->partitions[partition_].topic_id;
+  letter.leader_epoch = record.leader_epoch;
   letter.record_offset = record.offset;
   letter.event_index = index;
   letter.record = static_cast<std::uint32_t>(batch_->records.size() - 1);

@@ -40,9 +40,11 @@ class BatchAssembler final : private event::EventSink {
  private:
   struct Position {
     Epoch epoch;
-    Offset stored;  // next_offset once every batch so far is committed
-    Offset read;    // the first offset not yet seen
-    std::optional<RecordFingerprint> last_record;  // the last before `read`
+    const TopicId* topic_id = nullptr;
+    LogPosition log = {};  // that `stored` is in
+    Offset stored;         // next_offset once every batch so far is committed
+    Offset read;           // the first offset not yet seen
+    std::optional<RecordFingerprint> last_record = {};  // the last before `read`
   };
 
   void OnEvent(std::uint32_t index, const UsageEvent& event) override;

@@ -61,6 +61,8 @@ struct PositionsRequest {
   // row of that topic at all (by `kafka.start`). A partition without a row in a topic that has
   // some is new, and begins at 0 whatever `start` says.
   std::map<std::string, std::map<PartitionId, Offset>> first_offsets;
+  // Of each topic, asked before first_offsets. Stored with rows that are added.
+  std::map<std::string, TopicId> topic_ids = {};
 };
 
 using RequestPositions = std::function<void(PositionsRequest)>;

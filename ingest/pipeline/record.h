@@ -43,6 +43,9 @@ class Record {
     offset = other.offset;
     timestamp_ms = other.timestamp_ms;
     gap_records = other.gap_records;
+    topic_id = other.topic_id;
+    stored_topic_id = other.stored_topic_id;
+    leader_epoch = other.leader_epoch;
     first_index = other.first_index;
     last_record = other.last_record;
     value = other.value;
@@ -82,6 +85,10 @@ class Record {
   Offset offset;
   std::int64_t timestamp_ms = 0;
   std::int64_t gap_records = 0;
+  const TopicId* topic_id = nullptr;         // of kStart: which log the records after it come from
+  const TopicId* stored_topic_id = nullptr;  // of kStart: what PostgreSQL has with `offset`
+  // Of the leader that appended it; of kStart: of the record before `offset`.
+  std::int32_t leader_epoch = kUnknownLeaderEpoch;
   std::uint32_t first_index = 0;  // what its elements are counted from: a retried dead letter's own
   std::optional<RecordFingerprint> last_record;  // kStart: what PostgreSQL remembers
   std::string_view value;

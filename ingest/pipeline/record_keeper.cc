@@ -9,7 +9,9 @@ namespace {
 
 RecordFingerprint FingerprintOf(const Record& record) {
   const XXH64_hash_t hash = XXH3_64bits(record.value.data(), record.value.size());
-  return {record.timestamp_ms, static_cast<std::int64_t>(hash)};
+  return {.timestamp_ms = record.timestamp_ms,
+          .value_hash = static_cast<std::int64_t>(hash),
+          .leader_epoch = record.leader_epoch};
 }
 
 // Only the last one is hashed; a gap behind it makes it none.

@@ -149,6 +149,17 @@ struct OffsetGap {
   const TopicPartition* source = nullptr;
   std::int64_t records = 0;
 };
+enum class LogChange : unsigned char {
+  kTruncated,  // an unclean election replaced the end of the log
+  kRecreated,  // another topic of the same name, perhaps of another cluster
+};
+inline constexpr std::array<std::string_view, 2> kLogChangeNames = {"truncated", "recreated"};
+// The log is not the one that was read before. What it holds is read; what the other one held and
+// was not read is gone, and cannot be counted.
+struct LogChanged {
+  const TopicPartition* source = nullptr;
+  LogChange change{};
+};
 struct ReadingPaused {
   PauseReason reason{};
   bool paused = false;
@@ -183,8 +194,8 @@ struct ReadinessBlocked {
 using TelemetryEvent =
     std::variant<BatchCommitted, DeadLettersHealed, DeadLettersPending, PartitionRunway,
                  PostgresFailed, PostgresSession, CopyPathChosen, Fenced, RereadRequested,
-                 KafkaFailed, GroupMembership, PartitionsAssigned, OffsetGap, ReadingPaused,
-                 PartitionStuck, PartitionLag, ReadinessBlocked>;
+                 KafkaFailed, GroupMembership, PartitionsAssigned, OffsetGap, LogChanged,
+                 ReadingPaused, PartitionStuck, PartitionLag, ReadinessBlocked>;
 static_assert(std::is_trivially_copyable_v<TelemetryEvent>, "an event owns no memory");
 
 class TelemetrySink {

@@ -18,6 +18,8 @@ CREATE TABLE IF NOT EXISTS usage_ingest.kafka_offsets (
     gap_records BIGINT NOT NULL DEFAULT 0,
     last_timestamp BIGINT,
     last_hash BIGINT,
+    last_leader_epoch INTEGER,
+    topic_id TEXT NOT NULL DEFAULT '',
     updated_at TIMESTAMP WITH TIME ZONE NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (group_id, topic, partition)
 ) WITH (fillfactor = 70);
@@ -26,13 +28,19 @@ COMMENT ON TABLE usage_ingest.kafka_offsets IS
 COMMENT ON COLUMN usage_ingest.kafka_offsets.last_timestamp IS
     'of record next_offset - 1: Kafka timestamp, milliseconds since 1970';
 COMMENT ON COLUMN usage_ingest.kafka_offsets.last_hash IS
-    'of record next_offset - 1: XXH3-64 of its value; another one means a recreated topic';
+    'of record next_offset - 1: XXH3-64 of its value; another one means another log';
+COMMENT ON COLUMN usage_ingest.kafka_offsets.last_leader_epoch IS
+    'of record next_offset - 1: which leader appended it; -1 when unknown';
+COMMENT ON COLUMN usage_ingest.kafka_offsets.topic_id IS
+    'which log next_offset is about: Kafka''s id of the topic, empty when unknown';
 
 CREATE TABLE IF NOT EXISTS usage_ingest.dead_letters (
     id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     group_id TEXT NOT NULL,
     topic TEXT NOT NULL,
     partition INTEGER NOT NULL,
+    topic_id TEXT NOT NULL DEFAULT '',  -- these two tell logs apart, as in kafka_offsets
+    leader_epoch INTEGER NOT NULL DEFAULT -1,
     record_offset BIGINT NOT NULL,
     event_index INTEGER NOT NULL DEFAULT 0,
     reason TEXT NOT NULL,
@@ -46,7 +54,7 @@ CREATE TABLE IF NOT EXISTS usage_ingest.dead_letters (
     attempts INTEGER NOT NULL DEFAULT 0,
     first_seen_at TIMESTAMP WITH TIME ZONE NOT NULL DEFAULT clock_timestamp(),
     last_attempt_at TIMESTAMP WITH TIME ZONE,
-    UNIQUE (topic, partition, record_offset, event_index)
+    UNIQUE (topic, partition, topic_id, leader_epoch, record_offset, event_index)
 );
 -- what is retried, least lately tried first, and what is removed once finished
 CREATE INDEX IF NOT EXISTS dead_letters_pending ON usage_ingest.dead_letters
@@ -60,6 +68,7 @@ CREATE TABLE IF NOT EXISTS usage_ingest.replays (
     kind TEXT NOT NULL CHECK (kind IN ('replay', 'import')),
     topic TEXT NOT NULL,  -- import:<sha256 of the file> for a file
     partition INTEGER NOT NULL DEFAULT 0,
+    topic_id TEXT NOT NULL DEFAULT '',
     from_offset BIGINT NOT NULL,
     to_offset BIGINT NOT NULL,  -- exclusive
     next_offset BIGINT NOT NULL,  -- where an interrupted one goes on

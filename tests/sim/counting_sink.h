@@ -14,7 +14,7 @@ class CountingSink final
           pipeline::DeadLettersHealed, pipeline::DeadLettersPending, pipeline::PartitionRunway,
           pipeline::PostgresFailed, pipeline::PostgresSession, pipeline::CopyPathChosen,
           pipeline::KafkaFailed, pipeline::GroupMembership, pipeline::PartitionsAssigned,
-          pipeline::OffsetGap, pipeline::ReadingPaused, pipeline::PartitionStuck,
+          pipeline::OffsetGap, pipeline::LogChanged, pipeline::ReadingPaused, pipeline::PartitionStuck,
           pipeline::PartitionLag, pipeline::ReadinessBlocked> {
  public:
   void On(const pipeline::TelemetryEvent& event) override { std::visit(*this, event); }

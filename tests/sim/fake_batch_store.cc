@@ -17,6 +17,18 @@ namespace {
 
 constexpr auto kLockPoll = 20ms;
 
+// Whether the row is as the batch expects, in the log that it expects.
+bool IsInLog(const Tables& tables, const pipeline::PartitionMove& move) {
+  const auto row = tables.offsets.find(move.source->partition);
+  if (row == tables.offsets.end()) return false;
+  const StoredOffset& stored = row->second.stored;
+  const TopicId* expected = move.expected_log.topic_id;
+  const std::int32_t epoch =
+      stored.last_record ? stored.last_record->leader_epoch : kUnknownLeaderEpoch;
+  return stored.topic_id == (expected == nullptr ? TopicId{} : *expected) &&
+         epoch == move.expected_log.leader_epoch;
+}
+
 Offset StoredAt(const Tables& tables, const pipeline::PartitionMove& move) {
   const auto row = tables.offsets.find(move.source->partition);
   return row == tables.offsets.end() ? Offset{-1} : row->second.stored.next_offset;
@@ -219,7 +231,8 @@ Parents FakeBatchStore::GoneOf(const Parents& parents) const {
 Result<> FakeBatchStore::Claim(const Batch& batch, Transaction& transaction) {
   for (const auto& move : batch.partitions) {
     const Offset stored = StoredAt(tables(), move);
-    bool fits = stored == move.expected || has(PlantedBug::kCasIgnored);
+    bool fits =
+        (stored == move.expected && IsInLog(tables(), move)) || has(PlantedBug::kCasIgnored);
     fits = fits || (has(PlantedBug::kLostCommitRetried) && is_in_doubt_);
     if (!fits) {
       epoch_of_call_.reset();
@@ -229,7 +242,11 @@ Result<> FakeBatchStore::Claim(const Batch& batch, Transaction& transaction) {
     }
     const Offset expected = has(PlantedBug::kLostCommitRetried) ? stored : move.expected;
     transaction.moves.push_back(
-        {move.source->partition, expected, {move.next_offset, move.last_record}});
+        {move.source->partition,
+         expected,
+         {.next_offset = move.next_offset,
+          .last_record = move.last_record,
+          .topic_id = move.topic_id == nullptr ? TopicId{} : *move.topic_id}});
   }
   return {};
 }

@@ -14,7 +14,8 @@ namespace {
 constexpr auto kLateCommit = 400ms;
 
 LetterKey KeyOf(const pipeline::DeadLetter& letter) {
-  return {letter.source->partition, letter.record_offset, letter.event_index};
+  return {letter.source->partition, letter.topic_id == nullptr ? TopicId{} : *letter.topic_id,
+          letter.leader_epoch, letter.record_offset, letter.event_index};
 }
 
 }  // namespace
@@ -142,7 +143,12 @@ Task<Result<std::int64_t>> FakeBatchStore::Apply(const aggregate::Deltas& deltas
   const std::int64_t suspended = AddQuotas(transaction, deltas);
   if (!has(PlantedBug::kDeadLettersDropped)) {
     for (const auto& letter : batch.dead_letters) {
-      transaction.dead_letters.emplace_back(KeyOf(letter), letter.reason);
+      LetterKey key = KeyOf(letter);
+      if (has(PlantedBug::kLettersOfAllLogs)) {
+        key.topic_id.clear();
+        key.leader_epoch = kUnknownLeaderEpoch;
+      }
+      transaction.dead_letters.emplace_back(key, letter.reason);
     }
   }
   for (const auto& move : batch.partitions) {

@@ -1,5 +1,6 @@
 #include "tests/sim/fake_consumer.h"
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -34,6 +35,7 @@ bool FakeConsumer::Turn(TimePoint now) {
   bool did_something = ServeInbox(now);
   did_something |= ServeGroup();
   did_something |= ServeBroker();
+  did_something |= WatchTopic();
   const bool may_check = stage_ == Stage::kReading && !has(PlantedBug::kWentBackUnnoticed);
   if (may_check && position_check_.IsDue(now, partitions_)) asks_postgres_ = true;
   if (asks_postgres_) did_something |= AnswerPositions();
@@ -82,6 +84,20 @@ void FakeConsumer::OnPositions(const std::vector<StoredOffset>& stored, TimePoin
   }
 }
 
+// The client begins again with another topic, whose offsets Kafka does not have.
+void FakeConsumer::AskForTopic() {
+  if (std::exchange(topic_id_, links_.kafka.topic_id) != topic_id_) committer_.Clear();
+}
+
+// As TopicWatch: some time after the topic has changed.
+bool FakeConsumer::WatchTopic() {
+  const bool is_other = topic_id_ != links_.kafka.topic_id && !has(PlantedBug::kTopicIdIgnored);
+  if (stage_ != Stage::kReading || !is_other) return false;
+  if (!links_.faults.random().PerThousand(100)) return false;
+  StartAnew();
+  return true;
+}
+
 bool FakeConsumer::ServeGroup() {
   const auto event = links_.kafka.group.TakeEvent(links_.member);
   if (!event) return false;
@@ -102,6 +118,7 @@ void FakeConsumer::OnAssigned(const GroupEvent& event) {
     partitions_.emplace_back(source, kafka::client::LaneOf(*source, links_.lanes.size()));
   }
   asks_postgres_ = !partitions_.empty();
+  AskForTopic();
   stage_ = asks_postgres_ ? Stage::kAskPostgres : Stage::kIdle;
 }
 
@@ -132,6 +149,7 @@ void FakeConsumer::AbandonEpoch() {
 void FakeConsumer::StartAnew() {
   AbandonEpoch();
   asks_postgres_ = true;
+  AskForTopic();
   stage_ = Stage::kAskPostgres;
 }
 
@@ -164,7 +182,10 @@ bool FakeConsumer::AnswerPositions() {
   for (const AssignedPartition& partition : partitions_) {
     auto& offsets = links_.database.tables().offsets;
     const auto [row, is_new] = offsets.try_emplace(partition.source()->partition);
-    if (is_new) links_.database.NoteChange();
+    if (is_new) {
+      row->second.stored.topic_id = topic_id_;
+      links_.database.NoteChange();
+    }
     StoredOffset stored = row->second.stored;
     if (has(PlantedBug::kKafkasOffsetBelieved)) {
       stored = {links_.kafka.group.CommittedOf(partition.source()->partition), {}};
@@ -178,18 +199,57 @@ void FakeConsumer::StartReading(const std::vector<StoredOffset>& stored) {
   USAGE_INGEST_CHECK(stored.size() == partitions_.size());
   for (std::size_t i = 0; i < stored.size(); ++i) {
     AssignedPartition& partition = partitions_[i];
-    const auto log = links_.kafka.log(partition.source()->partition).watermarks();
-    const bool is_new_log = new_logs_.Contains(partition.source(), stored[i].next_offset);
-    const kafka::consumer::StartPlan plan = kafka::consumer::PlanStart(stored[i], log, is_new_log);
-    partition.Start(plan, stored[i].next_offset);
-    PushControl(partition, Record::Kind::kStart, stored[i].next_offset, 0);
+    const auto log = LogNowOf(*partition.source(), stored[i]);
+    const kafka::consumer::StartPlan plan = kafka::consumer::PlanStart(stored[i], log);
+    partition.Start(plan, stored[i]);
+    PushStart(partition, stored[i]);
     if (plan.reason != kafka::consumer::StartReason::kContinue && !has(PlantedBug::kGapNotTold)) {
       PushControl(partition, Record::Kind::kGap, plan.deliver_from, plan.gap_records);
     }
-    committer_.Report(partition.source(), stored[i].next_offset);
+    committer_.Report(partition.source(), std::min(stored[i].next_offset, plan.deliver_from));
   }
-  new_logs_.Clear();
+  fetched_.clear();
+  changed_logs_.Clear();
   stage_ = Stage::kReading;
+}
+
+// As StartSequence::QueryLogs.
+kafka::consumer::LogNow FakeConsumer::LogNowOf(const TopicPartition& source,
+                                               const StoredOffset& stored) {
+  const FakeLog& log = links_.kafka.log(source.partition);
+  kafka::consumer::LogNow now{.ends = log.watermarks(), .topic_id = topic_id_};
+  if (has(PlantedBug::kTopicIdIgnored)) now.topic_id = stored.topic_id;
+  const Offset next = stored.next_offset;
+  const bool is_changed = changed_logs_.Contains(table_.Intern(kTopic, source.partition), next);
+  if (!is_changed && next <= now.ends.high) return now;
+  now.differs_from = now.ends.low;
+  if (kafka::consumer::CanSearchByEpoch(stored, now.topic_id)) {
+    now.differs_from = log.FindEpochEnd(stored.last_record->leader_epoch, next);
+  }
+  return now;
+}
+
+// What librdkafka reports: the position is outside of the log, or a new leader's log is another one
+// below it (KIP-320).
+bool FakeConsumer::IsOutside(const AssignedPartition& partition) {
+  const FakeLog& log = links_.kafka.log(partition.source()->partition);
+  const auto [low, high] = log.watermarks();
+  if (partition.position() < low || high < partition.position()) return true;
+  const auto fetched = fetched_.find(partition.source());
+  return !has(PlantedBug::kElectionUnnoticed) && fetched != fetched_.end() &&
+         fetched->second < log.leader_epoch() && log.EndOf(fetched->second) < partition.position();
+}
+
+void FakeConsumer::PushStart(const AssignedPartition& partition, const StoredOffset& stored) {
+  Record record;
+  record.kind = Record::Kind::kStart;
+  record.source = partition.source();
+  record.epoch = epoch();
+  record.offset = stored.next_offset;
+  record.topic_id = table_.Intern(topic_id_);
+  record.stored_topic_id = table_.Intern(stored.topic_id);
+  if (stored.last_record) record.leader_epoch = stored.last_record->leader_epoch;
+  USAGE_INGEST_CHECK(links_.lanes[partition.lane()].TryPush(record));
 }
 
 void FakeConsumer::PushControl(const AssignedPartition& partition, Record::Kind kind, Offset offset,
@@ -212,7 +272,7 @@ bool FakeConsumer::Poll() {
   if (stage_ != Stage::kReading) return false;
   AssignedPartition& partition = links_.faults.random().Pick(std::span(partitions_));
   FakeLog& log = links_.kafka.log(partition.source()->partition);
-  if (partition.position() < log.watermarks().low) {  // retention has overtaken us
+  if (IsOutside(partition)) {
     StartAnew();
     return true;
   }
@@ -236,19 +296,21 @@ bool FakeConsumer::Deliver(AssignedPartition& partition, const LogRecord& logged
   record.epoch = epoch();
   record.offset = logged.offset;
   record.timestamp_ms = logged.timestamp_ms;
+  record.leader_epoch = logged.leader_epoch;
   record.value = logged.produced.value;
   record.is_tombstone = logged.produced.is_tombstone;
+  fetched_[partition.source()] = logged.leader_epoch;
   switch (partition.Decide(record)) {
     case AssignedPartition::Decision::kDrop:
       return true;
-    case AssignedPartition::Decision::kNewLog:
-      new_logs_.Mark(partition.source(), partition.position());
+    case AssignedPartition::Decision::kChangedLog:
+      changed_logs_.Mark(partition.source(), partition.position());
       StartAnew();
       return false;
     case AssignedPartition::Decision::kDeliver:
       break;
   }
-  partition.Advance(record.offset);
+  static_cast<void>(partition.Advance(record));
   CountWhileHeld(record, links_.held_bytes.at(partition.lane()));
   if (has(PlantedBug::kKafkaAhead)) committer_.Report(partition.source(), partition.position());
   if (links_.lanes[partition.lane()].TryPush(record)) return true;

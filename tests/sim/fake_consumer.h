@@ -1,7 +1,7 @@
 #pragma once
 // FakeConsumer: what ingest/kafka/consumer/consumer.h documents, turn by turn, on a FakeKafka.
 //
-// The rules that decide what is read are the real ones (PlanStart, AssignedPartition, NewLogs,
+// The rules that decide what is read are the real ones (PlanStart, AssignedPartition, ChangedLogs,
 // LaneOf, OffsetCommitter, PositionCheck); librdkafka, the group's protocol and the coordinator
 // that asks PostgreSQL for the positions are replaced.
 //
@@ -9,12 +9,13 @@
 #include <atomic>
 #include <deque>
 #include <functional>
+#include <map>
 #include <optional>
 #include <vector>
 
 #include "ingest/kafka/client/partition_table.h"
 #include "ingest/kafka/consumer/assigned_partition.h"
-#include "ingest/kafka/consumer/new_logs.h"
+#include "ingest/kafka/consumer/changed_logs.h"
 #include "ingest/kafka/consumer/offset_committer.h"
 #include "ingest/kafka/consumer/position_check.h"
 #include "ingest/pipeline/consumer_inbox.h"
@@ -57,6 +58,8 @@ class FakeConsumer {
 
   bool ServeInbox(TimePoint now);
   bool ServeGroup();
+  bool WatchTopic();
+  void AskForTopic();
   bool ServeBroker();
   void OnAssigned(const GroupEvent& event);
   void OnRevoked(const GroupEvent& event);
@@ -65,6 +68,10 @@ class FakeConsumer {
   bool AnswerPositions();
   void OnPositions(const std::vector<StoredOffset>& stored, TimePoint now);
   void StartReading(const std::vector<StoredOffset>& stored);
+  [[nodiscard]] kafka::consumer::LogNow LogNowOf(const TopicPartition& source,
+                                                 const StoredOffset& stored);
+  [[nodiscard]] bool IsOutside(const kafka::consumer::AssignedPartition& partition);
+  void PushStart(const kafka::consumer::AssignedPartition& partition, const StoredOffset& stored);
   void PushControl(const kafka::consumer::AssignedPartition& partition, pipeline::Record::Kind kind,
                    Offset offset, std::int64_t gap_records);
   bool Poll();
@@ -80,7 +87,9 @@ class FakeConsumer {
   Stage stage_ = Stage::kIdle;
   std::uint64_t generation_ = 0;
   std::vector<kafka::consumer::AssignedPartition> partitions_;
-  kafka::consumer::NewLogs new_logs_;
+  kafka::consumer::ChangedLogs changed_logs_;
+  TopicId topic_id_;                                       // when the positions were asked for
+  std::map<const TopicPartition*, std::int32_t> fetched_;  // leader epoch of the last record
   std::optional<pipeline::Record> held_back_;
   std::size_t held_back_lane_ = 0;
   bool asks_postgres_ = false;

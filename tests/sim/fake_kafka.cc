@@ -7,7 +7,7 @@ namespace usage_ingest::sim {
 
 void FakeLog::Append(ProducedRecord record, std::int64_t timestamp_ms, std::int64_t hole) {
   const Offset offset{log_.high.value + hole};
-  records_.push_back({offset, timestamp_ms, std::move(record)});
+  records_.push_back({offset, timestamp_ms, leader_epoch_, std::move(record)});
   log_.high = Offset{offset.value + 1};
 }
 
@@ -15,6 +15,33 @@ const LogRecord* FakeLog::Read(Offset offset) const {
   const Offset from = std::max(offset, log_.low);
   const auto found = std::ranges::lower_bound(records_, from, {}, &LogRecord::offset);
   return found == records_.end() ? nullptr : &*found;
+}
+
+FakeLog FakeLog::ElectUncleanly(Offset end) const {
+  FakeLog next;
+  next.log_ = {log_.low, log_.low};
+  for (const LogRecord& record : records_) {
+    if (record.offset >= end) break;
+    next.records_.push_back(record);
+    next.log_.high = std::max(log_.low, Offset{record.offset.value + 1});
+  }
+  next.leader_epoch_ = leader_epoch_ + 1;
+  return next;
+}
+
+Offset FakeLog::EndOf(std::int32_t leader_epoch) const {
+  const auto next = std::ranges::find_if(
+      records_, [&](const LogRecord& record) { return record.leader_epoch > leader_epoch; });
+  return next == records_.end() ? log_.high : next->offset;
+}
+
+Offset FakeLog::FindEpochEnd(std::int32_t leader_epoch, Offset below) const {
+  Offset end = log_.low;
+  for (const LogRecord& record : records_) {
+    const bool is_within = record.offset >= log_.low && record.offset < below;
+    if (is_within && record.leader_epoch == leader_epoch) end = Offset{record.offset.value + 1};
+  }
+  return end;
 }
 
 void FakeGroup::Join(MemberId member) {

@@ -14,6 +14,8 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "ingest/kafka/consumer/start_plan.h"
@@ -27,6 +29,7 @@ inline constexpr char kTopic[] = "litellm.usage.v1";
 struct LogRecord {
   Offset offset;
   std::int64_t timestamp_ms = 0;
+  std::int32_t leader_epoch = 0;
   ProducedRecord produced;
 };
 
@@ -38,12 +41,20 @@ class FakeLog {
   [[nodiscard]] const LogRecord* Read(Offset offset) const;
   void Expire(Offset low) { log_.low = std::max(log_.low, low); }
   [[nodiscard]] kafka::client::Watermarks watermarks() const { return log_; }
+  // As a replica has it that becomes the leader with less than the whole log.
+  [[nodiscard]] FakeLog ElectUncleanly(Offset end) const;
+  [[nodiscard]] std::int32_t leader_epoch() const { return leader_epoch_; }
+  // Where the records of `leader_epoch` and of the epochs before it end.
+  [[nodiscard]] Offset EndOf(std::int32_t leader_epoch) const;
+  // What client::FindEpochEnds finds in the records of [low, below).
+  [[nodiscard]] Offset FindEpochEnd(std::int32_t leader_epoch, Offset below) const;
   // Also those that retention has taken: the truth.
   [[nodiscard]] const std::deque<LogRecord>& records() const { return records_; }
 
  private:
   std::deque<LogRecord> records_;  // addresses stay: records in flight point into it
   kafka::client::Watermarks log_{Offset{0}, Offset{0}};
+  std::int32_t leader_epoch_ = 0;
 };
 
 using MemberId = std::size_t;
@@ -78,6 +89,7 @@ class FakeGroup {
     return found == committed_.end() ? Offset{0} : found->second;
   }
   [[nodiscard]] std::uint64_t commits() const { return commits_; }
+  void ForgetOffsets() { committed_.clear(); }  // those of a deleted topic
 
  private:
   void AssignAll();
@@ -97,7 +109,19 @@ struct FakeKafka {
   [[nodiscard]] FakeLog& log(PartitionId partition) {
     return logs[static_cast<std::size_t>(partition.value)];
   }
+  // The topic is deleted and created again.
+  void Recreate() {
+    for (FakeLog& log : logs) Replace(log, FakeLog{});
+    topic_id = "topic " + std::to_string(replaced.size());
+    group.ForgetOffsets();
+  }
+  void Replace(FakeLog& log, FakeLog next) {
+    replaced.push_back(std::exchange(log, std::move(next)));
+  }
+
   std::vector<FakeLog> logs;
+  TopicId topic_id = "topic 0";
+  std::deque<FakeLog> replaced;  // records in flight point into them
   FakeGroup group;
 };
 

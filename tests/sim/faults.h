@@ -36,8 +36,11 @@ enum class PlantedBug : unsigned char {
   kGapNotTold,            // records that retention took are stepped over in silence
   kWentBackUnnoticed,     // no process checks whether the database went back
   kBytesIgnored,          // a batch grows whatever its records weigh
+  kTopicIdIgnored,        // a recreated topic is read on where the old one was
+  kElectionUnnoticed,     // a log that an unclean election replaced is read on in the middle
+  kLettersOfAllLogs,      // dead letters of another log at the same offset are taken for the same
 };
-inline constexpr std::array<std::string_view, 22> kPlantedBugNames = {"None",
+inline constexpr std::array<std::string_view, 25> kPlantedBugNames = {"None",
                                                                       "CasIgnored",
                                                                       "DuplicatesAccepted",
                                                                       "SilentReconnect",
@@ -58,7 +61,10 @@ inline constexpr std::array<std::string_view, 22> kPlantedBugNames = {"None",
                                                                       "KafkaAhead",
                                                                       "GapNotTold",
                                                                       "WentBackUnnoticed",
-                                                                      "BytesIgnored"};
+                                                                      "BytesIgnored",
+                                                                      "TopicIdIgnored",
+                                                                      "ElectionUnnoticed",
+                                                                      "LettersOfAllLogs"};
 
 // The await points of a lane: before and after each step's effect.
 enum class Step : unsigned char {

@@ -33,7 +33,8 @@ INSTANTIATE_TEST_SUITE_P(
         PlantedBug::kDeadLettersDropped, PlantedBug::kQuotasDropped, PlantedBug::kSuspensionTwice,
         PlantedBug::kSumsOverwritten, PlantedBug::kOffsetsAfterRows, PlantedBug::kZombieLeftAlone,
         PlantedBug::kKafkasOffsetBelieved, PlantedBug::kKafkaAhead, PlantedBug::kGapNotTold,
-        PlantedBug::kWentBackUnnoticed, PlantedBug::kBytesIgnored),
+        PlantedBug::kWentBackUnnoticed, PlantedBug::kBytesIgnored, PlantedBug::kTopicIdIgnored,
+        PlantedBug::kElectionUnnoticed, PlantedBug::kLettersOfAllLogs),
     [](const auto& chosen) {
       return std::string(kPlantedBugNames.at(static_cast<std::size_t>(chosen.param)));
     });

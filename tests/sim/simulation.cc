@@ -36,6 +36,7 @@ Simulation::Simulation(const SimulationOptions& options)
   constexpr std::array<std::size_t, 5> kIntensities = {0, 5, 20, 60, 120};
   faults_.per_thousand = kIntensities.at(random_.Below(kIntensities.size()));
   faults_.is_slow = random_.PerThousand(700);
+  replaces_logs_ = random_.PerThousand(300);
   Populate();
   for (std::int64_t i = random_.Between(2, 3); i > 0; --i) StartProcess();
 }
@@ -119,10 +120,12 @@ void Simulation::CheckAll() {
 void Simulation::Settle() {
   HealAll();
   if (random_.PerThousand(300)) StopAProcessInCopy();
+  if (replaces_logs_) ProduceEverywhere();
   RunToTheEnd();
   // The zombies wake up, and it must make no difference.
   for (const auto& process : processes_) process->is_frozen = false;
   RunFor(kAfterlife);
+  if (replaces_logs_) ProduceEverywhere();
   RunToTheEnd();
   Violate(checker_.Check());
 }

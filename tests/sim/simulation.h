@@ -48,11 +48,13 @@ class Simulation {
   void Populate();
   void Happen();
   void Produce();
+  void ProduceEverywhere();
   void DisturbProcesses();
   void DisturbGroup();
   void DisturbDatabase();
   void DisturbReferences();
   void InsertForeign();
+  void ReplaceLogs();
   void CreateSubscription(const Uuid& user, const std::string& model);
   void DeleteReference();
   void ResetQuotas();
@@ -90,6 +92,7 @@ class Simulation {
   std::uint64_t checked_tables_ = 0;
   std::uint8_t next_subscription_ = 0;
   std::uint8_t next_key_ = 0;
+  bool replaces_logs_ = false;
   MemberId next_member_ = 0;
   SimulationResult result_;
 };

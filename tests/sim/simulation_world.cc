@@ -50,6 +50,7 @@ void Simulation::Happen() {
   if (what < 555) return DisturbDatabase();
   if (what < 610) return DisturbReferences();
   if (what < 640) return InsertForeign();
+  if (what < 655 && replaces_logs_) return ReplaceLogs();
 }
 
 void Simulation::Produce() {
@@ -60,6 +61,15 @@ void Simulation::Produce() {
     FakeLog& log = random_.Pick(std::span(kafka_.logs));
     const std::int64_t hole = random_.PerThousand(30) ? random_.Between(1, 3) : 0;
     log.Append(events_.Make(now), now.value / 1000, hole);
+  }
+}
+
+// A zombie may have put a position into a log that is gone. That is noticed with the next record.
+void Simulation::ProduceEverywhere() {
+  for (FakeLog& log : kafka_.logs) {
+    const EventTimeUs now{VirtualClock::kWallStart.value + now_.time_since_epoch().count() / 1000};
+    ++result_.records;
+    log.Append(events_.Make(now), now.value / 1000, 0);
   }
 }
 
@@ -103,13 +113,28 @@ void Simulation::DisturbGroup() {
   }
 }
 
+// The topic is recreated, or an election is unclean; what was lost may be refilled at once.
+void Simulation::ReplaceLogs() {
+  checker_.NoteReplaced();
+  if (random_.PerThousand(500)) {
+    kafka_.Recreate();
+  } else {
+    FakeLog& log = random_.Pick(std::span(kafka_.logs));
+    const auto [low, high] = log.watermarks();
+    kafka_.Replace(log, log.ElectUncleanly(Offset{random_.Between(low.value, high.value)}));
+  }
+  for (std::int64_t left = random_.Between(0, 5); left > 0; --left) Produce();
+}
+
 void Simulation::DisturbDatabase() {
   switch (random_.Below(6)) {
     case 0:
       replica_ = database_.tables();
       return;
     case 1:
-      if (!replica_) return;
+      // A fail-over that puts a position back into another log is noticed with the next record: a
+      // run would not come to an end without one.
+      if (!replica_ || replaces_logs_) return;
       checker_.NoteFailOver();
       database_.FailOverTo(*replica_);
       return;

@@ -67,6 +67,8 @@ struct ApiKey {
 
 struct LetterKey {
   PartitionId partition;
+  TopicId topic_id;
+  std::int32_t leader_epoch = kUnknownLeaderEpoch;
   Offset offset;
   std::uint32_t event_index = 0;
   friend auto operator<=>(const LetterKey&, const LetterKey&) = default;

@@ -52,6 +52,19 @@ void WaitForPartitions(KafkaAdmin& admin, const std::string& topic, int count) {
   }
 }
 
+const rd_kafka_metadata_partition_t& FindPartition(const rd_kafka_metadata_t& metadata,
+                                                   const std::string& topic,
+                                                   std::int32_t partition) {
+  for (int i = 0; i < metadata.topic_cnt; ++i) {
+    const rd_kafka_metadata_topic_t& found = metadata.topics[i];
+    if (found.topic != topic) continue;
+    for (int p = 0; p < found.partition_cnt; ++p) {
+      if (found.partitions[p].id == partition) return found.partitions[p];
+    }
+  }
+  throw KafkaError(topic, RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION);
+}
+
 }  // namespace
 
 KafkaAdmin::KafkaAdmin(const std::string& brokers)
@@ -183,14 +196,13 @@ int KafkaAdmin::PartitionCount(const std::string& topic) {
 
 std::int32_t KafkaAdmin::Leader(const std::string& topic, std::int32_t partition) {
   const Metadata metadata = ReadMetadata(kafka_.get());
-  for (int i = 0; i < metadata->topic_cnt; ++i) {
-    const rd_kafka_metadata_topic_t& found = metadata->topics[i];
-    if (found.topic != topic) continue;
-    for (int p = 0; p < found.partition_cnt; ++p) {
-      if (found.partitions[p].id == partition) return found.partitions[p].leader;
-    }
-  }
-  throw KafkaError(topic, RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION);
+  return FindPartition(*metadata, topic, partition).leader;
+}
+
+std::vector<std::int32_t> KafkaAdmin::Replicas(const std::string& topic, std::int32_t partition) {
+  const Metadata metadata = ReadMetadata(kafka_.get());
+  const rd_kafka_metadata_partition_t& found = FindPartition(*metadata, topic, partition);
+  return {found.replicas, found.replicas + found.replica_cnt};
 }
 
 KafkaAdmin::Watermarks KafkaAdmin::QueryWatermarks(const std::string& topic,

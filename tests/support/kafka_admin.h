@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "tests/support/kafka_client.h"
 
@@ -46,6 +47,8 @@ class KafkaAdmin {
   [[nodiscard]] int BrokerCount();
   [[nodiscard]] int PartitionCount(const std::string& topic);  // 0 when there is no such topic
   [[nodiscard]] std::int32_t Leader(const std::string& topic, std::int32_t partition);
+  [[nodiscard]] std::vector<std::int32_t> Replicas(const std::string& topic,
+                                                   std::int32_t partition);
   [[nodiscard]] std::int64_t FirstOffset(const std::string& topic, std::int32_t partition);
   [[nodiscard]] std::int64_t EndOffset(const std::string& topic, std::int32_t partition);
   // What the group has committed; nothing when it never did.

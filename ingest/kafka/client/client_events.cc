@@ -44,6 +44,7 @@ void ClientEvents::Report(const Error& error, std::string_view kind,
   const bool is_refusal = ErrorClassOf(kafka_code) != pipeline::KafkaErrorClass::kTransient;
   if (is_refusal || !is_refused_) last_error_ = error.context;
   is_refused_ = is_refused_ || is_refusal;
+  has_failed_ = true;
   const bool is_fatal = error.code == ErrorCode::kFatal;
   if (is_fatal && !fatal_) fatal_ = error;
   if (telemetry_ != nullptr) {

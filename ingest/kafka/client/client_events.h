@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "ingest/kafka/client/handles.h"
@@ -40,6 +41,8 @@ class ClientEvents {
   [[nodiscard]] std::optional<Rebalance> TakeRebalance();
   // Whether a commit succeeded; nullopt: no answer came.
   [[nodiscard]] std::optional<bool> TakeCommitAnswer();
+  // Whether Kafka has failed in some way since the last call.
+  [[nodiscard]] bool TakeHasFailed() { return std::exchange(has_failed_, false); }
   // The instance cannot go on.
   [[nodiscard]] const std::optional<Error>& fatal() const { return fatal_; }
   // The last error, to explain why nothing is read.
@@ -71,6 +74,7 @@ class ClientEvents {
   std::optional<Error> fatal_;
   std::string last_error_;
   bool is_refused_ = false;
+  bool has_failed_ = false;
 };
 
 }  // namespace usage_ingest::kafka::client

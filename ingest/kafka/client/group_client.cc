@@ -20,11 +20,16 @@ Result<> Check(rd_kafka_resp_err_t code, const PartitionList& list, std::string_
   return Check(code, what);
 }
 
+void Destroy(ClientHandle client, bool silently) {
+  if (!silently) return;
+  rd_kafka_destroy_flags(client.release(), RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<GroupClient>> GroupClient::Make(const KafkaOptions& options,
                                                        pipeline::TelemetrySink* telemetry) {
-  std::unique_ptr<GroupClient> group(new GroupClient);
+  std::unique_ptr<GroupClient> group(new GroupClient(options));
   group->events_ = std::make_unique<ClientEvents>(telemetry, ClientEvents::Voice::kLog);
   auto client = MakeClient(options, ClientRole::kGroupConsumer, *group->events_);
   if (!client) return std::unexpected(client.error());
@@ -32,10 +37,17 @@ Result<std::unique_ptr<GroupClient>> GroupClient::Make(const KafkaOptions& optio
   return group;
 }
 
-GroupClient::~GroupClient() {
-  if (leaves_silently_) {
-    rd_kafka_destroy_flags(client_.release(), RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
-  }
+GroupClient::~GroupClient() { Destroy(std::move(client_), leaves_silently_); }
+
+Result<> GroupClient::Reopen(std::chrono::steady_clock::time_point deadline) {
+  Close(deadline);
+  auto next = MakeClient(options_, ClientRole::kGroupConsumer, *events_);
+  if (!next) return std::unexpected(next.error());
+  retired_.emplace_back([silently = std::exchange(leaves_silently_, false),
+                         client = std::exchange(client_, std::move(*next))]() mutable {
+    Destroy(std::move(client), silently);
+  });
+  return {};
 }
 
 Result<> GroupClient::Subscribe(std::span<const std::string> topics) {

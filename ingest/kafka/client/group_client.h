@@ -12,6 +12,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -55,7 +56,12 @@ class GroupClient {
   [[nodiscard]] std::optional<Watermarks> CachedWatermarks(const TopicPartition& source) const;
   // Continues joining the group at once; librdkafka would look again after up to a second.
   void WakeGroup();
-  // Leaves the group; at `deadline` without telling it. Only the destructor may follow.
+  // Leaves the group, and begins with a client that remembers nothing of any topic. librdkafka keeps
+  // the leader epochs of a topic that was recreated, and then refuses its new leaders for as long as
+  // their epochs are lower (rd_kafka_toppar_leader_update in rdkafka_topic.c).
+  // Errors: kFatal. Subscribe follows.
+  [[nodiscard]] Result<> Reopen(std::chrono::steady_clock::time_point deadline);
+  // Leaves the group; at `deadline` without telling it. Only the destructor or Reopen may follow.
   void Close(std::chrono::steady_clock::time_point deadline);
 
   // Reports a call that failed; the loop continues.
@@ -64,11 +70,14 @@ class GroupClient {
   [[nodiscard]] rd_kafka_t* handle() { return client_.get(); }
 
  private:
-  GroupClient() = default;
+  explicit GroupClient(KafkaOptions options) : options_(std::move(options)) {}
 
-  std::unique_ptr<ClientEvents> events_;  // before the client, which calls it until it is gone
+  KafkaOptions options_;
+  std::unique_ptr<ClientEvents> events_;  // before the clients, which call it until they are gone
   ClientHandle client_;
   bool leaves_silently_ = false;
+  // Each destroys a client of before Reopen, which takes until its last message is destroyed.
+  std::vector<std::jthread> retired_;
 };
 
 }  // namespace usage_ingest::kafka::client

@@ -26,6 +26,13 @@ struct KafkaDeleter {
   void operator()(const rd_kafka_metadata_t* handle) const noexcept {
     rd_kafka_metadata_destroy(handle);
   }
+  void operator()(rd_kafka_event_t* handle) const noexcept { rd_kafka_event_destroy(handle); }
+  void operator()(rd_kafka_AdminOptions_t* handle) const noexcept {
+    rd_kafka_AdminOptions_destroy(handle);
+  }
+  void operator()(rd_kafka_TopicCollection_t* handle) const noexcept {
+    rd_kafka_TopicCollection_destroy(handle);
+  }
 };
 
 using ClientHandle = std::unique_ptr<rd_kafka_t, KafkaDeleter>;
@@ -37,6 +44,7 @@ using ErrorHandle = std::unique_ptr<rd_kafka_error_t, KafkaDeleter>;
 using TopicHandle = std::unique_ptr<rd_kafka_topic_t, KafkaDeleter>;
 using EventHandle = std::unique_ptr<rd_kafka_event_t, KafkaDeleter>;
 using AdminOptionsHandle = std::unique_ptr<rd_kafka_AdminOptions_t, KafkaDeleter>;
+using TopicsHandle = std::unique_ptr<rd_kafka_TopicCollection_t, KafkaDeleter>;
 using MetadataHandle = std::unique_ptr<const rd_kafka_metadata_t, KafkaDeleter>;
 
 }  // namespace usage_ingest::kafka::client

@@ -9,7 +9,8 @@ namespace usage_ingest::kafka::client {
 RecordFingerprint FingerprintOf(const pipeline::Record& record) {
   return {.timestamp_ms = record.timestamp_ms,
           .value_hash =
-              static_cast<std::int64_t>(XXH3_64bits(record.value.data(), record.value.size()))};
+              static_cast<std::int64_t>(XXH3_64bits(record.value.data(), record.value.size())),
+          .leader_epoch = record.leader_epoch};
 }
 
 pipeline::Record MakeRecord(MessageHandle message, const TopicPartition* source,
@@ -20,6 +21,7 @@ pipeline::Record MakeRecord(MessageHandle message, const TopicPartition* source,
   record.epoch = epoch;
   record.offset = Offset{message->offset};
   record.timestamp_ms = std::max<std::int64_t>(0, rd_kafka_message_timestamp(message.get(), &type));
+  record.leader_epoch = rd_kafka_message_leader_epoch(message.get());
   record.value = {static_cast<const char*>(message->payload), message->len};
   record.is_tombstone = message->payload == nullptr;
   record.Own(message.release(), [](void* handle) noexcept {

@@ -1,10 +1,10 @@
 #pragma once
-// PartitionTable: one TopicPartition object for each partition ever seen, so that the pipeline
-// compares pointers.
+// PartitionTable: one object for each partition and each topic id ever seen, so that the pipeline
+// passes pointers.
 //
 // Owner         a consumer or range reader; filled by its thread. The objects live as long as the
 //               table, and anybody may read them.
-// Limit         grows by partitions ever seen, never shrinks.
+// Limit         grows by partitions and topics ever seen, never shrinks.
 #include <set>
 #include <string_view>
 
@@ -21,9 +21,13 @@ class PartitionTable {
   [[nodiscard]] const TopicPartition* Intern(std::string_view topic, PartitionId partition) {
     return &*partitions_.insert(TopicPartition{std::string(topic), partition}).first;
   }
+  [[nodiscard]] const TopicId* Intern(const TopicId& topic_id) {
+    return &*topic_ids_.insert(topic_id).first;
+  }
 
  private:
   std::set<TopicPartition> partitions_;  // nodes do not move
+  std::set<TopicId> topic_ids_;
 };
 
 }  // namespace usage_ingest::kafka::client

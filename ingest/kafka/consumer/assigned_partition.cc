@@ -6,22 +6,39 @@
 
 namespace usage_ingest::kafka::consumer {
 
-void AssignedPartition::Start(const StartPlan& plan, Offset committed) {
+void AssignedPartition::Start(const StartPlan& plan, const StoredOffset& stored) {
   position_ = plan.deliver_from;
-  committed_ = committed;
+  committed_ = stored.next_offset;
   expect_before_ = plan.expect_before;
+  const bool is_read_on =
+      plan.reason == StartReason::kContinue || plan.reason == StartReason::kRetention;
+  leader_epoch_ =
+      is_read_on && stored.last_record ? stored.last_record->leader_epoch : kUnknownLeaderEpoch;
 }
 
 AssignedPartition::Decision AssignedPartition::Decide(const pipeline::Record& record) {
   if (record.offset >= position_) {
-    // The record before was compared, or compaction removed it: nothing more to compare.
-    expect_before_.reset();
-    return Decision::kDeliver;
+    // The record before was compared, or is not in the log any more. Then the leader tells: within
+    // one topic, a record of the same leader has the same records before it.
+    const auto missed = std::exchange(expect_before_, std::nullopt);
+    const bool is_known = record.leader_epoch != kUnknownLeaderEpoch;
+    const bool is_undecided = missed && is_known && missed->leader_epoch != kUnknownLeaderEpoch &&
+                              missed->leader_epoch != record.leader_epoch;
+    const bool goes_back = is_known && record.leader_epoch < leader_epoch_;
+    return is_undecided || goes_back ? Decision::kChangedLog : Decision::kDeliver;
   }
   if (!expect_before_ || record.offset.value != position_.value - 1) return Decision::kDrop;
-  const bool is_same = client::FingerprintOf(record) == *expect_before_;
+  const bool is_same = expect_before_->Matches(client::FingerprintOf(record));
   expect_before_.reset();
-  return is_same ? Decision::kDrop : Decision::kNewLog;
+  return is_same ? Decision::kDrop : Decision::kChangedLog;
+}
+
+bool AssignedPartition::Advance(const pipeline::Record& delivered) {
+  position_ = Offset{delivered.offset.value + 1};
+  is_at_end_ = false;
+  if (delivered.leader_epoch == kUnknownLeaderEpoch) return false;
+  const std::int32_t before = std::exchange(leader_epoch_, delivered.leader_epoch);
+  return before != kUnknownLeaderEpoch && before != leader_epoch_;
 }
 
 bool AssignedPartition::OnEndReached(Offset end) {

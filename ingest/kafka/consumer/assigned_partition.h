@@ -19,20 +19,19 @@ class AssignedPartition {
  public:
   enum class Decision : unsigned char {
     kDeliver,
-    kDrop,    // the expected record before next_offset, or a record that came a second time
-    kNewLog,  // the record before next_offset is a different one: read from the beginning
+    kDrop,  // the expected record before next_offset, or a record that came a second time
+    // The record before next_offset is a different one, or the record has an older leader epoch than
+    // one before it: this is not the log that was read.
+    kChangedLog,
   };
 
   AssignedPartition(const TopicPartition* source, std::size_t lane)
       : source_(source), lane_(lane) {}
 
-  void Start(const StartPlan& plan, Offset committed);
+  void Start(const StartPlan& plan, const StoredOffset& stored);
   [[nodiscard]] Decision Decide(const pipeline::Record& record);
-  // The record was delivered.
-  void Advance(Offset delivered) {
-    position_ = Offset{delivered.value + 1};
-    is_at_end_ = false;
-  }
+  // The record was delivered. Returns whether another leader appended it than the one before.
+  bool Advance(const pipeline::Record& delivered);
   // Kafka has no record for us below `end`. True: the position moved over a hole, for example over
   // the control records of a transaction.
   [[nodiscard]] bool OnEndReached(Offset end);
@@ -60,6 +59,7 @@ class AssignedPartition {
   Offset committed_;
   std::optional<RecordFingerprint> expect_before_;
   bool is_at_end_ = false;
+  std::int32_t leader_epoch_ = kUnknownLeaderEpoch;  // of the last record
   std::uint64_t sampled_turn_ = 0;
   LagSampler lag_sampler_;
 };

@@ -43,6 +43,8 @@ class Assignment {
 
   [[nodiscard]] std::span<AssignedPartition> partitions() { return partitions_; }
   [[nodiscard]] std::span<const TopicPartition* const> sources() const { return sources_; }
+  // Lives as long as this.
+  [[nodiscard]] const TopicId* Intern(const TopicId& id) { return table_.Intern(id); }
   [[nodiscard]] bool empty() const { return sources_.empty(); }
 
  private:

@@ -7,14 +7,38 @@
 namespace usage_ingest::kafka::consumer {
 namespace {
 
-// Two of them and a poll must stay below max.poll.interval.ms, which config bounds from below.
+// Three of them and a poll must stay below max.poll.interval.ms, which config bounds from below.
 constexpr auto kQueryTimeout = std::chrono::milliseconds(2000);
+// Reads some twenty records of each partition whose log has changed.
+constexpr auto kSearchTimeout = std::chrono::milliseconds(10'000);
+// Nothing waits for these.
+constexpr auto kRequestTimeout = std::chrono::milliseconds(10'000);
 
 }  // namespace
 
+Result<client::TopicIds> BrokerLogQueries::QueryTopicIds(std::span<const std::string> topics) {
+  return client::QueryTopicIds(client_.handle(), topics, kQueryTimeout);
+}
+
+Result<std::vector<Offset>> BrokerLogQueries::FindEpochEnds(
+    std::span<const client::EpochSearch> searches) {
+  return client::FindEpochEnds(options_, searches, kSearchTimeout);
+}
+
+void BrokerLogQueries::RequestTopicIds(std::span<const std::string> topics) {
+  request_ = std::make_unique<client::TopicIdRequest>(client_.handle(), topics, kRequestTimeout);
+}
+
+std::optional<Result<client::TopicIds>> BrokerLogQueries::TakeTopicIds() {
+  if (request_ == nullptr) return std::nullopt;
+  auto answer = request_->Take(std::chrono::milliseconds(0));
+  if (answer) request_.reset();
+  return answer;
+}
+
 Result<LogQueries::FirstOffsets> BrokerLogQueries::QueryFirstOffsets(
     std::span<const std::string> topics) {
-  const auto counts = client::QueryPartitionCounts(client_, topics, kQueryTimeout);
+  const auto counts = client::QueryPartitionCounts(client_.handle(), topics, kQueryTimeout);
   if (!counts) return std::unexpected(counts.error());
   std::set<TopicPartition> partitions;
   std::vector<const TopicPartition*> sources;
@@ -24,8 +48,8 @@ Result<LogQueries::FirstOffsets> BrokerLogQueries::QueryFirstOffsets(
     }
   }
   const client::LogEnd end =
-      start_ == client::StartFrom::kEarliest ? client::LogEnd::kLow : client::LogEnd::kHigh;
-  const auto offsets = client::QueryLogEnd(client_, sources, end, kQueryTimeout);
+      options_.start == client::StartFrom::kEarliest ? client::LogEnd::kLow : client::LogEnd::kHigh;
+  const auto offsets = client::QueryLogEnd(client_.handle(), sources, end, kQueryTimeout);
   if (!offsets) return std::unexpected(offsets.error());
   FirstOffsets first;
   for (std::size_t i = 0; i < sources.size(); ++i) {
@@ -36,7 +60,7 @@ Result<LogQueries::FirstOffsets> BrokerLogQueries::QueryFirstOffsets(
 
 Result<std::vector<client::Watermarks>> BrokerLogQueries::QueryEnds(
     std::span<const TopicPartition* const> partitions) {
-  return client::QueryWatermarks(client_, partitions, kQueryTimeout);
+  return client::QueryWatermarks(client_.handle(), partitions, kQueryTimeout);
 }
 
 }  // namespace usage_ingest::kafka::consumer

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <thread>
 #include <utility>
 
@@ -34,8 +35,9 @@ ConsumerLoop::ConsumerLoop(client::KafkaOptions options, KafkaConsumer::Dependen
       client_(std::move(client)),
       feeder_(std::move(dependencies.lanes)),
       assignment_(feeder_.lanes()),
-      log_queries_(client_->handle(), options_.start),
+      log_queries_(*client_, options_),
       start_(log_queries_),
+      topic_watch_(log_queries_),
       start_reporter_(telemetry_),
       pauser_(*client_, telemetry_),
       stuck_(*client_, telemetry_),
@@ -58,6 +60,7 @@ void ConsumerLoop::Turn(TimePoint now) {
   if (const auto rebalance = client_->events().TakeRebalance()) OnRebalance(*rebalance);
   if (const auto answer = client_->events().TakeCommitAnswer()) committer_.OnAnswer(*answer);
   AdvanceStart(now);
+  WatchTopics(now);
   CommitDue(now);
   if (start_.is_reading()) {
     if (position_check_.IsDue(now, assignment_.partitions())) request_positions_(start_.request());
@@ -134,10 +137,36 @@ void ConsumerLoop::ReadAgain(std::string_view why, TimePoint now) {
                options_.group_id, delay.count(), why);
 }
 
+void ConsumerLoop::WatchTopics(TimePoint now) {
+  if (client_->events().TakeHasFailed()) topic_watch_.CheckSoon();
+  if (const auto topic = topic_watch_.Check(now)) BeginAgain(*topic, now);
+}
+
+// All of it: librdkafka mixes up what it knows of the old topic and of the new one.
+void ConsumerLoop::BeginAgain(std::string_view topic, TimePoint now) {
+  spdlog::error(
+      "kafka group {}: topic {} is not the topic that was read before: it was deleted and created "
+      "again, or these are the brokers of another cluster; joining the group again",
+      options_.group_id, topic);
+  EndEpoch();
+  committer_.Clear();
+  assignment_.Set({});
+  start_.Stop();
+  topic_watch_.Forget();
+  telemetry_.On(pipeline::GroupMembership{false});
+  telemetry_.On(pipeline::PartitionsAssigned{assignment_.sources()});
+  auto reopened = client_->Reopen(now + kCloseTimeout);
+  if (reopened) reopened = client_->Subscribe(options_.topics);
+  client_->ReportFailure(reopened);
+}
+
 void ConsumerLoop::AdvanceStart(TimePoint now) {
   const auto step = start_.Advance(now);
   if (!step) return client_->ReportFailure(std::unexpected(step.error()));
   if (std::holds_alternative<StartSequence::AskPostgres>(*step)) {
+    if (const auto topic = topic_watch_.Note(start_.request().topic_ids)) {
+      return BeginAgain(*topic, now);
+    }
     request_positions_(start_.request());
   } else if (const auto* starts = std::get_if<StartSequence::Assign>(&*step)) {
     AssignAsPlanned(*starts, now);
@@ -163,36 +192,33 @@ void ConsumerLoop::AssignAsPlanned(const StartSequence::Assign& starts, TimePoin
 // The control records are pushed before the assign call, so they precede every record.
 void ConsumerLoop::StartPartition(AssignedPartition& partition,
                                   const StartSequence::PartitionStart& start) {
-  const auto& [stored, plan] = start;
-  partition.Start(plan, stored.next_offset);
-  PushStart(partition, stored);
+  const auto& [stored, plan, topic_id] = start;
+  partition.Start(plan, stored);
+  pipeline::Record begin = ControlRecord(partition, pipeline::Record::Kind::kStart);
+  begin.offset = stored.next_offset;
+  begin.topic_id = assignment_.Intern(topic_id);
+  begin.stored_topic_id = assignment_.Intern(stored.topic_id);
+  begin.last_record = stored.last_record;
+  if (stored.last_record) begin.leader_epoch = stored.last_record->leader_epoch;
+  feeder_.PushControl(partition.lane(), std::move(begin));
   if (plan.reason != StartReason::kContinue) {
-    PushControl(partition, pipeline::Record::Kind::kGap, plan.deliver_from, plan.gap_records);
+    pipeline::Record gap = ControlRecord(partition, pipeline::Record::Kind::kGap);
+    gap.offset = plan.deliver_from;
+    gap.gap_records = plan.gap_records;
+    feeder_.PushControl(partition.lane(), std::move(gap));
   }
-  start_reporter_.Report(partition.source(), stored, plan);
+  start_reporter_.Report(partition.source(), start);
   // Also when Kafka's offset is higher, after a database that lost commits (INV-7).
-  committer_.Report(partition.source(), stored.next_offset);
+  committer_.Report(partition.source(), std::min(stored.next_offset, plan.deliver_from));
 }
 
-void ConsumerLoop::PushStart(const AssignedPartition& partition, const StoredOffset& stored) {
-  pipeline::Record record;
-  record.kind = pipeline::Record::Kind::kStart;
-  record.source = partition.source();
-  record.epoch = assignment_.epoch();
-  record.offset = stored.next_offset;
-  record.last_record = stored.last_record;
-  feeder_.PushControl(partition.lane(), std::move(record));
-}
-
-void ConsumerLoop::PushControl(const AssignedPartition& partition, pipeline::Record::Kind kind,
-                               Offset offset, std::int64_t gap_records) {
+pipeline::Record ConsumerLoop::ControlRecord(const AssignedPartition& partition,
+                                             pipeline::Record::Kind kind) const {
   pipeline::Record record;
   record.kind = kind;
   record.source = partition.source();
   record.epoch = assignment_.epoch();
-  record.offset = offset;
-  record.gap_records = gap_records;
-  feeder_.PushControl(partition.lane(), std::move(record));
+  return record;
 }
 
 void ConsumerLoop::ServeInbox(TimePoint now) {
@@ -221,14 +247,15 @@ void ConsumerLoop::OnPositions(pipeline::PositionsFound found, TimePoint now) {
   }
 }
 
-// Only the lanes of this process move the rows of its partitions, and no further
-// than what was delivered.
+// Only the lanes of this process move the rows of its partitions, and no further than what was
+// delivered, or was stored when reading began (a replaced log is read from a lower offset).
 bool ConsumerLoop::IsAhead(std::span<const StoredOffset> stored) {
   const auto partitions = assignment_.partitions();
   USAGE_INGEST_CHECK(stored.size() == partitions.size());
   bool is_ahead = false;
   for (std::size_t i = 0; i < stored.size(); ++i) {
-    const std::int64_t skipped = stored[i].next_offset.value - partitions[i].position().value;
+    const Offset known = std::max(partitions[i].position(), partitions[i].committed());
+    const std::int64_t skipped = stored[i].next_offset.value - known.value;
     if (skipped <= 0) continue;
     telemetry_.On(pipeline::OffsetGap{partitions[i].source(), skipped});
     is_ahead = true;
@@ -298,8 +325,8 @@ void ConsumerLoop::OnMessage(client::MessageHandle message) {
   switch (partition->Decide(record)) {
     case AssignedPartition::Decision::kDrop:
       return;
-    case AssignedPartition::Decision::kNewLog:
-      start_.MarkNewLog(partition->source(), partition->position());
+    case AssignedPartition::Decision::kChangedLog:
+      start_.MarkChangedLog(partition->source(), partition->position());
       return ReadAgain(fmt::format("record {} of {}[{}] is not the one that was read before",
                                    record.offset.value, partition->source()->topic,
                                    partition->source()->partition.value),
@@ -315,7 +342,7 @@ void ConsumerLoop::Deliver(AssignedPartition& partition, pipeline::Record record
     // must be read again.
     return ReadAgain("a paused partition was read", std::chrono::steady_clock::now());
   }
-  partition.Advance(record.offset);
+  if (partition.Advance(record)) topic_watch_.CheckSoon();
   partition.Sample(turn_, record.offset, record.timestamp_ms);
   feeder_.Push(partition.lane(), std::move(record));
 }
@@ -337,7 +364,8 @@ void ConsumerLoop::OnMessageError(const rd_kafka_message_t& message) {
   const std::string at = message.offset < 0 ? "" : fmt::format(" at offset {}", message.offset);
   const std::string text = fmt::format("{}{}: {}", source, at, rd_kafka_message_errstr(&message));
   if (message.err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET) {
-    // Retention deleted our position, or the topic was recreated. The start sequence finds out.
+    // Retention deleted our position, the log was truncated, or the topic was recreated. The start
+    // sequence finds out.
     if (start_.is_reading()) ReadAgain(text, now);
     return;
   }
@@ -361,7 +389,9 @@ void ConsumerLoop::OnEndReached(AssignedPartition& partition, Offset end) {
   if (!partition.OnEndReached(end)) return;
   // In order with the records, so that PostgreSQL's offset follows to the end of the log: what is
   // no record is neither lag nor, when retention removes it, a gap.
-  PushControl(partition, pipeline::Record::Kind::kHole, end, 0);
+  pipeline::Record hole = ControlRecord(partition, pipeline::Record::Kind::kHole);
+  hole.offset = end;
+  feeder_.PushControl(partition.lane(), std::move(hole));
 }
 
 }  // namespace usage_ingest::kafka::consumer

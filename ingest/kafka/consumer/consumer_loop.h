@@ -23,6 +23,7 @@
 #include "ingest/kafka/consumer/start_reporter.h"
 #include "ingest/kafka/consumer/start_sequence.h"
 #include "ingest/kafka/consumer/stuck_partitions.h"
+#include "ingest/kafka/consumer/topic_watch.h"
 
 namespace usage_ingest::kafka::consumer {
 
@@ -48,14 +49,15 @@ class ConsumerLoop {
   void OnRevoked(const client::Rebalance& rebalance);
   void EndEpoch();
   void ReadAgain(std::string_view why, TimePoint now);
+  void BeginAgain(std::string_view topic, TimePoint now);
 
   // From an assignment to reading.
   void AdvanceStart(TimePoint now);
+  void WatchTopics(TimePoint now);
   void AssignAsPlanned(const StartSequence::Assign& starts, TimePoint now);
   void StartPartition(AssignedPartition& partition, const StartSequence::PartitionStart& start);
-  void PushStart(const AssignedPartition& partition, const StoredOffset& stored);
-  void PushControl(const AssignedPartition& partition, pipeline::Record::Kind kind, Offset offset,
-                   std::int64_t gap_records);
+  [[nodiscard]] pipeline::Record ControlRecord(const AssignedPartition& partition,
+                                               pipeline::Record::Kind kind) const;
 
   // Reports of lanes and of PostgreSQL.
   void ServeInbox(TimePoint now);
@@ -81,6 +83,7 @@ class ConsumerLoop {
   Assignment assignment_;
   BrokerLogQueries log_queries_;
   StartSequence start_;
+  TopicWatch topic_watch_;
   StartReporter start_reporter_;
   PartitionPauser pauser_;
   StuckPartitions stuck_;

@@ -14,6 +14,7 @@
 #include "ingest/kafka/client/offset_query.h"
 #include "ingest/kafka/client/partition_list.h"
 #include "ingest/kafka/client/partition_table.h"
+#include "ingest/kafka/client/topic_ids.h"
 #include "ingest/kafka/consumer/range_ends.h"
 #include "schema/check.h"
 #include "schema/limits.h"
@@ -98,6 +99,9 @@ Result<std::vector<PartitionRange>> RangeReader::Impl::Resolve(const RangeReques
                                                                client::Timeout timeout) {
   const auto partitions = Partitions(request, timeout);
   if (!partitions) return std::unexpected(partitions.error());
+  auto ids = client::QueryTopicIds(client_.get(), std::span(&request.topic, 1), timeout);
+  if (!ids) return std::unexpected(ids.error());
+  const TopicId* topic_id = table_.Intern((*ids)[request.topic]);
   const auto logs = client::QueryWatermarks(client_.get(), *partitions, timeout);
   if (!logs) return std::unexpected(logs.error());
   std::vector<Offset> begins(partitions->size(), request.from_offset.value_or(Offset{0}));
@@ -117,6 +121,7 @@ Result<std::vector<PartitionRange>> RangeReader::Impl::Resolve(const RangeReques
     const client::Watermarks log = (*logs)[i];
     const Offset end = std::min(ends[i], log.high);
     PartitionRange range{.source = (*partitions)[i],
+                         .topic_id = topic_id,
                          .begin = std::clamp(begins[i], log.low, std::max(log.low, end)),
                          .end = std::max(end, log.low)};
     // What was not asked for by number is not missing.
@@ -141,6 +146,7 @@ Result<RangeProgress> RangeReader::Impl::Read(std::span<const PartitionRange> ra
     start.kind = pipeline::Record::Kind::kStart;
     start.source = range.source;
     start.epoch = kEpoch;
+    start.topic_id = range.topic_id;
     start.offset = range.begin;
     USAGE_INGEST_CHECK(lanes_[ranges_.back().lane()].TryPush(start));  // never refused
   }

@@ -40,6 +40,7 @@ struct RangeRequest {
 
 struct PartitionRange {
   const TopicPartition* source = nullptr;
+  const TopicId* topic_id = nullptr;  // of the topic as it is now
   Offset begin;
   Offset end;
   std::int64_t gap_records = 0;  // asked for, but below the log's beginning

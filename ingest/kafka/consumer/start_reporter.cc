@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace usage_ingest::kafka::consumer {
 namespace {
@@ -20,10 +21,18 @@ void Log(const TopicPartition& source, const StoredOffset& stored, const StartPl
           source.topic, source.partition.value, plan.gap_records, stored.next_offset.value,
           plan.deliver_from.value, plan.deliver_from.value);
       return;
+    case StartReason::kTruncated:
+      spdlog::error(
+          "{}[{}]: the end of this log was replaced after it was read up to offset {} (an unclean "
+          "election of a leader); reading it again from offset {}. Records that the old leader had "
+          "behind offset {} are gone from Kafka, and nothing tells how many there were",
+          source.topic, source.partition.value, stored.next_offset.value, plan.deliver_from.value,
+          stored.next_offset.value);
+      return;
     case StartReason::kNewLog:
       spdlog::error(
-          "{}[{}]: this is not the log that was read up to offset {}: the topic was recreated, or "
-          "its log was truncated; reading it from its beginning, offset {}",
+          "{}[{}]: this is not the log that was read up to offset {}: the topic was created again, "
+          "or this is another cluster; reading it from its beginning, offset {}",
           source.topic, source.partition.value, stored.next_offset.value, plan.deliver_from.value);
       return;
   }
@@ -31,12 +40,34 @@ void Log(const TopicPartition& source, const StoredOffset& stored, const StartPl
 
 }  // namespace
 
-void StartReporter::Report(const TopicPartition* source, const StoredOffset& stored,
-                           const StartPlan& plan) {
+void StartReporter::Report(const TopicPartition* source,
+                           const StartSequence::PartitionStart& start) {
+  const auto& [stored, plan, topic_id] = start;
+  ReportUnknownId(*source, topic_id);
   Log(*source, stored, plan);
+  if (plan.reason == StartReason::kTruncated) {
+    CountChange(source, stored.next_offset, pipeline::LogChange::kTruncated);
+  } else if (plan.reason == StartReason::kNewLog) {
+    CountChange(source, stored.next_offset, pipeline::LogChange::kRecreated);
+  }
   if (plan.reason != StartReason::kContinue) {
     CountGap(source, stored.next_offset, plan.gap_records);
   }
+}
+
+void StartReporter::ReportUnknownId(const TopicPartition& source, const TopicId& id) {
+  if (!id.empty() || !without_id_.insert(source.topic).second) return;
+  spdlog::warn(
+      "the brokers tell no id of topic {} (Kafka before 2.8): if it is deleted and created again, "
+      "only the last record that was read can show it, when reading begins",
+      source.topic);
+}
+
+void StartReporter::CountChange(const TopicPartition* source, Offset next_offset,
+                                pipeline::LogChange change) {
+  const auto [counted, is_new] = changed_at_.try_emplace(source, next_offset);
+  if (!is_new && std::exchange(counted->second, next_offset) == next_offset) return;
+  telemetry_.On(pipeline::LogChanged{source, change});
 }
 
 void StartReporter::CountGap(const TopicPartition* source, Offset next_offset,

@@ -3,7 +3,7 @@
 //
 //   stage           what is assigned   ends with
 //   kIdle           nothing            Start, after the group's assignment
-//   kAskKafka       nothing            Kafka's answer: where the topics begin
+//   kAskKafka       nothing            Kafka's answer: the topics' ids, where they begin
 //   kAskPostgres    nothing            OnPositions: PostgreSQL's answer
 //   kCompare        nothing            Kafka's answer: where the logs begin and end now
 //   kReading        everything         Stop (revoked) or Restart (re-read from the stored offsets)
@@ -15,8 +15,8 @@
 #include <variant>
 #include <vector>
 
+#include "ingest/kafka/consumer/changed_logs.h"
 #include "ingest/kafka/consumer/log_queries.h"
-#include "ingest/kafka/consumer/new_logs.h"
 #include "ingest/kafka/consumer/restart_delay.h"
 #include "ingest/kafka/consumer/start_plan.h"
 #include "ingest/pipeline/consumer_inbox.h"
@@ -31,6 +31,7 @@ class StartSequence {
   struct PartitionStart {
     StoredOffset stored;
     StartPlan plan;
+    TopicId topic_id = {};  // of the log that is read from here on
   };
   struct Wait {};
   // Ask PostgreSQL, and give the answer to OnPositions.
@@ -46,8 +47,8 @@ class StartSequence {
   // The same partitions again, because of a fault. Returns how long Advance waits.
   std::chrono::milliseconds Restart(pipeline::Epoch epoch, TimePoint now);
   // The record before `next_offset` was read, and is not the one that PostgreSQL remembers.
-  void MarkNewLog(const TopicPartition* source, Offset next_offset) {
-    new_logs_.Mark(source, next_offset);
+  void MarkChangedLog(const TopicPartition* source, Offset next_offset) {
+    changed_logs_.Mark(source, next_offset);
   }
 
   // Takes the next step if it is time. The caller does what it returns.
@@ -64,14 +65,19 @@ class StartSequence {
 
  private:
   [[nodiscard]] Result<Step> AskKafka(TimePoint now);
+  [[nodiscard]] Result<Step> TryLater(TimePoint now, const Error& error);
   [[nodiscard]] Result<Step> Compare(TimePoint now);
+  [[nodiscard]] bool WaitsForBrokers(TimePoint now);
+  [[nodiscard]] Result<std::vector<LogNow>> QueryLogs() const;
+  [[nodiscard]] TopicId TopicIdOf(const TopicPartition& source) const;
   [[nodiscard]] std::vector<std::string> topics() const;
 
   LogQueries& logs_;
   Stage stage_ = Stage::kIdle;
   pipeline::PositionsRequest request_;
   std::vector<StoredOffset> stored_;  // kCompare: PostgreSQL's answer
-  NewLogs new_logs_;
+  ChangedLogs changed_logs_;
+  bool has_waited_ = false;  // for brokers that do not know the new topic yet
   RestartDelay restart_delay_;
   TimePoint not_before_;  // kAskKafka, kCompare
 };

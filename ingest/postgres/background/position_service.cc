@@ -20,12 +20,13 @@ constexpr const char* kSerialise =
     "SELECT pg_advisory_xact_lock(hashtextextended('usage_ingest.kafka_offsets ' || $1, 0))::text";
 
 constexpr const char* kReadRows = R"sql(
-SELECT topic, partition::int8, next_offset, last_timestamp, last_hash
+SELECT topic, partition::int8, next_offset, last_timestamp, last_hash, last_leader_epoch::int8,
+       topic_id
 FROM usage_ingest.kafka_offsets WHERE group_id = $1 AND topic = ANY ($2::text[]))sql";
 
 constexpr const char* kAddRows = R"sql(
-INSERT INTO usage_ingest.kafka_offsets (group_id, topic, partition, next_offset)
-SELECT $1, * FROM unnest($2::text[], $3::int4[], $4::int8[])
+INSERT INTO usage_ingest.kafka_offsets (group_id, topic, partition, next_offset, topic_id)
+SELECT $1, * FROM unnest($2::text[], $3::int4[], $4::int8[], $5::text[])
 ON CONFLICT DO NOTHING)sql";
 
 using Rows = std::map<TopicPartition, StoredOffset>;
@@ -34,10 +35,16 @@ Rows ParseRows(const PGresult* result) {
   Rows rows;
   for (int i = 0; i < PQntuples(result); ++i) {
     const auto partition = static_cast<std::int32_t>(session::Int64At(result, i, 1));
-    StoredOffset stored{Offset{session::Int64At(result, i, 2)}, std::nullopt};
+    StoredOffset stored{.next_offset = Offset{session::Int64At(result, i, 2)},
+                        .last_record = std::nullopt,
+                        .topic_id = PQgetvalue(result, i, 6)};
     if (PQgetisnull(result, i, 3) == 0 && PQgetisnull(result, i, 4) == 0) {
-      stored.last_record =
-          RecordFingerprint{session::Int64At(result, i, 3), session::Int64At(result, i, 4)};
+      RecordFingerprint& last = stored.last_record.emplace();
+      last.timestamp_ms = session::Int64At(result, i, 3);
+      last.value_hash = session::Int64At(result, i, 4);
+      if (PQgetisnull(result, i, 5) == 0) {
+        last.leader_epoch = static_cast<std::int32_t>(session::Int64At(result, i, 5));
+      }
     }
     rows[{PQgetvalue(result, i, 0), PartitionId{partition}}] = stored;
   }
@@ -76,17 +83,21 @@ std::map<TopicPartition, Offset> MissingRows(const pipeline::PositionsRequest& r
 }
 
 pipeline::Task<Result<>> AddRows(session::AsyncConnection& connection, std::string_view group_id,
-                                 const std::map<TopicPartition, Offset>& missing) {
+                                 const std::map<TopicPartition, Offset>& missing,
+                                 const std::map<std::string, TopicId>& topic_ids) {
   session::PgArray topics(session::PgType::kText);
   session::PgArray partitions(session::PgType::kInt4);
   session::PgArray offsets(session::PgType::kInt8);
+  session::PgArray ids(session::PgType::kText);
   for (const auto& [partition, offset] : missing) {
     topics.Add(std::string_view(partition.topic));
     partitions.Add(partition.partition.value);
     offsets.Add(offset.value);
+    const auto id = topic_ids.find(partition.topic);
+    ids.Add(id == topic_ids.end() ? std::string_view() : std::string_view(id->second));
   }
   session::Statement statement{kAddRows, {}};
-  statement.params.Add(group_id).Add(topics).Add(partitions).Add(offsets);
+  statement.params.Add(group_id).Add(topics).Add(partitions).Add(offsets).Add(ids);
   const Result<session::PgResult> added = co_await connection.Execute(statement);
   if (!added) co_return std::unexpected(added.error());
   co_return Result<>{};
@@ -105,7 +116,7 @@ pipeline::Task<Result<Rows>> AddMissing(session::AsyncConnection& connection,
   if (!seen) co_return seen;
   const auto missing = MissingRows(request, *seen);
   if (!missing.empty()) {
-    const Result<> added = co_await AddRows(connection, group_id, missing);
+    const Result<> added = co_await AddRows(connection, group_id, missing, request.topic_ids);
     if (!added) co_return std::unexpected(added.error());
   }
   const Result<Rows> rows = co_await ReadRows(connection, group_id, request);

@@ -40,6 +40,10 @@ void AddUuidOrNull(session::PgArray& column, std::string_view text) {
   }
 }
 
+std::string_view IdText(const TopicId* id) {
+  return id == nullptr ? std::string_view() : std::string_view(*id);
+}
+
 }  // namespace
 
 session::QueryParams PositionParams(session::QueryParams reader,
@@ -56,16 +60,26 @@ session::QueryParams MoveParams(session::QueryParams reader,
                 [](const pipeline::PartitionMove& m) { return m.next_offset.value; });
   session::PgArray timestamps(session::PgType::kInt8);
   session::PgArray hashes(session::PgType::kInt8);
+  session::PgArray epochs(session::PgType::kInt4);
+  session::PgArray topic_ids(session::PgType::kText);
+  session::PgArray expected_ids(session::PgType::kText);
+  session::PgArray expected_epochs(session::PgType::kInt4);
   for (const pipeline::PartitionMove& move : moves) {
+    topic_ids.Add(IdText(move.topic_id));
+    expected_ids.Add(IdText(move.expected_log.topic_id));
+    expected_epochs.Add(move.expected_log.leader_epoch);
     if (move.last_record) {
       timestamps.Add(move.last_record->timestamp_ms);
       hashes.Add(move.last_record->value_hash);
+      epochs.Add(move.last_record->leader_epoch);
     } else {
       timestamps.AddNull();
       hashes.AddNull();
+      epochs.AddNull();
     }
   }
-  return std::move(params.Add(timestamps).Add(hashes));
+  params.Add(timestamps).Add(hashes).Add(epochs).Add(topic_ids);
+  return std::move(params.Add(expected_ids).Add(expected_epochs));
 }
 
 session::QueryParams OutcomeParams(session::QueryParams reader,
@@ -127,6 +141,8 @@ session::QueryParams DeadLetterParams(std::string_view group_id,
                                       std::span<const pipeline::DeadLetter> letters) {
   session::PgArray topics(session::PgType::kText);
   session::PgArray partitions(session::PgType::kInt4);
+  session::PgArray topic_ids(session::PgType::kText);
+  session::PgArray epochs(session::PgType::kInt4);
   session::PgArray offsets(session::PgType::kInt8);
   session::PgArray indexes(session::PgType::kInt4);
   session::PgArray reasons(session::PgType::kText);
@@ -138,6 +154,8 @@ session::QueryParams DeadLetterParams(std::string_view group_id,
   for (const pipeline::DeadLetter& letter : letters) {
     topics.Add(std::string_view(letter.source->topic));
     partitions.Add(letter.source->partition.value);
+    topic_ids.Add(IdText(letter.topic_id));
+    epochs.Add(letter.leader_epoch);
     offsets.Add(letter.record_offset.value);
     indexes.Add(static_cast<std::int32_t>(letter.event_index));
     reasons.Add(Name(letter.reason));
@@ -152,8 +170,9 @@ session::QueryParams DeadLetterParams(std::string_view group_id,
     payloads.Add(letter.payload);
   }
   session::QueryParams params;
-  params.Add(group_id).Add(topics).Add(partitions).Add(offsets).Add(indexes).Add(reasons);
-  params.Add(details).Add(key_hashes).Add(event_ids).Add(times).Add(payloads);
+  params.Add(group_id).Add(topics).Add(partitions).Add(topic_ids).Add(epochs).Add(offsets);
+  params.Add(indexes).Add(reasons).Add(details).Add(key_hashes).Add(event_ids);
+  params.Add(times).Add(payloads);
   return params;
 }
 

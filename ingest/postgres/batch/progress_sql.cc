@@ -10,8 +10,10 @@ namespace {
 // An UPDATE alone would lock in the order of its plan, so the locks are taken in order first.
 constexpr std::string_view kCompareAndSetGroup = R"sql(
 WITH moves AS (
-  SELECT * FROM unnest($2::text[], $3::int4[], $4::int8[], $5::int8[], $6::int8[], $7::int8[])
-    AS m(topic, partition, expected, next, last_timestamp, last_hash)
+  SELECT * FROM unnest($2::text[], $3::int4[], $4::int8[], $5::int8[], $6::int8[], $7::int8[],
+                       $8::int4[], $9::text[], $10::text[], $11::int4[])
+    AS m(topic, partition, expected, next, last_timestamp, last_hash, last_leader_epoch, topic_id,
+         expected_topic_id, expected_leader_epoch)
 ), locked AS (
   SELECT o.topic, o.partition FROM usage_ingest.kafka_offsets o
   JOIN moves m ON o.topic = m.topic AND o.partition = m.partition
@@ -21,16 +23,21 @@ UPDATE usage_ingest.kafka_offsets o
 SET next_offset = m.next,
     last_timestamp = m.last_timestamp,
     last_hash = m.last_hash,
+    last_leader_epoch = m.last_leader_epoch,
+    topic_id = m.topic_id,
     updated_at = now()
 FROM moves m, locked l
 WHERE o.group_id = $1 AND o.topic = m.topic AND o.partition = m.partition
   AND l.topic = m.topic AND l.partition = m.partition
-  AND o.next_offset = m.expected)sql";
+  AND o.next_offset = m.expected AND o.topic_id = m.expected_topic_id
+  AND coalesce(o.last_leader_epoch, -1) = m.expected_leader_epoch)sql";
 
 constexpr std::string_view kCompareAndSetReplay = R"sql(
 UPDATE usage_ingest.replays o SET next_offset = m.next, updated_at = now()
-FROM unnest($2::text[], $3::int4[], $4::int8[], $5::int8[], $6::int8[], $7::int8[])
-  AS m(topic, partition, expected, next, last_timestamp, last_hash)
+FROM unnest($2::text[], $3::int4[], $4::int8[], $5::int8[], $6::int8[], $7::int8[],
+            $8::int4[], $9::text[], $10::text[], $11::int4[])
+  AS m(topic, partition, expected, next, last_timestamp, last_hash, last_leader_epoch, topic_id,
+       expected_topic_id, expected_leader_epoch)
 WHERE o.id = ANY ($1) AND o.topic = m.topic
   AND o.partition = m.partition AND o.next_offset = m.expected)sql";
 

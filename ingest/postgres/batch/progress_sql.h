@@ -11,7 +11,7 @@ namespace usage_ingest::postgres::batch {
 
 // $1 is the reader, $2 the topics, $3 the partitions of each statement.
 struct ProgressSql {
-  std::string compare_and_set;            // then expected, next, last timestamp, last hash
+  std::string compare_and_set;            // then the arrays of MoveParams
   std::string record_outcomes;            // then an array for each of `columns`
   std::string read_offsets;               // in the order asked, NULL for a missing row
   std::vector<EventCountColumn> columns;  // those that the table has

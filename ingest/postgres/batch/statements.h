@@ -84,16 +84,17 @@ WITH d AS (
 )
 SELECT pg_notify('usage_ingest_suspended', resource_id) FROM audit)sql";
 
-// $1 group, then a column each.
+// $1 group, then a column each. A letter that is there already is of the same record, read again.
 inline constexpr const char* kAddDeadLetters = R"sql(
 INSERT INTO usage_ingest.dead_letters
-  (group_id, topic, partition, record_offset, event_index, reason, detail, key_hash, event_id,
-   event_time, payload)
-SELECT $1, d.* FROM unnest($2::text[], $3::int4[], $4::int8[], $5::int4[], $6::text[], $7::text[],
-                           $8::text[], $9::text[], $10::timestamptz[], $11::bytea[])
-  AS d(topic, partition, record_offset, event_index, reason, detail, key_hash, event_id,
-       event_time, payload)
-ON CONFLICT (topic, partition, record_offset, event_index) DO NOTHING)sql";
+  (group_id, topic, partition, topic_id, leader_epoch, record_offset, event_index, reason, detail,
+   key_hash, event_id, event_time, payload)
+SELECT $1, d.* FROM unnest($2::text[], $3::int4[], $4::text[], $5::int4[], $6::int8[], $7::int4[],
+                           $8::text[], $9::text[], $10::text[], $11::text[], $12::timestamptz[],
+                           $13::bytea[])
+  AS d(topic, partition, topic_id, leader_epoch, record_offset, event_index, reason, detail,
+       key_hash, event_id, event_time, payload)
+ON CONFLICT (topic, partition, topic_id, leader_epoch, record_offset, event_index) DO NOTHING)sql";
 
 // A retry takes its letters: $1 ids.
 inline constexpr const char* kTakeDeadLetters = R"sql(

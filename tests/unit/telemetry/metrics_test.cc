@@ -173,6 +173,7 @@ TEST_F(MetricsTest, CountsErrorsByWhatWasDoneAboutThem) {
   metrics_.On(pipeline::KafkaFailed{pipeline::KafkaErrorClass::kFatal, "secret text"});
   metrics_.On(pipeline::Fenced{"x"});
   metrics_.On(pipeline::OffsetGap{&kUsage0, 42});
+  metrics_.On(pipeline::LogChanged{&kUsage0, pipeline::LogChange::kTruncated});
   metrics_.On(pipeline::DeadLettersHealed{3});
   metrics_.On(pipeline::PartitionsAssigned{{}});
   const std::string text = metrics_.Render();
@@ -180,6 +181,7 @@ TEST_F(MetricsTest, CountsErrorsByWhatWasDoneAboutThem) {
   EXPECT_THAT(text, HasSubstr("usage_ingest_kafka_errors_total{class=\"fatal\"} 1\n"));
   EXPECT_THAT(text, HasSubstr("usage_ingest_fenced_total 1\n"));
   EXPECT_THAT(text, HasSubstr("usage_ingest_offset_gap_records_total 42\n"));
+  EXPECT_THAT(text, HasSubstr("usage_ingest_log_changes_total{change=\"truncated\"} 1\n"));
   EXPECT_THAT(text, HasSubstr("usage_ingest_dead_letters_healed_total 3\n"));
   EXPECT_THAT(text, HasSubstr("usage_ingest_rebalances_total 1\n"));
   EXPECT_THAT(text, Not(HasSubstr("secret")));

@@ -11,11 +11,13 @@ const TopicPartition kSecond{"t", PartitionId{1}};
 class GapCounter final : public pipeline::TelemetrySink {
  public:
   void On(const pipeline::TelemetryEvent& event) override {
+    if (std::holds_alternative<pipeline::LogChanged>(event)) ++changes;
     const auto* gap = std::get_if<pipeline::OffsetGap>(&event);
     if (gap != nullptr) (gap->source == &kFirst ? first : second) += gap->records;
   }
   std::int64_t first = 0;
   std::int64_t second = 0;
+  int changes = 0;
 };
 
 class StartReporterTest : public ::testing::Test {
@@ -24,7 +26,8 @@ class StartReporterTest : public ::testing::Test {
     StartPlan plan;
     plan.reason = StartReason::kRetention;
     plan.gap_records = records;
-    reporter_.Report(source, {.next_offset = Offset{next_offset}, .last_record = {}}, plan);
+    reporter_.Report(
+        source, {.stored = {.next_offset = Offset{next_offset}, .last_record = {}}, .plan = plan});
   }
 
   GapCounter gaps_;
@@ -32,7 +35,7 @@ class StartReporterTest : public ::testing::Test {
 };
 
 TEST_F(StartReporterTest, NoGapIsNotCounted) {
-  reporter_.Report(&kFirst, {.next_offset = Offset{10}, .last_record = {}}, StartPlan{});
+  reporter_.Report(&kFirst, {.stored = {.next_offset = Offset{10}, .last_record = {}}, .plan = {}});
   EXPECT_EQ(gaps_.first, 0);
 }
 
@@ -54,6 +57,18 @@ TEST_F(StartReporterTest, AGapElsewhereIsAnotherOne) {
   ReportGap(&kSecond, 10, 5);
   EXPECT_EQ(gaps_.first, 10);
   EXPECT_EQ(gaps_.second, 5);
+}
+
+TEST_F(StartReporterTest, AChangedLogIsCountedOnceAlsoIfReadingRestarts) {
+  StartPlan plan;
+  for (const auto reason : {StartReason::kTruncated, StartReason::kNewLog}) {
+    plan.reason = reason;
+    const StoredOffset stored{.next_offset = Offset{reason == StartReason::kNewLog ? 10 : 20},
+                              .last_record = {}};
+    reporter_.Report(&kFirst, {.stored = stored, .plan = plan});
+    reporter_.Report(&kFirst, {.stored = stored, .plan = plan});
+  }
+  EXPECT_EQ(gaps_.changes, 2);
 }
 
 }  // namespace

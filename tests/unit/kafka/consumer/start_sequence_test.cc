@@ -19,6 +19,10 @@ const TopicPartition kSecond{"t", PartitionId{1}};
 
 class FakeLogQueries final : public LogQueries {
  public:
+  Result<client::TopicIds> QueryTopicIds(std::span<const std::string> /*topics*/) override {
+    if (fails) return Fail(ErrorCode::kUnavailable, "no broker");
+    return client::TopicIds{{"t", topic_id}};
+  }
   Result<FirstOffsets> QueryFirstOffsets(std::span<const std::string> topics) override {
     asked_topics.assign(topics.begin(), topics.end());
     if (fails) return Fail(ErrorCode::kUnavailable, "no broker");
@@ -30,7 +34,19 @@ class FakeLogQueries final : public LogQueries {
     return std::vector(partitions.size(), client::Watermarks{Offset{0}, Offset{100}});
   }
 
+  Result<std::vector<Offset>> FindEpochEnds(
+      std::span<const client::EpochSearch> searches) override {
+    searched.assign(searches.begin(), searches.end());
+    return std::vector(searches.size(), epoch_end);
+  }
+  void RequestTopicIds(std::span<const std::string> /*topics*/) override {}
+  std::optional<Result<client::TopicIds>> TakeTopicIds() override { return std::nullopt; }
+  void CancelTopicIds() override {}
+
   bool fails = false;
+  TopicId topic_id;
+  Offset epoch_end;
+  std::vector<client::EpochSearch> searched;
   std::vector<std::string> asked_topics;
 };
 
@@ -120,7 +136,7 @@ TEST_F(StartSequenceTest, ARestartAsksEverythingAgainInItsEpoch) {
 
 TEST_F(StartSequenceTest, ANewLogIsReadFromItsBeginning) {
   Start();
-  sequence_.MarkNewLog(&kFirst, Offset{10});
+  sequence_.MarkChangedLog(&kFirst, Offset{10});
   Answer(10, 10);
   const auto starts = Starts();
   EXPECT_EQ(starts.at(0).plan.reason, StartReason::kNewLog);
@@ -131,14 +147,14 @@ TEST_F(StartSequenceTest, ANewLogIsReadFromItsBeginning) {
 // Another member compared the record at the new offset and continued there.
 TEST_F(StartSequenceTest, ANewLogIsForgottenWhenTheOffsetsRowHasMoved) {
   Start();
-  sequence_.MarkNewLog(&kFirst, Offset{10});
+  sequence_.MarkChangedLog(&kFirst, Offset{10});
   Answer(12, 10);
   EXPECT_EQ(Starts().at(0).plan.reason, StartReason::kContinue);
 }
 
 TEST_F(StartSequenceTest, ANewLogIsRememberedUntilItsPlanIsAssigned) {
   Start();
-  sequence_.MarkNewLog(&kFirst, Offset{10});
+  sequence_.MarkChangedLog(&kFirst, Offset{10});
   Answer(10, 10);
   ASSERT_EQ(Starts().at(0).plan.reason, StartReason::kNewLog);
   EXPECT_EQ(sequence_.Restart(kEpoch, kStart), 0ms);  // the assignment failed
@@ -149,6 +165,52 @@ TEST_F(StartSequenceTest, ANewLogIsRememberedUntilItsPlanIsAssigned) {
   ASSERT_TRUE(Takes<StartSequence::AskPostgres>(kStart + 1h));
   sequence_.OnPositions({At(10), At(10)});
   EXPECT_EQ(Starts(kStart + 1h).at(0).plan.reason, StartReason::kContinue);
+}
+
+TEST_F(StartSequenceTest, PositionsAreAskedForWithTheTopicIdAndStartWithIt) {
+  logs_.topic_id = "id";
+  Start();
+  Answer(10, 20);
+  EXPECT_EQ(sequence_.request().topic_ids.at("t"), "id");
+  EXPECT_EQ(Starts().at(1).topic_id, "id");
+}
+
+// Another topic of the same name: its brokers get time to learn of it, and are asked again.
+TEST_F(StartSequenceTest, AnotherTopicIsReadAfterADelay) {
+  logs_.topic_id = "new";
+  StoredOffset stored = At(10);
+  stored.topic_id = "old";
+  Start();
+  ASSERT_TRUE(Takes<StartSequence::AskPostgres>());
+  sequence_.OnPositions({stored, stored});
+  EXPECT_TRUE(Takes<StartSequence::Wait>());
+  EXPECT_TRUE(Takes<StartSequence::Wait>(kStart + 1s));
+  ASSERT_TRUE(Takes<StartSequence::AskPostgres>(kStart + 2s));
+  sequence_.OnPositions({stored, stored});
+  const auto starts = Starts(kStart + 2s);
+  ASSERT_EQ(starts.size(), 2U);
+  EXPECT_EQ(starts[0].plan.reason, StartReason::kNewLog);
+  EXPECT_EQ(starts[0].topic_id, "new");
+}
+
+TEST_F(StartSequenceTest, ATruncatedLogIsSearchedForTheEndOfTheLeaderThatWasRead) {
+  logs_.topic_id = "id";
+  logs_.epoch_end = Offset{7};
+  StoredOffset stored = At(10);
+  stored.topic_id = "id";
+  stored.last_record = RecordFingerprint{.timestamp_ms = 1, .value_hash = 2, .leader_epoch = 5};
+  Start();
+  sequence_.MarkChangedLog(&kFirst, Offset{10});
+  ASSERT_TRUE(Takes<StartSequence::AskPostgres>());
+  sequence_.OnPositions({stored, stored});
+  const auto starts = Starts();
+  ASSERT_EQ(logs_.searched.size(), 1U);
+  EXPECT_EQ(logs_.searched[0].source, &kFirst);
+  EXPECT_EQ(logs_.searched[0].epoch, 5);
+  EXPECT_EQ(logs_.searched[0].within.high, Offset{10});
+  EXPECT_EQ(starts.at(0).plan.reason, StartReason::kTruncated);
+  EXPECT_EQ(starts.at(0).plan.deliver_from, Offset{7});
+  EXPECT_EQ(starts.at(1).plan.reason, StartReason::kContinue);
 }
 
 TEST_F(StartSequenceTest, StopEndsItAtEveryStage) {

@@ -1,6 +1,6 @@
 #pragma once
-// NewLogs: partitions whose record before next_offset was read and differs from what PostgreSQL
-// remembers of it, so their log is a different one.
+// ChangedLogs: partitions whose record before next_offset was read and differs from what PostgreSQL
+// remembers of it, so their log is not the one that was read.
 //
 // The finding is about one offset. When the offsets row has moved by the next start, another
 // process compared the record at the new offset, and the finding is out of date.
@@ -13,7 +13,7 @@
 
 namespace usage_ingest::kafka::consumer {
 
-class NewLogs {
+class ChangedLogs {
  public:
   void Mark(const TopicPartition* source, Offset next_offset) { marked_[source] = next_offset; }
   [[nodiscard]] bool Contains(const TopicPartition* source, Offset next_offset) const {

@@ -1,4 +1,4 @@
-#include "ingest/kafka/consumer/new_logs.h"
+#include "ingest/kafka/consumer/changed_logs.h"
 
 #include <gtest/gtest.h>
 
@@ -8,22 +8,22 @@ namespace {
 const TopicPartition kFirst{"t", PartitionId{0}};
 const TopicPartition kSecond{"t", PartitionId{1}};
 
-TEST(NewLogsTest, HoldsForThePartitionAndTheOffsetThatWereCompared) {
-  NewLogs logs;
+TEST(ChangedLogsTest, HoldsForThePartitionAndTheOffsetThatWereCompared) {
+  ChangedLogs logs;
   logs.Mark(&kFirst, Offset{10});
   EXPECT_TRUE(logs.Contains(&kFirst, Offset{10}));
   EXPECT_FALSE(logs.Contains(&kSecond, Offset{10}));
 }
 
-TEST(NewLogsTest, AnOffsetsRowThatMovedMakesTheFindingOutOfDate) {
-  NewLogs logs;
+TEST(ChangedLogsTest, AnOffsetsRowThatMovedMakesTheFindingOutOfDate) {
+  ChangedLogs logs;
   logs.Mark(&kFirst, Offset{10});
   EXPECT_FALSE(logs.Contains(&kFirst, Offset{11}));
   EXPECT_FALSE(logs.Contains(&kFirst, Offset{9}));
 }
 
-TEST(NewLogsTest, IsEmptyAfterClear) {
-  NewLogs logs;
+TEST(ChangedLogsTest, IsEmptyAfterClear) {
+  ChangedLogs logs;
   logs.Mark(&kFirst, Offset{10});
   logs.Clear();
   EXPECT_FALSE(logs.Contains(&kFirst, Offset{10}));
