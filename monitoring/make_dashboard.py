@@ -131,7 +131,7 @@ ROWS: list[tuple[str, list[Plot | Now]]] = [
         Plot("PostgreSQL errors", "ops", [(rate("postgres_errors_total", "class"), "{{class}}")],
              "transient is retried, data becomes a dead letter, fatal needs an operator."),
         Plot("Lost in Kafka, suspended", "short", [(increase("offset_gap_records_total", "1h"), "records lost"),
-                                                       (increase("log_changes_total", "1h"), "logs replaced"),
+                                                   (increase("log_changes_total", "1h"), "logs replaced"),
                                                    (increase("subscriptions_suspended_total", "1h"), "subscriptions suspended")],
              "Sums of the last hour."),
         Plot("Group", "short", [(increase("rebalances_total", "1h", "instance"), "{{instance}} assignments"),
