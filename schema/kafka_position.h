@@ -24,7 +24,7 @@ using TopicId = std::string;
 // Of a record in an old message format, or from a broker that has no leader epochs.
 inline constexpr std::int32_t kUnknownLeaderEpoch = -1;
 
-// What the offsets row remembers of record next_offset - 1, to tell the log that was read from one
+// What the offsets row remembers of the last record before next_offset, to tell the log that was read from one
 // that differs there. Within one topic id, a record's offset and leader epoch determine all records
 // before it: each leader epoch has one leader.
 struct RecordFingerprint {

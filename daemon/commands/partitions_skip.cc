@@ -22,7 +22,7 @@ constexpr auto kSkip = R"sql(
 WITH moved AS (
   UPDATE usage_ingest.kafka_offsets
   SET next_offset = $5::int8, gap_records = gap_records + $5::int8 - $4::int8,
-      last_timestamp = NULL, last_hash = NULL, updated_at = now()
+      last_timestamp = NULL, last_hash = NULL, last_leader_epoch = NULL, updated_at = now()
   WHERE group_id = $1 AND topic = $2 AND partition = $3::int4 AND next_offset = $4::int8
   RETURNING topic, partition
 ), audit AS (

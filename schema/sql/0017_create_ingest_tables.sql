@@ -26,11 +26,11 @@ CREATE TABLE IF NOT EXISTS usage_ingest.kafka_offsets (
 COMMENT ON TABLE usage_ingest.kafka_offsets IS
     'where each partition goes on, and what became of the events below that (INV-1)';
 COMMENT ON COLUMN usage_ingest.kafka_offsets.last_timestamp IS
-    'of record next_offset - 1: Kafka timestamp, milliseconds since 1970';
+    'of the last record before next_offset: Kafka timestamp, milliseconds since 1970';
 COMMENT ON COLUMN usage_ingest.kafka_offsets.last_hash IS
-    'of record next_offset - 1: XXH3-64 of its value; another one means another log';
+    'of the last record before next_offset: XXH3-64 of its value; another one means another log';
 COMMENT ON COLUMN usage_ingest.kafka_offsets.last_leader_epoch IS
-    'of record next_offset - 1: which leader appended it; -1 when unknown';
+    'of the last record before next_offset: which leader appended it; -1 when unknown';
 COMMENT ON COLUMN usage_ingest.kafka_offsets.topic_id IS
     'which log next_offset is about: Kafka''s id of the topic, empty when unknown';
 
