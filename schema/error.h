@@ -12,6 +12,10 @@ namespace usage_ingest {
 enum class ErrorCode : unsigned char {
   kBadRequest,  // what a command asks for does not exist: end with the message
   kBadRecord,   // this input can never succeed: dead-letter it, go on
+  // Something of the batch is refused by a sum, a trigger or a month: find what, set it aside.
+  kRejected,
+  // The batch needs more time, memory or locks than the server gives: try less at once.
+  kTooLarge,
   // Broker or database not reachable, or the statement timed out: keep the batch, wait, retry.
   kUnavailable,
   kConflict,          // serialization failure, deadlock, lock timeout: retry soon

@@ -36,7 +36,10 @@ inline constexpr auto kLockTimeoutMigrate = 60ms;
 inline constexpr auto kLockTimeoutRetire = 80ms;
 // Rows of summaries only; the lanes wait for the same ones.
 inline constexpr auto kLockTimeoutRebuild = 200ms;
-inline constexpr auto kStatementTimeout = 60s;
+// A batch that needs more is repeated in smaller pieces, so it costs little when it is exceeded.
+inline constexpr auto kStatementTimeout = 12s;
+// The answer may come this much later than the server's own timeout, or the session is broken.
+inline constexpr auto kReplyMargin = 8s;
 inline constexpr auto kIdleInTransactionTimeout = 10s;
 // A silent network cut is noticed within this.
 inline constexpr auto kTcpUserTimeout = 8s;
@@ -47,6 +50,24 @@ inline constexpr auto kConnectTimeout = 5s;
 // is ended by mistake loses one attempt.
 inline constexpr auto kStalledBlocksMax = 500ms;
 inline constexpr auto kStalledSilentMax = 800ms;
+
+// -- narrowing: what the database refuses is found and set aside within a minute (INV-9) --------
+// After this, a piece that is refused is not divided further.
+inline constexpr auto kNarrowingDivides = 8s;
+// After this, a piece is not tried.
+inline constexpr auto kNarrowingTries = 16s;
+// When everything is refused, the database may be at fault as a whole: a trigger that is being
+// replaced. Dead letters are made when that lasts longer, and then without waiting for a while, so
+// that many batches of refused events do not add up.
+inline constexpr auto kAllRefusedHeld = 12s;
+inline constexpr auto kAllRefusedRemembered = 10min;
+static_assert(2 * kStatementTimeout + kNarrowingTries + kAllRefusedHeld < 1min + kStatementTimeout);
+
+// -- watchdog of systemd ----------------------------------------------------------------------
+// The shortest WatchdogSec that `run` accepts. A lane makes progress at least with each statement,
+// and the watchdog is fed three times a period.
+inline constexpr auto kWatchdogPeriodMin = 60s;
+static_assert(kStatementTimeout + kReplyMargin + kWatchdogPeriodMin / 3 < kWatchdogPeriodMin);
 
 // -- back-off ---------------------------------------------------------------------------------
 inline constexpr auto kBackoffMin = 50ms;

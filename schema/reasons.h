@@ -22,6 +22,9 @@ enum class DeadLetterReason : unsigned char {
   kUnattributed,
   kRecordTooLarge,
   kRejectedByDatabase,
+  kMonthRejected,
+  kSubscriptionRejected,
+  kResourcesExceeded,
 };
 
 struct DeadLetterReasonEntry {
@@ -54,7 +57,19 @@ inline constexpr auto kDeadLetterReasons = std::to_array<DeadLetterReasonEntry>(
      "the callback sends full payloads: set it to lean, then retry"},
     {DeadLetterReason::kRejectedByDatabase, "rejected_by_database",
      "PostgreSQL refused this row and not the others",
-     "one of your own constraints refused the row: the detail has its message"},
+     "one of your own constraints or triggers refused the row: the detail has its message", true},
+    {DeadLetterReason::kMonthRejected, "month_rejected",
+     "usage_logs has no partition for its time, and none could be created",
+     "the partitions of usage_logs are not ours: create the one that the detail names", true},
+    {DeadLetterReason::kSubscriptionRejected, "subscription_rejected",
+     "the summaries or counters of its subscription refused it",
+     "a counter is full, or a trigger refused: the detail names the subscription and the table; "
+     "run check-config for the fix",
+     true},
+    {DeadLetterReason::kResourcesExceeded, "resources_exceeded",
+     "it needs more time, memory or locks than PostgreSQL gives",
+     "a trigger is slow, or max_locks_per_transaction is too low: the detail has the message",
+     true},
 });
 
 enum class SkipReason : unsigned char {
@@ -101,10 +116,5 @@ inline constexpr auto kSkipReasonNames = ReasonNames(kSkipReasons);
 [[nodiscard]] constexpr std::string_view Name(SkipReason reason) {
   return kSkipReasonNames[static_cast<std::size_t>(reason)];
 }
-
-// The retry of the daemon selects dead letters by one reason.
-inline constexpr DeadLetterReason kRetriedReason =
-    std::ranges::find_if(kDeadLetterReasons, &DeadLetterReasonEntry::is_retried)->reason;
-static_assert(std::ranges::count_if(kDeadLetterReasons, &DeadLetterReasonEntry::is_retried) == 1);
 
 }  // namespace usage_ingest

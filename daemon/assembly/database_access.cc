@@ -17,12 +17,14 @@ text::ExitCode CodeFor(ErrorCode code) {
     case ErrorCode::kShuttingDown:
     case ErrorCode::kFenced:
     case ErrorCode::kRecordGone:
+    case ErrorCode::kTooLarge:
       return text::ExitCode::kUnavailable;
     case ErrorCode::kFatal:
     case ErrorCode::kMissingPartition:
       return text::ExitCode::kConfig;
     case ErrorCode::kBadRequest:
     case ErrorCode::kBadRecord:
+    case ErrorCode::kRejected:
     case ErrorCode::kDuplicateRow:
       return text::ExitCode::kBadInput;
     case ErrorCode::kLimitExceeded:

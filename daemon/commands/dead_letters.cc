@@ -265,7 +265,7 @@ class Retry final : public DeadLetterCommand {
         assembly::StoreOptionsFor(context.config(), "dead-letters"),
         assembly::DecoderOptionsFor(context.config()), totals, {io.get_executor(), clock});
     postgres::background::DeadLetterSelection selection;
-    selection.reason = filter_.reason;
+    if (!filter_.reason.empty()) selection.reasons = {filter_.reason};
     selection.ids = filter_.ids;
     if (filter_.since) selection.first_seen_since = *filter_.since;
 

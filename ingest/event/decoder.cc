@@ -52,6 +52,7 @@ class ElementVisitor final : public RecordSplitter::Visitor {
     static_assert(limits::kRecordElementsMax == 100'000);
     Reject(0, DeadLetterReason::kRecordTooLarge, "more than 100000 elements");
   }
+  [[nodiscard]] bool is_full() const override { return parts_.sink.is_full(); }
 
  private:
   [[nodiscard]] std::uint32_t IndexOf(std::uint32_t number) const {

@@ -36,6 +36,8 @@ class EventSink {
   virtual void OnEvent(std::uint32_t index, const UsageEvent& event) = 0;
   virtual void OnSkip(std::uint32_t index, SkipReason reason) = 0;
   virtual void OnReject(std::uint32_t index, const Rejection& rejection) = 0;
+  // Asked after each element: true ends the record, whose other elements are not read.
+  [[nodiscard]] virtual bool is_full() const { return false; }
 };
 
 }  // namespace usage_ingest::event

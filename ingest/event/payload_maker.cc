@@ -29,6 +29,7 @@ class PayloadMaker::Finder final : public RecordSplitter::Visitor {
   void OnNull(std::uint32_t) override { Add("null", Kind::kJson); }
   void OnOther(std::uint32_t, std::string_view bytes) override { Add(Kept(bytes), Kind::kJson); }
   void OnBroken(std::uint32_t, std::string_view bytes) override { Add(Kept(bytes), Kind::kBroken); }
+  [[nodiscard]] bool is_full() const override { return false; }
   void OnTooMany(std::string_view text) override { Add(text, Kind::kLarge); }
 
  private:

@@ -89,9 +89,9 @@ void RecordSplitter::VisitArray(Visitor& visitor) {
           visitor.OnOther(number, bytes);
         }
         ++number;
-        return next;
+        return visitor.is_full() ? json::JsonWalker::kBroken : next;
       });
-  USAGE_INGEST_CHECK(end == json.end());  // it was walked before
+  USAGE_INGEST_CHECK(end == json.end() || visitor.is_full());  // it was walked before
 }
 
 bool RecordSplitter::IsLines(std::string_view text, Visitor& visitor) {
@@ -131,7 +131,7 @@ void RecordSplitter::VisitLines(std::string_view text, Visitor& visitor) {
   std::uint32_t number = 0;
   ForEachLine(text, [&](std::string_view line) {
     VisitLine(line, number++, visitor);
-    return true;
+    return !visitor.is_full();
   });
 }
 

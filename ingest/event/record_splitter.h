@@ -34,6 +34,8 @@ class RecordSplitter {
     virtual void OnBroken(std::uint32_t number, std::string_view bytes) = 0;
     // More than limits::kRecordElementsMax elements; no other call follows for this text.
     virtual void OnTooMany(std::string_view text) = 0;
+    // Asked after each element of an array or of lines: true ends the record.
+    [[nodiscard]] virtual bool is_full() const = 0;
   };
 
   // REQUIRES: text is not blank.

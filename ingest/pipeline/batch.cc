@@ -1,5 +1,7 @@
 #include "ingest/pipeline/batch.h"
 
+#include <algorithm>
+
 namespace usage_ingest::pipeline {
 
 void Batch::AddDeadLetter(std::uint32_t partition, const DeadLetter& letter) {
@@ -11,6 +13,31 @@ void Batch::AddDeadLetter(std::uint32_t partition, const DeadLetter& letter) {
 void Batch::CountSkip(std::uint32_t partition, SkipReason reason) {
   ++skip_counts[static_cast<std::size_t>(reason)];
   ++partitions[partition].outcomes.skipped;
+}
+
+BatchMark Batch::Mark(const TopicPartition* source) const {
+  BatchMark mark{.events = events.size(),
+                 .dead_letters = dead_letters.size(),
+                 .partitions = partitions.size(),
+                 .bytes = bytes,
+                 .move = std::nullopt,
+                 .dead_letter_counts = dead_letter_counts,
+                 .skip_counts = skip_counts};
+  const auto move = std::ranges::find(partitions, source, &PartitionMove::source);
+  if (move != partitions.end()) mark.move = *move;
+  return mark;
+}
+
+void Batch::Restore(const BatchMark& mark) {
+  records.pop_back();
+  events.resize(mark.events);
+  dead_letters.resize(mark.dead_letters);
+  partitions.resize(mark.partitions);
+  bytes = mark.bytes;
+  dead_letter_counts = mark.dead_letter_counts;
+  skip_counts = mark.skip_counts;
+  if (!mark.move) return;
+  *std::ranges::find(partitions, mark.move->source, &PartitionMove::source) = *mark.move;
 }
 
 void Batch::Clear() noexcept {

@@ -63,6 +63,17 @@ struct DeadLetter {
   std::string_view payload;
 };
 
+// What a batch held before a record was decoded into it, so that the record can be taken back.
+struct BatchMark {
+  std::size_t events = 0;
+  std::size_t dead_letters = 0;
+  std::size_t partitions = 0;
+  std::size_t bytes = 0;
+  std::optional<PartitionMove> move;  // of the record's partition
+  std::array<std::int64_t, kDeadLetterReasonNames.size()> dead_letter_counts{};
+  std::array<std::int64_t, kSkipReasonNames.size()> skip_counts{};
+};
+
 class Batch {
  public:
   Batch() = default;
@@ -81,7 +92,8 @@ class Batch {
   std::size_t released_bytes = 0;
   // All that grows with the batch: the records, and what was decoded from them.
   [[nodiscard]] std::size_t memory_bytes() const {
-    return bytes - released_bytes + events.size() * sizeof(BatchEvent) + arena.bytes_used();
+    return bytes - released_bytes + events.size() * sizeof(BatchEvent) +
+           dead_letters.size() * sizeof(DeadLetter) + arena.bytes_used();
   }
   std::size_t handled_records = 0;     // the first ones, which RecordKeeper has handled
   std::size_t handled_events = 0;      // and their events
@@ -94,6 +106,9 @@ class Batch {
   // Counts a dead letter for its partition and reason.
   void AddDeadLetter(std::uint32_t partition, const DeadLetter& letter);
   void CountSkip(std::uint32_t partition, SkipReason reason);
+  [[nodiscard]] BatchMark Mark(const TopicPartition* source) const;
+  // Takes the last record back. Its part of the arena stays used until Clear().
+  void Restore(const BatchMark& mark);
   void Clear() noexcept;
 };
 

@@ -1,5 +1,6 @@
 #include "ingest/pipeline/batch_assembler.h"
 
+#include <limits>
 #include <utility>
 
 namespace usage_ingest::pipeline {
@@ -22,8 +23,8 @@ void BatchAssembler::Abandon(Epoch epoch) {
   if (abandoned_ < epoch) abandoned_ = epoch;
 }
 
-void BatchAssembler::Add(Batch& batch, Record record) {
-  if (IsStale(record.epoch)) return;
+bool BatchAssembler::Add(Batch& batch, Record& record, std::size_t elements_max) {
+  if (IsStale(record.epoch)) return true;
   // What was decoded under an older assignment is read again under this one.
   if (!batch.empty() && batch.partitions.front().epoch != record.epoch) batch.Clear();
   if (record.kind == Record::Kind::kStart) {
@@ -33,10 +34,10 @@ void BatchAssembler::Add(Batch& batch, Record record) {
                                  .stored = record.offset,
                                  .read = record.offset,
                                  .last_record = record.last_record};
-    return;
+    return true;
   }
   const auto found = positions_.find(record.source);
-  if (found == positions_.end() || found->second.epoch != record.epoch) return;
+  if (found == positions_.end() || found->second.epoch != record.epoch) return true;
   Position& position = found->second;
   if (record.kind == Record::Kind::kGap) {
     const std::uint32_t partition = MoveOf(batch, record, position);
@@ -47,25 +48,39 @@ void BatchAssembler::Add(Batch& batch, Record record) {
     position.last_record.reset();
     position.stored = position.read = record.offset;
     position.log = {position.topic_id, kUnknownLeaderEpoch};
-    return;
+    return true;
   }
   if (record.kind == Record::Kind::kHole) {
-    if (record.offset <= position.read) return;
+    if (record.offset <= position.read) return true;
     const std::uint32_t partition = MoveOf(batch, record, position);
     batch.partitions[partition].next_offset = record.offset;
     position.stored = position.read = record.offset;
     position.log.topic_id = position.topic_id;  // the last record stays
-    return;
+    return true;
   }
   // Below what was seen: read a second time, counted the first time.
-  if (record.offset < position.read) return;
+  if (record.offset < position.read) return true;
+  elements_max_ = batch.empty() ? std::numeric_limits<std::size_t>::max() : elements_max;
+  return AddMessage(batch, record, position);
+}
+
+bool BatchAssembler::AddMessage(Batch& batch, Record& record, Position& position) {
+  const BatchMark before = batch.Mark(record.source);
   const std::uint32_t partition = MoveOf(batch, record, position);
-  position.stored = position.read = Offset{record.offset.value + 1};
-  position.log = {position.topic_id, record.leader_epoch};
   Decode(batch, std::move(record), partition);
+  if (is_full()) {
+    record = std::move(batch.records.back());
+    batch.Restore(before);
+    return false;
+  }
+  const Record& added = batch.records.back();
+  position.stored = position.read = Offset{added.offset.value + 1};
+  position.log = {position.topic_id, added.leader_epoch};
+  return true;
 }
 
 void BatchAssembler::AddDetached(Batch& batch, Record record) {
+  elements_max_ = std::numeric_limits<std::size_t>::max();
   Position position{.epoch = record.epoch, .stored = record.offset, .read = record.offset};
   const std::uint32_t partition = MoveOf(batch, record, position);
   Decode(batch, std::move(record), partition);

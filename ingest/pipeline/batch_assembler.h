@@ -23,8 +23,9 @@ class BatchAssembler final : private event::EventSink {
   BatchAssembler(event::DecoderOptions options, Clock& clock,
                  const std::atomic<std::uint64_t>& current_epoch);
 
-  // Decodes `record` into `batch`, or drops it when it is stale.
-  void Add(Batch& batch, Record record);
+  // Decodes `record` into `batch`, or drops it when it is stale. False: the batch is not empty, and
+  // with this record it would have more than `elements_max`; both are as they were.
+  [[nodiscard]] bool Add(Batch& batch, Record& record, std::size_t elements_max);
   // The same for a record outside a stream: a dead letter that is retried.
   void AddDetached(Batch& batch, Record record);
   // The last records of `batch` are known: a batch that moves over a hole only keeps them.
@@ -50,9 +51,11 @@ class BatchAssembler final : private event::EventSink {
   void OnEvent(std::uint32_t index, const UsageEvent& event) override;
   void OnSkip(std::uint32_t index, SkipReason reason) override;
   void OnReject(std::uint32_t index, const event::Rejection& rejection) override;
+  [[nodiscard]] bool is_full() const override { return batch_->elements() > elements_max_; }
 
   [[nodiscard]] bool IsStale(Epoch epoch) const;
   std::uint32_t MoveOf(Batch& batch, const Record& record, const Position& position) const;
+  bool AddMessage(Batch& batch, Record& record, Position& position);
   void Decode(Batch& batch, Record record, std::uint32_t partition);
 
   event::Decoder decoder_;
@@ -64,6 +67,7 @@ class BatchAssembler final : private event::EventSink {
   // The record that is being decoded, for the sink's calls.
   Batch* batch_ = nullptr;
   std::uint32_t partition_ = 0;
+  std::size_t elements_max_ = 0;
 };
 
 }  // namespace usage_ingest::pipeline

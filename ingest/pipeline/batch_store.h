@@ -47,6 +47,14 @@ struct CopyFailure {
   std::optional<std::size_t> row;  // index into the rows given, when the server said which
 };
 
+// What became of rows that were staged. Ids are sorted; the others are duplicates.
+struct StagedRows {
+  std::vector<Uuid> inserted;
+  std::vector<Uuid> declined;  // a trigger of another program did not let them in
+};
+
+enum class PieceEnd : unsigned char { kKeep, kUndo };
+
 class BatchStore {
  public:
   virtual ~BatchStore() = default;
@@ -74,23 +82,29 @@ class BatchStore {
   // BEGIN, the compare-and-set of the offsets, the parents' locks. Returns the parents that are
   // gone. kFenced: an offsets row did not hold what was expected.
   virtual Task<Result<Parents>> Begin(const Batch& batch, const Parents& parents) = 0;
-  // BEGIN of a transaction that will be rolled back: to find a row that the database refuses.
-  virtual Task<Result<>> BeginTrial() = 0;
+  // A part of the transaction that can be undone alone: SAVEPOINT. Until it ends, an error ends
+  // the piece and not the transaction. kKeep also does the checks that wait for COMMIT: kRejected.
+  virtual Task<Result<>> BeginPiece() = 0;
+  virtual Task<Result<>> EndPiece(PieceEnd end) = 0;
   // Locks the jobs with these row ids, which are sorted, until the end of the transaction. Returns
   // those that have a row already, sorted: the primary key has created_at too, and each poll of a
   // job has another.
   virtual Task<Result<std::vector<Uuid>>> LockJobs(std::span<const Uuid> ids) = 0;
   // Binary COPY into usage_logs. Returns the rows that the server counted.
-  // kDuplicateRow, kMissingPartition; kBadRecord: failure() says which row, if known.
+  // kDuplicateRow, kMissingPartition, kRejected, kTooLarge; kBadRecord: failure() says which row,
+  // if known.
   virtual Task<Result<std::int64_t>> CopyRows(std::span<const UsageRow* const> rows) = 0;
-  // The same through a temporary table with ON CONFLICT DO NOTHING: the ids that were inserted,
-  // sorted.
-  virtual Task<Result<std::vector<Uuid>>> StageRows(std::span<const UsageRow* const> rows) = 0;
+  // The same through a temporary table with ON CONFLICT DO NOTHING. Only our own key makes a
+  // duplicate.
+  virtual Task<Result<StagedRows>> StageRows(std::span<const UsageRow* const> rows) = 0;
   [[nodiscard]] virtual CopyFailure failure() const = 0;
-  // Summaries, quotas with their suspensions, dead letters, the partitions' counters.
-  // Returns how many subscriptions became suspended.
-  virtual Task<Result<std::int64_t>> Apply(const aggregate::Deltas& deltas, const Batch& batch) = 0;
-  // kIndeterminate: the reply was lost; only the offsets row tells.
+  // Summaries, quotas with their suspensions. Returns how many subscriptions became suspended.
+  // kRejected, kTooLarge.
+  virtual Task<Result<std::int64_t>> AddSums(const aggregate::Deltas& deltas) = 0;
+  // Dead letters, the partitions' counters.
+  virtual Task<Result<>> RecordOutcomes(const Batch& batch) = 0;
+  // kIndeterminate: the reply was lost; only the offsets row tells. kRejected: a check that was
+  // deferred to COMMIT.
   virtual Task<Result<>> Commit() = 0;
 };
 

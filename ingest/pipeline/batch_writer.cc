@@ -1,8 +1,8 @@
 #include "ingest/pipeline/batch_writer.h"
 
+#include <map>
 #include <optional>
 
-#include "ingest/pipeline/bad_row_search.h"
 #include "schema/check.h"
 #include "schema/limits.h"
 
@@ -11,6 +11,9 @@ namespace {
 
 // Below this share of duplicates the staged path costs more than the failed COPYs that it saves.
 constexpr std::size_t kStagedDuplicatesPerThousand = 50;
+
+// Rows of a batch that are taken out one by one, each by a COPY of all the others.
+constexpr std::size_t kNamedRowsMax = 4;
 
 EventTimeUs MonthOf(const UsageEvent& event) {
   return aggregate::PeriodStart(aggregate::PeriodType::kMonth, event.created_at);
@@ -115,7 +118,11 @@ Task<Result<>> BatchWriter::EnsureMonths(const Batch& batch) {
     const EventTimeUs month = MonthOf(event.row.event);
     if (months_.contains(month)) continue;
     const Result<> ensured = co_await store_.EnsurePartition(month);
-    if (!ensured) co_return ensured;
+    if (!ensured && ensured.error().code != ErrorCode::kRejected) co_return ensured;
+    // PostgreSQL itself decides whether it takes the rows: into a DEFAULT partition, for example.
+    if (!ensured) {
+      telemetry_.On(PostgresFailed{PostgresErrorClass::kData, ensured.error().context});
+    }
     months_.insert(month);
   }
   co_return Result<>{};
@@ -124,30 +131,17 @@ Task<Result<>> BatchWriter::EnsureMonths(const Batch& batch) {
 // The transaction, top to bottom. A crash before COMMIT leaves nothing of it; one after COMMIT
 // leaves all of it.
 Task<Result<>> BatchWriter::RunTransaction(Batch& batch) {
-  auto& phase = in_flight_.result.phase_time;
   const auto gone = co_await store_.Begin(batch, plan_.parents());
   if (!gone) co_return std::unexpected(gone.error());
   ReportCopyPath();
   const Result<> dropped = DropGoneParents(batch, *gone);
   if (!dropped) co_return dropped;
-  {
-    const PhaseTimer timer(runtime_.clock, phase[Index(Phase::kCopy)]);
-    const Result<> unknown = co_await DropKnownJobs();
-    if (!unknown) co_return unknown;
-    const Result<> inserted = co_await InsertRows();
-    if (!inserted) co_return inserted;
-  }
+  const Result<> written = co_await WriteRows(batch);
+  if (!written) co_return written;
   CountOutcomes(batch);
-  {
-    const PhaseTimer timer(runtime_.clock, phase[Index(Phase::kUpsert)]);
-    for (const BatchEvent* event : plan_.rows()) rollup_.Add(event->row);
-    aggregate::Deltas deltas = rollup_.Take();
-    if (!options_.count_quotas) deltas.quotas.clear();
-    const Result<std::int64_t> suspended = co_await store_.Apply(deltas, batch);
-    if (!suspended) co_return std::unexpected(suspended.error());
-    in_flight_.result.suspended = *suspended;
-  }
-  const PhaseTimer timer(runtime_.clock, phase[Index(Phase::kCommit)]);
+  const PhaseTimer timer(runtime_.clock, in_flight_.result.phase_time[Index(Phase::kCommit)]);
+  const Result<> recorded = co_await store_.RecordOutcomes(batch);
+  if (!recorded) co_return recorded;
   const Result<> committed = co_await store_.Commit();
   if (!committed) co_return committed;
   NoteCommitted();
@@ -175,6 +169,82 @@ Task<Result<>> BatchWriter::DropKnownJobs() {
   co_return Result<>{};
 }
 
+// Rows and sums.
+Task<Result<>> BatchWriter::WriteRows(Batch& batch) {
+  auto& phase = in_flight_.result.phase_time;
+  {
+    const PhaseTimer timer(runtime_.clock, phase[Index(Phase::kCopy)]);
+    const Result<> unknown = co_await DropKnownJobs();
+    if (!unknown) co_return unknown;
+    if (in_flight_.narrows) co_return co_await WritePieces(batch);
+    const Result<> inserted = co_await InsertRows();
+    if (!inserted) co_return inserted;
+  }
+  const PhaseTimer timer(runtime_.clock, phase[Index(Phase::kUpsert)]);
+  co_return co_await AddSums();
+}
+
+Task<Result<>> BatchWriter::AddSums() {
+  for (const BatchEvent* event : plan_.rows()) rollup_.Add(event->row);
+  aggregate::Deltas deltas = rollup_.Take();
+  if (!options_.count_quotas) deltas.quotas.clear();
+  const Result<std::int64_t> suspended = co_await store_.AddSums(deltas);
+  if (!suspended) co_return std::unexpected(suspended.error());
+  in_flight_.result.suspended = *suspended;
+  co_return Result<>{};
+}
+
+// The same in pieces; what is refused becomes dead letters in this transaction.
+Task<Result<>> BatchWriter::WritePieces(Batch& batch) {
+  static_cast<void>(plan_.Send());
+  Narrowing pieces({.count_quotas = options_.count_quotas, .steps = &attempts_}, store_,
+                   runtime_.clock);
+  const Result<> written = co_await pieces.Write(plan_.rows());
+  if (!written) co_return written;
+  const Result<> held = HoldIfAllIsRefused(pieces);
+  if (!held) co_return held;
+  const Result<> set_aside = SetAside(batch, pieces.refused());
+  if (!set_aside) co_return set_aside;
+  plan_.KeepWritten(pieces.inserted(), pieces.duplicates());
+  in_flight_.result.suspended = pieces.suspended();
+  in_flight_.result.staged = true;
+  co_return Result<>{};
+}
+
+// Refused events become dead letters, and with them those of the batch that repeat them.
+Result<> BatchWriter::SetAside(Batch& batch, std::span<const RefusedPiece> pieces) {
+  std::map<Uuid, const RefusedPiece*> piece_of;
+  std::vector<Uuid> ids;
+  for (const RefusedPiece& piece : pieces) {
+    telemetry_.On(PostgresFailed{PostgresErrorClass::kData, piece.detail});
+    for (BatchEvent* event : piece.events) {
+      piece_of.emplace(event->row.event.id, &piece);
+      const Result<> rejected = attributor_.Reject(batch, *event, piece.reason, piece.detail);
+      if (!rejected) return rejected;
+    }
+  }
+  for (const auto& [id, piece] : piece_of) ids.push_back(id);
+  for (BatchEvent* event : plan_.TakeDuplicatesOf(ids)) {
+    const RefusedPiece& piece = *piece_of.at(event->row.event.id);
+    const Result<> rejected = attributor_.Reject(batch, *event, piece.reason, piece.detail);
+    if (!rejected) return rejected;
+  }
+  return {};
+}
+
+// Where nothing is accepted, nothing says that the rows are at fault and not the database.
+Result<> BatchWriter::HoldIfAllIsRefused(const Narrowing& pieces) {
+  const auto uncertain = std::ranges::find(pieces.refused(), false, &RefusedPiece::is_certain);
+  if (!pieces.inserted().empty() || uncertain == pieces.refused().end()) return {};
+  const TimePoint now = runtime_.clock.Now();
+  if (!all_refused_since_ || now - *all_refused_since_ > limits::kAllRefusedRemembered) {
+    all_refused_since_ = now;
+  }
+  if (now - *all_refused_since_ >= options_.all_refused_held) return {};
+  return Fail(ErrorCode::kUnavailable,
+              "PostgreSQL refuses every row of the batch: " + uncertain->detail);
+}
+
 Task<Result<>> BatchWriter::InsertRows() {
   const auto rows = plan_.Send();
   if (rows.empty()) co_return Result<>{};
@@ -186,8 +256,11 @@ Task<Result<>> BatchWriter::InsertRows() {
   }
   const auto inserted = co_await store_.StageRows(rows);
   if (!inserted) co_return std::unexpected(inserted.error());
+  if (!inserted->declined.empty()) {
+    co_return Fail(ErrorCode::kRejected, "a BEFORE INSERT trigger of usage_logs declines rows");
+  }
   in_flight_.result.staged = true;
-  plan_.KeepInserted(*inserted);
+  plan_.KeepInserted(inserted->inserted);
   co_return Result<>{};
 }
 
@@ -223,11 +296,19 @@ Task<Result<>> BatchWriter::AnswerFailure(Batch& batch, const Error& error) {
       co_return Result<>{};
     case ErrorCode::kMissingPartition:
       months_.clear();
+      if (in_flight_.has_made_months && !in_flight_.narrows) {
+        co_return AnswerRefusal(batch, error);
+      }
+      in_flight_.has_made_months = true;
       break;
-    case ErrorCode::kBadRecord: {
-      telemetry_.On(PostgresFailed{PostgresErrorClass::kData, error.context});
-      co_return co_await TakeOutBadRow(batch, error);
-    }
+    case ErrorCode::kTooLarge:
+      if (options_.can_read_less && batch.records.size() > 1) co_return std::unexpected(error);
+      if (!in_flight_.narrows) co_return AnswerRefusal(batch, error);
+      break;
+    case ErrorCode::kBadRecord:
+    case ErrorCode::kRejected:
+      if (!in_flight_.narrows) co_return AnswerRefusal(batch, error);
+      break;
     case ErrorCode::kIndeterminate:
       in_flight_.commit_in_doubt = true;
       break;
@@ -250,16 +331,19 @@ Task<Result<>> BatchWriter::AnswerFailure(Batch& batch, const Error& error) {
   co_return co_await backoff_.Wait(is_lock_alone ? limits::kLockBackoffMax : limits::kBackoffMax);
 }
 
-// One row becomes a dead letter, the others stay.
-Task<Result<>> BatchWriter::TakeOutBadRow(Batch& batch, const Error& error) {
-  std::optional<std::size_t> row = store_.failure().row;
-  if (!row || *row >= plan_.sent().size()) {
-    const Result<std::size_t> found = co_await FindBadRow(store_, plan_.sent());
-    if (!found) co_return co_await backoff_.Wait(limits::kBackoffMax);
-    row = *found;
+// A row that PostgreSQL has named becomes a dead letter; else the next attempt finds what is
+// refused.
+Result<> BatchWriter::AnswerRefusal(Batch& batch, const Error& error) {
+  const std::optional<std::size_t> row = store_.failure().row;
+  const bool is_named = error.code == ErrorCode::kBadRecord && row && *row < plan_.sent().size();
+  if (is_named && in_flight_.named_rows++ < kNamedRowsMax) {
+    telemetry_.On(PostgresFailed{PostgresErrorClass::kData, error.context});
+    return attributor_.Reject(batch, plan_.sent_event(*row), DeadLetterReason::kRejectedByDatabase,
+                              error.context);
   }
-  co_return attributor_.Reject(batch, plan_.sent_event(*row), DeadLetterReason::kRejectedByDatabase,
-                               error.context);
+  telemetry_.On(PostgresFailed{PostgresErrorClass::kTransient, error.context});
+  in_flight_.narrows = true;
+  return {};
 }
 
 }  // namespace usage_ingest::pipeline

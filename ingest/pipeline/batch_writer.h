@@ -4,12 +4,14 @@
 //
 // The order of the steps and the answer to each failure are here and nowhere else; BatchStore knows
 // how each step is done in PostgreSQL. Everything that a retry needs is in the batch, so a
-// transaction can be repeated: a transient error never makes a dead letter.
+// transaction can be repeated: a transient error never makes a dead letter. What the database
+// refuses because of the data is found by narrowing.h and set aside (INV-9).
 //
 // Owner         one lane.
 // Invariants    INV-1, INV-4, INV-5: ARCHITECTURE.md names the test of each.
-// Errors        Write: kFenced and kRecordGone (drop the batch, ask for the positions),
-//               kShuttingDown, kFatal. All others are retried here, with back-off, without end.
+// Errors        Write: kFenced, kRecordGone and kTooLarge (drop the batch, ask for the positions;
+//               the last one: read less at once), kShuttingDown, kFatal. All others are retried
+//               here, with back-off, without end.
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -22,10 +24,12 @@
 #include "ingest/pipeline/batch.h"
 #include "ingest/pipeline/batch_store.h"
 #include "ingest/pipeline/insert_plan.h"
+#include "ingest/pipeline/narrowing.h"
 #include "ingest/pipeline/recent_ids.h"
 #include "ingest/pipeline/runtime.h"
 #include "ingest/pipeline/telemetry.h"
 #include "schema/event_counts.h"
+#include "schema/limits.h"
 
 namespace usage_ingest::pipeline {
 
@@ -34,6 +38,10 @@ struct BatchWriterOptions {
   std::size_t recent_ids_max = 1 << 18;
   // A replay or import without quotas writes rows and summaries only (INV-3's exception).
   bool count_quotas = true;
+  // The caller can read the records of a batch again, and less of them at once.
+  bool can_read_less = false;
+  // How long a batch is held of which everything is refused.
+  std::chrono::milliseconds all_refused_held = limits::kAllRefusedHeld;
 };
 
 struct WriteResult {
@@ -65,9 +73,14 @@ class BatchWriter {
   Task<Result<>> RunTransaction(Batch& batch);
   // Polls of a job that has a row become duplicates.
   Task<Result<>> DropKnownJobs();
+  Task<Result<>> WriteRows(Batch& batch);
   Task<Result<>> InsertRows();
+  Task<Result<>> AddSums();
+  Task<Result<>> WritePieces(Batch& batch);
+  [[nodiscard]] Result<> SetAside(Batch& batch, std::span<const RefusedPiece> pieces);
+  [[nodiscard]] Result<> HoldIfAllIsRefused(const Narrowing& pieces);
   Task<Result<>> AnswerFailure(Batch& batch, const Error& error);
-  Task<Result<>> TakeOutBadRow(Batch& batch, const Error& error);
+  [[nodiscard]] Result<> AnswerRefusal(Batch& batch, const Error& error);
 
   [[nodiscard]] Result<> DropGoneParents(Batch& batch, const Parents& gone);
   void CountOutcomes(Batch& batch) const;
@@ -76,6 +89,9 @@ class BatchWriter {
   // What is known of the batch that is being written.
   struct InFlight {
     bool commit_in_doubt = false;  // the last COMMIT's reply was lost
+    bool narrows = false;          // something of it is refused: write it in pieces
+    bool has_made_months = false;  // since a partition was missing
+    std::size_t named_rows = 0;    // that PostgreSQL named and that were taken out
     WriteResult result;
   };
 
@@ -87,8 +103,10 @@ class BatchWriter {
   Runtime runtime_;
   Backoff backoff_;
   RecentIds recent_ids_;
-  std::set<EventTimeUs> months_;  // whose partitions are known to exist
-  bool staged_ = false;           // duplicates are the rule at present
+  std::set<EventTimeUs> months_;  // whose partitions exist, or cannot be created
+  // When an attempt was refused as a whole, the first one in kAllRefusedRemembered.
+  std::optional<TimePoint> all_refused_since_;
+  bool staged_ = false;  // duplicates are the rule at present
   std::atomic<std::uint64_t> attempts_{0};
   InFlight in_flight_;
   InsertPlan plan_;  // of the last attempt

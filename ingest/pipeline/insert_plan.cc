@@ -106,4 +106,19 @@ void InsertPlan::KeepInserted(std::span<const Uuid> inserted) {
   USAGE_INGEST_CHECK(rows_.size() == inserted.size());
 }
 
+std::vector<BatchEvent*> InsertPlan::TakeDuplicatesOf(std::span<const Uuid> ids) {
+  const auto first_taken = std::stable_partition(
+      duplicates_.begin(), duplicates_.end(),
+      [&](const BatchEvent* event) { return !Has(ids, event->row.event.id); });
+  std::vector<BatchEvent*> taken(first_taken, duplicates_.end());
+  duplicates_.erase(first_taken, duplicates_.end());
+  return taken;
+}
+
+void InsertPlan::KeepWritten(std::span<BatchEvent* const> inserted,
+                             std::span<BatchEvent* const> duplicates) {
+  rows_.assign(inserted.begin(), inserted.end());
+  duplicates_.insert(duplicates_.end(), duplicates.begin(), duplicates.end());
+}
+
 }  // namespace usage_ingest::pipeline

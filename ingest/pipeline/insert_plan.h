@@ -29,6 +29,11 @@ class InsertPlan {
   [[nodiscard]] std::span<const UsageRow* const> Send();
   // Of the rows that were sent only `inserted`, sorted, were new.
   void KeepInserted(std::span<const Uuid> inserted);
+  // Events with one of these ids, which are sorted, are no duplicates: the row that they repeat
+  // will not be there.
+  [[nodiscard]] std::vector<BatchEvent*> TakeDuplicatesOf(std::span<const Uuid> ids);
+  // Of the rows only these were written, and these were duplicates; the others are refused.
+  void KeepWritten(std::span<BatchEvent* const> inserted, std::span<BatchEvent* const> duplicates);
 
   [[nodiscard]] std::span<BatchEvent* const> rows() const { return rows_; }
   [[nodiscard]] std::span<BatchEvent* const> duplicates() const { return duplicates_; }

@@ -1,7 +1,6 @@
 #include "ingest/pipeline/lane.h"
 
 #include <algorithm>
-#include <array>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
@@ -14,6 +13,14 @@ namespace {
 // Records decoded before the sockets get a turn: some 100 us, well below a round trip's worth.
 constexpr std::size_t kChunkRecords = 64;
 constexpr auto kFarAway = std::chrono::hours(1);
+// A transaction that was too large is divided by this: a timeout is too long to try halves.
+constexpr std::size_t kTooLargeDivisor = 16;
+
+BatchWriterOptions WriterOptionsOf(const LaneOptions& options) {
+  BatchWriterOptions writer = options.writer;
+  writer.can_read_less = options.releases_records;
+  return writer;
+}
 
 }  // namespace
 
@@ -29,7 +36,9 @@ Lane::Lane(LaneOptions options, LaneQueue::Consumer queue, LaneDependencies depe
                     return assembler_.DeadLetterPayload(value, index);
                   }),
       keeper_(attributor_, options_.releases_records),
-      writer_(options_.writer, dependencies.store, attributor_, dependencies.telemetry, runtime),
+      writer_(WriterOptionsOf(options_), dependencies.store, attributor_, dependencies.telemetry,
+              runtime),
+      elements_max_(options_.transaction_rows_max),
       assemble_(runtime),
       write_(runtime) {}
 
@@ -73,9 +82,7 @@ Task<> Lane::Assemble() {
       co_await assemble_.WaitUntil(runtime_.clock.Now() + kFarAway);
       continue;
     }
-    const std::size_t before = queue_popped_;
-    DecodeSome();
-    if (queue_popped_ != before) {
+    if (DecodeSome()) {
       co_await Yield(runtime_);
       continue;
     }
@@ -91,20 +98,32 @@ Task<> Lane::Assemble() {
   write_.Notify();
 }
 
-void Lane::DecodeSome() {
-  std::array<Record, kChunkRecords> chunk;
-  const std::size_t count = queue_.Pop(chunk);
-  if (count == 0) return;
-  queue_popped_ += count;
-  drained_ = false;
-  idle_.store(false, std::memory_order_relaxed);
+// True: there may be more.
+bool Lane::DecodeSome() {
   const TimePoint begin = runtime_.clock.Now();
   if (building_->empty()) building_since_ = begin;
-  for (std::size_t i = 0; i < count; ++i) assembler_.Add(*building_, std::move(chunk[i]));
+  std::size_t decoded = 0;
+  while (decoded < kChunkRecords && !IsFull() && DecodeOne()) ++decoded;
+  if (decoded == 0) return waiting_.has_value();
   keeper_.KeepOrRelease(*building_);
   assembler_.RememberLastRecords(*building_);
   building_->decode_time += runtime_.clock.Now() - begin;
   progress_.fetch_add(1, std::memory_order_relaxed);
+  return true;
+}
+
+// False: the queue is empty, or the next record waits for the next batch.
+bool Lane::DecodeOne() {
+  if (!waiting_) {
+    Record record;
+    if (queue_.Pop(std::span(&record, 1)) == 0) return false;
+    drained_ = false;
+    idle_.store(false, std::memory_order_relaxed);
+    waiting_ = std::move(record);
+  }
+  if (!assembler_.Add(*building_, *waiting_, elements_max_)) return false;
+  waiting_.reset();
+  return true;
 }
 
 bool Lane::IsDue() const {
@@ -116,7 +135,7 @@ bool Lane::IsDue() const {
 }
 
 bool Lane::IsFull() const {
-  return building_->elements() >= options_.transaction_rows_max ||
+  return building_->elements() >= elements_max_ || (waiting_ && !building_->empty()) ||
          building_->memory_bytes() >= options_.transaction_bytes_max;
 }
 
@@ -159,10 +178,13 @@ Task<Result<>> Lane::WriteOne(Batch& batch) {
     Report(batch, *result);
     Acknowledge(batch);
     keeper_.BatchCommitted();
+    ReadMore();
     co_return Result<>{};
   }
   const Error& error = result.error();
-  if (error.code == ErrorCode::kFenced || error.code == ErrorCode::kRecordGone) {
+  if (error.code == ErrorCode::kTooLarge) ReadLess(batch);
+  if (error.code == ErrorCode::kFenced || error.code == ErrorCode::kRecordGone ||
+      error.code == ErrorCode::kTooLarge) {
     ReadAgain(batch, error);
     co_return Result<>{};
   }
@@ -174,7 +196,7 @@ void Lane::ReadAgain(const Batch& batch, const Error& error) {
   if (error.code == ErrorCode::kFenced) {
     dependencies_.telemetry.On(Fenced{error.context});
   } else {
-    keeper_.KeepForAWhile();
+    if (error.code == ErrorCode::kRecordGone) keeper_.KeepForAWhile();
     dependencies_.telemetry.On(RereadRequested{error.context});
   }
   const Epoch epoch = batch.partitions.front().epoch;
@@ -182,6 +204,17 @@ void Lane::ReadAgain(const Batch& batch, const Error& error) {
   // One of a newer epoch is good, and would not be read again.
   if (assembler_.IsStale(*building_)) building_->Clear();
   dependencies_.inbox.Push(PositionsLost{epoch, error.context});
+}
+
+void Lane::ReadLess(const Batch& batch) {
+  elements_max_ = std::max<std::size_t>(1, batch.elements() / kTooLargeDivisor);
+}
+
+// Slowly, since each transaction that is too large costs a timeout.
+void Lane::ReadMore() {
+  if (elements_max_ >= options_.transaction_rows_max) return;
+  elements_max_ =
+      std::min(options_.transaction_rows_max, elements_max_ + elements_max_ / kTooLargeDivisor + 1);
 }
 
 void Lane::Acknowledge(const Batch& batch) {

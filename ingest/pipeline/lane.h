@@ -8,7 +8,9 @@
 //
 // Owner         its thread, which runs the executor given. Any thread: Wake, Stop, Finish,
 //               ExpireAttribution (they post).
-// Limit         two batches of at most transaction_bytes_max each, decoded events and records.
+// Limit         two batches of at most transaction_bytes_max each, decoded events and records. A
+//               transaction has at most transaction_rows_max events and dead letters, or those of
+//               one record. After one that PostgreSQL could not do at once the lane reads less.
 // Errors        Run returns kFatal when only a person can remove the cause, else ends by Stop or
 //               Finish.
 #include <atomic>
@@ -77,9 +79,12 @@ class Lane {
   Task<> Assemble();
   Task<Result<>> Write();
   Task<Result<>> WriteOne(Batch& batch);
-  void DecodeSome();
+  [[nodiscard]] bool DecodeSome();
+  [[nodiscard]] bool DecodeOne();
   void HandOverWhenDue();
   void ReadAgain(const Batch& batch, const Error& error);
+  void ReadLess(const Batch& batch);
+  void ReadMore();
   void Report(const Batch& batch, const WriteResult& result);
   void Acknowledge(const Batch& batch);
   [[nodiscard]] bool IsDue() const;
@@ -99,13 +104,14 @@ class Lane {
   Batch* building_ = &batches_[0];
   Batch* writing_ = nullptr;  // null: the writer is free
   TimePoint building_since_;
+  std::optional<Record> waiting_;  // taken from the queue, and the batch was too full for it
+  std::size_t elements_max_;       // of a transaction: transaction_rows_max, or less for a while
   Wakeup assemble_;
   Wakeup write_;
   bool stopping_ = false;
   bool finishing_ = false;
-  bool drained_ = false;          // finishing, and the queue was seen empty
-  bool assembled_ = false;        // Assemble() has ended
-  std::size_t queue_popped_ = 0;  // records taken, ever
+  bool drained_ = false;    // finishing, and the queue was seen empty
+  bool assembled_ = false;  // Assemble() has ended
   std::atomic<std::uint64_t> progress_{0};
   std::atomic<bool> idle_{true};
 };

@@ -62,6 +62,19 @@ CREATE INDEX IF NOT EXISTS dead_letters_pending ON usage_ingest.dead_letters
 CREATE INDEX IF NOT EXISTS dead_letters_finished ON usage_ingest.dead_letters
     (last_attempt_at) WHERE state <> 'pending';
 
+-- An INSERT needs no right on the sequence of an identity column, and this needs UPDATE.
+CREATE OR REPLACE FUNCTION usage_ingest.advance_dead_letter_ids() RETURNS VOID
+LANGUAGE sql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT setval('usage_ingest.dead_letters_id_seq'::regclass, last.id)
+      FROM (SELECT max(id) AS id FROM usage_ingest.dead_letters) AS last,
+           usage_ingest.dead_letters_id_seq AS seq
+     WHERE last.id > seq.last_value;
+$$;
+REVOKE ALL ON FUNCTION usage_ingest.advance_dead_letter_ids() FROM PUBLIC;
+
 CREATE TABLE IF NOT EXISTS usage_ingest.replays (
     id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     who TEXT NOT NULL DEFAULT session_user,

@@ -34,7 +34,7 @@ AS $$
 $$;
 
 CREATE OR REPLACE FUNCTION usage_ingest.ensure_partition(month DATE)
-RETURNS TEXT  -- 'created' | 'exists'
+RETURNS TEXT  -- 'created' | 'exists' | 'default'
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -72,8 +72,13 @@ BEGIN
          ORDER BY 1
     LOOP
         IF part.from_time > position THEN
-            PERFORM usage_ingest.attach_partition(position, part.from_time);
-            outcome := 'created';
+            BEGIN
+                PERFORM usage_ingest.attach_partition(position, part.from_time);
+                outcome := 'created';
+            EXCEPTION WHEN check_violation THEN
+                -- DEFAULT has rows of this time, and takes the others too.
+                outcome := 'default';
+            END;
         END IF;
         position := greatest(position, part.to_time);
     END LOOP;

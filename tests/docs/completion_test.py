@@ -18,7 +18,8 @@ from pathlib import Path
 from program import PROGRAM, commands, options, output_of, subcommands
 
 REASONS = {"invalid_json", "invalid_field", "invalid_number", "value_out_of_range", "timestamp_out_of_range",
-           "unattributed", "record_too_large", "rejected_by_database"}
+           "unattributed", "record_too_large", "rejected_by_database", "month_rejected",
+           "subscription_rejected", "resources_exceeded"}
 #: A line up to the cursor, and what may follow: all of it, in any order.
 CASES = [
     ("usage-ingestd dead-", {"dead-letters"}),

@@ -104,9 +104,11 @@ Result<> BatchStoreContractTest::Write(BatchStore& store, const Batch& batch, Un
   if (until == Until::kRows) return {};
   aggregate::Rollup rollup;
   for (const UsageRow* row : rows) rollup.Add(*row);
-  const Result<std::int64_t> applied = Await(store.Apply(rollup.Take(), batch));
-  if (!applied) return std::unexpected(applied.error());
-  if (until == Until::kApply) return {};
+  const Result<std::int64_t> added = Await(store.AddSums(rollup.Take()));
+  if (!added) return std::unexpected(added.error());
+  const Result<> recorded = Await(store.RecordOutcomes(batch));
+  if (!recorded) return recorded;
+  if (until == Until::kSums) return {};
   return Await(store.Commit());
 }
 
@@ -135,7 +137,7 @@ namespace {
 
 TEST_P(BatchStoreContractTest, RowsSumsCountersAndOffsetAreCommittedTogether) {
   const auto batch = MakeBatch(0, {{.number = 1}, {.number = 2}});
-  ASSERT_TRUE(Write(*store_, *batch, Until::kApply));
+  ASSERT_TRUE(Write(*store_, *batch, Until::kSums));
   ExpectNothing();  // what others see before COMMIT
   const Result<> committed = Await(store_->Commit());
   ASSERT_TRUE(committed) << committed.error().context;
@@ -160,7 +162,7 @@ TEST_P(BatchStoreContractTest, ASecondBatchAddsToTheSumsOfTheFirst) {
 
 TEST_P(BatchStoreContractTest, AResetTransactionLeavesNothing) {
   const auto batch = MakeBatch(0, {{.number = 1}});
-  for (const Until until : {Until::kBegin, Until::kRows, Until::kApply}) {
+  for (const Until until : {Until::kBegin, Until::kRows, Until::kSums}) {
     ASSERT_TRUE(Write(*store_, *batch, until));
     Reset(*store_);
     ExpectNothing();
@@ -194,7 +196,7 @@ TEST_P(BatchStoreContractTest, AnOffsetsRowLockedByAnotherSessionIsAConflict) {
 TEST_P(BatchStoreContractTest, AClaimThatWaitedSeesTheCommitItWaitedFor) {
   const auto other = MakeConnected(1);
   const auto batch = MakeBatch(0, {{.number = 1}});
-  ASSERT_TRUE(Write(*other, *batch, Until::kApply));
+  ASSERT_TRUE(Write(*other, *batch, Until::kSums));
   std::optional<Result<pipeline::Parents>> begun;
   boost::asio::co_spawn(world_->context, store_->Begin(*batch, ParentsOf(*batch)),
                         [&begun](const std::exception_ptr&, Result<pipeline::Parents> answer) {
@@ -222,7 +224,8 @@ TEST_P(BatchStoreContractTest, StagingTellsWhichRowsAreNew) {
     ASSERT_TRUE(Write(*store_, *again, Until::kBegin));
     const auto inserted = Await(store_->StageRows(RowsOf(*again)));
     ASSERT_TRUE(inserted) << inserted.error().context;
-    EXPECT_THAT(*inserted, ElementsAre(RowId(1), RowId(3)));
+    EXPECT_THAT(inserted->inserted, ElementsAre(RowId(1), RowId(3)));
+    EXPECT_THAT(inserted->declined, IsEmpty());
     Reset(*store_);
   }
   EXPECT_EQ(world_->RowCount(), 1);
@@ -233,21 +236,39 @@ TEST_P(BatchStoreContractTest, ARowOfATransactionThatIsOpenIsWaitedFor) {
   const auto other = MakeConnected(1);
   const auto batch = MakeBatch(0, {{.number = 1}});
   ASSERT_TRUE(Write(*other, *batch, Until::kRows));
-  ASSERT_TRUE(Await(store_->BeginTrial()));
+  const auto none = MakeBatch(0, {});
+  none->partitions.clear();
+  ASSERT_TRUE(Write(*store_, *none, Until::kBegin));
   const Result<std::int64_t> refused = Await(store_->CopyRows(RowsOf(*batch)));
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, ErrorCode::kConflict);
   Reset(*store_);
 }
 
-TEST_P(BatchStoreContractTest, ATrialLeavesNothing) {
-  const auto batch = MakeBatch(0, {{.number = 1}});
-  ASSERT_TRUE(Await(store_->BeginTrial()));
-  const auto staged = Await(store_->StageRows(RowsOf(*batch)));
-  ASSERT_TRUE(staged) << staged.error().context;
-  EXPECT_THAT(*staged, ElementsAre(RowId(1)));
-  Reset(*store_);
-  ExpectNothing();
+// The piece that is kept is committed; the one that is undone leaves nothing, and so does an error.
+TEST_P(BatchStoreContractTest, APieceIsUndoneAlone) {
+  const auto batch =
+      MakeBatch(0, {{.number = 1}, {.number = 2}, {.number = 3, .latency_ms = kRefusedLatencyMs}});
+  const auto rows = RowsOf(*batch);
+  ASSERT_TRUE(Write(*store_, *batch, Until::kBegin));
+  for (std::size_t piece = 0; piece < rows.size(); ++piece) {
+    ASSERT_TRUE(Await(store_->BeginPiece()));
+    const auto staged = Await(store_->StageRows(std::span(rows).subspan(piece, 1)));
+    ASSERT_EQ(staged.has_value(), piece != 2);
+    if (staged) {
+      EXPECT_EQ(staged->inserted.size(), 1U);
+      aggregate::Rollup rollup;
+      rollup.Add(*rows[piece]);
+      ASSERT_TRUE(Await(store_->AddSums(rollup.Take())));
+    }
+    const auto end = piece == 0 ? pipeline::PieceEnd::kKeep : pipeline::PieceEnd::kUndo;
+    ASSERT_TRUE(Await(store_->EndPiece(end)));
+  }
+  ASSERT_TRUE(Await(store_->RecordOutcomes(*batch)));
+  ASSERT_TRUE(Await(store_->Commit()));
+  EXPECT_EQ(world_->RowCount(), 1);
+  EXPECT_EQ(world_->SummaryRequests(), 1);
+  EXPECT_EQ(world_->UsedRequests(), 1);
 }
 
 TEST_P(BatchStoreContractTest, AMonthWithoutAPartitionIsReportedAndCanBeCreated) {
@@ -268,7 +289,7 @@ TEST_P(BatchStoreContractTest, ARowThatTheDatabaseRefusesIsABadRecord) {
   EXPECT_EQ(CodeOf(Write(*store_, *batch)), ErrorCode::kBadRecord);
   EXPECT_EQ(store_->failure().row.value_or(1), 1U) << "which it may leave open, but not get wrong";
   Reset(*store_);
-  ASSERT_TRUE(Await(store_->BeginTrial()));
+  ASSERT_TRUE(Write(*store_, *batch, Until::kBegin));
   const auto staged = Await(store_->StageRows(RowsOf(*batch)));
   ASSERT_FALSE(staged);
   EXPECT_EQ(staged.error().code, ErrorCode::kBadRecord);
@@ -307,8 +328,9 @@ TEST_P(BatchStoreContractTest, ASuspensionIsReportedOnce) {
     ASSERT_TRUE(Write(*store_, *batch, Until::kRows));
     aggregate::Rollup rollup;
     rollup.Add(batch->events.front().row);
-    const Result<std::int64_t> suspended = Await(store_->Apply(rollup.Take(), *batch));
+    const Result<std::int64_t> suspended = Await(store_->AddSums(rollup.Take()));
     ASSERT_TRUE(suspended) << suspended.error().context;
+    ASSERT_TRUE(Await(store_->RecordOutcomes(*batch)));
     told.push_back(*suspended);
     ASSERT_TRUE(Await(store_->Commit()));
   }
@@ -334,7 +356,7 @@ TEST_P(BatchStoreContractTest, ADeadLetterIsKeptOnceHoweverOftenItIsDecided) {
 
 TEST_P(BatchStoreContractTest, AfterALostSessionTheOffsetsRowShowsWhatIsCommitted) {
   const auto batch = MakeBatch(0, {{.number = 1}});
-  ASSERT_TRUE(Write(*store_, *batch, Until::kApply));
+  ASSERT_TRUE(Write(*store_, *batch, Until::kSums));
   world_->EndSessions();
   EXPECT_EQ(CodeOf(Await(store_->Commit())), ErrorCode::kIndeterminate);
   EXPECT_FALSE(store_->connected());
@@ -358,9 +380,9 @@ TEST_P(BatchStoreContractTest, ALostSessionIsUnavailableAndCanBeReplaced) {
   ASSERT_TRUE(Await(store_->Connect()));
   ASSERT_TRUE(Write(*store_, *batch, Until::kRows));
   world_->EndSessions();
-  const Result<std::int64_t> applied = Await(store_->Apply({}, *batch));
-  ASSERT_FALSE(applied);
-  EXPECT_EQ(applied.error().code, ErrorCode::kUnavailable);
+  const Result<> recorded = Await(store_->RecordOutcomes(*batch));
+  ASSERT_FALSE(recorded);
+  EXPECT_EQ(recorded.error().code, ErrorCode::kUnavailable);
   ASSERT_TRUE(Await(store_->Connect()));
   EXPECT_TRUE(Write(*store_, *batch));
   EXPECT_EQ(world_->RowCount(), 1);

@@ -72,7 +72,7 @@ class BatchStoreContractTest : public ::testing::TestWithParam<MakeStoreWorld> {
   static pipeline::Parents ParentsOf(const pipeline::Batch& batch);
 
   // The steps of a transaction, one after the other; the first that fails is the answer.
-  enum class Until : unsigned char { kBegin, kRows, kApply, kCommit };
+  enum class Until : unsigned char { kBegin, kRows, kSums, kCommit };
   Result<> Write(pipeline::BatchStore& store, const pipeline::Batch& batch,
                  Until until = Until::kCommit);
   ErrorCode CodeOf(const Result<>& result);

@@ -47,6 +47,7 @@ std::string Checker::Check() {
   }
   if (auto wrong = CheckRows(); !wrong.empty()) return wrong;
   if (auto wrong = CheckTotals(); !wrong.empty()) return wrong;
+  if (auto wrong = CheckRefusals(); !wrong.empty()) return wrong;
   if (auto wrong = CheckSums(); !wrong.empty()) return wrong;
   return CheckKafka();
 }
@@ -142,6 +143,16 @@ std::string Checker::CheckTotals() const {
                        all.dead_lettered);
   }
   return {};
+}
+
+// INV-9: a failure that passes refuses nothing. That what is refused delays nothing else is checked
+// by the end of the run: refused subscriptions stay refused.
+std::string Checker::CheckRefusals() const {
+  if (database_.has_refused) return {};
+  const bool has_some = std::ranges::any_of(
+      database_.tables().dead_letters,
+      [](const auto& letter) { return letter.second == DeadLetterReason::kSubscriptionRejected; });
+  return has_some ? "INV-9: no subscription was refused, but a dead letter says so" : "";
 }
 
 std::string Checker::CheckRows() const {

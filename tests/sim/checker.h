@@ -40,6 +40,7 @@ class Checker {
   [[nodiscard]] std::string CheckReplaced(PartitionId partition, const OffsetsRow& row) const;
   [[nodiscard]] std::string CheckTotals() const;
   [[nodiscard]] std::string CheckRows() const;
+  [[nodiscard]] std::string CheckRefusals() const;
   [[nodiscard]] std::string CheckSums();
   [[nodiscard]] bool IsAccounted(PartitionId partition, const LogRecord& record) const;
 

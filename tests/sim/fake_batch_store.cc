@@ -52,6 +52,7 @@ Task<> FakeBatchStore::Latency() {
 }
 
 Result<> FakeBatchStore::Lose(std::string_view how) {
+  before_piece_.reset();
   links_.database.Close(session_);
   session_ = 0;
   if (is_killed_) return Fail(ErrorCode::kFatal, "this process is gone");
@@ -61,7 +62,7 @@ Result<> FakeBatchStore::Lose(std::string_view how) {
 
 // An error that the server answers: its transaction is over, the connection is not.
 Result<> FakeBatchStore::Refuse(ErrorCode code, std::string_view why) {
-  links_.database.Rollback(session_);
+  if (!before_piece_) links_.database.Rollback(session_);
   return Fail(code, std::string(why));
 }
 
@@ -72,6 +73,10 @@ Task<Result<>> FakeBatchStore::Arrive(Step step) {
   co_await Latency();
   if (is_killed_) co_return Lose("killed");
   if (!links_.database.is_open(session_)) co_return Lose("terminated by administrator command");
+  if (has(PlantedBug::kFailureRefuses) && step == Step::kAddSums &&
+      links_.faults.random().PerThousand(300)) {
+    co_return Refuse(ErrorCode::kRejected, "53100: disk full");
+  }
   switch (links_.faults.Draw()) {
     case Fault::kNone:
       co_return Result<>{};
@@ -125,6 +130,7 @@ bool FakeBatchStore::connected() const {
 }
 
 Task<> FakeBatchStore::Reset() {
+  before_piece_.reset();
   if (links_.database.is_open(session_)) links_.database.Rollback(session_);
   co_return;
 }
@@ -277,10 +283,20 @@ Task<Result<Parents>> FakeBatchStore::Begin(const Batch& batch, const Parents& p
   co_return gone;
 }
 
-Task<Result<>> FakeBatchStore::BeginTrial() {
-  const Result<> arrived = co_await Enter(Step::kBeginTrial);
+Task<Result<>> FakeBatchStore::BeginPiece() {
+  const Result<> arrived = co_await Arrive(Step::kBeginPiece);
   if (!arrived) co_return arrived;
-  links_.database.Begin(session_);
+  before_piece_ = *links_.database.transaction(session_);
+  co_return co_await Return();
+}
+
+// Its locks stay, which PostgreSQL releases: it makes others wait longer, and nothing else.
+Task<Result<>> FakeBatchStore::EndPiece(pipeline::PieceEnd end) {
+  const Result<> arrived = co_await Arrive(Step::kEndPiece);
+  if (!arrived) co_return arrived;
+  const bool is_undone = end == pipeline::PieceEnd::kUndo && !has(PlantedBug::kPieceNotUndone);
+  if (is_undone) *links_.database.transaction(session_) = *before_piece_;
+  before_piece_.reset();
   co_return co_await Return();
 }
 

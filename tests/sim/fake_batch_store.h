@@ -47,12 +47,14 @@ class FakeBatchStore final : public pipeline::BatchStore {
   Task<Result<>> EnsurePartition(EventTimeUs month_start) override;
   Task<Result<pipeline::Parents>> Begin(const Batch& batch,
                                         const pipeline::Parents& parents) override;
-  Task<Result<>> BeginTrial() override;
+  Task<Result<>> BeginPiece() override;
+  Task<Result<>> EndPiece(pipeline::PieceEnd end) override;
   Task<Result<std::vector<Uuid>>> LockJobs(std::span<const Uuid> ids) override;
   Task<Result<std::int64_t>> CopyRows(std::span<const UsageRow* const> rows) override;
-  Task<Result<std::vector<Uuid>>> StageRows(std::span<const UsageRow* const> rows) override;
+  Task<Result<pipeline::StagedRows>> StageRows(std::span<const UsageRow* const> rows) override;
   [[nodiscard]] pipeline::CopyFailure failure() const override { return failure_; }
-  Task<Result<std::int64_t>> Apply(const aggregate::Deltas& deltas, const Batch& batch) override;
+  Task<Result<std::int64_t>> AddSums(const aggregate::Deltas& deltas) override;
+  Task<Result<>> RecordOutcomes(const Batch& batch) override;
   Task<Result<>> Commit() override;
 
   // The process is gone: its session ends, and whatever it tries from now on is kFatal.
@@ -74,6 +76,7 @@ class FakeBatchStore final : public pipeline::BatchStore {
   enum class OnDuplicate : unsigned char { kFail, kSkip };
   Task<Result<bool>> InsertRow(const UsageRow& row, OnDuplicate on_duplicate);
   void NoteCall();
+  [[nodiscard]] bool RefusesSums(const aggregate::Deltas& deltas) const;
   std::int64_t AddQuotas(Transaction& transaction, const aggregate::Deltas& deltas);
   Task<Result<>> CommitRowsFirst();
 
@@ -87,6 +90,7 @@ class FakeBatchStore final : public pipeline::BatchStore {
   bool is_killed_ = false;
   AwaitPoint at_;
   pipeline::CopyFailure failure_;
+  std::optional<Transaction> before_piece_;  // a piece has begun
   std::optional<pipeline::TimePoint> blocked_since_;
   // The epoch when the writer came with its present batch, right after it had looked itself.
   std::optional<std::uint64_t> epoch_of_call_;

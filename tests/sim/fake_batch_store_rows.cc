@@ -76,22 +76,23 @@ Task<Result<std::vector<Uuid>>> FakeBatchStore::LockJobs(std::span<const Uuid> i
   co_return found;
 }
 
-Task<Result<std::vector<Uuid>>> FakeBatchStore::StageRows(std::span<const UsageRow* const> rows) {
+Task<Result<pipeline::StagedRows>> FakeBatchStore::StageRows(
+    std::span<const UsageRow* const> rows) {
   failure_ = {};
   was_staged_ = true;
   const Result<> arrived = co_await Arrive(Step::kStageRows);
   if (!arrived) co_return std::unexpected(arrived.error());
   std::vector<const UsageRow*> sorted(rows.begin(), rows.end());
   std::ranges::sort(sorted, {}, [](const UsageRow* row) { return row->event.id; });
-  std::vector<Uuid> ids;
+  pipeline::StagedRows staged;
   for (const UsageRow* row : sorted) {
     const Result<bool> inserted = co_await InsertRow(*row, OnDuplicate::kSkip);
     if (!inserted) co_return std::unexpected(inserted.error());
-    if (*inserted) ids.push_back(row->event.id);
+    if (*inserted) staged.inserted.push_back(row->event.id);
   }
   const Result<> returned = co_await Return();
   if (!returned) co_return std::unexpected(returned.error());
-  co_return ids;
+  co_return staged;
 }
 
 std::int64_t FakeBatchStore::AddQuotas(Transaction& transaction, const aggregate::Deltas& deltas) {
@@ -110,10 +111,22 @@ std::int64_t FakeBatchStore::AddQuotas(Transaction& transaction, const aggregate
   return suspended;
 }
 
-Task<Result<std::int64_t>> FakeBatchStore::Apply(const aggregate::Deltas& deltas,
-                                                 const Batch& batch) {
-  const Result<> arrived = co_await Arrive(Step::kApply);
+// A counter is full, or a trigger of another program does not want them.
+bool FakeBatchStore::RefusesSums(const aggregate::Deltas& deltas) const {
+  return std::ranges::any_of(deltas.quotas, [&](const aggregate::QuotaDelta& delta) {
+    return links_.database.refused_subscriptions.contains(delta.subscription_id);
+  });
+}
+
+Task<Result<std::int64_t>> FakeBatchStore::AddSums(const aggregate::Deltas& deltas) {
+  const Result<> arrived = co_await Arrive(Step::kAddSums);
   if (!arrived) co_return std::unexpected(arrived.error());
+  if (RefusesSums(deltas)) {
+    const Result<> refused =
+        Refuse(has(PlantedBug::kRefusalHeld) ? ErrorCode::kUnavailable : ErrorCode::kRejected,
+               "22003: integer out of range");
+    co_return std::unexpected(refused.error());
+  }
   for (const aggregate::QuotaDelta& delta : deltas.quotas) {
     const LockKey key{LockKind::kSummary, delta.subscription_id};
     if (has(PlantedBug::kSumsOverwritten)) break;
@@ -141,6 +154,15 @@ Task<Result<std::int64_t>> FakeBatchStore::Apply(const aggregate::Deltas& deltas
     }
   }
   const std::int64_t suspended = AddQuotas(transaction, deltas);
+  const Result<> returned = co_await Return();
+  if (!returned) co_return std::unexpected(returned.error());
+  co_return suspended;
+}
+
+Task<Result<>> FakeBatchStore::RecordOutcomes(const Batch& batch) {
+  const Result<> arrived = co_await Arrive(Step::kRecordOutcomes);
+  if (!arrived) co_return arrived;
+  Transaction& transaction = *links_.database.transaction(session_);
   if (!has(PlantedBug::kDeadLettersDropped)) {
     for (const auto& letter : batch.dead_letters) {
       LetterKey key = KeyOf(letter);
@@ -154,9 +176,7 @@ Task<Result<std::int64_t>> FakeBatchStore::Apply(const aggregate::Deltas& deltas
   for (const auto& move : batch.partitions) {
     transaction.outcomes.emplace_back(move.source->partition, move.outcomes);
   }
-  const Result<> returned = co_await Return();
-  if (!returned) co_return std::unexpected(returned.error());
-  co_return suspended;
+  co_return co_await Return();
 }
 
 // The planted bug: what moves the offsets, and says what became of the events, comes later.

@@ -12,6 +12,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -91,6 +92,10 @@ class FakeDatabase {
   [[nodiscard]] Tables& tables() { return tables_; }
   void NoteChange() { ++version_; }
   [[nodiscard]] std::uint64_t version() const { return version_; }
+
+  // Whose sums are refused now, and whether any ever were.
+  std::set<Uuid> refused_subscriptions;
+  bool has_refused = false;
 
   // A statement of LiteMaaS. False: a session holds a lock, try later.
   bool TryDeleteSubscription(Uuid id);  // by value: the key of what it erases, often

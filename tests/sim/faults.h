@@ -39,8 +39,11 @@ enum class PlantedBug : unsigned char {
   kTopicIdIgnored,        // a recreated topic is read on where the old one was
   kElectionUnnoticed,     // a log that an unclean election replaced is read on in the middle
   kLettersOfAllLogs,      // dead letters of another log at the same offset are taken for the same
+  kRefusalHeld,           // sums that are refused look like a failure that passes
+  kPieceNotUndone,        // what was refused stays in the transaction, sums and rows
+  kFailureRefuses,        // a failure that passes looks like a refusal
 };
-inline constexpr std::array<std::string_view, 25> kPlantedBugNames = {"None",
+inline constexpr std::array<std::string_view, 28> kPlantedBugNames = {"None",
                                                                       "CasIgnored",
                                                                       "DuplicatesAccepted",
                                                                       "SilentReconnect",
@@ -64,7 +67,10 @@ inline constexpr std::array<std::string_view, 25> kPlantedBugNames = {"None",
                                                                       "BytesIgnored",
                                                                       "TopicIdIgnored",
                                                                       "ElectionUnnoticed",
-                                                                      "LettersOfAllLogs"};
+                                                                      "LettersOfAllLogs",
+                                                                      "RefusalHeld",
+                                                                      "PieceNotUndone",
+                                                                      "FailureRefuses"};
 
 // The await points of a lane: before and after each step's effect.
 enum class Step : unsigned char {
@@ -73,10 +79,12 @@ enum class Step : unsigned char {
   kAttribute,
   kEnsurePartition,
   kBegin,
-  kBeginTrial,
+  kBeginPiece,
   kCopyRows,
   kStageRows,
-  kApply,
+  kAddSums,
+  kEndPiece,
+  kRecordOutcomes,
   kCommit,
 };
 struct AwaitPoint {
@@ -84,7 +92,7 @@ struct AwaitPoint {
   bool is_after = false;
 };
 // How often something happened at each.
-using AwaitPoints = std::array<std::array<std::int64_t, 2>, 10>;
+using AwaitPoints = std::array<std::array<std::int64_t, 2>, 12>;
 inline std::int64_t& At(AwaitPoints& points, AwaitPoint at) {
   return points.at(static_cast<std::size_t>(at.step)).at(at.is_after ? 1 : 0);
 }

@@ -1,5 +1,5 @@
 // Goal: the simulation is worth its name. Method: plant a bug of each kind, and see that some seed
-// of the first few hundred finds it.
+// of the first two thousand finds it.
 #include <gtest/gtest.h>
 
 #include "tests/sim/seed_guard.h"
@@ -8,7 +8,7 @@
 namespace usage_ingest::sim {
 namespace {
 
-constexpr std::uint64_t kSeedsMax = 500;
+constexpr std::uint64_t kSeedsMax = 2'000;
 
 class PlantedBugTest : public ::testing::TestWithParam<PlantedBug> {};
 
@@ -34,7 +34,9 @@ INSTANTIATE_TEST_SUITE_P(
         PlantedBug::kSumsOverwritten, PlantedBug::kOffsetsAfterRows, PlantedBug::kZombieLeftAlone,
         PlantedBug::kKafkasOffsetBelieved, PlantedBug::kKafkaAhead, PlantedBug::kGapNotTold,
         PlantedBug::kWentBackUnnoticed, PlantedBug::kBytesIgnored, PlantedBug::kTopicIdIgnored,
-        PlantedBug::kElectionUnnoticed, PlantedBug::kLettersOfAllLogs),
+        PlantedBug::kElectionUnnoticed, PlantedBug::kLettersOfAllLogs,
+        PlantedBug::kRefusalHeld,
+        PlantedBug::kPieceNotUndone, PlantedBug::kFailureRefuses),
     [](const auto& chosen) {
       return std::string(kPlantedBugNames.at(static_cast<std::size_t>(chosen.param)));
     });

@@ -37,6 +37,7 @@ Simulation::Simulation(const SimulationOptions& options)
   faults_.per_thousand = kIntensities.at(random_.Below(kIntensities.size()));
   faults_.is_slow = random_.PerThousand(700);
   replaces_logs_ = random_.PerThousand(300);
+  has_refusals_ = random_.PerThousand(600);
   Populate();
   for (std::int64_t i = random_.Between(2, 3); i > 0; --i) StartProcess();
 }

@@ -58,6 +58,7 @@ class Simulation {
   void CreateSubscription(const Uuid& user, const std::string& model);
   void DeleteReference();
   void ResetQuotas();
+  void RefuseOrHeal();
   void HealAll();
   void StopAProcessInCopy();
 
@@ -94,6 +95,7 @@ class Simulation {
   std::uint8_t next_key_ = 0;
   bool replaces_logs_ = false;
   MemberId next_member_ = 0;
+  bool has_refusals_ = false;  // without them, nothing may be refused
   SimulationResult result_;
 };
 

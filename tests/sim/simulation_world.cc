@@ -191,9 +191,22 @@ void Simulation::DeleteReference() {
   database_.NoteChange();
 }
 
+// A counter of a subscription is full, or a person has made room.
+void Simulation::RefuseOrHeal() {
+  if (!has_refusals_ || database_.tables().subscriptions.empty()) return;
+  auto chosen = database_.tables().subscriptions.begin();
+  std::advance(chosen, random_.Below(database_.tables().subscriptions.size()));
+  database_.has_refused = true;
+  if (database_.refused_subscriptions.erase(chosen->first) == 0) {
+    database_.refused_subscriptions.insert(chosen->first);
+  }
+}
+
 void Simulation::DisturbReferences() {
   Tables& tables = database_.tables();
-  switch (random_.Below(4)) {
+  switch (random_.Below(5)) {
+    case 4:
+      return RefuseOrHeal();
     case 0:
       return DeleteReference();
     case 1:

@@ -41,7 +41,9 @@ DeadLetterRetrier::DeadLetterRetrier(batch::PgBatchStoreOptions options,
                     return assembler_.DeadLetterPayload(value, index);
                   }),
       writer_(pipeline::BatchWriterOptions{.session = pipeline::kDeadLetterRetrySession,
-                                           .recent_ids_max = kLettersPerBatch},
+                                           .recent_ids_max = kLettersPerBatch,
+                                           // They stay what they are: dead letters.
+                                           .all_refused_held = std::chrono::milliseconds(0)},
               store_, attributor_, telemetry, runtime) {}
 
 pipeline::Task<Result<RetryReport>> DeadLetterRetrier::Retry(const DeadLetterSelection& selection) {
@@ -99,12 +101,25 @@ pipeline::Task<Result<EventTimeUs>> DeadLetterRetrier::Lock() {
   co_return session::FromPgTime(session::Int64At(locked->get(), 0, 1));
 }
 
+// One reason after the other: the index has the letters of a reason in order.
 pipeline::Task<Result<std::vector<DeadLetterRetrier::Letter>>> DeadLetterRetrier::Next(
     const DeadLetterSelection& selection, EventTimeUs begun, std::int64_t letters_max) {
+  if (selection.reasons.empty()) co_return co_await NextOf("", selection, begun, letters_max);
+  std::vector<Letter> none;
+  for (const std::string& reason : selection.reasons) {
+    auto letters = co_await NextOf(reason, selection, begun, letters_max);
+    if (!letters || !letters->empty()) co_return letters;
+  }
+  co_return none;
+}
+
+pipeline::Task<Result<std::vector<DeadLetterRetrier::Letter>>> DeadLetterRetrier::NextOf(
+    std::string_view reason, const DeadLetterSelection& selection, EventTimeUs begun,
+    std::int64_t letters_max) {
   session::PgArray ids(session::PgType::kInt8);
   for (std::int64_t id : selection.ids) ids.Add(id);
   session::Statement statement{batch::sql::kNextDeadLetters, {}};
-  statement.params.Add(std::string_view(selection.reason));
+  statement.params.Add(reason);
   statement.params.Add(std::int64_t{selection.only_due ? 1 : 0}).Add(ids);
   statement.params.Add(selection.first_seen_since).Add(begun).Add(letters_max);
   const Result<session::PgResult> result = co_await store_.connection().Execute(statement);

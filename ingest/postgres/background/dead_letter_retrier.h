@@ -25,8 +25,8 @@
 namespace usage_ingest::postgres::background {
 
 struct DeadLetterSelection {
-  std::string reason = {};             // empty: any
-  std::vector<std::int64_t> ids = {};  // empty: any
+  std::vector<std::string> reasons = {};  // empty: any
+  std::vector<std::int64_t> ids = {};     // empty: any
   EventTimeUs first_seen_since = {};
   bool only_due = false;  // back off: a minute, doubling to an hour
   std::int64_t letters_max = 1'000'000'000;
@@ -60,6 +60,9 @@ class DeadLetterRetrier {
                                                     EventTimeUs begun);
   pipeline::Task<Result<std::vector<Letter>>> Next(const DeadLetterSelection& selection,
                                                    EventTimeUs begun, std::int64_t letters_max);
+  pipeline::Task<Result<std::vector<Letter>>> NextOf(std::string_view reason,
+                                                     const DeadLetterSelection& selection,
+                                                     EventTimeUs begun, std::int64_t letters_max);
   pipeline::Task<Result<EventCounts>> RetryBatch(std::vector<Letter> letters);
   const TopicPartition* Intern(const TopicPartition& source);
 

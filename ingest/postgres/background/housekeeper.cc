@@ -166,10 +166,15 @@ pipeline::Task<Result<>> Housekeeper::RemoveFinished(session::AsyncConnection& c
   co_return Result<>{};
 }
 
-DeadLetterSelection Housekeeper::NewSweep() const {
+// Changed references can heal what has no owner; the timer tries all that may heal by itself.
+DeadLetterSelection Housekeeper::NewSweep(bool is_timed) const {
   DeadLetterSelection sweep;
-  sweep.reason = Name(kRetriedReason);
-  sweep.only_due = !references_changed_;
+  for (const DeadLetterReasonEntry& entry : kDeadLetterReasons) {
+    const bool may_heal =
+        is_timed ? entry.is_retried : entry.reason == DeadLetterReason::kUnattributed;
+    if (may_heal) sweep.reasons.emplace_back(entry.name);
+  }
+  sweep.only_due = is_timed;
   sweep.letters_max = kLettersPerPass;
   sweep.first_seen_since = EventTimeUs{
       runtime_.clock.WallNow().value -
@@ -177,16 +182,26 @@ DeadLetterSelection Housekeeper::NewSweep() const {
   return sweep;
 }
 
-// When references changed every letter is worth a look; by the timer only those whose back-off is
-// over. A look at many is several passes, so that the other work is done in between.
+// When references changed every letter without an owner is tried; by the timer only those whose
+// back-off is over. The timer goes first, since references may change all the time.
+void Housekeeper::ChooseSweep(pipeline::TimePoint now) {
+  const bool is_timed = sweep_ && sweep_->only_due;
+  if (is_timed) return;
+  if (now >= next_retry_) {
+    references_changed_ = references_changed_ || sweep_;
+    sweep_ = NewSweep(/*is_timed=*/true);
+    next_retry_ = now + options_.retry_dead_letters;
+  } else if (references_changed_) {
+    references_changed_ = false;
+    sweep_ = NewSweep(/*is_timed=*/false);
+  }
+}
+
+// A sweep of many letters is several passes, so that the other work is done in between.
 pipeline::Task<> Housekeeper::RetryDeadLetters() {
   const pipeline::TimePoint now = runtime_.clock.Now();
   if (now < next_pass_) co_return;
-  if (references_changed_ || (!sweep_ && now >= next_retry_)) {
-    sweep_ = NewSweep();
-    references_changed_ = false;
-    next_retry_ = now + options_.retry_dead_letters;
-  }
+  ChooseSweep(now);
   if (!sweep_) co_return;
   next_pass_ = now + kPassAtMostEvery;
   const Result<RetryReport> report = co_await retrier_.Retry(*sweep_);

@@ -45,7 +45,8 @@ class Housekeeper {
   pipeline::Task<Result<>> RemoveFinished(session::AsyncConnection& connection);
   pipeline::Task<> RetryDeadLetters();
   void NoteChange();
-  [[nodiscard]] DeadLetterSelection NewSweep() const;
+  void ChooseSweep(pipeline::TimePoint now);
+  [[nodiscard]] DeadLetterSelection NewSweep(bool is_timed) const;
   [[nodiscard]] pipeline::TimePoint NextDeadline() const;
 
   HousekeeperOptions options_;

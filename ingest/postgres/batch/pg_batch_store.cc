@@ -2,12 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <cstdlib>
-#include <cstring>
 #include <utility>
 
 #include "ingest/postgres/batch/batch_params.h"
+#include "ingest/postgres/batch/batch_results.h"
 #include "ingest/postgres/batch/copy_encoder.h"
 #include "ingest/postgres/batch/copy_path.h"
 #include "ingest/postgres/batch/statements.h"
@@ -24,6 +23,7 @@ using std::chrono::steady_clock;
 
 // The seed's row trigger must not sum up our rows: its WHEN looks at this setting.
 constexpr const char* kBegin = "BEGIN";
+constexpr const char* kRollback = "ROLLBACK";
 constexpr const char* kTakeOver = "SET LOCAL usage_ingest.aggregating = 'on'";
 
 const std::string kWaitLong = session::SetLockTimeout(limits::kLockTimeoutBlocked);
@@ -39,47 +39,21 @@ const std::string kMakeStage =
     "CREATE TEMPORARY TABLE IF NOT EXISTS usage_ingest_stage ON COMMIT DELETE ROWS AS SELECT " +
     UsageLogColumnNames() + " FROM public.usage_logs WITH NO DATA";
 // Sorted as every writer sorts, so that two with the same ids wait for each other in one order.
-const std::string kInsertStaged =
-    "INSERT INTO public.usage_logs (" + UsageLogColumnNames() +
-    ") SELECT * FROM pg_temp.usage_ingest_stage ORDER BY id ON CONFLICT DO NOTHING RETURNING id";
+const std::string kInsertStaged = "INSERT INTO public.usage_logs (" + UsageLogColumnNames() +
+                                  ") SELECT * FROM pg_temp.usage_ingest_stage ORDER BY id "
+                                  "ON CONFLICT (id, created_at) DO NOTHING RETURNING id";
+constexpr const char* kClearStage = "DELETE FROM pg_temp.usage_ingest_stage";
+// Staged, and there is no such row: neither inserted nor a duplicate.
+constexpr const char* kFindDeclined =
+    "SELECT s.id FROM pg_temp.usage_ingest_stage AS s WHERE NOT EXISTS (SELECT FROM "
+    "public.usage_logs AS u WHERE u.id = s.id AND u.created_at = s.created_at) ORDER BY s.id";
 
-Uuid UuidAt(const PGresult* result, int row, int column) {
-  Uuid id;
-  if (PQgetisnull(result, row, column) == 0) {
-    std::memcpy(id.bytes.data(), PQgetvalue(result, row, column), id.bytes.size());
-  }
-  return id;
-}
-
-pipeline::Parents GoneParents(const PGresult* rows) {
-  pipeline::Parents gone;
-  for (int row = 0; row < PQntuples(rows); ++row) {
-    const std::string_view kind = PQgetvalue(rows, row, 0);
-    std::vector<Uuid>& ids = kind == "subscription" ? gone.subscriptions
-                             : kind == "api_key"    ? gone.api_keys
-                                                    : gone.teams;
-    ids.push_back(UuidAt(rows, row, 1));
-  }
-  for (std::vector<Uuid>* ids : {&gone.subscriptions, &gone.api_keys, &gone.teams}) {
-    std::sort(ids->begin(), ids->end());
-  }
-  return gone;
-}
-
-// "COPY usage_logs, line 17, column metadata" names the row; the header is not counted as a line.
-// REQUIRES: an English message.
-std::optional<std::size_t> RowOfContext(std::string_view context) {
-  constexpr std::string_view kLine = ", line ";
-  const std::size_t found = context.rfind(kLine);
-  if (found == std::string_view::npos) return std::nullopt;
-  std::size_t line = 0;
-  for (std::size_t i = found + kLine.size(); i < context.size() && std::isdigit(context[i]) != 0;
-       ++i) {
-    line = line * 10 + static_cast<std::size_t>(context[i] - '0');
-  }
-  if (line == 0) return std::nullopt;
-  return line - 1;
-}
+constexpr const char* kBeginPiece = "SAVEPOINT usage_ingest_piece";
+// A check that is deferred to COMMIT would refuse the whole batch there.
+constexpr const char* kKeepPiece =
+    "SET CONSTRAINTS ALL IMMEDIATE; RELEASE SAVEPOINT usage_ingest_piece";
+constexpr const char* kUndoPiece =
+    "ROLLBACK TO SAVEPOINT usage_ingest_piece; RELEASE SAVEPOINT usage_ingest_piece";
 
 }  // namespace
 
@@ -115,8 +89,14 @@ pipeline::Task<> PgBatchStore::Reset() {
   StopWatch();
   if (!connection_.connected()) co_return;
   if (connection_.in_transaction()) {
-    const Result<> rolled_back = co_await connection_.ExecuteScript("ROLLBACK");
+    const Result<> rolled_back = co_await connection_.ExecuteScript(kRollback);
     if (!rolled_back) connection_.Close();
+  }
+  if (letter_ids_collide_ && connection_.connected()) {
+    letter_ids_collide_ = false;
+    const Result<> advanced = co_await connection_.ExecuteScript(sql::kAdvanceLetterIds);
+    if (!advanced && !connection_.connected()) co_return;
+    // ignored because the next attempt fails as this one did, and says why
   }
 }
 
@@ -168,13 +148,18 @@ pipeline::Task<Result<>> PgBatchStore::EnsurePartition(EventTimeUs month_start) 
   session::Statement statement{
       "SELECT usage_ingest.ensure_partition(($1::timestamptz AT TIME ZONE 'UTC')::date)", {}};
   statement.params.Add(month_start);
-  const Result<session::PgResult> answer = co_await connection_.Execute(statement);
-  if (!answer) co_return std::unexpected(answer.error());
-  co_return Result<>{};
+  const Result<session::PgResult> answer =
+      co_await connection_.Execute(statement, session::SqlStep::kSums);
+  if (answer) co_return Result<>{};
+  Error error = answer.error();
+  // It does not become less by a smaller batch: attaching beside a large DEFAULT partition.
+  if (error.code == ErrorCode::kTooLarge) error.code = ErrorCode::kRejected;
+  co_return std::unexpected(error);
 }
 
 pipeline::Task<Result<pipeline::Parents>> PgBatchStore::Begin(const pipeline::Batch& batch,
                                                               const pipeline::Parents& parents) {
+  is_stage_used_ = false;
   std::vector<session::Statement> statements;
   statements.push_back({kBegin, {}});
   statements.push_back({kTakeOver, {}});
@@ -207,10 +192,16 @@ pipeline::Task<Result<pipeline::Parents>> PgBatchStore::Begin(const pipeline::Ba
   co_return GoneParents((*results)[results->size() - 2].get());
 }
 
-pipeline::Task<Result<>> PgBatchStore::BeginTrial() {
-  const Result<> begun = co_await connection_.ExecuteScript(kBegin);
-  if (!begun) co_return begun;
-  co_return co_await connection_.ExecuteScript(kTakeOver);
+pipeline::Task<Result<>> PgBatchStore::BeginPiece() {
+  co_return co_await connection_.ExecuteScript(kBeginPiece);
+}
+
+pipeline::Task<Result<>> PgBatchStore::EndPiece(pipeline::PieceEnd end) {
+  const bool keeps = end == pipeline::PieceEnd::kKeep;
+  const Result<> ended =
+      co_await connection_.ExecuteScript(keeps ? kKeepPiece : kUndoPiece, session::SqlStep::kSums);
+  if (!ended) co_return Failed(ended.error());
+  co_return ended;
 }
 
 // A lock may be refused at any step: a stopped process holds offsets rows, and in COPY the ids of
@@ -261,11 +252,7 @@ pipeline::Task<Result<std::vector<Uuid>>> PgBatchStore::LockJobs(std::span<const
   }
   const auto results = co_await connection_.Pipeline(statements);
   if (!results) co_return Failed(results.error());
-  std::vector<Uuid> found;
-  for (int row = 0; row < PQntuples((*results)[1].get()); ++row) {
-    found.push_back(UuidAt((*results)[1].get(), row, 0));
-  }
-  co_return found;
+  co_return IdsOf((*results)[1].get());
 }
 
 pipeline::Task<Result<std::int64_t>> PgBatchStore::CopyRows(std::span<const UsageRow* const> rows) {
@@ -275,13 +262,23 @@ pipeline::Task<Result<std::int64_t>> PgBatchStore::CopyRows(std::span<const Usag
   if (!copied) co_return copied;
   const Result<> left = co_await LeaveCopyPath();
   if (!left) co_return std::unexpected(left.error());
+  if (*copied != static_cast<std::int64_t>(rows.size())) {
+    co_return Fail(ErrorCode::kRejected, "usage_logs took " + std::to_string(*copied) + " of " +
+                                             std::to_string(rows.size()) +
+                                             " rows: a BEFORE INSERT trigger declines the others");
+  }
   co_return copied;
 }
 
-pipeline::Task<Result<std::vector<Uuid>>> PgBatchStore::StageRows(
+pipeline::Task<Result<pipeline::StagedRows>> PgBatchStore::StageRows(
     std::span<const UsageRow* const> rows) {
   const Result<> made = co_await connection_.ExecuteScript(kMakeStage.c_str());
   if (!made) co_return std::unexpected(made.error());
+  if (is_stage_used_) {
+    const Result<> cleared = co_await connection_.ExecuteScript(kClearStage);
+    if (!cleared) co_return std::unexpected(cleared.error());
+  }
+  is_stage_used_ = true;
   const Result<std::int64_t> copied = co_await Copy(kCopyStage.c_str(), rows);
   if (!copied) co_return std::unexpected(copied.error());
   const Result<> entered = co_await EnterCopyPath();
@@ -292,17 +289,27 @@ pipeline::Task<Result<std::vector<Uuid>>> PgBatchStore::StageRows(
   if (!inserted) co_return Failed(inserted.error());
   const Result<> left = co_await LeaveCopyPath();
   if (!left) co_return std::unexpected(left.error());
-  std::vector<Uuid> ids;
-  ids.reserve(static_cast<std::size_t>(PQntuples(inserted->get())));
-  for (int row = 0; row < PQntuples(inserted->get()); ++row) {
-    ids.push_back(UuidAt(inserted->get(), row, 0));
+  pipeline::StagedRows staged{.inserted = IdsOf(inserted->get()), .declined = {}};
+  // Triggers of other programs do not fire on the other path.
+  if (skips_constraints_) co_return staged;
+  if (!HasOnlyIdsOf(rows, staged.inserted)) {
+    co_return Fail(ErrorCode::kRejected, "a BEFORE INSERT trigger changes the ids of rows");
   }
-  std::sort(ids.begin(), ids.end());
-  co_return ids;
+  if (staged.inserted.size() == rows.size()) co_return staged;
+  auto declined = co_await FindDeclined();
+  if (!declined) co_return std::unexpected(declined.error());
+  staged.declined = std::move(*declined);
+  co_return staged;
 }
 
-pipeline::Task<Result<std::int64_t>> PgBatchStore::Apply(const aggregate::Deltas& deltas,
-                                                         const pipeline::Batch& batch) {
+pipeline::Task<Result<std::vector<Uuid>>> PgBatchStore::FindDeclined() {
+  const session::Statement statement{kFindDeclined, {}};
+  const Result<session::PgResult> declined = co_await connection_.Execute(statement);
+  if (!declined) co_return Failed(declined.error());
+  co_return IdsOf(declined->get());
+}
+
+pipeline::Task<Result<std::int64_t>> PgBatchStore::AddSums(const aggregate::Deltas& deltas) {
   std::vector<session::Statement> statements;
   std::size_t quota_statement = 0;
   if (!deltas.summaries.empty()) {
@@ -312,16 +319,25 @@ pipeline::Task<Result<std::int64_t>> PgBatchStore::Apply(const aggregate::Deltas
     quota_statement = statements.size();
     statements.push_back({sql::kAddQuotas, QuotaParams(deltas.quotas)});
   }
-  progress_.RecordOutcomes(batch, statements);
   if (statements.empty()) co_return 0;
-  const auto results = co_await connection_.Pipeline(statements);
+  const auto results = co_await connection_.Pipeline(statements, session::SqlStep::kSums);
   if (!results) co_return Failed(results.error());
   co_return deltas.quotas.empty() ? 0 : PQntuples((*results)[quota_statement].get());
 }
 
+pipeline::Task<Result<>> PgBatchStore::RecordOutcomes(const pipeline::Batch& batch) {
+  std::vector<session::Statement> statements;
+  progress_.RecordOutcomes(batch, statements);
+  if (statements.empty()) co_return Result<>{};
+  const auto results = co_await connection_.Pipeline(statements);
+  if (results) co_return Result<>{};
+  letter_ids_collide_ = results.error().context.find("dead_letters_pkey") != std::string::npos;
+  co_return Failed(results.error());
+}
+
 pipeline::Task<Result<>> PgBatchStore::Commit() {
-  const Result<> committed =
-      co_await connection_.ExecuteScript(options_.dry_run ? "ROLLBACK" : "COMMIT");
+  const Result<> committed = co_await connection_.ExecuteScript(
+      options_.dry_run ? kRollback : "COMMIT", session::SqlStep::kSums);
   if (committed) {
     blocked_since_.reset();
     StopWatch();

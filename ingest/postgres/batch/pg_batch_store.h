@@ -2,8 +2,7 @@
 // PgBatchStore: the steps of a batch's transaction on a real PostgreSQL.
 //
 // Owner         one lane; its executor's thread.
-// Errors        as BatchStore says. A data error outside the COPY of rows is kUnavailable: the rows
-//               are good, so the batch is held until a person has removed the cause.
+// Errors        as BatchStore says.
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -42,14 +41,15 @@ class PgBatchStore final : public pipeline::BatchStore {
   pipeline::Task<Result<>> EnsurePartition(EventTimeUs month_start) override;
   pipeline::Task<Result<pipeline::Parents>> Begin(const pipeline::Batch& batch,
                                                   const pipeline::Parents& parents) override;
-  pipeline::Task<Result<>> BeginTrial() override;
+  pipeline::Task<Result<>> BeginPiece() override;
+  pipeline::Task<Result<>> EndPiece(pipeline::PieceEnd end) override;
   pipeline::Task<Result<std::vector<Uuid>>> LockJobs(std::span<const Uuid> ids) override;
   pipeline::Task<Result<std::int64_t>> CopyRows(std::span<const UsageRow* const> rows) override;
-  pipeline::Task<Result<std::vector<Uuid>>> StageRows(
+  pipeline::Task<Result<pipeline::StagedRows>> StageRows(
       std::span<const UsageRow* const> rows) override;
   [[nodiscard]] pipeline::CopyFailure failure() const override { return failure_; }
-  pipeline::Task<Result<std::int64_t>> Apply(const aggregate::Deltas& deltas,
-                                             const pipeline::Batch& batch) override;
+  pipeline::Task<Result<std::int64_t>> AddSums(const aggregate::Deltas& deltas) override;
+  pipeline::Task<Result<>> RecordOutcomes(const pipeline::Batch& batch) override;
   pipeline::Task<Result<>> Commit() override;
 
   [[nodiscard]] session::AsyncConnection& connection() noexcept { return connection_; }
@@ -59,6 +59,7 @@ class PgBatchStore final : public pipeline::BatchStore {
   pipeline::Task<Result<>> EnterCopyPath();
   pipeline::Task<Result<>> LeaveCopyPath();
   pipeline::Task<Result<std::int64_t>> Copy(const char* sql, std::span<const UsageRow* const> rows);
+  pipeline::Task<Result<std::vector<Uuid>>> FindDeclined();
   [[nodiscard]] std::unexpected<Error> Failed(const Error& error);
   void StopWatch();
 
@@ -66,8 +67,10 @@ class PgBatchStore final : public pipeline::BatchStore {
   PgBatchStoreOptions options_;
   const ProgressStore& progress_;
   session::AsyncConnection connection_;
-  bool skips_constraints_ = false;  // copy_path.h
-  std::string copy_path_version_;   // when that was decided
+  bool skips_constraints_ = false;   // copy_path.h
+  std::string copy_path_version_;    // when that was decided
+  bool is_stage_used_ = false;       // in this transaction: the stage has rows of an earlier piece
+  bool letter_ids_collide_ = false;  // the sequence of dead_letters is behind its table
   pipeline::CopyFailure failure_;
   // Since when each attempt of this batch was refused a lock.
   std::optional<std::chrono::steady_clock::time_point> blocked_since_;

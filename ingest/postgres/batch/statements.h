@@ -96,6 +96,9 @@ SELECT $1, d.* FROM unnest($2::text[], $3::int4[], $4::text[], $5::int4[], $6::i
        key_hash, event_id, event_time, payload)
 ON CONFLICT (topic, partition, topic_id, leader_epoch, record_offset, event_index) DO NOTHING)sql";
 
+// Behind a switch-over by logical replication, which does not carry sequences.
+inline constexpr const char* kAdvanceLetterIds = "SELECT usage_ingest.advance_dead_letter_ids()";
+
 // A retry takes its letters: $1 ids.
 inline constexpr const char* kTakeDeadLetters = R"sql(
 UPDATE usage_ingest.dead_letters SET attempts = attempts + 1, last_attempt_at = clock_timestamp()

@@ -46,6 +46,8 @@ constexpr std::array kPrivileges = {
               false, "rows' parents stay until commit"},
     Privilege{On::kFunction, "usage_ingest.ensure_partition(date)", "EXECUTE", "", false,
               "partitions"},
+    Privilege{On::kFunction, "usage_ingest.advance_dead_letter_ids()", "EXECUTE", "", false,
+              "ids after a switch-over that did not carry sequences"},
     Privilege{On::kParameter, "session_replication_role", "SET", "", true,
               "optional: the fast path, COPY without row triggers and foreign keys"},
 };

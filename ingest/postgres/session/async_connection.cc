@@ -17,7 +17,10 @@ using std::chrono::milliseconds;
 
 // Longer than the server's own statement_timeout, so that normally the server answers first.
 constexpr auto kReplyTimeout =
-    std::chrono::duration_cast<milliseconds>(limits::kStatementTimeout) + milliseconds(10'000);
+    std::chrono::duration_cast<milliseconds>(limits::kStatementTimeout + limits::kReplyMargin);
+
+// A statement that ran for less was not ended by statement_timeout.
+constexpr auto kTimedOutAfter = limits::kStatementTimeout * 9 / 10;
 
 // Notices are for users of psql. They would only repeat what the results say.
 void IgnoreNotice(void*, const PGresult*) {}
@@ -173,6 +176,17 @@ pipeline::Task<Result<PgResult>> AsyncConnection::NextResult() {
   co_return PgResult(PQgetResult(connection_.get()));
 }
 
+// 57014 is statement_timeout, and also the cancellation by a person, which says nothing about the
+// statement.
+Error AsyncConnection::ErrorOfAnswer(const PGresult* result, SqlStep step) const {
+  Error error = ErrorOf(result, step, message_language_);
+  const char* sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+  const bool is_cancelled = sqlstate != nullptr && std::string_view(sqlstate) == "57014" &&
+                            std::chrono::steady_clock::now() - sent_at_ < kTimedOutAfter;
+  if (is_cancelled) error.code = ErrorCode::kUnavailable;
+  return error;
+}
+
 // Reads to the end of the command; the first error, else the last result.
 pipeline::Task<Result<PgResult>> AsyncConnection::LastResult(SqlStep step) {
   PgResult last;
@@ -183,7 +197,7 @@ pipeline::Task<Result<PgResult>> AsyncConnection::LastResult(SqlStep step) {
     if (*next == nullptr) break;
     const ExecStatusType status = PQresultStatus(next->get());
     if (status == PGRES_FATAL_ERROR && !failed) {
-      failed = std::make_unique<Error>(ErrorOf(next->get(), step, message_language_));
+      failed = std::make_unique<Error>(ErrorOfAnswer(next->get(), step));
     }
     last = std::move(*next);
     // The caller must answer these before the command ends.
@@ -198,15 +212,16 @@ pipeline::Task<Result<PgResult>> AsyncConnection::LastResult(SqlStep step) {
   co_return last;
 }
 
-pipeline::Task<Result<PgResult>> AsyncConnection::RunScript(const char* sql) {
+pipeline::Task<Result<PgResult>> AsyncConnection::RunScript(const char* sql, SqlStep step) {
+  sent_at_ = std::chrono::steady_clock::now();
   if (PQsendQuery(connection_.get(), sql) == 0) co_return Broken("sending");
   const Result<> flushed = co_await Flush();
   if (!flushed) co_return std::unexpected(flushed.error());
-  co_return co_await LastResult(SqlStep::kOther);
+  co_return co_await LastResult(step);
 }
 
-pipeline::Task<Result<>> AsyncConnection::ExecuteScript(const char* sql) {
-  const Result<PgResult> last = co_await RunScript(sql);
+pipeline::Task<Result<>> AsyncConnection::ExecuteScript(const char* sql, SqlStep step) {
+  const Result<PgResult> last = co_await RunScript(sql, step);
   if (!last) co_return std::unexpected(last.error());
   co_return Result<>{};
 }
@@ -214,6 +229,7 @@ pipeline::Task<Result<>> AsyncConnection::ExecuteScript(const char* sql) {
 pipeline::Task<Result<PgResult>> AsyncConnection::Execute(const Statement& statement,
                                                           SqlStep step) {
   const QueryParams& params = statement.params;
+  sent_at_ = std::chrono::steady_clock::now();
   if (PQsendQueryParams(connection_.get(), statement.sql, params.count(), params.types(),
                         params.values(), params.lengths(), params.formats(),
                         /*resultFormat=*/1) == 0) {
@@ -225,7 +241,8 @@ pipeline::Task<Result<PgResult>> AsyncConnection::Execute(const Statement& state
 }
 
 pipeline::Task<Result<std::vector<PgResult>>> AsyncConnection::Pipeline(
-    std::span<const Statement> statements) {
+    std::span<const Statement> statements, SqlStep step) {
+  sent_at_ = std::chrono::steady_clock::now();
   if (PQenterPipelineMode(connection_.get()) == 0) co_return Broken("pipeline");
   for (const Statement& statement : statements) {
     const QueryParams& params = statement.params;
@@ -242,7 +259,7 @@ pipeline::Task<Result<std::vector<PgResult>>> AsyncConnection::Pipeline(
   std::unique_ptr<Error> failed;
   for (bool synced = false; !synced;) {
     // After an error the others come back as PGRES_PIPELINE_ABORTED (34.5.1.3).
-    Result<PgResult> result = co_await LastResult(SqlStep::kOther);
+    Result<PgResult> result = co_await LastResult(step);
     if (!result) {
       if (!connected()) co_return std::unexpected(failed ? *failed : result.error());
       if (!failed) failed = std::make_unique<Error>(result.error());

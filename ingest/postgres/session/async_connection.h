@@ -57,12 +57,13 @@ class AsyncConnection {
   pipeline::Task<Result<PgResult>> Execute(const Statement& statement,
                                            SqlStep step = SqlStep::kOther);
   // Several without waiting in between; the first error ends them and is returned.
-  pipeline::Task<Result<std::vector<PgResult>>> Pipeline(std::span<const Statement> statements);
+  pipeline::Task<Result<std::vector<PgResult>>> Pipeline(std::span<const Statement> statements,
+                                                         SqlStep step = SqlStep::kOther);
   // COPY ... FROM STDIN of the pieces that `next_piece` gives until one is empty; returns the rows
   // that the server counted.
   pipeline::Task<Result<std::int64_t>> CopyIn(const char* sql, const NextPiece& next_piece);
   // Text without parameters; several statements are allowed.
-  pipeline::Task<Result<>> ExecuteScript(const char* sql);
+  pipeline::Task<Result<>> ExecuteScript(const char* sql, SqlStep step = SqlStep::kOther);
   // Waits for notifications until `deadline`; returns the names of their channels, in order.
   pipeline::Task<Result<std::vector<std::string>>> WaitForNotifications(
       std::chrono::steady_clock::time_point deadline);
@@ -75,7 +76,8 @@ class AsyncConnection {
   pipeline::Task<Result<>> Flush();
   pipeline::Task<Result<PgResult>> NextResult();
   pipeline::Task<Result<PgResult>> LastResult(SqlStep step);
-  pipeline::Task<Result<PgResult>> RunScript(const char* sql);
+  pipeline::Task<Result<PgResult>> RunScript(const char* sql, SqlStep step = SqlStep::kOther);
+  [[nodiscard]] Error ErrorOfAnswer(const PGresult* result, SqlStep step) const;
   pipeline::Task<Result<>> SendCopy(const NextPiece& next_piece);
   [[nodiscard]] std::unexpected<Error> Broken(std::string_view doing);
   void AttachSocket();
@@ -88,6 +90,7 @@ class AsyncConnection {
   PgConn connection_;
   boost::asio::posix::stream_descriptor socket_;
   MessageLanguage message_language_ = MessageLanguage::kUnknown;
+  std::chrono::steady_clock::time_point sent_at_;  // the statement that is answered next
   // A timer's handler may be queued already when the timer is cancelled; by the turn it sees that
   // it is late.
   boost::asio::steady_timer watchdog_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 #include <string>
 
 namespace usage_ingest::postgres::session {
@@ -14,20 +15,50 @@ struct Rule {
 
 // The first rule that matches wins, so whole codes stand before their class.
 constexpr std::array kRules = {
-    Rule{"40", ErrorCode::kConflict},        // serialization_failure, deadlock_detected
-    Rule{"55P03", ErrorCode::kConflict},     // lock_not_available: our own lock_timeout
-    Rule{"08", ErrorCode::kUnavailable},     // connection exceptions
-    Rule{"25", ErrorCode::kUnavailable},     // read-only or aborted transaction: a fail-over
-    Rule{"53", ErrorCode::kUnavailable},     // disk full, out of memory, too many connections
-    Rule{"55", ErrorCode::kUnavailable},     // object in use
-    Rule{"57", ErrorCode::kUnavailable},     // cancelled, timed out, shutting down
-    Rule{"58", ErrorCode::kUnavailable},     // system error
+    Rule{"40", ErrorCode::kConflict},     // serialization_failure, deadlock_detected
+    Rule{"55P03", ErrorCode::kConflict},  // lock_not_available: our own lock_timeout
+    Rule{"08", ErrorCode::kUnavailable},  // connection exceptions
+    Rule{"25", ErrorCode::kUnavailable},  // read-only or aborted transaction: a fail-over
+    Rule{"53200", ErrorCode::kTooLarge},  // out of memory, also of the table of locks
+    Rule{"53400", ErrorCode::kTooLarge},  // temp_file_limit
+    Rule{"53", ErrorCode::kUnavailable},  // disk full, too many connections
+    Rule{"55", ErrorCode::kUnavailable},  // object in use
+    Rule{"57014", ErrorCode::kTooLarge},  // statement_timeout (async_connection.cc: or cancelled)
+    Rule{"57", ErrorCode::kUnavailable},  // shutting down
+    Rule{"58", ErrorCode::kUnavailable},  // system error
+};
+
+// What other code may raise because of a row, and our own statements for a moment only.
+constexpr std::array kMomentaryRules = {
     Rule{"0A000", ErrorCode::kUnavailable},  // "cached plan must not change result type"
     Rule{"XX000", ErrorCode::kUnavailable},  // internal: e.g. "tuple concurrently updated"
 };
 
+// The values of a row can be the cause: cardinality, data, integrity, trigger, routine, check
+// option, limits of the program (a value too long for an index), RAISE.
+constexpr std::array<std::string_view, 10> kDataClasses = {"21", "22", "23", "27", "2F",
+                                                           "38", "39", "44", "54", "P0"};
+
 bool IsDataClass(std::string_view sqlstate) {
-  return sqlstate.starts_with("22") || sqlstate.starts_with("23");
+  return std::ranges::any_of(kDataClasses,
+                             [&](std::string_view each) { return sqlstate.starts_with(each); });
+}
+
+const Rule* FindRule(std::span<const Rule> rules, std::string_view sqlstate) {
+  const auto found = std::ranges::find_if(
+      rules, [&](const Rule& rule) { return sqlstate.starts_with(rule.prefix); });
+  return found == rules.end() ? nullptr : &*found;
+}
+
+// PostgreSQL itself refuses a row: no code of another program is involved.
+ErrorCode CodeOfRow(std::string_view sqlstate, std::string_view constraint, SqlStep step) {
+  // The staged insert skips duplicates of our key, so that another unique index refuses the row.
+  if (sqlstate == "23505" && step == SqlStep::kCopy) return ErrorCode::kDuplicateRow;
+  // ExecFindPartition raises check_violation without a constraint: no partition for the row.
+  if (sqlstate == "23514" && constraint.empty()) return ErrorCode::kMissingPartition;
+  // Our parents are locked: a foreign key of another program, or a superuser deleted the parent.
+  if (sqlstate == "23503" || sqlstate.starts_with("P0")) return ErrorCode::kRejected;
+  return ErrorCode::kBadRecord;
 }
 
 std::string OneLine(const char* text) {
@@ -47,7 +78,7 @@ std::string Field(const PGresult* result, int field) {
 // none while AFTER triggers run. INSERT ... SELECT adds none. A function and a statement within it
 // add one each, in the server's language.
 bool IsRaisedByOtherCode(std::string_view context, SqlStep step, MessageLanguage language) {
-  if (step == SqlStep::kInsert) return !context.empty();
+  if (step != SqlStep::kCopy) return !context.empty();
   if (language == MessageLanguage::kEnglish) {
     return context.starts_with("PL/") || context.starts_with("SQL ");
   }
@@ -56,20 +87,16 @@ bool IsRaisedByOtherCode(std::string_view context, SqlStep step, MessageLanguage
   return context.find('\n') != std::string_view::npos;
 }
 
-ErrorCode Classify(std::string_view sqlstate, std::string_view constraint, SqlStep step) {
+ErrorCode Classify(std::string_view sqlstate, std::string_view constraint, SqlStep step,
+                   bool is_of_other_code) {
   if (sqlstate.empty()) return ErrorCode::kUnavailable;  // made by libpq: the connection is gone
-  for (const Rule& rule : kRules) {
-    if (sqlstate.starts_with(rule.prefix)) return rule.code;
-  }
+  if (const Rule* rule = FindRule(kRules, sqlstate)) return rule->code;
+  if (is_of_other_code && step != SqlStep::kOther) return ErrorCode::kRejected;
+  if (const Rule* rule = FindRule(kMomentaryRules, sqlstate)) return rule->code;
   if (!IsDataClass(sqlstate)) return ErrorCode::kFatal;
   if (step == SqlStep::kOther) return ErrorCode::kUnavailable;
-  if (sqlstate == "23505") return ErrorCode::kDuplicateRow;
-  // ExecFindPartition raises check_violation without a constraint: no partition for the row.
-  if (sqlstate == "23514" && constraint.empty()) return ErrorCode::kMissingPartition;
-  // A parent was deleted although it was locked: only where constraints are on, and only by a
-  // superuser. Attribution must look again.
-  if (sqlstate == "23503") return ErrorCode::kConflict;
-  return ErrorCode::kBadRecord;
+  if (step == SqlStep::kSums) return ErrorCode::kRejected;
+  return CodeOfRow(sqlstate, constraint, step);
 }
 
 Error ErrorOf(const PGresult* result, SqlStep step, MessageLanguage language) {
@@ -77,11 +104,17 @@ Error ErrorOf(const PGresult* result, SqlStep step, MessageLanguage language) {
   const std::string constraint = Field(result, PG_DIAG_CONSTRAINT_NAME);
   std::string context = sqlstate.empty() ? OneLine(PQresultErrorMessage(result))
                                          : sqlstate + ": " + Field(result, PG_DIAG_MESSAGE_PRIMARY);
+  bool is_of_other_code = false;
   if (const char* where = PQresultErrorField(result, PG_DIAG_CONTEXT); where != nullptr) {
     context += " (" + OneLine(where) + ")";
-    if (IsRaisedByOtherCode(where, step, language)) step = SqlStep::kOther;
+    is_of_other_code = IsRaisedByOtherCode(where, step, language);
   }
-  return {Classify(sqlstate, constraint, step), std::move(context)};
+  Error error{Classify(sqlstate, constraint, step, is_of_other_code), std::move(context)};
+  // It may be an AFTER trigger's: the staged insert tells.
+  const bool is_unclear = step == SqlStep::kCopy && language == MessageLanguage::kUnknown &&
+                          PQresultErrorField(result, PG_DIAG_CONTEXT) != nullptr;
+  if (is_unclear && error.code == ErrorCode::kFatal) error.code = ErrorCode::kRejected;
+  return error;
 }
 
 Error ConnectionError(const PGconn* connection, std::string_view doing) {

@@ -16,9 +16,10 @@ namespace usage_ingest::postgres::session {
 enum class SqlStep : unsigned char {
   kCopy,    // COPY of rows
   kInsert,  // INSERT of the rows that were staged
-  // Everything else, and another program's trigger on usage_logs: the rows are good, so a data
-  // error is retried.
-  kOther,
+  // What follows from the rows: summaries, quotas, the checks that are deferred to COMMIT. A data
+  // error is the fault of some of them.
+  kSums,
+  kOther,  // no row is involved: a data error is retried
 };
 
 // Of the server's messages. Their text is read only where it is known to be English.
@@ -29,9 +30,10 @@ enum class MessageLanguage : unsigned char { kEnglish, kUnknown };
 [[nodiscard]] bool IsRaisedByOtherCode(std::string_view context, SqlStep step,
                                        MessageLanguage language);
 
-// `constraint` is the error's constraint name, empty when it has none.
+// `constraint` is the error's constraint name, empty when it has none. An error of other code in a
+// step of rows or sums is kRejected, unless the class says that it passes.
 [[nodiscard]] ErrorCode Classify(std::string_view sqlstate, std::string_view constraint,
-                                 SqlStep step);
+                                 SqlStep step, bool is_of_other_code = false);
 
 // The error of a failed result: code, and "SQLSTATE: message (detail; context)" without newlines.
 [[nodiscard]] Error ErrorOf(const PGresult* result, SqlStep step,

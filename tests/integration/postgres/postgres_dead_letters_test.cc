@@ -92,7 +92,7 @@ TEST_F(DeadLettersTest, WhoseReferencesCameBecomeRowsOnce) {
   Add(Event("known", user_));
   Add(Event("unknown", kMissingUser));
   Add(Event("nothing", kMissingUser, "0"));
-  const background::RetryReport report = MustRetry({.reason = "unattributed"});
+  const background::RetryReport report = MustRetry({.reasons = {"unattributed"}});
   EXPECT_EQ(States(), "resolved duplicate pending discarded");
   EXPECT_TRUE(report.is_complete);
   EXPECT_EQ(report.outcomes.events, 4);
@@ -105,7 +105,7 @@ TEST_F(DeadLettersTest, WhoseReferencesCameBecomeRowsOnce) {
             5);
   EXPECT_EQ(database_->Number("SELECT count(*) FROM usage_ingest.kafka_offsets"), 0)
       << "the offsets' counters are history";
-  MustRetry({.reason = "unattributed"});
+  MustRetry({.reasons = {"unattributed"}});
   EXPECT_EQ(database_->Number("SELECT count(*) FROM usage_logs"), 1);
   EXPECT_EQ(Tried(2), "2") << "only what is pending is tried again";
 }
@@ -165,7 +165,7 @@ TEST_F(DeadLettersTest, OnlyWhatIsSelected) {
   Add(Event("c", kMissingUser, "-1"), "value_out_of_range");
   Add("", "unattributed");
   const EventTimeUs week_ago{clock_.WallNow().value - std::int64_t{7} * 86'400 * 1'000'000};
-  MustRetry({.reason = "unattributed", .first_seen_since = week_ago});
+  MustRetry({.reasons = {"unattributed"}, .first_seen_since = week_ago});
   EXPECT_EQ(Tried(), "0") << "not the old one, not another reason, not one without a payload";
   MustRetry({.ids = {database_->Number(
                  "SELECT id FROM usage_ingest.dead_letters WHERE record_offset = 2")}});

@@ -72,7 +72,7 @@ TEST_F(LanguageTest, ABeforeTriggerIsToldByTheShapeOfTheContext) {
   ASSERT_TRUE(writer.Connect());
   const Result<> copied = writer.Copy(writer.Row(kTime));
   ASSERT_FALSE(copied);
-  EXPECT_EQ(copied.error().code, ErrorCode::kUnavailable) << copied.error().context;
+  EXPECT_EQ(copied.error().code, ErrorCode::kRejected) << copied.error().context;
 }
 
 TEST_F(LanguageTest, AnAfterTriggerIsToldByTheStagedInsert) {
@@ -82,11 +82,11 @@ TEST_F(LanguageTest, AnAfterTriggerIsToldByTheStagedInsert) {
   const UsageRow row = writer.Row(kTime);
   const Result<> copied = writer.Copy(row);
   ASSERT_FALSE(copied);
-  EXPECT_EQ(copied.error().code, ErrorCode::kBadRecord) << "FindBadRow will try it alone";
+  EXPECT_EQ(copied.error().code, ErrorCode::kBadRecord) << "Narrowing will try it alone";
   EXPECT_EQ(writer.named_row(), std::nullopt);
   const Result<> staged = writer.Stage(row);
   ASSERT_FALSE(staged);
-  EXPECT_EQ(staged.error().code, ErrorCode::kUnavailable) << staged.error().context;
+  EXPECT_EQ(staged.error().code, ErrorCode::kRejected) << staged.error().context;
 }
 
 TEST_F(LanguageTest, ABadRowIsOneThoughItsLineIsNotRead) {

@@ -42,20 +42,22 @@ class AnsweringStore final : public BatchStore {
   Task<Result<Parents>> Begin(const Batch&, const Parents&) override {
     return Never<Result<Parents>>();
   }
-  Task<Result<>> BeginTrial() override { return Never<Result<>>(); }
+  Task<Result<>> BeginPiece() override { return Never<Result<>>(); }
+  Task<Result<>> EndPiece(PieceEnd) override { return Never<Result<>>(); }
   Task<Result<std::int64_t>> CopyRows(std::span<const UsageRow* const>) override {
     return Never<Result<std::int64_t>>();
   }
   Task<Result<std::vector<Uuid>>> LockJobs(std::span<const Uuid>) override {
     return Never<Result<std::vector<Uuid>>>();
   }
-  Task<Result<std::vector<Uuid>>> StageRows(std::span<const UsageRow* const>) override {
-    return Never<Result<std::vector<Uuid>>>();
+  Task<Result<StagedRows>> StageRows(std::span<const UsageRow* const>) override {
+    return Never<Result<StagedRows>>();
   }
   [[nodiscard]] CopyFailure failure() const override { return {}; }
-  Task<Result<std::int64_t>> Apply(const aggregate::Deltas&, const Batch&) override {
+  Task<Result<std::int64_t>> AddSums(const aggregate::Deltas&) override {
     return Never<Result<std::int64_t>>();
   }
+  Task<Result<>> RecordOutcomes(const Batch&) override { return Never<Result<>>(); }
   Task<Result<>> Commit() override { return Never<Result<>>(); }
 
   std::map<std::string, Uuid> subscriptions;

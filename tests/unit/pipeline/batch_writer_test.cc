@@ -68,10 +68,9 @@ INSTANTIATE_TEST_SUITE_P(
         Transient{Step::kCopy, ErrorCode::kUnavailable, false, "DiskFull"},
         Transient{Step::kCopy, ErrorCode::kUnavailable, true, "CutInCopy"},
         Transient{Step::kCopy, ErrorCode::kConflict, false, "ParentGoneUnderneath"},
-        Transient{Step::kCopy, ErrorCode::kMissingPartition, false, "MonthIsMissing"},
-        Transient{Step::kApply, ErrorCode::kConflict, false, "DeadlockInQuotas"},
-        Transient{Step::kApply, ErrorCode::kUnavailable, false, "DataErrorOfATrigger"},
-        Transient{Step::kApply, ErrorCode::kUnavailable, true, "CutInSummaries"},
+        Transient{Step::kSums, ErrorCode::kConflict, false, "DeadlockInQuotas"},
+        Transient{Step::kOutcomes, ErrorCode::kUnavailable, false, "DataErrorOfDeadLetters"},
+        Transient{Step::kSums, ErrorCode::kUnavailable, true, "CutInSummaries"},
         Transient{Step::kCommit, ErrorCode::kConflict, false, "CommitRefused"}),
     [](const auto& each) { return each.param.name; });
 
@@ -98,7 +97,7 @@ TEST_F(BatchWriterTest, ALockIsAskedForOftenUnlessEachTryRepeatsTheRows) {
   ASSERT_TRUE(Write());
   EXPECT_LE(std::ranges::max(clock_.waits), limits::kLockBackoffMax);
   clock_.waits.clear();
-  store_.FailNext(Step::kApply, ErrorCode::kConflict, 12);
+  store_.FailNext(Step::kSums, ErrorCode::kConflict, 12);
   Fill(1, 2);
   ASSERT_TRUE(Write());
   EXPECT_GE(std::ranges::max(clock_.waits), limits::kBackoffMax / 2);
@@ -149,7 +148,7 @@ TEST_F(BatchWriterTest, AFenceEndsTheBatchAtOnce) {
 }
 
 TEST_F(BatchWriterTest, WhatOnlyAPersonCanMendEndsTheLane) {
-  for (const Step step : {Step::kConnect, Step::kAttribute, Step::kBegin, Step::kApply}) {
+  for (const Step step : {Step::kConnect, Step::kAttribute, Step::kBegin, Step::kSums}) {
     store_.FailNext(step, ErrorCode::kFatal);
     Fill(0, 3);
     const auto written = Write();

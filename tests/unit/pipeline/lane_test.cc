@@ -52,22 +52,30 @@ class FencingStore final : public BatchStore {
     co_await released_.WaitUntil(runtime_.clock.Now() + 1h);
     co_return Fail(ErrorCode::kFenced, "another owner went on");
   }
-  Task<Result<>> BeginTrial() override { co_return Result<>{}; }
+  Task<Result<>> BeginPiece() override { co_return Result<>{}; }
+  Task<Result<>> EndPiece(PieceEnd) override { co_return Result<>{}; }
   Task<Result<std::int64_t>> CopyRows(std::span<const UsageRow* const> rows) override {
     co_return static_cast<std::int64_t>(rows.size());
   }
   Task<Result<std::vector<Uuid>>> LockJobs(std::span<const Uuid>) override {
     co_return std::vector<Uuid>{};
   }
-  Task<Result<std::vector<Uuid>>> StageRows(std::span<const UsageRow* const>) override {
-    co_return std::vector<Uuid>{};
+  Task<Result<StagedRows>> StageRows(std::span<const UsageRow* const>) override {
+    co_return StagedRows{};
   }
   [[nodiscard]] CopyFailure failure() const override { return {}; }
-  Task<Result<std::int64_t>> Apply(const aggregate::Deltas&, const Batch&) override { co_return 0; }
+  Task<Result<std::int64_t>> AddSums(const aggregate::Deltas&) override { co_return 0; }
+  Task<Result<>> RecordOutcomes(const Batch& batch) override {
+    elements.push_back(batch.elements());
+    if (batch.elements() > elements_end) co_return Fail(ErrorCode::kTooLarge, "57014");
+    co_return Result<>{};
+  }
   Task<Result<>> Commit() override { co_return Result<>{}; }
 
   void Release() { released_.Notify(); }
   std::vector<Epoch> begun;
+  std::vector<std::size_t> elements;  // of each transaction
+  std::size_t elements_end = 1'000'000;
 
  private:
   Runtime runtime_;
@@ -178,6 +186,75 @@ TEST_F(BoundedLaneTest, StopsDecodingAtItsBytes) {
   store_.Release();
   Run();
   EXPECT_EQ(queue_.records(), 0U) << "the batch was handed over, or dropped";
+}
+
+// The story: a lane decoded 64 records before it looked at a bound. Arrays of 100,000 bad elements
+// made one transaction of 6.4 million dead letters, which timed out at each attempt.
+class TransactionBoundTest : public LaneTest {
+ protected:
+  explicit TransactionBoundTest(bool releases_records = false)
+      : LaneTest(OptionsFor(releases_records)) {}
+
+  static LaneOptions OptionsFor(bool releases_records) {
+    LaneOptions options;
+    options.transaction_rows_max = 10;
+    options.releases_records = releases_records;
+    return options;
+  }
+  void BringElements(std::int64_t offset, std::string_view value) {
+    Record record = RecordAt(Record::Kind::kMessage, offset);
+    record.value = value;
+    ASSERT_TRUE(producer_.TryPush(record));
+  }
+};
+
+TEST_F(TransactionBoundTest, HoldsForAnyRecords) {
+  BeginEpoch(2, 0);
+  for (std::int64_t offset = 0; offset < 9; ++offset) BringElements(offset, "[5,5,5,5]");
+  Run();
+  EXPECT_EQ(store_.elements, (std::vector<std::size_t>{8, 8, 8, 8, 4}));
+  EXPECT_EQ(telemetry_.counts.records, 9);
+  EXPECT_EQ(telemetry_.counts.dead_lettered, 36) << "a record that waited is counted once";
+  EXPECT_EQ(CommittedIn(Epoch{2}), 9);
+}
+
+TEST_F(TransactionBoundTest, ARecordThatIsLargerIsATransactionOfItsOwn) {
+  BeginEpoch(2, 0);
+  BringElements(0, "[5]");
+  BringElements(1, "[5,5,5,5,5,5,5,5,5,5,5,5]");
+  BringElements(2, "5\n5");
+  Run();
+  EXPECT_EQ(store_.elements, (std::vector<std::size_t>{1, 12, 2}));
+  EXPECT_EQ(CommittedIn(Epoch{2}), 3);
+}
+
+class TooLargeTest : public TransactionBoundTest {
+ protected:
+  TooLargeTest() : TransactionBoundTest(/*releases_records=*/true) {}
+  // The consumer is asked to read again from what is stored.
+  bool IsReadAgain() {
+    ConsumerMessage message;
+    bool is_read_again = false;
+    while (inbox_.Take(message)) is_read_again |= std::holds_alternative<PositionsLost>(message);
+    return is_read_again;
+  }
+};
+
+// The story: a batch that needed more than statement_timeout was tried at the same size again
+// and again.
+TEST_F(TooLargeTest, ABatchThatPostgresCannotDoAtOnceIsReadAgainInSmallerOnes) {
+  store_.elements_end = 4;
+  for (const std::uint64_t epoch : {2U, 3U}) {
+    BeginEpoch(epoch, 0);
+    for (std::int64_t offset = 0; offset < 8; ++offset) BringElements(offset, "5");
+    Run();
+    EXPECT_EQ(epoch == 2 && IsReadAgain(), epoch == 2);
+  }
+  ASSERT_GE(store_.elements.size(), 3U);
+  EXPECT_EQ(store_.elements[0], 8U);
+  EXPECT_EQ(store_.elements[1], 1U);
+  EXPECT_GT(store_.elements.back(), 1U) << "it grows again";
+  EXPECT_EQ(CommittedIn(Epoch{3}), 8);
 }
 
 // Kafka's timestamp -1 means none. It once became a latency of a million seconds.

@@ -16,7 +16,19 @@
 
 namespace usage_ingest::pipeline {
 
-enum class Step { kConnect, kAttribute, kEnsure, kBegin, kCopy, kStage, kApply, kCommit, kAsk };
+enum class Step {
+  kConnect,
+  kAttribute,
+  kEnsure,
+  kBegin,
+  kPiece,
+  kCopy,
+  kStage,
+  kSums,
+  kOutcomes,
+  kCommit,
+  kAsk
+};
 
 class ScriptedStore final : public BatchStore {
  public:
@@ -33,8 +45,12 @@ class ScriptedStore final : public BatchStore {
   // COPY and the staged insert refuse these rows.
   std::set<Uuid> refused;
   bool names_refused_row = true;  // as COPY does, and the staged insert does not
-  Parents gone;                   // answered by the next Begin
-  bool is_committed = false;      // what the offsets row says when asked
+  ErrorCode refused_as = ErrorCode::kBadRecord;
+  std::set<Uuid> declined;             // a BEFORE trigger returns NULL for them
+  std::set<Uuid> full;                 // subscriptions whose counters take nothing
+  std::int64_t counter_end = 1 << 30;  // no subscription takes more requests
+  Parents gone;                        // answered by the next Begin
+  bool is_committed = false;           // what the offsets row says when asked
   std::vector<Parents> locked;
   std::vector<aggregate::QuotaDelta> quotas;
   std::vector<std::string> letters;  // payloads of the last transaction's dead letters
@@ -52,6 +68,7 @@ class ScriptedStore final : public BatchStore {
   Task<> Reset() override {
     ++resets;
     open_.clear();
+    open_requests_.clear();
     co_return;
   }
   Task<Result<bool>> IsCommitted(const Batch&) override {
@@ -67,6 +84,10 @@ class ScriptedStore final : public BatchStore {
     for (AttributionAnswer& answer : answers) {
       if (knows_owner) answer.owner = owner;
     }
+    for (std::size_t i = 0; i < questions.size(); ++i) {
+      const auto other = other_owners.find(questions[i].key_hash);
+      if (other != other_owners.end()) answers[i].owner = other->second;
+    }
     co_return answers;
   }
   Task<Result<>> EnsurePartition(EventTimeUs) override { co_return Next(Step::kEnsure); }
@@ -74,10 +95,22 @@ class ScriptedStore final : public BatchStore {
     auto result = Next(Step::kBegin);
     if (!result) co_return std::unexpected(result.error());
     open_.clear();
+    open_requests_.clear();
     locked.push_back(parents);
     co_return std::exchange(gone, {});
   }
-  Task<Result<>> BeginTrial() override { co_return Result<>{}; }
+  Task<Result<>> BeginPiece() override {
+    auto result = Next(Step::kPiece);
+    kept_ = open_;
+    kept_requests_ = open_requests_;
+    co_return result;
+  }
+  Task<Result<>> EndPiece(PieceEnd end) override {
+    if (end == PieceEnd::kKeep) co_return Result<>{};
+    open_ = kept_;
+    open_requests_ = kept_requests_;
+    co_return Result<>{};
+  }
   Task<Result<std::int64_t>> CopyRows(std::span<const UsageRow* const> rows) override {
     auto result = Next(Step::kCopy);
     if (!result) co_return std::unexpected(result.error());
@@ -89,6 +122,9 @@ class ScriptedStore final : public BatchStore {
         co_return Fail(ErrorCode::kDuplicateRow, "23505");
       }
     }
+    for (const UsageRow* row : rows) {
+      if (declined.contains(row->event.id)) co_return Fail(ErrorCode::kRejected, "took fewer");
+    }
     for (const UsageRow* row : rows) open_.push_back(row->event.id);
     co_return static_cast<std::int64_t>(rows.size());
   }
@@ -99,27 +135,45 @@ class ScriptedStore final : public BatchStore {
     }
     co_return known;
   }
-  Task<Result<std::vector<Uuid>>> StageRows(std::span<const UsageRow* const> rows) override {
+  Task<Result<StagedRows>> StageRows(std::span<const UsageRow* const> rows) override {
     auto result = Next(Step::kStage);
     if (!result) co_return std::unexpected(result.error());
     if (auto accepted = Accept(rows, false); !accepted) {
       co_return std::unexpected(accepted.error());
     }
-    std::vector<Uuid> inserted;
+    StagedRows staged;
     for (const UsageRow* row : rows) {
-      if (!committed.contains(row->event.id)) inserted.push_back(row->event.id);
+      if (declined.contains(row->event.id)) {
+        staged.declined.push_back(row->event.id);
+      } else if (!committed.contains(row->event.id)) {
+        staged.inserted.push_back(row->event.id);
+      }
     }
-    open_ = inserted;
-    co_return inserted;
+    std::ranges::sort(staged.inserted);
+    std::ranges::sort(staged.declined);
+    open_.insert(open_.end(), staged.inserted.begin(), staged.inserted.end());
+    co_return staged;
   }
   [[nodiscard]] CopyFailure failure() const override { return failure_; }
-  Task<Result<std::int64_t>> Apply(const aggregate::Deltas& deltas, const Batch& batch) override {
-    auto result = Next(Step::kApply);
+  Task<Result<std::int64_t>> AddSums(const aggregate::Deltas& deltas) override {
+    auto result = Next(Step::kSums);
     if (!result) co_return std::unexpected(result.error());
     quotas = deltas.quotas;
+    for (const aggregate::QuotaDelta& delta : deltas.quotas) {
+      std::int64_t& requests = open_requests_[delta.subscription_id];
+      requests += delta.requests;
+      if (full.contains(delta.subscription_id) || requests > counter_end) {
+        co_return Fail(ErrorCode::kRejected, "22003: integer out of range");
+      }
+    }
+    co_return 0;
+  }
+  Task<Result<>> RecordOutcomes(const Batch& batch) override {
+    auto result = Next(Step::kOutcomes);
+    if (!result) co_return result;
     letters.clear();
     for (const DeadLetter& letter : batch.dead_letters) letters.emplace_back(letter.payload);
-    co_return 0;
+    co_return result;
   }
   Task<Result<>> Commit() override {
     auto result = Next(Step::kCommit);
@@ -129,6 +183,7 @@ class ScriptedStore final : public BatchStore {
   }
 
   Attribution owner;
+  std::map<std::string, Attribution, std::less<>> other_owners;  // by key hash
 
  private:
   struct Failure {
@@ -151,12 +206,15 @@ class ScriptedStore final : public BatchStore {
         rows, [&](const UsageRow* row) { return refused.contains(row->event.id); });
     if (bad == rows.end()) return {};
     if (names_row) failure_.row = static_cast<std::size_t>(bad - rows.begin());
-    return Fail(ErrorCode::kBadRecord, "23514: refused");
+    return Fail(refused_as, "23514: refused");
   }
 
   std::map<Step, std::deque<Failure>> script_;
   std::map<Step, int> calls_;
   std::vector<Uuid> open_;
+  std::map<Uuid, std::int64_t> open_requests_;
+  std::vector<Uuid> kept_;  // when the piece began
+  std::map<Uuid, std::int64_t> kept_requests_;
   CopyFailure failure_;
   bool connected_ = false;
 };

@@ -17,6 +17,8 @@ constexpr auto kUnavailable = ErrorCode::kUnavailable;
 constexpr auto kConflict = ErrorCode::kConflict;
 constexpr auto kFatal = ErrorCode::kFatal;
 constexpr auto kBadRecord = ErrorCode::kBadRecord;
+constexpr auto kRejected = ErrorCode::kRejected;
+constexpr auto kTooLarge = ErrorCode::kTooLarge;
 
 constexpr Case kCases[] = {
     {"", "made by libpq: no answer at all", kUnavailable, kUnavailable},
@@ -29,11 +31,12 @@ constexpr Case kCases[] = {
     {"40001", "serialization_failure", kConflict, kConflict},
     {"40P01", "deadlock_detected", kConflict, kConflict},
     {"53100", "disk_full", kUnavailable, kUnavailable},
-    {"53200", "out_of_memory", kUnavailable, kUnavailable},
+    {"53200", "out_of_memory: also the table of locks", kTooLarge, kTooLarge},
+    {"53400", "configuration_limit_exceeded: temp_file_limit", kTooLarge, kTooLarge},
     {"53300", "too_many_connections", kUnavailable, kUnavailable},
     {"55006", "object_in_use", kUnavailable, kUnavailable},
     {"55P03", "lock_not_available: our lock_timeout", kConflict, kConflict},
-    {"57014", "query_canceled: statement_timeout", kUnavailable, kUnavailable},
+    {"57014", "query_canceled: statement_timeout", kTooLarge, kTooLarge},
     {"57P01", "admin_shutdown: pg_terminate_backend", kUnavailable, kUnavailable},
     {"57P02", "crash_shutdown", kUnavailable, kUnavailable},
     {"57P03", "cannot_connect_now: starting up", kUnavailable, kUnavailable},
@@ -46,8 +49,9 @@ constexpr Case kCases[] = {
     {"22021", "character_not_in_repertoire", kBadRecord, kUnavailable},
     {"22P02", "invalid_text_representation", kBadRecord, kUnavailable},
     {"23502", "not_null_violation", kBadRecord, kUnavailable},
-    {"23503", "foreign_key_violation: attribute again", kConflict, kUnavailable},
-    {"23505", "unique_violation", ErrorCode::kDuplicateRow, kUnavailable},
+    {"54000", "program_limit_exceeded: too long for an index", kBadRecord, kUnavailable},
+    {"23503", "foreign_key_violation: of another program", kRejected, kUnavailable},
+    {"P0001", "raise_exception", kRejected, kUnavailable},
     {"23514", "no partition of relation found for row", ErrorCode::kMissingPartition, kUnavailable},
     // Nothing that waiting mends.
     {"28P01", "invalid_password", kFatal, kFatal},
@@ -62,6 +66,29 @@ TEST(SqlstateTest, SaysWhatTheCallerMustDoByWhereItWasRaised) {
     EXPECT_EQ(Classify(each.sqlstate, "", SqlStep::kCopy), each.from_rows) << each.what;
     EXPECT_EQ(Classify(each.sqlstate, "", SqlStep::kInsert), each.from_rows) << each.what;
     EXPECT_EQ(Classify(each.sqlstate, "", SqlStep::kOther), each.from_others) << each.what;
+  }
+}
+
+// COPY cannot tell our key from another unique index. The staged insert skips duplicates of our
+// key.
+TEST(SqlstateTest, ADuplicateIsOneOfOurKeyOnly) {
+  EXPECT_EQ(Classify("23505", "usage_logs_pkey", SqlStep::kCopy), ErrorCode::kDuplicateRow);
+  EXPECT_EQ(Classify("23505", "theirs", SqlStep::kInsert), kBadRecord);
+}
+
+// Sums that are refused are the fault of some rows; a failure that passes is the fault of none.
+TEST(SqlstateTest, SumsAreRefusedByDataAndByOtherCode) {
+  for (const char* data : {"22003", "23514", "21000", "P0001", "54000"}) {
+    EXPECT_EQ(Classify(data, "", SqlStep::kSums), kRejected) << data;
+  }
+  for (const char* broken : {"42703", "42P01", "LM001", "XX000", "0A000", "22012"}) {
+    for (const SqlStep step : {SqlStep::kCopy, SqlStep::kInsert, SqlStep::kSums}) {
+      EXPECT_EQ(Classify(broken, "", step, /*is_of_other_code=*/true), kRejected) << broken;
+    }
+  }
+  for (const char* passing : {"40P01", "55P03", "53100", "25006", "57P01", "08006", "58030"}) {
+    EXPECT_NE(Classify(passing, "", SqlStep::kSums, /*is_of_other_code=*/true), kRejected)
+        << passing;
   }
 }
 
