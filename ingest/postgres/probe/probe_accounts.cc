@@ -65,14 +65,65 @@ SELECT c.oid::regclass, quote_ident(current_user)
                          'usage_summaries', 'audit_logs'))
  ORDER BY 1)sql";
 
-// Token counters that end at 2^31.
+// Sums that end too early: tokens at 2^31, costs below 100,000. The fix is a script that can be run
+// as it is: what depends on the column is dropped before and made again after.
 constexpr const char* kNarrowCounters = R"sql(
-SELECT a.attrelid::regclass, a.attname
-  FROM pg_attribute AS a
- WHERE (a.attrelid, a.attname) IN (('public.subscriptions'::regclass, 'used_tokens'),
-                                   ('public.subscriptions'::regclass, 'quota_tokens'),
-                                   ('public.usage_summaries'::regclass, 'total_tokens'))
-   AND a.atttypid = 'int4'::regtype)sql";
+WITH RECURSIVE narrow AS (
+    SELECT a.attrelid, a.attname, a.attnum, wanted.type,
+           format_type(a.atttypid, a.atttypmod) AS present
+      FROM (VALUES ('subscriptions', 'used_tokens', 'bigint'),
+                   ('subscriptions', 'quota_tokens', 'bigint'),
+                   ('usage_summaries', 'total_tokens', 'bigint'),
+                   ('usage_summaries', 'total_cost', 'numeric(20,6)'))
+               AS wanted(table_name, name, type)
+      JOIN pg_attribute AS a
+        ON a.attrelid = to_regclass('public.' || wanted.table_name) AND a.attname = wanted.name
+     WHERE a.atttypid = 'int4'::regtype
+        OR (a.atttypid = 'numeric'::regtype AND a.atttypmod > 0
+            AND ((a.atttypmod - 4) >> 16) - ((a.atttypmod - 4) & 65535) < 5)
+), readers AS (
+    SELECT n.attrelid, n.attnum, r.ev_class AS view
+      FROM narrow AS n
+      JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass
+       AND d.refclassid = 'pg_class'::regclass AND d.refobjid = n.attrelid
+       AND d.refobjsubid = n.attnum
+      JOIN pg_rewrite AS r ON r.oid = d.objid
+    UNION
+    SELECT p.attrelid, p.attnum, r.ev_class
+      FROM readers AS p
+      JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass
+       AND d.refclassid = 'pg_class'::regclass AND d.refobjid = p.view
+      JOIN pg_rewrite AS r ON r.oid = d.objid AND r.ev_class <> p.view
+)
+SELECT n.attrelid::regclass, n.attname, n.present,
+       concat_ws(' ', 'BEGIN;', triggers.drops, views.drops,
+                 format('ALTER TABLE %s ALTER COLUMN %I TYPE %s;', n.attrelid::regclass, n.attname,
+                        n.type),
+                 views.makes, triggers.makes, 'COMMIT;')
+  FROM narrow AS n
+ CROSS JOIN LATERAL (
+    SELECT string_agg(format('DROP TRIGGER %I ON %s;', t.tgname, n.attrelid::regclass), ' ') AS drops,
+           string_agg(pg_get_triggerdef(t.oid) || ';', ' ') AS makes
+      FROM pg_trigger AS t
+     WHERE t.tgrelid = n.attrelid AND NOT t.tgisinternal
+       AND EXISTS (SELECT FROM pg_depend AS d
+                    WHERE d.classid = 'pg_trigger'::regclass AND d.objid = t.oid
+                      AND d.refobjid = n.attrelid AND d.refobjsubid = n.attnum)) AS triggers
+ CROSS JOIN LATERAL (
+    SELECT string_agg(format('DROP VIEW %s;', c.oid::regclass), ' ' ORDER BY c.oid DESC) AS drops,
+           string_agg(format('CREATE VIEW %s AS %s ALTER VIEW %s OWNER TO %I;%s', c.oid::regclass,
+                             pg_get_viewdef(c.oid), c.oid::regclass, pg_get_userbyid(c.relowner),
+                             (SELECT string_agg(
+                                         format(' GRANT %s ON %s TO %s;', acl.privilege_type,
+                                                c.oid::regclass,
+                                                CASE WHEN acl.grantee = 0 THEN 'PUBLIC'
+                                                     ELSE acl.grantee::regrole::text END), '')
+                                FROM aclexplode(c.relacl) AS acl
+                               WHERE acl.grantee <> c.relowner)),
+                      ' ' ORDER BY c.oid) AS makes
+      FROM (SELECT DISTINCT view FROM readers AS r
+             WHERE r.attrelid = n.attrelid AND r.attnum = n.attnum) AS used
+      JOIN pg_class AS c ON c.oid = used.view) AS views)sql";
 
 void Add(ProbeReport& report, Severity severity, std::string where, std::string what,
          std::string fix) {
@@ -169,12 +220,10 @@ Result<> ProbeQuotas(blocking::SyncConnection& connection, ProbeReport& report) 
   if (!narrow) return std::unexpected(narrow.error());
   for (int i = 0; i < narrow->count(); ++i) {
     Add(report, Severity::kWarning, fmt::format("{}.{}", narrow->text(i, 0), narrow->text(i, 1)),
-        "it is integer and ends at 2,147,483,647 tokens; from then on nothing of that subscription "
-        "can be written",
-        fmt::format("ALTER TABLE {} ALTER COLUMN {} TYPE bigint (rewrites the table; views and the "
-                    "trigger enforce_subscription_quota that use the column are dropped before and "
-                    "made again after it)",
-                    narrow->text(i, 0), narrow->text(i, 1)));
+        fmt::format("it is {} and can be full; then the events of that subscription become dead "
+                    "letters (subscription_rejected) until it is larger",
+                    narrow->text(i, 2)),
+        std::string(narrow->text(i, 3)));
   }
   return {};
 }
