@@ -25,9 +25,11 @@
 #include "daemon/service/startup_probe.h"
 #include "daemon/service/systemd_notify.h"
 #include "daemon/telemetry/status_line.h"
+#include "daemon/text/user_error.h"
 #include "ingest/postgres/background/dead_letter_retrier.h"
 #include "ingest/postgres/background/housekeeper.h"
 #include "ingest/postgres/background/position_service.h"
+#include "schema/limits.h"
 
 namespace usage_ingest::service {
 namespace {
@@ -59,6 +61,7 @@ class Daemon {
   void StartServices();
   void OnSignal();
   void Tick();
+  static void CheckWatchdogPeriod();
   void FeedWatchdog();
   void Fail(const Error& error);
   void End(int exit_code);
@@ -106,6 +109,7 @@ Daemon::Daemon(const config::Config& config, std::function<void()> reload)
           observation_.sink(), runtime_) {}
 
 int Daemon::Run() {
+  CheckWatchdogPeriod();
   Tick();
   FeedWatchdog();
   StartProbe();
@@ -183,6 +187,22 @@ void Daemon::Tick() {
     // Both: a timer that has fired cannot be cancelled, and io_ would never end.
     if (!cancelled && !stopped_) Tick();
   });
+}
+
+// A shorter one would end the process while a statement may still be answered.
+void Daemon::CheckWatchdogPeriod() {
+  const auto period = SystemdNotify::WatchdogPeriod();
+  if (!period || *period >= limits::kWatchdogPeriodMin) return;
+  const auto shortest =
+      std::chrono::duration_cast<std::chrono::seconds>(limits::kWatchdogPeriodMin);
+  throw text::UserError(
+      text::ExitCode::kConfig,
+      {.what = fmt::format(
+           "WatchdogSec is {} ms, and a statement of PostgreSQL may take {} ms",
+           *period / std::chrono::milliseconds(1),
+           (limits::kStatementTimeout + limits::kReplyMargin) / std::chrono::milliseconds(1)),
+       .where = "the systemd unit",
+       .fix = fmt::format("set WatchdogSec={} or more", shortest.count())});
 }
 
 // Only progress feeds the watchdog, of systemd or of Kubernetes (/livez): it is there to end a
