@@ -24,9 +24,9 @@ using TopicId = std::string;
 // Of a record in an old message format, or from a broker that has no leader epochs.
 inline constexpr std::int32_t kUnknownLeaderEpoch = -1;
 
-// What the offsets row remembers of the last record before next_offset, to tell the log that was read from one
-// that differs there. Within one topic id, a record's offset and leader epoch determine all records
-// before it: each leader epoch has one leader.
+// What the offsets row remembers of the last record before next_offset, to tell the log that was
+// read from one that differs there. Within one topic id, a record's offset and leader epoch
+// determine all records before it: each leader epoch has one leader.
 struct RecordFingerprint {
   std::int64_t timestamp_ms = 0;
   std::int64_t value_hash = 0;  // XXH3-64 of the value's bytes, as a signed number

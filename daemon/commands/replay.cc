@@ -14,7 +14,7 @@
 #include "daemon/replay/replay_result.h"
 #include "daemon/replay/stop_on_signal.h"
 #include "daemon/text/progress_bar.h"
-#include "ingest/kafka/consumer/range_reader.h"
+#include "ingest/kafka/range/range_reader.h"
 
 namespace usage_ingest::commands {
 namespace {
@@ -58,10 +58,10 @@ class Replay final : public Command {
   int Run(const CommandContext& context) override;
 
  private:
-  [[nodiscard]] kafka::consumer::RangeRequest Request() const;
+  [[nodiscard]] kafka::range::RangeRequest Request() const;
   [[nodiscard]] replay::ReplayRun Open(const config::Config& config,
-                                       std::vector<kafka::consumer::PartitionRange>& ranges) const;
-  [[nodiscard]] bool Send(const config::Config& config, kafka::consumer::RangeReader& reader,
+                                       std::vector<kafka::range::PartitionRange>& ranges) const;
+  [[nodiscard]] bool Send(const config::Config& config, kafka::range::RangeReader& reader,
                           replay::ReplayLanes& lanes, const replay::StopOnSignal& stop);
 
   std::string topic_;
@@ -93,8 +93,8 @@ std::optional<text::Problem> Replay::Check() const {
                        .fix = "--to-* is exclusive, and after --from-*"};
 }
 
-kafka::consumer::RangeRequest Replay::Request() const {
-  kafka::consumer::RangeRequest request;
+kafka::range::RangeRequest Replay::Request() const {
+  kafka::range::RangeRequest request;
   request.topic = topic_;
   for (const std::int64_t partition : partitions_) {
     request.partitions.push_back({static_cast<std::int32_t>(partition)});
@@ -110,7 +110,7 @@ kafka::consumer::RangeRequest Replay::Request() const {
 // counted. So without quotas a replay must not pass the daemon: nothing would ever count those
 // events.
 void EndBeforeTheDaemon(const config::Config& config,
-                        std::vector<kafka::consumer::PartitionRange>& ranges) {
+                        std::vector<kafka::range::PartitionRange>& ranges) {
   if (ranges.empty()) return;
   const std::string& topic = ranges.front().source->topic;
   if (std::ranges::find(config.kafka.topics, topic) == config.kafka.topics.end()) return;
@@ -138,7 +138,7 @@ void EndBeforeTheDaemon(const config::Config& config,
 
 // An interrupted run of the same ranges continues where it stopped.
 replay::ReplayRun Replay::Open(const config::Config& config,
-                               std::vector<kafka::consumer::PartitionRange>& ranges) const {
+                               std::vector<kafka::range::PartitionRange>& ranges) const {
   std::vector<replay::ReplayRange> rows;
   for (const auto& range : ranges) {
     rows.push_back({*range.source, *range.topic_id, range.begin, range.end});
@@ -152,14 +152,14 @@ int Replay::Run(const CommandContext& context) {
   const config::Config& config = context.config();
   const replay::StopOnSignal stop;
   // Declared first, so destroyed last: the lanes hold records in its buffers.
-  std::unique_ptr<kafka::consumer::RangeReader> reader;
+  std::unique_ptr<kafka::range::RangeReader> reader;
   replay::ReplayLanesOptions lanes_options{
       .lanes = config.postgres.writers, .dry_run = dry_run_, .count_quotas = !no_quota_};
   replay::ReplayLanes lanes(config, lanes_options);
   try {
-    reader = assembly::ValueOrThrow(kafka::consumer::RangeReader::Make(
-                                        assembly::KafkaOptionsFor(config), lanes.MakeProducers()),
-                                    "Kafka");
+    reader = assembly::ValueOrThrow(
+        kafka::range::RangeReader::Make(assembly::KafkaOptionsFor(config), lanes.MakeProducers()),
+        "Kafka");
     const bool is_complete = Send(config, *reader, lanes, stop);
     const replay::ReplayReport report{lanes.counts(), dry_run_};
     if (!is_complete) return EndInterrupted(report, json_, "replay");
@@ -171,7 +171,7 @@ int Replay::Run(const CommandContext& context) {
 }
 
 // False if it was interrupted.
-bool Replay::Send(const config::Config& config, kafka::consumer::RangeReader& reader,
+bool Replay::Send(const config::Config& config, kafka::range::RangeReader& reader,
                   replay::ReplayLanes& lanes, const replay::StopOnSignal& stop) {
   auto ranges = assembly::ValueOrThrow(reader.Resolve(Request(), kResolveTimeout), "Kafka");
   if (no_quota_) EndBeforeTheDaemon(config, ranges);
@@ -184,7 +184,7 @@ bool Replay::Send(const config::Config& config, kafka::consumer::RangeReader& re
   for (const auto& range : ranges) total += range.end.value - range.begin.value;
   text::ProgressBar bar("offsets");
   const auto read =
-      reader.Read(ranges, stop.token(), [&](const kafka::consumer::RangeProgress& progress) {
+      reader.Read(ranges, stop.token(), [&](const kafka::range::RangeProgress& progress) {
         bar.Update(progress.offsets_done, total);
       });
   if (!read) {

@@ -26,7 +26,6 @@ using IgnoredByReplay =
                       pipeline::CopyPathChosen, pipeline::RereadRequested, pipeline::KafkaFailed,
                       pipeline::GroupMembership, pipeline::PartitionsAssigned, pipeline::OffsetGap,
                       pipeline::LogChanged, pipeline::ReadingPaused, pipeline::PartitionStuck,
-                      pipeline::PartitionLag,
-                      pipeline::ReadinessBlocked>;
+                      pipeline::PartitionLag, pipeline::ReadinessBlocked>;
 
 }  // namespace usage_ingest::telemetry

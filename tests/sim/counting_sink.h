@@ -14,8 +14,8 @@ class CountingSink final
           pipeline::DeadLettersHealed, pipeline::DeadLettersPending, pipeline::PartitionRunway,
           pipeline::PostgresFailed, pipeline::PostgresSession, pipeline::CopyPathChosen,
           pipeline::KafkaFailed, pipeline::GroupMembership, pipeline::PartitionsAssigned,
-          pipeline::OffsetGap, pipeline::LogChanged, pipeline::ReadingPaused, pipeline::PartitionStuck,
-          pipeline::PartitionLag, pipeline::ReadinessBlocked> {
+          pipeline::OffsetGap, pipeline::LogChanged, pipeline::ReadingPaused,
+          pipeline::PartitionStuck, pipeline::PartitionLag, pipeline::ReadinessBlocked> {
  public:
   void On(const pipeline::TelemetryEvent& event) override { std::visit(*this, event); }
 

@@ -34,8 +34,7 @@ INSTANTIATE_TEST_SUITE_P(
         PlantedBug::kSumsOverwritten, PlantedBug::kOffsetsAfterRows, PlantedBug::kZombieLeftAlone,
         PlantedBug::kKafkasOffsetBelieved, PlantedBug::kKafkaAhead, PlantedBug::kGapNotTold,
         PlantedBug::kWentBackUnnoticed, PlantedBug::kBytesIgnored, PlantedBug::kTopicIdIgnored,
-        PlantedBug::kElectionUnnoticed, PlantedBug::kLettersOfAllLogs,
-        PlantedBug::kRefusalHeld,
+        PlantedBug::kElectionUnnoticed, PlantedBug::kLettersOfAllLogs, PlantedBug::kRefusalHeld,
         PlantedBug::kPieceNotUndone, PlantedBug::kFailureRefuses),
     [](const auto& chosen) {
       return std::string(kPlantedBugNames.at(static_cast<std::size_t>(chosen.param)));

@@ -16,6 +16,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "ingest/pipeline": ("ingest/event",),
     "ingest/kafka/client": ("ingest/pipeline",),
     "ingest/kafka/consumer": ("ingest/kafka/client", "ingest/pipeline"),
+    "ingest/kafka/range": ("ingest/kafka/client", "ingest/kafka/consumer", "ingest/pipeline"),
     # What the lanes use: it never blocks, so nothing here may include postgres/blocking.
     "ingest/postgres/session": ("ingest/pipeline",),
     "ingest/postgres/batch": ("ingest/postgres/session", "ingest/pipeline"),
@@ -50,7 +51,8 @@ MODULES: dict[str, tuple[str, ...]] = {
     "daemon/commands": (
         "daemon/text", "daemon/config", "daemon/telemetry", "daemon/http", "daemon/assembly",
         "daemon/service", "daemon/replay", "ingest/pipeline", "ingest/kafka/client",
-        "ingest/kafka/consumer", "ingest/postgres/background", "ingest/postgres/blocking",
+        "ingest/kafka/consumer", "ingest/kafka/range", "ingest/postgres/background",
+        "ingest/postgres/blocking",
         "ingest/postgres/probe", "ingest/postgres/admin", "ingest/postgres/migrate"),
     "daemon/cli": ("daemon/text", "daemon/config", "daemon/telemetry", "daemon/commands"),
 }

@@ -56,9 +56,9 @@ class GroupClient {
   [[nodiscard]] std::optional<Watermarks> CachedWatermarks(const TopicPartition& source) const;
   // Continues joining the group at once; librdkafka would look again after up to a second.
   void WakeGroup();
-  // Leaves the group, and begins with a client that remembers nothing of any topic. librdkafka keeps
-  // the leader epochs of a topic that was recreated, and then refuses its new leaders for as long as
-  // their epochs are lower (rd_kafka_toppar_leader_update in rdkafka_topic.c).
+  // Leaves the group, and begins with a client that remembers nothing of any topic. librdkafka
+  // keeps the leader epochs of a topic that was recreated, and then refuses its new leaders for as
+  // long as their epochs are lower (rd_kafka_toppar_leader_update in rdkafka_topic.c).
   // Errors: kFatal. Subscribe follows.
   [[nodiscard]] Result<> Reopen(std::chrono::steady_clock::time_point deadline);
   // Leaves the group; at `deadline` without telling it. Only the destructor or Reopen may follow.

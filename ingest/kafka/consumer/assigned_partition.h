@@ -20,8 +20,8 @@ class AssignedPartition {
   enum class Decision : unsigned char {
     kDeliver,
     kDrop,  // the expected record before next_offset, or a record that came a second time
-    // The record before next_offset is a different one, or the record has an older leader epoch than
-    // one before it: this is not the log that was read.
+    // The record before next_offset is a different one, or the record has an older leader epoch
+    // than one before it: this is not the log that was read.
     kChangedLog,
   };
 

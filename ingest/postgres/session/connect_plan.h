@@ -1,9 +1,9 @@
 #pragma once
 // ConnectPlan: the servers of a conninfo, to be tried one after the other, and the time for each.
 //
-// PQconnectPoll goes on to the next host when one refuses, but it knows no time-out: "connect_timeout
-// is ignored" (34.1). A first host that does not answer would take the time of all others. So
-// AsyncConnection tries each host by itself. What a conninfo, a service file and the environment
+// PQconnectPoll goes on to the next host when one refuses, but it knows no time-out:
+// "connect_timeout is ignored" (34.1). A first host that does not answer would take the time of all
+// others. So AsyncConnection tries each host by itself. What a conninfo, a service file and the environment
 // say has been combined by libpq before.
 //
 // Source        PostgreSQL 15 manual, 34.1.1.3 "Specifying Multiple Hosts", 34.2 PQconninfo.

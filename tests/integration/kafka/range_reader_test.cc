@@ -1,5 +1,5 @@
 // RangeReader and KafkaProbe against a real Apache Kafka.
-#include "ingest/kafka/consumer/range_reader.h"
+#include "ingest/kafka/range/range_reader.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -13,7 +13,7 @@
 #include "tests/support/producer.h"
 #include "tests/support/wait.h"
 
-namespace usage_ingest::kafka::consumer {
+namespace usage_ingest::kafka::range {
 namespace {
 
 using ::testing::ElementsAre;
@@ -242,4 +242,4 @@ TEST(KafkaProbeTest, SaysWhichPropertyIsWrong) {
 }
 
 }  // namespace
-}  // namespace usage_ingest::kafka::consumer
+}  // namespace usage_ingest::kafka::range

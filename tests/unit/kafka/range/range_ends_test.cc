@@ -1,8 +1,8 @@
-#include "ingest/kafka/consumer/range_ends.h"
+#include "ingest/kafka/range/range_ends.h"
 
 #include <gtest/gtest.h>
 
-namespace usage_ingest::kafka::consumer {
+namespace usage_ingest::kafka::range {
 namespace {
 
 using Decision = RangeEnds::Decision;
@@ -67,4 +67,4 @@ TEST(RangeEndsTest, ALogThatWasCutFromAboveEndsTheRange) {
 }
 
 }  // namespace
-}  // namespace usage_ingest::kafka::consumer
+}  // namespace usage_ingest::kafka::range

@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "ingest/kafka/consumer/range_reader.h"
 #include "ingest/kafka/consumer/start_plan.h"
+#include "ingest/kafka/range/range_reader.h"
 
-namespace usage_ingest::kafka::consumer {
+namespace usage_ingest::kafka::range {
 
 class RangeEnds {
  public:
@@ -42,4 +42,4 @@ class RangeEnds {
   Offset position_;
 };
 
-}  // namespace usage_ingest::kafka::consumer
+}  // namespace usage_ingest::kafka::range

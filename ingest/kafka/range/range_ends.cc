@@ -1,6 +1,6 @@
-#include "ingest/kafka/consumer/range_ends.h"
+#include "ingest/kafka/range/range_ends.h"
 
-namespace usage_ingest::kafka::consumer {
+namespace usage_ingest::kafka::range {
 
 RangeEnds::Decision RangeEnds::OnRecord(Offset offset) {
   if (offset < position_) return Decision::kDrop;  // came before, and comes again after a restart
@@ -21,4 +21,4 @@ std::int64_t RangeEnds::OnLogChanged(client::Watermarks log) {
   return gone;
 }
 
-}  // namespace usage_ingest::kafka::consumer
+}  // namespace usage_ingest::kafka::range

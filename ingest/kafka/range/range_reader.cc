@@ -1,4 +1,4 @@
-#include "ingest/kafka/consumer/range_reader.h"
+#include "ingest/kafka/range/range_reader.h"
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
@@ -15,11 +15,11 @@
 #include "ingest/kafka/client/partition_list.h"
 #include "ingest/kafka/client/partition_table.h"
 #include "ingest/kafka/client/topic_ids.h"
-#include "ingest/kafka/consumer/range_ends.h"
+#include "ingest/kafka/range/range_ends.h"
 #include "schema/check.h"
 #include "schema/limits.h"
 
-namespace usage_ingest::kafka::consumer {
+namespace usage_ingest::kafka::range {
 namespace {
 
 constexpr pipeline::Epoch kEpoch{1};
@@ -312,4 +312,4 @@ const std::atomic<std::uint64_t>& RangeReader::current_epoch() const noexcept {
   return impl_->current_epoch();
 }
 
-}  // namespace usage_ingest::kafka::consumer
+}  // namespace usage_ingest::kafka::range

@@ -26,7 +26,7 @@
 #include "ingest/pipeline/record.h"
 #include "schema/error.h"
 
-namespace usage_ingest::kafka::consumer {
+namespace usage_ingest::kafka::range {
 
 // Either end by offset, or by the time of the Kafka record; nothing given: the log's end.
 struct RangeRequest {
@@ -80,4 +80,4 @@ class RangeReader {
   std::unique_ptr<Impl> impl_;
 };
 
-}  // namespace usage_ingest::kafka::consumer
+}  // namespace usage_ingest::kafka::range
