@@ -197,7 +197,8 @@ class UncleanElectionTest : public KafkaLogTest {
     }
     return follower_ > 0;
   }
-  // The producer of before has a fatal error: the new leader does not know its last sequence number.
+  // The producer of before has a fatal error: the new leader does not know its last sequence
+  // number.
   void Refill(std::uint64_t events) {
     Producer producer(kafka_.brokers());
     load_.Publish(producer, events);

@@ -26,10 +26,6 @@ struct KafkaDeleter {
   void operator()(const rd_kafka_metadata_t* handle) const noexcept {
     rd_kafka_metadata_destroy(handle);
   }
-  void operator()(rd_kafka_event_t* handle) const noexcept { rd_kafka_event_destroy(handle); }
-  void operator()(rd_kafka_AdminOptions_t* handle) const noexcept {
-    rd_kafka_AdminOptions_destroy(handle);
-  }
   void operator()(rd_kafka_TopicCollection_t* handle) const noexcept {
     rd_kafka_TopicCollection_destroy(handle);
   }

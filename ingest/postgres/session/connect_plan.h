@@ -3,8 +3,8 @@
 //
 // PQconnectPoll goes on to the next host when one refuses, but it knows no time-out:
 // "connect_timeout is ignored" (34.1). A first host that does not answer would take the time of all
-// others. So AsyncConnection tries each host by itself. What a conninfo, a service file and the environment
-// say has been combined by libpq before.
+// others. So AsyncConnection tries each host by itself. What a conninfo, a service file and the
+// environment say has been combined by libpq before.
 //
 // Source        PostgreSQL 15 manual, 34.1.1.3 "Specifying Multiple Hosts", 34.2 PQconninfo.
 #include <chrono>
