@@ -16,6 +16,8 @@
 namespace usage_ingest::kafka::range {
 namespace {
 
+using consumer::TransactionalProducer;
+
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
