@@ -23,7 +23,7 @@ TEST(SessionSetUpTest, LanesAndCommandsDifferInTimeoutsOnly) {
   const std::string command = SessionSetUp(SessionUse::kCommand);
   EXPECT_NE(lane, command);
   EXPECT_EQ(WithoutTimeouts(lane), WithoutTimeouts(command));
-  EXPECT_THAT(lane, HasSubstr("SET lock_timeout = '250ms'; SET statement_timeout = '60000ms'"));
+  EXPECT_THAT(lane, HasSubstr("SET lock_timeout = '250ms'; SET statement_timeout = '12000ms'"));
   EXPECT_THAT(command, HasSubstr("SET lock_timeout = '0ms'; SET statement_timeout = '0ms'"));
 }
 
