@@ -153,8 +153,10 @@ void ConsumerLoop::BeginAgain(std::string_view topic, TimePoint now) {
   assignment_.Set({});
   start_.Stop();
   topic_watch_.Forget();
+  stuck_.KeepOnly({});
   telemetry_.On(pipeline::GroupMembership{false});
   telemetry_.On(pipeline::PartitionsAssigned{assignment_.sources()});
+  lag_reporter_.OnClientClosing();
   auto reopened = client_->Reopen(now + kCloseTimeout);
   if (reopened) reopened = client_->Subscribe(options_.topics);
   client_->ReportFailure(reopened);

@@ -41,16 +41,17 @@ void LagReporter::ReportWhenDue(TimePoint now, std::span<const AssignedPartition
 }
 
 void LagReporter::AskWhenDue(TimePoint now, std::span<const AssignedPartition> partitions) {
-  if (query_.is_asking() || now - asked_ < kAskInterval) return;
+  if (!query_) query_.emplace(client_.handle());
+  if (query_->is_asking() || now - asked_ < kAskInterval) return;
   asked_ = now;
   std::vector<const TopicPartition*> sources;
   sources.reserve(partitions.size());
   for (const AssignedPartition& partition : partitions) sources.push_back(partition.source());
-  query_.Ask(sources);
+  query_->Ask(sources);
 }
 
 void LagReporter::TakeAnswer(TimePoint now) {
-  const auto ends = query_.Take();
+  const auto ends = query_ ? query_->Take() : std::nullopt;
   if (!ends) return;
   for (const auto& [source, end] : *ends) {
     Known& known = known_[source];

@@ -28,10 +28,12 @@ class LagReporter {
 
   LagReporter(client::GroupClient& client, pipeline::TelemetrySink& telemetry,
               StuckPartitions& stuck)
-      : client_(client), telemetry_(telemetry), stuck_(stuck), query_(client.handle()) {}
+      : client_(client), telemetry_(telemetry), stuck_(stuck) {}
 
   // All partitions were assigned again.
   void Reset(TimePoint now);
+  // The client is about to be closed; a later question goes to the next one.
+  void OnClientClosing() { query_.reset(); }
   // REQUIRES: the partitions are being read, unless `is_paused`.
   void ReportWhenDue(TimePoint now, std::span<const AssignedPartition> partitions, bool is_paused);
 
@@ -51,7 +53,7 @@ class LagReporter {
   client::GroupClient& client_;
   pipeline::TelemetrySink& telemetry_;
   StuckPartitions& stuck_;
-  client::LogEndQuery query_;
+  std::optional<client::LogEndQuery> query_;  // of the present client
   std::map<TopicPartition, Known> known_;
   TimePoint last_;
   TimePoint asked_;

@@ -25,7 +25,7 @@ std::string_view Advice(StuckReason reason) {
     case StuckReason::kCorruptBatch:
       return "repair the log, or give the records up: ";
     case StuckReason::kBatchTooLarge:
-      return "raise memory.budget, or give the records up: ";
+      return "raise events.record_bytes_max with memory.budget, or give the records up: ";
     case StuckReason::kAuthorization:
       return "allow READ on the topic to this user";
     case StuckReason::kBrokerError:
