@@ -7,12 +7,14 @@
 #include <iostream>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "daemon/assembly/component_checks.h"
 #include "daemon/cli/command_line.h"
 #include "daemon/commands/command_list.h"
 #include "daemon/config/config_load.h"
+#include "daemon/config/packaged_files.h"
 #include "daemon/telemetry/logging.h"
 #include "daemon/text/print_problems.h"
 #include "daemon/text/user_error.h"
@@ -21,13 +23,19 @@
 namespace usage_ingest {
 namespace {
 
+// A container may have everything in its environment; a file that was named must be there. A folder
+// that may not be read is no reason to continue without its file.
+std::optional<config::ConfigText> ReadConfig(const std::string& path) {
+  std::error_code error;
+  if (path.empty() && !std::filesystem::exists(config::kDefaultConfigPath, error) && !error) {
+    return std::nullopt;
+  }
+  return config::ReadConfigFile(path.empty() ? config::kDefaultConfigPath : path);
+}
+
 config::LoadedConfig Load(const std::string& path, const commands::CommandNeeds& needs) {
   if (!needs.config()) return {};
-  std::optional<config::ConfigText> file;
-  // A container may have everything in its environment; a file that was named must be there.
-  if (!path.empty() || std::filesystem::exists(config::kDefaultConfigPath)) {
-    file = config::ReadConfigFile(path.empty() ? config::kDefaultConfigPath : path);
-  }
+  const std::optional<config::ConfigText> file = ReadConfig(path);
   config::LoadedConfig loaded =
       config::LoadConfig(file, config::ProcessEnvironment(),
                          {.kafka = needs.kafka != commands::Need::kNothing,
@@ -52,6 +60,10 @@ int Main(const std::vector<std::string>& arguments) {
     return line.error().exit_code;
   }
   const commands::CommandNeeds& needs = line->command->needs();
+  // The credentials of the package belong to its configuration, not to one of another installation.
+  const bool is_packaged =
+      line->config_path.empty() || line->config_path == config::kDefaultConfigPath;
+  if (needs.config() && is_packaged) config::UsePackagedFiles(config::kPackagedFolder);
   const auto load = [&] { return Load(line->config_path, needs); };
   const config::LoadedConfig loaded = load();
   for (const std::string& warning : loaded.warnings) std::cerr << "warning: " << warning << '\n';

@@ -1,5 +1,7 @@
 #include "daemon/assembly/database_access.h"
 
+#include "daemon/assembly/connect_advice.h"
+
 namespace usage_ingest::assembly {
 namespace {
 
@@ -9,12 +11,24 @@ constexpr std::string_view kUndefinedTable = "42P01";
 constexpr std::string_view kUndefinedSchema = "3F000";
 constexpr std::string_view kUndefinedColumn = "42703";
 
+// How session/sqlstate.h begins what the server said.
+bool Names(const Error& error, std::string_view sqlstate) {
+  return error.context.find(std::string(sqlstate) + ": ") != std::string::npos;
+}
+
+// How a session begins the error of a connection that could not be made.
+bool IsConnectError(const Error& error) {
+  return error.code == ErrorCode::kUnavailable &&
+         error.context.find("cannot connect") != std::string::npos;
+}
+
 text::ExitCode CodeFor(ErrorCode code) {
   switch (code) {
+    case ErrorCode::kShuttingDown:
+      return text::ExitCode::kInterrupted;
     case ErrorCode::kUnavailable:
     case ErrorCode::kConflict:
     case ErrorCode::kIndeterminate:
-    case ErrorCode::kShuttingDown:
     case ErrorCode::kFenced:
     case ErrorCode::kRecordGone:
     case ErrorCode::kTooLarge:
@@ -33,24 +47,44 @@ text::ExitCode CodeFor(ErrorCode code) {
   return text::ExitCode::kInternal;
 }
 
+std::string_view FixFor(text::ExitCode code) {
+  if (code == text::ExitCode::kUnavailable) return "try again when it is back";
+  return code == text::ExitCode::kInterrupted ? "run it again" : "";
+}
+
 }  // namespace
 
-text::UserError ToUserError(const Error& error, const std::string& where,
-                            const std::string& sqlstate) {
-  if (sqlstate == kInsufficientPrivilege) {
+text::UserError ToUserError(const Error& error, const std::string& where) {
+  if (IsConnectError(error)) {
+    const ConnectAdvice advice = AdviseOnConnect(error.context);
+    return {advice.code, {error.context, where, std::string(advice.fix)}};
+  }
+  if (Names(error, kInsufficientPrivilege)) {
     return {
         text::ExitCode::kPermission,
         {error.context, where,
          "run it as the owner, or grant what `usage-ingestd migrate --print-grants ROLE` says"}};
   }
-  if (sqlstate == kUndefinedTable || sqlstate == kUndefinedSchema || sqlstate == kUndefinedColumn) {
+  if (Names(error, kUndefinedTable) || Names(error, kUndefinedSchema) ||
+      Names(error, kUndefinedColumn)) {
     return {text::ExitCode::kConfig,
             {error.context, where, "run `usage-ingestd migrate` as the owner"}};
   }
   const text::ExitCode code = CodeFor(error.code);
-  return {code,
-          {error.context, where,
-           code == text::ExitCode::kUnavailable ? "try again when it is back" : std::string()}};
+  return {code, {error.context, where, std::string(FixFor(code))}};
+}
+
+text::UserError KafkaToUserError(const Error& error) {
+  const text::ExitCode code = CodeFor(error.code);
+  std::string_view fix = FixFor(code);
+  if (error.code == ErrorCode::kBadRequest) {
+    fix = "correct --topic and --partition; `kafka-topics.sh --list` shows the topics";
+  } else if (code == text::ExitCode::kUnavailable) {
+    fix = "start the broker, or correct kafka.brokers and [kafka.properties]";
+  } else if (code == text::ExitCode::kConfig) {
+    fix = "correct the credentials, certificates or protocol in [kafka.properties]";
+  }
+  return {code, {error.context, "kafka.brokers", std::string(fix)}};
 }
 
 postgres::blocking::SyncConnection ConnectOrThrow(const config::Config& config,
@@ -63,7 +97,7 @@ postgres::blocking::SyncRows QueryOrThrow(
     postgres::blocking::SyncConnection& connection, const std::string& sql,
     const std::vector<postgres::blocking::SyncParam>& params) {
   auto rows = connection.Query(sql, params);
-  if (!rows) throw ToUserError(rows.error(), "PostgreSQL", connection.last_sqlstate());
+  if (!rows) throw ToUserError(rows.error(), "PostgreSQL");
   return std::move(*rows);
 }
 

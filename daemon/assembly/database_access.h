@@ -1,5 +1,6 @@
 #pragma once
-// Access to PostgreSQL for commands: a session, and errors of the pipeline as errors for a person.
+// Access to PostgreSQL for commands: a session, and errors of PostgreSQL and Kafka as errors for a
+// person.
 #include <string>
 #include <utility>
 
@@ -10,8 +11,8 @@
 
 namespace usage_ingest::assembly {
 
-[[nodiscard]] text::UserError ToUserError(const Error& error, const std::string& where,
-                                          const std::string& sqlstate = {});
+[[nodiscard]] text::UserError ToUserError(const Error& error, const std::string& where);
+[[nodiscard]] text::UserError KafkaToUserError(const Error& error);
 
 // The value, or throws UserError.
 template <class T>
@@ -19,8 +20,13 @@ T ValueOrThrow(Result<T> result, const std::string& where) {
   if (!result) throw ToUserError(result.error(), where);
   if constexpr (!std::is_void_v<T>) return std::move(*result);
 }
+template <class T>
+T KafkaValueOrThrow(Result<T> result) {
+  if (!result) throw KafkaToUserError(result.error());
+  return std::move(*result);
+}
 
-// A session for one command, or throws UserError (69, 77, 78).
+// A session for one command, or throws UserError (69, 77, 78, 130).
 [[nodiscard]] postgres::blocking::SyncConnection ConnectOrThrow(const config::Config& config,
                                                                 const std::string& purpose);
 [[nodiscard]] postgres::blocking::SyncRows QueryOrThrow(

@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "daemon/assembly/component_options.h"
+#include "daemon/assembly/database_access.h"
 #include "daemon/commands/topic_checks.h"
 #include "daemon/text/text_table.h"
 #include "ingest/kafka/client/kafka_probe.h"
@@ -66,11 +67,11 @@ void CheckRunway(const config::Config& config, Checks& checks) {
 void CheckPostgres(const config::Config& config, Checks& checks) {
   const auto report = postgres::probe::ProbeDatabase(config.postgres.conninfo);
   if (!report) {
-    const bool is_away = report.error().code == ErrorCode::kUnavailable;
+    const text::UserError error = assembly::ToUserError(report.error(), "PostgreSQL");
+    const bool is_away = error.code() == text::ExitCode::kUnavailable;
     checks.push_back({is_away ? Status::kUnavailable : Status::kFailed,
-                      {.what = fmt::format("PostgreSQL: {}", report.error().context),
-                       .fix = "check postgres.conninfo, and that the server runs and accepts "
-                              "this user"}});
+                      {.what = fmt::format("PostgreSQL: {}", error.problem().what),
+                       .fix = error.problem().fix}});
     return;
   }
   const auto& facts = report->facts;

@@ -28,8 +28,11 @@ constexpr std::string_view kDescription =
 constexpr std::array kFiles = std::to_array<Entry>({
     {"/etc/usage-ingestd/usage-ingestd.toml", "The configuration, every key commented."},
     {"/etc/usage-ingestd/pg_service.conf",
-     "The service file of libpq with the password; only systemd reads it."},
-    {"/etc/usage-ingestd/environment", "Variables for the daemon, see ENVIRONMENT."},
+     "The service file of libpq with the password. systemd gives it to the daemon; a command that "
+     "root starts with this configuration reads it unless PGSERVICEFILE is set."},
+    {"/etc/usage-ingestd/environment",
+     "Variables, see ENVIRONMENT, for the daemon and for the commands of root. A variable that is "
+     "set stays as it is."},
     {"/usr/share/usage-ingestd", "The callback for LiteLLM, alert rules, a dashboard."},
 });
 

@@ -89,11 +89,9 @@ class Skip final : public Command {
  private:
   // An offset beyond the end would look like a log that was cut.
   void CheckLog(const config::Config& config) const {
-    const auto log = assembly::ValueOrThrow(
-        kafka::client::ProbeWatermarks(
-            assembly::KafkaOptionsFor(config),
-            {topic_, PartitionId{static_cast<std::int32_t>(*partition_)}}, kKafkaTimeout),
-        "Kafka");
+    const auto log = assembly::KafkaValueOrThrow(kafka::client::ProbeWatermarks(
+        assembly::KafkaOptionsFor(config),
+        {topic_, PartitionId{static_cast<std::int32_t>(*partition_)}}, kKafkaTimeout));
     if (*to_offset_ <= log.high.value) return;
     throw BadRange(fmt::format("{}[{}] ends at offset {}", topic_, *partition_, log.high.value),
                    "give a --to-offset that is not behind the end");

@@ -30,7 +30,7 @@ struct Gathered {
   json::object daemon;
   std::string daemon_error;
   std::optional<StoredProgress> stored;
-  std::string postgres_error;
+  text::Problem postgres_error;
 };
 
 Gathered Gather(const config::Config& config, const StatusUrl& url) {
@@ -52,7 +52,7 @@ Gathered Gather(const config::Config& config, const StatusUrl& url) {
     auto connection = assembly::ConnectOrThrow(config, "status");
     gathered.stored = ReadStoredProgress(connection, config.kafka.group_id);
   } catch (const text::UserError& error) {
-    gathered.postgres_error = error.problem().what;
+    gathered.postgres_error = error.problem();
   }
   return gathered;
 }
@@ -79,7 +79,8 @@ void PrintDaemon(const Gathered& gathered) {
 
 void PrintDeadLetters(const Gathered& gathered) {
   if (!gathered.stored) {
-    std::cout << "PostgreSQL    does not answer: " << gathered.postgres_error << '\n';
+    std::cout << "PostgreSQL    does not answer: " << gathered.postgres_error.what << '\n'
+              << "      fix:    " << gathered.postgres_error.fix << '\n';
     return;
   }
   std::string reasons;
@@ -103,7 +104,7 @@ void PrintJson(const Gathered& gathered) {
   if (gathered.stored) {
     WriteStoredProgress(out, *gathered.stored);
   } else {
-    out.Null().Key("postgres_error").String(gathered.postgres_error);
+    out.Null().Key("postgres_error").String(gathered.postgres_error.what);
   }
   out.EndObject();
   std::cout << out.Take() << '\n';

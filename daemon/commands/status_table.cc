@@ -85,11 +85,13 @@ bool IsShown(const EventCountColumn& column) { return column.value != &EventCoun
 
 std::vector<std::string> Cells(const std::string& topic, const std::string& partition,
                                const std::string& next_offset,
-                               const std::optional<json::object>& live, const EventCounts& counts) {
+                               const std::optional<json::object>& live,
+                               const std::optional<EventCounts>& counts) {
   std::vector<std::string> cells = {topic, partition, next_offset};
   for (std::string& cell : LiveCells(live)) cells.push_back(std::move(cell));
   for (const EventCountColumn& column : kEventCountColumns) {
-    if (IsShown(column)) cells.push_back(text::Grouped(counts.*column.value));
+    if (!IsShown(column)) continue;
+    cells.push_back(counts ? text::Grouped((*counts).*column.value) : "unknown");
   }
   return cells;
 }
@@ -120,21 +122,28 @@ void PrintPartitions(std::ostream& out, const json::object& daemon,
                      const std::optional<StoredProgress>& stored) {
   std::vector<Row> rows = Rows(daemon, stored);
   if (rows.empty()) {
-    out << "no partition has been read yet\n";
+    const bool is_known = stored || !daemon.empty();
+    out << (is_known ? "no partition has been read yet\n" : "the progress is unknown\n");
     return;
   }
   std::ranges::stable_sort(rows, std::greater<>(), LagOrder);
   text::TextTable table(Columns());
+  // Only PostgreSQL has the counts.
+  const auto known = [&](const EventCounts& counts) {
+    return stored ? std::optional(counts) : std::nullopt;
+  };
   EventCounts counts;
   for (const Row& row : rows) {
     counts.Add(row.stored.outcomes);
     table.AddRow(Cells(row.stored.source.topic, std::to_string(row.stored.source.partition.value),
-                       text::Grouped(row.stored.next_offset), row.live, row.stored.outcomes));
+                       text::Grouped(row.stored.next_offset), row.live,
+                       known(row.stored.outcomes)));
   }
   const json::value* totals = daemon.if_contains("totals");
   const bool has_totals = totals != nullptr && totals->is_object();
   table.AddRow(Cells("total", std::to_string(rows.size()), "",
-                     has_totals ? std::optional(totals->as_object()) : std::nullopt, counts));
+                     has_totals ? std::optional(totals->as_object()) : std::nullopt,
+                     known(counts)));
   table.Print(out);
 }
 

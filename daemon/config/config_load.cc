@@ -154,7 +154,8 @@ ConfigText ReadConfigFile(const std::filesystem::path& path) {
                           {fmt::format("cannot read the configuration file: {}",
                                        file ? "it is a directory" : std::strerror(open_errno)),
                            path.string(),
-                           denied ? "let the daemon's user read it, or run as that user"
+                           denied ? "run it with sudo, or as a member of the group usage-ingestd: "
+                                    "sudo usermod --append --groups usage-ingestd NAME"
                                   : "name another one by --config FILE"});
   }
   ConfigText text{{}, path.string()};

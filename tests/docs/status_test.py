@@ -100,6 +100,11 @@ class StatusTest(unittest.TestCase):
         self.assertEqual([row[caught_up] for row in rows[:4]], ["unknown", "in 12 min", "not falling", "yes"])
         self.assertEqual(rows[-1][:4], ["total", "4", "unknown", "unknown"], "never 0")
 
+    def test_counts_are_unknown_without_the_database(self):
+        title, *rows = self.rows(self.ask("--url", self.daemon.url).stdout)
+        inserted = title.index("inserted" if "inserted" in title else "rows")
+        self.assertEqual({row[inserted] for row in rows[:4]}, {"unknown"})
+
     def test_the_url_may_have_the_path_of_a_proxy(self):
         self.assertEqual(self.ask("--url", self.daemon.url + "a/usage/").returncode, 0)
         wrong = self.ask("--url", self.daemon.url + "b")
