@@ -1,8 +1,11 @@
 #include "daemon/assembly/component_checks.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 
 #include "daemon/assembly/component_options.h"
 #include "daemon/config/config_keys.h"
@@ -14,6 +17,9 @@
 
 namespace usage_ingest::assembly {
 namespace {
+
+// ssl.ca.location: librdkafka looks in the usual places.
+constexpr std::string_view kProbeCertificates = "probe";
 
 std::string SetAt(const config::LoadedConfig& loaded, const std::string& key) {
   const auto found = loaded.set_at.find(key);
@@ -50,6 +56,19 @@ void CheckProperties(config::LoadedConfig& loaded) {
   }
 }
 
+// librdkafka reads them when a client connects, and says it in the words of OpenSSL.
+void CheckFiles(config::LoadedConfig& loaded) {
+  for (const auto& [name, file] : loaded.config.kafka.properties) {
+    if (!name.ends_with(".location") || file.empty() || file == kProbeCertificates) continue;
+    if (access(file.c_str(), R_OK) == 0) continue;
+    const std::string key = fmt::format("{}.{}", config::kPropertiesSection, name);
+    loaded.problems.push_back(
+        {.what = fmt::format("{}: cannot read {}: {}", key, file, std::strerror(errno)),
+         .where = SetAt(loaded, key),
+         .fix = "name a file that the daemon's user can read"});
+  }
+}
+
 // As `run` does it, so that both agree: session.timeout.ms above max.poll.interval.ms, or a
 // certificate that cannot be read, is found only when a client is made.
 void CheckClient(config::LoadedConfig& loaded) {
@@ -65,6 +84,7 @@ void CheckClient(config::LoadedConfig& loaded) {
 
 void CheckParts(config::LoadedConfig& loaded, bool needs_kafka) {
   CheckProperties(loaded);
+  CheckFiles(loaded);
   if (needs_kafka && loaded.problems.empty()) CheckClient(loaded);
   const std::string& conninfo = loaded.config.postgres.conninfo;
   if (conninfo.empty() || postgres::blocking::CheckConninfo(conninfo)) return;

@@ -54,6 +54,9 @@ constexpr ConnectAdvice kUnknown = {
 
 // The first that matches: what the server refused says more than a host that did not answer.
 constexpr std::array kCauses = std::to_array<Cause>({
+    {"too many connections", kFull},
+    {"too many clients", kFull},
+    {"connection slots", kFull},
     {"definition of service", kNoService},
     {"service file", kNoService},
     {"no password supplied", kNoPassword},
@@ -70,9 +73,6 @@ constexpr std::array kCauses = std::to_array<Cause>({
     {"certificate", kTls},
     {"SSL", kTls},
     {"private key", kTls},
-    {"too many connections", kFull},
-    {"too many clients", kFull},
-    {"connection slots", kFull},
     {"the database system is", kBusy},
     {"Connection refused", kNoServer},
     {"No such file or directory", kNoServer},

@@ -33,7 +33,8 @@ std::optional<std::int64_t> ParseNumber(const std::string& value) {
 }
 
 Problem NotANumber(const std::string& value) {
-  return {.what = fmt::format("must be a whole number from 0, not {}", Shown(value))};
+  return {.what = fmt::format("must be a whole number from 0, not {}", Shown(value)),
+          .fix = "for example 42"};
 }
 
 std::optional<Problem> SetTime(const std::string& value, std::optional<EventTimeUs>& target) {

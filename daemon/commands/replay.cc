@@ -157,9 +157,8 @@ int Replay::Run(const CommandContext& context) {
       .lanes = config.postgres.writers, .dry_run = dry_run_, .count_quotas = !no_quota_};
   replay::ReplayLanes lanes(config, lanes_options);
   try {
-    reader = assembly::ValueOrThrow(
-        kafka::range::RangeReader::Make(assembly::KafkaOptionsFor(config), lanes.MakeProducers()),
-        "Kafka");
+    reader = assembly::KafkaValueOrThrow(
+        kafka::range::RangeReader::Make(assembly::KafkaOptionsFor(config), lanes.MakeProducers()));
     const bool is_complete = Send(config, *reader, lanes, stop);
     const replay::ReplayReport report{lanes.counts(), dry_run_};
     if (!is_complete) return EndInterrupted(report, json_, "replay");
@@ -173,7 +172,7 @@ int Replay::Run(const CommandContext& context) {
 // False if it was interrupted.
 bool Replay::Send(const config::Config& config, kafka::range::RangeReader& reader,
                   replay::ReplayLanes& lanes, const replay::StopOnSignal& stop) {
-  auto ranges = assembly::ValueOrThrow(reader.Resolve(Request(), kResolveTimeout), "Kafka");
+  auto ranges = assembly::KafkaValueOrThrow(reader.Resolve(Request(), kResolveTimeout));
   if (no_quota_) EndBeforeTheDaemon(config, ranges);
   replay::ReplayRun run;
   if (!dry_run_) run = Open(config, ranges);
@@ -191,7 +190,7 @@ bool Replay::Send(const config::Config& config, kafka::range::RangeReader& reade
     lanes.Interrupt();
     if (!dry_run_) replay::CloseReplay(config, run, replay::ReplayOutcome::kInterrupted);
     if (read.error().code == ErrorCode::kShuttingDown) return false;
-    throw assembly::ToUserError(read.error(), "Kafka");
+    throw assembly::KafkaToUserError(read.error());
   }
   lanes.Finish();
   if (!dry_run_) replay::CloseReplay(config, run, replay::ReplayOutcome::kFinished);

@@ -64,6 +64,9 @@ Result<std::map<std::string, std::int32_t>> QueryPartitionCounts(
     if (metadata->topic_cnt != 1)
       return Fail(ErrorCode::kUnavailable, "no answer on topic " + name);
     const rd_kafka_metadata_topic_t& found = metadata->topics[0];
+    if (found.err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) {
+      return Fail(ErrorCode::kBadRequest, fmt::format("there is no topic {}", name));
+    }
     if (found.err != RD_KAFKA_RESP_ERR_NO_ERROR) {
       return std::unexpected(MakeKafkaError(found.err, "topic " + name));
     }

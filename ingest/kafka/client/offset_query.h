@@ -23,7 +23,7 @@ namespace usage_ingest::kafka::client {
 
 using Timeout = std::chrono::milliseconds;
 
-// Numbers of partitions by topic. kUnavailable when one of the topics is not there.
+// Numbers of partitions by topic. kBadRequest when one of the topics is not there.
 [[nodiscard]] Result<std::map<std::string, std::int32_t>> QueryPartitionCounts(
     rd_kafka_t* client, std::span<const std::string> topics, Timeout timeout);
 

@@ -39,6 +39,10 @@ std::optional<Result<client::TopicIds>> BrokerLogQueries::TakeTopicIds() {
 Result<LogQueries::FirstOffsets> BrokerLogQueries::QueryFirstOffsets(
     std::span<const std::string> topics) {
   const auto counts = client::QueryPartitionCounts(client_.handle(), topics, kQueryTimeout);
+  // The daemon waits for a topic: it is unavailable, not a wrong request.
+  if (!counts && counts.error().code == ErrorCode::kBadRequest) {
+    return Fail(ErrorCode::kUnavailable, counts.error().context);
+  }
   if (!counts) return std::unexpected(counts.error());
   std::set<TopicPartition> partitions;
   std::vector<const TopicPartition*> sources;

@@ -59,6 +59,7 @@ class RangeReader::Impl {
   Result<> Deliver(RangeEnds& range, client::MessageHandle message, const std::stop_token& stop);
   void StopReading(RangeEnds& range);
   Result<> Release();
+  Error WhyNoAnswer(const Error& error);
   RangeEnds* Find(const rd_kafka_message_t& message);
   [[nodiscard]] bool is_done() const { return std::ranges::all_of(ranges_, &RangeEnds::is_done); }
   RangeProgress Progress();
@@ -73,11 +74,20 @@ class RangeReader::Impl {
   RangeProgress progress_;
 };
 
+// The client's own events say why no broker answers; the request says only that none did.
+Error RangeReader::Impl::WhyNoAnswer(const Error& error) {
+  if (error.code != ErrorCode::kUnavailable) return error;
+  // ignored because the number of events served says nothing
+  static_cast<void>(rd_kafka_poll(client_.get(), 0));
+  if (events_.last_error().empty()) return error;
+  return {events_.is_refused() ? ErrorCode::kFatal : error.code, events_.last_error()};
+}
+
 Result<std::vector<const TopicPartition*>> RangeReader::Impl::Partitions(
     const RangeRequest& request, client::Timeout timeout) {
   const auto counts =
       client::QueryPartitionCounts(client_.get(), std::span(&request.topic, 1), timeout);
-  if (!counts) return std::unexpected(counts.error());
+  if (!counts) return std::unexpected(WhyNoAnswer(counts.error()));
   const std::int32_t count = counts->at(request.topic);
   std::vector<PartitionId> wanted = request.partitions;
   for (std::int32_t i = 0; request.partitions.empty() && i < count; ++i) wanted.push_back({i});

@@ -125,7 +125,10 @@ Result<> CheckBeforeMigrate(blocking::SyncConnection& connection) {
   if (!obstacles) return std::unexpected(obstacles.error());
   problems += *obstacles;
   if (problems.empty()) return {};
-  return Fail(ErrorCode::kFatal, "nothing was changed, because:" + problems);
+  // The SQLSTATE that the missing right would cause in a later step.
+  const std::string_view sqlstate = rights->count() > 0 ? "42501: " : "";
+  return Fail(ErrorCode::kFatal,
+              fmt::format("{}nothing was changed, because:{}", sqlstate, problems));
 }
 
 Result<> ReportAfterMigrate(blocking::SyncConnection& connection, bool first_time,

@@ -22,6 +22,9 @@ constexpr int kHandOverStep = 15;
 // An arbitrary number, other than that of ensure_partition.
 constexpr std::string_view kMigrateLock = "7305801562440212768";
 
+// Source: PostgreSQL 15 manual, appendix A.
+constexpr std::string_view kInsufficientPrivilege = "42501";
+
 // Number to checksum of the steps that are finished.
 using AppliedSteps = std::map<int, std::string>;
 
@@ -87,6 +90,10 @@ Result<> Migrate(std::string_view conninfo, const MigrateOptions& options, std::
     if (auto done = TakeMigrateLock(*connection, options, out); !done) return done;
   }
   auto applied = ReadAppliedSteps(*connection);
+  if (!applied && connection->last_sqlstate() == kInsufficientPrivilege) {
+    // They say which right is missing.
+    if (auto done = CheckBeforeMigrate(*connection); !done) return done;
+  }
   if (!applied) return std::unexpected(applied.error());
   if (auto done = CheckAppliedSteps(*applied); !done) return done;
   if (auto done = CheckBeforeMigrate(*connection); !done) return done;
