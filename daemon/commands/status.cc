@@ -126,7 +126,7 @@ class Status final : public Command {
                                 "last. Exit status 0: the daemon answers. 69: it does not. In both "
                                 "cases the counts from the database are shown, if it answers.",
                  .examples = {"usage-ingestd status", "usage-ingestd status --watch",
-                              "usage-ingestd status --url http://ingest-2.example.com:9464/"}},
+                              "usage-ingestd status --url http://ingest-2.example.com:19464/"}},
                 {.postgres = Need::kKeys}) {}
 
   std::vector<Option> Options() override {

@@ -16,7 +16,7 @@ struct StatusUrl {
   friend bool operator==(const StatusUrl&, const StatusUrl&) = default;
 };
 
-// "http://host:9464/", with or without a path that a proxy adds, and with or without "status" at
+// "http://host:19464/", with or without a path that a proxy adds, and with or without "status" at
 // its end. The port is 80 when none is given. std::nullopt: it is not such an address.
 [[nodiscard]] std::optional<StatusUrl> ParseStatusUrl(std::string_view url);
 

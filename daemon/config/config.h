@@ -77,7 +77,8 @@ struct Config {
   AttributionConfig attribution;
   std::chrono::milliseconds dead_letters_keep = std::chrono::days(90);
   PartitionsConfig partitions;
-  ListenAddress http_listen{"127.0.0.1", 9464};
+  // Not 9464: exporters of OpenTelemetry use it by default.
+  ListenAddress http_listen{"127.0.0.1", 19464};
   LogLevel log_level = LogLevel::kInfo;
   LogFormat log_format = LogFormat::kAuto;
   std::chrono::milliseconds shutdown_drain = std::chrono::seconds(10);

@@ -189,7 +189,7 @@ TextsSetter MetadataKeys() {
 }
 
 std::optional<text::Problem> SetListenAddress(ListenAddress& member, const ConfigValue& value) {
-  constexpr std::string_view kExample = R"("127.0.0.1:9464" or "[::]:9464")";
+  constexpr std::string_view kExample = R"("127.0.0.1:19464" or "[::]:19464")";
   const auto* text = std::get_if<std::string>(&value.value);
   if (text == nullptr) return WrongType(value, "text", kExample);
   const std::size_t colon = text->rfind(':');

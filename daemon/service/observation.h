@@ -22,7 +22,7 @@ inline constexpr std::chrono::seconds kProgressMax{60};
 
 class Observation {
  public:
-  // Throws when the port cannot be opened: what, where and how to fix it.
+  // A port that cannot be opened is an error in the log, and is tried again.
   Observation(const config::Config& config, boost::asio::io_context& io);
   ~Observation();
 

@@ -112,7 +112,7 @@ class StatusTest(unittest.TestCase):
         self.assertIn("HTTP 404", wrong.stdout)
 
     def test_a_wrong_url_is_refused_with_the_right_form(self):
-        done = self.ask("--url", "https://ingest:9464/")
+        done = self.ask("--url", "https://ingest:19464/")
         self.assertEqual(done.returncode, 64)
         self.assertIn("http://host:port/", done.stderr)
 

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/support/pipeline_fixture.h"
+#include "tests/support/silent_server.h"
 
 namespace usage_ingest::support {
 namespace {
@@ -106,6 +107,32 @@ TEST_F(StartOnPartsTest, AnUnreachableDatabaseIsWaitedFor) {
   postgres_.Start();
   daemon.WaitReady();
   ExpectTotalsMatch(load.Expected(producer));
+}
+
+TEST_F(StartOnPartsTest, ABusyPortStopsOnlyTheStatusPage) {
+  GeneratedLoad load({.events = 500}, kTopic);
+  Install(load);
+  Producer producer(kafka_.brokers());
+  load.PublishAll(producer);
+  DaemonProcess daemon(DaemonDefaults());
+  auto other = std::make_unique<SilentServer>(daemon.http_port());
+  daemon.Start();
+  ExpectTotalsMatch(load.Expected(producer));
+  const std::string log = daemon.log();
+  const std::size_t first = log.find("http.listen");
+  EXPECT_NE(first, std::string::npos) << log;
+  other.reset();
+  daemon.WaitReady();
+  EXPECT_EQ(daemon.log().find("http.listen", first + 1), std::string::npos) << "said once";
+  EXPECT_EQ(daemon.Terminate(), 0);
+}
+
+TEST_F(StartOnPartsTest, ABusyPortDoesNotDelayTheEnd) {
+  DaemonProcess daemon(DaemonDefaults());
+  const SilentServer other(daemon.http_port());
+  daemon.Start();
+  ASSERT_TRUE(WaitUntil(After(20s), [&] { return Holds(daemon.log(), "http.listen"); }));
+  EXPECT_EQ(daemon.Terminate(), 0);
 }
 
 TEST_F(StartOnPartsTest, AMissingTopicIsWaitedFor) {

@@ -10,10 +10,10 @@ StatusUrl Url(std::string host, std::uint16_t port, std::string path) {
 }
 
 TEST(StatusUrlTest, IsTheAddressThatABrowserShows) {
-  EXPECT_EQ(ParseStatusUrl("http://ingest-2:9464"), Url("ingest-2", 9464, "/status"));
-  EXPECT_EQ(ParseStatusUrl("http://ingest-2:9464/"), Url("ingest-2", 9464, "/status"));
-  EXPECT_EQ(ParseStatusUrl("http://10.0.0.7:9464/status"), Url("10.0.0.7", 9464, "/status"));
-  EXPECT_EQ(ParseStatusUrl("http://[::1]:9464/"), Url("::1", 9464, "/status"));
+  EXPECT_EQ(ParseStatusUrl("http://ingest-2:19464"), Url("ingest-2", 19464, "/status"));
+  EXPECT_EQ(ParseStatusUrl("http://ingest-2:19464/"), Url("ingest-2", 19464, "/status"));
+  EXPECT_EQ(ParseStatusUrl("http://10.0.0.7:19464/status"), Url("10.0.0.7", 19464, "/status"));
+  EXPECT_EQ(ParseStatusUrl("http://[::1]:19464/"), Url("::1", 19464, "/status"));
   EXPECT_EQ(ParseStatusUrl("http://[::1]"), Url("::1", 80, "/status"));
 }
 
@@ -24,8 +24,8 @@ TEST(StatusUrlTest, MayHaveThePathOfAProxy) {
 
 TEST(StatusUrlTest, AnythingElseIsRefused) {
   for (const auto* url :
-       {"", "http://", "ingest-2:9464", "https://ingest-2/", "http://host:0/", "http://host:70000/",
-        "http://host:/", "http://:9464/", "http://[::1", "http://[::1]x", "http://[]:1/",
+       {"", "http://", "ingest-2:19464", "https://ingest-2/", "http://host:0/", "http://host:70000/",
+        "http://host:/", "http://:19464/", "http://[::1", "http://[::1]x", "http://[]:1/",
         "http://a b/", "http://user@host/", "http://host/?q", "http://host/\r\nX: y"}) {
     EXPECT_EQ(ParseStatusUrl(url), std::nullopt) << url;
   }

@@ -59,7 +59,7 @@ TEST(ConfigLoadTest, RequiredKeysAreEnoughAndTheRestHasTheContractsDefaults) {
   EXPECT_EQ(config.dead_letters_keep, std::chrono::days(90));
   EXPECT_EQ(config.partitions.months_ahead, 3);
   EXPECT_EQ(config.partitions.retention_months, 0);
-  EXPECT_EQ(config.http_listen, (ListenAddress{"127.0.0.1", 9464}));
+  EXPECT_EQ(config.http_listen, (ListenAddress{"127.0.0.1", 19464}));
   EXPECT_EQ(config.log_level, LogLevel::kInfo);
   EXPECT_EQ(config.log_format, LogFormat::kAuto);
   EXPECT_EQ(config.shutdown_drain, std::chrono::seconds(10));
@@ -207,9 +207,9 @@ const BadLine kBadLines[] = {
     {"UnknownMetadata", "events.metadata = ['tag']", "\"tag\"", "did you mean \"tags\"?"},
     {"MetadataPrompt", "events.metadata = ['messages_of_the_user']", "not in the closed list",
      "choose among"},
-    {"ListenWithoutPort", "http.listen = '127.0.0.1'", "not an address and a port", "9464"},
+    {"ListenWithoutPort", "http.listen = '127.0.0.1'", "not an address and a port", "19464"},
     {"ListenBadPort", "http.listen = '127.0.0.1:99999'", "not an address and a port", ""},
-    {"ListenBareIpv6", "http.listen = '::1:9464'", "not an address and a port", "[::]"},
+    {"ListenBareIpv6", "http.listen = '::1:19464'", "not an address and a port", "[::]"},
     {"OwnedCommit", "kafka.properties.enable.auto.commit = true", "kept in PostgreSQL",
      "remove the line"},
     {"OwnedReset", "kafka.properties.auto.offset.reset = 'latest'", "never skipped silently",
@@ -318,7 +318,7 @@ TEST(ConfigLoadTest, AServiceLinkOfKubernetesIsNoSetting) {
 TEST(ConfigLoadTest, APortThatIsNoServiceLinkIsAProblem) {
   const LoadedConfig loaded =
       Load(std::string(kRequired),
-           {{"USAGE_INGEST_HTTP_PORT", "9464"}, {"USAGE_INGEST_HTTP_PORT_NUMBER", "9464"}});
+           {{"USAGE_INGEST_HTTP_PORT", "19464"}, {"USAGE_INGEST_HTTP_PORT_NUMBER", "19464"}});
   EXPECT_EQ(loaded.problems.size(), 2u);
 }
 
