@@ -1,4 +1,6 @@
 // usage-ingestd: from the command line to a command, and from its result to the exit code.
+#include <syslog.h>
+
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -6,6 +8,7 @@
 #include <filesystem>
 #include <iostream>
 #include <optional>
+#include <sstream>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -15,13 +18,21 @@
 #include "daemon/commands/command_list.h"
 #include "daemon/config/config_load.h"
 #include "daemon/config/packaged_files.h"
+#include "daemon/replay/stop_on_signal.h"
 #include "daemon/telemetry/logging.h"
 #include "daemon/text/print_problems.h"
 #include "daemon/text/user_error.h"
+#include "ingest/postgres/blocking/interruption.h"
 #include "schema/limits.h"
 
 namespace usage_ingest {
 namespace {
+
+void PrintProblems(const text::Problems& problems) {
+  std::ostringstream out;
+  text::PrintProblems(problems, out);
+  std::cerr << telemetry::JournalLines(out.str(), LOG_ERR);
+}
 
 // A container may have everything in its environment; a file that was named must be there. A folder
 // that may not be read is no reason to continue without its file.
@@ -52,7 +63,6 @@ void LimitConnectTime() {
 }
 
 int Main(const std::vector<std::string>& arguments) {
-  LimitConnectTime();
   const commands::CommandList all = commands::AllCommands();
   const auto line = cli::ParseCommandLine(all, arguments);
   if (!line) {
@@ -64,15 +74,29 @@ int Main(const std::vector<std::string>& arguments) {
   const bool is_packaged =
       line->config_path.empty() || line->config_path == config::kDefaultConfigPath;
   if (needs.config() && is_packaged) config::UsePackagedFiles(config::kPackagedFolder);
+  LimitConnectTime();
   const auto load = [&] { return Load(line->config_path, needs); };
   const config::LoadedConfig loaded = load();
-  for (const std::string& warning : loaded.warnings) std::cerr << "warning: " << warning << '\n';
+  for (const std::string& warning : loaded.warnings) {
+    std::cerr << telemetry::JournalLines("warning: " + warning + '\n', LOG_WARNING);
+  }
   if (!loaded.problems.empty() && !needs.reports_problems) {
-    text::PrintProblems(loaded.problems, std::cerr);
+    PrintProblems(loaded.problems);
     return text::ToInt(text::ExitCode::kConfig);
   }
   telemetry::SetUpLogging(loaded.config.log_level, loaded.config.log_format);
-  return line->command->Run({loaded, load, all});
+  if (!needs.server()) return line->command->Run({loaded, load, all, {}});
+  const replay::StopOnSignal stop;
+  postgres::blocking::SetInterruption(stop.token());
+  return line->command->Run({loaded, load, all, stop.token()});
+}
+
+// A library may still wait on a thread that was left behind: its destructors must not run.
+int EndProcess(int exit_code) {
+  if (!postgres::blocking::IsInterrupted()) return exit_code;
+  std::cout.flush();
+  std::cerr.flush();
+  std::_Exit(exit_code);
 }
 
 // A result that is cut must not look complete to a script, whatever the command returned.
@@ -81,9 +105,8 @@ int CheckOutput(int exit_code) {
   std::cout.flush();
   if (std::cout) return exit_code;
   const char* reason = errno == 0 ? "write error" : std::strerror(errno);
-  text::PrintProblem({.what = std::string("cannot write to standard output: ") + reason,
-                      .fix = "the output is incomplete: run the command again"},
-                     std::cerr);
+  PrintProblems({{.what = std::string("cannot write to standard output: ") + reason,
+                  .fix = "the output is incomplete: run the command again"}});
   return text::ToInt(text::ExitCode::kOutput);
 }
 
@@ -93,10 +116,11 @@ int CheckOutput(int exit_code) {
 int main(int argc, char** argv) {
   using usage_ingest::text::ExitCode;
   try {
-    return usage_ingest::CheckOutput(usage_ingest::Main({argv + 1, argv + argc}));
+    return usage_ingest::EndProcess(
+        usage_ingest::CheckOutput(usage_ingest::Main({argv + 1, argv + argc})));
   } catch (const usage_ingest::text::UserError& error) {
-    usage_ingest::text::PrintProblem(error.problem(), std::cerr);
-    return ToInt(error.code());
+    usage_ingest::PrintProblems({error.problem()});
+    return usage_ingest::EndProcess(ToInt(error.code()));
   } catch (const std::exception& error) {
     std::cerr << "usage-ingestd: internal error: " << error.what() << '\n';
     return ToInt(ExitCode::kInternal);

@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -45,6 +46,7 @@ struct CommandNeeds {
   Need postgres = Need::kNothing;
   bool reports_problems = false;  // Run is called with a wrong configuration, too
 
+  [[nodiscard]] bool server() const { return kafka == Need::kServer || postgres == Need::kServer; }
   [[nodiscard]] bool config() const {
     return kafka != Need::kNothing || postgres != Need::kNothing;
   }
@@ -54,6 +56,8 @@ struct CommandContext {
   const config::LoadedConfig& loaded;  // as CommandNeeds asks for it; else the defaults
   std::function<config::LoadedConfig()> load_again;
   const CommandList& commands;
+  // Of a command that needs a server: SIGINT or SIGTERM has come.
+  std::stop_token stop;
 
   [[nodiscard]] const config::Config& config() const { return loaded.config; }
 };

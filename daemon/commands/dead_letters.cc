@@ -14,7 +14,6 @@
 #include "daemon/commands/report_end.h"
 #include "daemon/replay/replay_result.h"
 #include "daemon/replay/replay_totals.h"
-#include "daemon/replay/stop_on_signal.h"
 #include "daemon/text/json_writer.h"
 #include "daemon/text/text_table.h"
 #include "ingest/postgres/background/dead_letter_retrier.h"
@@ -269,8 +268,7 @@ class Retry final : public DeadLetterCommand {
     selection.ids = filter_.ids;
     if (filter_.since) selection.first_seen_since = *filter_.since;
 
-    const replay::StopOnSignal stop;
-    const std::stop_callback on_stop(stop.token(),
+    const std::stop_callback on_stop(context.stop,
                                      [&] { boost::asio::post(io, [&] { retrier.Stop(); }); });
     std::optional<Result<postgres::background::RetryReport>> retried;
     boost::asio::co_spawn(
@@ -280,6 +278,9 @@ class Retry final : public DeadLetterCommand {
           retried = std::move(result);
         });
     io.run();
+    if (!*retried && context.stop.stop_requested()) {
+      return EndInterrupted({totals.counts(), false}, json_, "dead-letters retry");
+    }
     if (!*retried) {
       return EndFailed({totals.counts(), false}, json_,
                        assembly::ToUserError(retried->error(), "PostgreSQL"));

@@ -10,7 +10,6 @@
 #include "daemon/replay/import_file.h"
 #include "daemon/replay/import_run.h"
 #include "daemon/replay/replay_result.h"
-#include "daemon/replay/stop_on_signal.h"
 #include "daemon/text/print_problems.h"
 #include "daemon/text/user_error.h"
 
@@ -49,27 +48,27 @@ class Import final : public Command {
   int Run(const CommandContext& context) override {
     total_ = {};
     try {
-      return ImportAll(context.config());
+      return ImportAll(context);
     } catch (const text::UserError& error) {
       return EndFailed(Report(), json_, error);
     }
   }
 
  private:
-  int ImportAll(const config::Config& config) {
-    const replay::StopOnSignal stop;
+  int ImportAll(const CommandContext& context) {
+    const config::Config& config = context.config();
     std::vector<CheckedFile> files;
     for (const std::string& path : paths_) {
       replay::ImportFile file(path);
       const auto elements =
-          replay::CheckImportFile(file, config.events.record_bytes_max, stop.token());
+          replay::CheckImportFile(file, config.events.record_bytes_max, context.stop);
       if (!elements) return EndInterrupted(Report(), json_, "import");
       files.push_back({std::move(file), *elements});
     }
     text::Problems refused;
     for (CheckedFile& checked : files) {
-      replay::ImportRun run(config, options_, checked.file, checked.elements);
-      if (!RunOne(run, stop)) return EndInterrupted(Report(), json_, "import");
+      replay::ImportRun run(config, options_, checked.file, checked.elements, context.stop);
+      if (!RunOne(run)) return EndInterrupted(Report(), json_, "import");
       if (IsRefused(run.counts())) refused.push_back(AllRefused(checked.file.name()));
     }
     replay::PrintReplayReport(Report(), json_);
@@ -78,9 +77,9 @@ class Import final : public Command {
   }
 
   // False if it was interrupted.
-  bool RunOne(replay::ImportRun& run, const replay::StopOnSignal& stop) {
+  bool RunOne(replay::ImportRun& run) {
     try {
-      const bool is_complete = run.Run(stop);
+      const bool is_complete = run.Run();
       total_.Add(run.counts());
       return is_complete;
     } catch (const text::UserError&) {

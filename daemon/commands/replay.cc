@@ -12,7 +12,6 @@
 #include "daemon/replay/replay_lanes.h"
 #include "daemon/replay/replay_progress.h"
 #include "daemon/replay/replay_result.h"
-#include "daemon/replay/stop_on_signal.h"
 #include "daemon/text/progress_bar.h"
 #include "ingest/kafka/range/range_reader.h"
 
@@ -62,7 +61,7 @@ class Replay final : public Command {
   [[nodiscard]] replay::ReplayRun Open(const config::Config& config,
                                        std::vector<kafka::range::PartitionRange>& ranges) const;
   [[nodiscard]] bool Send(const config::Config& config, kafka::range::RangeReader& reader,
-                          replay::ReplayLanes& lanes, const replay::StopOnSignal& stop);
+                          replay::ReplayLanes& lanes);
 
   std::string topic_;
   std::vector<std::int64_t> partitions_;  // empty: all
@@ -150,16 +149,15 @@ replay::ReplayRun Replay::Open(const config::Config& config,
 
 int Replay::Run(const CommandContext& context) {
   const config::Config& config = context.config();
-  const replay::StopOnSignal stop;
   // Declared first, so destroyed last: the lanes hold records in its buffers.
   std::unique_ptr<kafka::range::RangeReader> reader;
   replay::ReplayLanesOptions lanes_options{
       .lanes = config.postgres.writers, .dry_run = dry_run_, .count_quotas = !no_quota_};
-  replay::ReplayLanes lanes(config, lanes_options);
+  replay::ReplayLanes lanes(config, lanes_options, context.stop);
   try {
     reader = assembly::KafkaValueOrThrow(
         kafka::range::RangeReader::Make(assembly::KafkaOptionsFor(config), lanes.MakeProducers()));
-    const bool is_complete = Send(config, *reader, lanes, stop);
+    const bool is_complete = Send(config, *reader, lanes);
     const replay::ReplayReport report{lanes.counts(), dry_run_};
     if (!is_complete) return EndInterrupted(report, json_, "replay");
     replay::PrintReplayReport(report, json_);
@@ -171,7 +169,7 @@ int Replay::Run(const CommandContext& context) {
 
 // False if it was interrupted.
 bool Replay::Send(const config::Config& config, kafka::range::RangeReader& reader,
-                  replay::ReplayLanes& lanes, const replay::StopOnSignal& stop) {
+                  replay::ReplayLanes& lanes) {
   auto ranges = assembly::KafkaValueOrThrow(reader.Resolve(Request(), kResolveTimeout));
   if (no_quota_) EndBeforeTheDaemon(config, ranges);
   replay::ReplayRun run;
@@ -183,18 +181,24 @@ bool Replay::Send(const config::Config& config, kafka::range::RangeReader& reade
   for (const auto& range : ranges) total += range.end.value - range.begin.value;
   text::ProgressBar bar("offsets");
   const auto read =
-      reader.Read(ranges, stop.token(), [&](const kafka::range::RangeProgress& progress) {
+      reader.Read(ranges, lanes.stop_token(), [&](const kafka::range::RangeProgress& progress) {
         bar.Update(progress.offsets_done, total);
       });
-  if (!read) {
-    lanes.Interrupt();
-    if (!dry_run_) replay::CloseReplay(config, run, replay::ReplayOutcome::kInterrupted);
-    if (read.error().code == ErrorCode::kShuttingDown) return false;
+  if (!read) lanes.Stop();
+  bool is_complete = false;
+  try {
+    is_complete = lanes.Finish();
+  } catch (const text::UserError&) {
+    replay::CloseReplay(config, run, replay::ReplayOutcome::kFailed);
+    throw;
+  }
+  replay::CloseReplay(
+      config, run,
+      is_complete ? replay::ReplayOutcome::kFinished : replay::ReplayOutcome::kInterrupted);
+  if (!read && read.error().code != ErrorCode::kShuttingDown) {
     throw assembly::KafkaToUserError(read.error());
   }
-  lanes.Finish();
-  if (!dry_run_) replay::CloseReplay(config, run, replay::ReplayOutcome::kFinished);
-  return true;
+  return is_complete;
 }
 
 }  // namespace

@@ -26,6 +26,10 @@ struct DigestFree {
 constexpr const char* kStdin = "-";
 
 text::UserError Unreadable(const std::string& path, int error) {
+  if (error == EINTR) {  // only a signal that ends the command has a handler
+    return text::UserError(text::ExitCode::kInterrupted,
+                           {.what = "interrupted", .where = path, .fix = "run it again"});
+  }
   const text::ExitCode code =
       error == ENOENT ? text::ExitCode::kNoInput : text::ExitCode::kPermission;
   return text::UserError(code, {.what = std::string("cannot read: ") + std::strerror(error),

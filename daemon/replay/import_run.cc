@@ -18,16 +18,17 @@ void ReleaseText(void* text) noexcept { delete static_cast<std::string*>(text); 
 }  // namespace
 
 ImportRun::ImportRun(const config::Config& config, ImportOptions options, ImportFile& file,
-                     std::int64_t elements)
+                     std::int64_t elements, const std::stop_token& stop)
     : config_(config),
       options_(options),
       file_(file),
       elements_(elements),
       source_{"import:" + file.sha256_hex(), PartitionId{0}},
-      lanes_(config, {.lanes = 1, .dry_run = options.dry_run, .count_quotas = !options.no_quota}),
+      lanes_(config, {.lanes = 1, .dry_run = options.dry_run, .count_quotas = !options.no_quota},
+             stop),
       producer_(std::move(lanes_.MakeProducers().front())) {}
 
-bool ImportRun::Run(const StopOnSignal& stop) {
+bool ImportRun::Run() try {
   if (!options_.dry_run) {
     const ReplayRange range{.source = source_, .begin = Offset{1}, .end = Offset{elements_ + 1}};
     run_ = OpenReplay(config_, ReplayKind::kImport, {range}, !options_.no_quota);
@@ -36,14 +37,14 @@ bool ImportRun::Run(const StopOnSignal& stop) {
   lanes_.SetReplayIds(run_.ids);
   lanes_.Start(epoch_);
   PushStart();
-  const bool is_complete = PushAll(stop);
-  if (is_complete) {
-    lanes_.Finish();
-  } else {
-    lanes_.Interrupt();
-  }
+  PushAll();
+  const bool is_complete = lanes_.Finish();
   Close(is_complete ? ReplayOutcome::kFinished : ReplayOutcome::kInterrupted);
   return is_complete;
+} catch (const text::UserError&) {
+  lanes_.Stop();
+  Close(ReplayOutcome::kFailed);
+  throw;
 }
 
 void ImportRun::PushStart() {
@@ -55,8 +56,7 @@ void ImportRun::PushStart() {
   Push(start);
 }
 
-// False if it was interrupted.
-bool ImportRun::PushAll(const StopOnSignal& stop) try {
+void ImportRun::PushAll() {
   text::ProgressBar bar("events");
   ImportElements elements(config_.events.record_bytes_max,
                           [&](const ImportElements::Element& element) {
@@ -66,17 +66,12 @@ bool ImportRun::PushAll(const StopOnSignal& stop) try {
   file_.Open();
   std::array<char, 65536> buffer;
   while (const std::size_t got = file_.Read(buffer)) {
-    if (stop.token().stop_requested()) return false;
+    if (lanes_.stop_token().stop_requested()) return;
     elements.Feed({buffer.data(), got});
   }
   // ignored because the file was checked
   static_cast<void>(elements.Finish());
   file_.Close();
-  return true;
-} catch (const text::UserError&) {
-  lanes_.Interrupt();
-  Close(ReplayOutcome::kFailed);
-  throw;
 }
 
 void ImportRun::PushElement(const ImportElements::Element& element) {
@@ -91,12 +86,14 @@ void ImportRun::PushElement(const ImportElements::Element& element) {
   Push(record);
 }
 
+// After a stop nothing is pushed: what follows a record that was left out must not be written.
 void ImportRun::Push(pipeline::Record& record) {
-  while (!producer_.TryPush(record)) std::this_thread::sleep_for(kFullQueueWait);
+  while (!lanes_.stop_token().stop_requested()) {
+    if (producer_.TryPush(record)) return;
+    std::this_thread::sleep_for(kFullQueueWait);
+  }
 }
 
-void ImportRun::Close(ReplayOutcome outcome) {
-  if (!options_.dry_run) CloseReplay(config_, run_, outcome);
-}
+void ImportRun::Close(ReplayOutcome outcome) { CloseReplay(config_, run_, outcome); }
 
 }  // namespace usage_ingest::replay

@@ -7,13 +7,13 @@
 // Errors        Run throws UserError; counts() then tells what was written before.
 #include <atomic>
 #include <cstdint>
+#include <stop_token>
 
 #include "daemon/config/config.h"
 #include "daemon/replay/import_elements.h"
 #include "daemon/replay/import_file.h"
 #include "daemon/replay/replay_lanes.h"
 #include "daemon/replay/replay_progress.h"
-#include "daemon/replay/stop_on_signal.h"
 
 namespace usage_ingest::replay {
 
@@ -26,15 +26,15 @@ class ImportRun {
  public:
   // `elements` is how many the file has. `file` must outlive this object.
   ImportRun(const config::Config& config, ImportOptions options, ImportFile& file,
-            std::int64_t elements);
+            std::int64_t elements, const std::stop_token& stop);
 
   // False if it was interrupted. REQUIRES: called once.
-  [[nodiscard]] bool Run(const StopOnSignal& stop);
+  [[nodiscard]] bool Run();
   [[nodiscard]] EventCounts counts() const { return lanes_.counts(); }
 
  private:
   void PushStart();
-  [[nodiscard]] bool PushAll(const StopOnSignal& stop);
+  void PushAll();
   void PushElement(const ImportElements::Element& element);
   void Push(pipeline::Record& record);
   void Close(ReplayOutcome outcome);

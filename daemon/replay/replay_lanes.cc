@@ -1,5 +1,6 @@
 #include "daemon/replay/replay_lanes.h"
 
+#include <functional>
 #include <optional>
 #include <utility>
 
@@ -12,11 +13,17 @@
 namespace usage_ingest::replay {
 
 struct ReplayLanes::Impl {
-  Impl(const config::Config& c, ReplayLanesOptions o) : config(c), options(o) {}
+  Impl(const config::Config& c, ReplayLanesOptions o, const std::stop_token& interruption)
+      : config(c), options(o), on_interruption(interruption, [this] { stop.request_stop(); }) {}
 
+  // One lane that has failed ends the run: the others would go on without its records.
   void NoteEnd(const Result<>& result) {
-    const MutexLock lock(mutex);
-    if (!result && !failure) failure = result.error();
+    if (result) return;
+    {
+      const MutexLock lock(mutex);
+      if (!failure) failure = result.error();
+    }
+    stop.request_stop();
   }
 
   [[nodiscard]] std::optional<Error> FirstFailure() {
@@ -31,11 +38,15 @@ struct ReplayLanes::Impl {
   pipeline::ConsumerInbox inbox;
   Mutex mutex;
   std::optional<Error> failure GUARDED_BY(mutex);
+  std::stop_source stop;
+  std::stop_callback<std::function<void()>> on_interruption;
   std::vector<std::unique_ptr<assembly::LaneThread>> lanes;
+  std::optional<std::stop_callback<std::function<void()>>> on_stop;  // before the lanes end
 };
 
-ReplayLanes::ReplayLanes(const config::Config& config, ReplayLanesOptions options)
-    : impl_(std::make_unique<Impl>(config, options)) {
+ReplayLanes::ReplayLanes(const config::Config& config, ReplayLanesOptions options,
+                         const std::stop_token& interruption)
+    : impl_(std::make_unique<Impl>(config, options, interruption)) {
   for (std::size_t i = 0; i < impl_->options.lanes; ++i) {
     impl_->lanes.push_back(
         std::make_unique<assembly::LaneThread>(assembly::QueueLimitsFor(config)));
@@ -70,9 +81,16 @@ void ReplayLanes::Start(const std::atomic<std::uint64_t>& current_epoch) {
                          {impl.totals, impl.inbox, current_epoch,
                           [&impl](const Result<>& result) { impl.NoteEnd(result); }});
   }
+  impl.on_stop.emplace(impl.stop.get_token(), [&impl] {
+    for (const auto& lane : impl.lanes) lane->Stop();
+  });
 }
 
-void ReplayLanes::Finish() {
+std::stop_token ReplayLanes::stop_token() const { return impl_->stop.get_token(); }
+
+void ReplayLanes::Stop() { impl_->stop.request_stop(); }
+
+bool ReplayLanes::Finish() {
   for (const auto& lane : impl_->lanes) lane->Finish();
   for (const auto& lane : impl_->lanes) lane->Join();
   if (const auto failure = impl_->FirstFailure()) {
@@ -88,11 +106,7 @@ void ReplayLanes::Finish() {
            .fix = "let it finish, then run this again: it goes on where that one is"});
     }
   }
-}
-
-void ReplayLanes::Interrupt() {
-  for (const auto& lane : impl_->lanes) lane->Stop();
-  for (const auto& lane : impl_->lanes) lane->Join();
+  return !impl_->stop.stop_requested();
 }
 
 EventCounts ReplayLanes::counts() const { return impl_->totals.counts(); }

@@ -8,6 +8,7 @@
 // Owner         the command's thread.
 #include <atomic>
 #include <memory>
+#include <stop_token>
 #include <vector>
 
 #include "daemon/config/config.h"
@@ -25,7 +26,8 @@ struct ReplayLanesOptions {
 
 class ReplayLanes {
  public:
-  ReplayLanes(const config::Config& config, ReplayLanesOptions options);
+  ReplayLanes(const config::Config& config, ReplayLanesOptions options,
+              const std::stop_token& interruption);
   ~ReplayLanes();
 
   // REQUIRES: called once, before Start.
@@ -33,10 +35,14 @@ class ReplayLanes {
   // Of ReplayRun; not needed in a dry run. REQUIRES: before Start.
   void SetReplayIds(std::vector<std::int64_t> ids);
   void Start(const std::atomic<std::uint64_t>& current_epoch);
-  // After the last push: waits until everything is written. Throws UserError.
-  void Finish();
-  // Instead of Finish: finishes the running transactions only.
-  void Interrupt();
+  // After the interruption, or when a lane has failed: nothing takes what is pushed, so push no
+  // more, and call Finish.
+  [[nodiscard]] std::stop_token stop_token() const;
+  // Stops all lanes: those that wait give up, the others finish their transaction.
+  void Stop();
+  // After the last push: waits until everything is written, or until the lanes have stopped. False
+  // if they were stopped. Throws UserError when a lane has failed.
+  [[nodiscard]] bool Finish();
   // What was written so far.
   [[nodiscard]] EventCounts counts() const;
 

@@ -59,12 +59,16 @@ ReplayRun OpenReplay(const config::Config& config, ReplayKind kind,
   return run;
 }
 
-void CloseReplay(const config::Config& config, const ReplayRun& run, ReplayOutcome outcome) {
+void CloseReplay(const config::Config& config, const ReplayRun& run, ReplayOutcome outcome) try {
+  if (run.ids.empty()) return;  // a dry run
   postgres::blocking::SyncConnection connection = assembly::ConnectOrThrow(config, "replay");
   for (std::int64_t id : run.ids) {
     static_cast<void>(
         assembly::QueryOrThrow(connection, kClose, {std::to_string(id), Name(outcome)}));
   }
+} catch (const text::UserError&) {
+  // A run that did not finish is continued, whatever its row says, and has its own error.
+  if (outcome == ReplayOutcome::kFinished) throw;
 }
 
 std::map<PartitionId, Offset> ReadNextOffsets(const config::Config& config,

@@ -33,6 +33,7 @@ struct ReplayRun {
 
 [[nodiscard]] ReplayRun OpenReplay(const config::Config& config, ReplayKind kind,
                                    const std::vector<ReplayRange>& ranges, bool count_quotas);
+// Does nothing for a run without ranges, such as a dry run. Throws only for kFinished.
 void CloseReplay(const config::Config& config, const ReplayRun& run, ReplayOutcome outcome);
 
 // Where the daemon is in `topic`: the stored next offset of each partition that it has begun.

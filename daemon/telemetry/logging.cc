@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <memory>
 
@@ -46,8 +47,10 @@ spdlog::sink_ptr MakeSink(LogTarget target) {
   if (target == LogTarget::kJournal) {
     return std::make_shared<spdlog::sinks::systemd_sink_mt>(kName);
   }
-  // Colours only on a terminal: the sink looks.
+  // Colours only on a terminal: the sink looks. Source: no-color.org.
   auto sink = std::make_shared<spdlog::sinks::ansicolor_stderr_sink_mt>();
+  const char* no_color = std::getenv("NO_COLOR");
+  if (no_color != nullptr && *no_color != '\0') sink->set_color_mode(spdlog::color_mode::never);
   if (target == LogTarget::kJson) {
     sink->set_formatter(MakeJsonLogFormatter());
   } else {
@@ -69,6 +72,20 @@ LogTarget ChooseLogTarget(config::LogFormat format, const std::string& journal_s
       break;
   }
   return StderrIsJournal(journal_stream) ? LogTarget::kJournal : LogTarget::kText;
+}
+
+std::string JournalLines(std::string_view text, int level) {
+  const char* stream = std::getenv("JOURNAL_STREAM");
+  if (!StderrIsJournal(stream == nullptr ? "" : stream)) return std::string(text);
+  const std::string prefix = fmt::format("<{}>", level);
+  std::string lines;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size() - 1) + 1;
+    lines += prefix;
+    lines += text.substr(0, end);
+    text.remove_prefix(end);
+  }
+  return lines;
 }
 
 void SetUpLogging(config::LogLevel level, config::LogFormat format) {

@@ -8,6 +8,7 @@
 // Source        systemd.exec(5), $JOURNAL_STREAM: device and inode of the stream that stderr was
 //               connected to; they are compared, since stderr may have been redirected.
 #include <string>
+#include <string_view>
 
 #include "daemon/config/config.h"
 
@@ -18,6 +19,10 @@ enum class LogTarget : unsigned char { kText, kJson, kJournal };
 // What `format` means for this process; `journal_stream` is $JOURNAL_STREAM or empty.
 [[nodiscard]] LogTarget ChooseLogTarget(config::LogFormat format,
                                         const std::string& journal_stream);
+
+// `text` as it must be written to stderr before SetUpLogging, or instead of it: in the journal each
+// line gets its priority, a level of syslog(3), by sd-daemon(3)'s prefix "<3>".
+[[nodiscard]] std::string JournalLines(std::string_view text, int level);
 
 void SetUpLogging(config::LogLevel level, config::LogFormat format);
 

@@ -35,22 +35,25 @@ class InterruptTest : public PipelineTest {
     program_ = std::make_unique<DaemonProcess>(DaemonDefaults());
   }
 
-  // Runs a command until it waits for `table`, sends the signal, and lets it continue. The exit
-  // code.
-  int Interrupt(const std::vector<std::string>& words, const std::string& table, int signal) {
+  enum class Lock { kHeld, kReleased };
+
+  // Runs a command until it waits for `table` and sends the signal. Released: lets it finish its
+  // transaction. The exit code.
+  int Interrupt(const std::vector<std::string>& words, const std::string& table, int signal,
+                Lock lock) {
     Database holder = Connect();
     holder.Execute("BEGIN; LOCK TABLE " + table + " IN ACCESS EXCLUSIVE MODE");
     program_->Start(words);
     EXPECT_TRUE(WaitUntil(After(60s), [&] {
-      return database_.Number(
-                 "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = $1::regclass",
-                 {table}) > 0;
+      return database_.Number("SELECT count(*) FROM pg_locks WHERE NOT granted") > 0;
     })) << program_->log();
     program_->Signal(signal);
     // It handles a signal once; a second one has its default effect.
     EXPECT_TRUE(WaitUntil(After(60s), [&] { return !HandlesSignal(program_->pid(), signal); }));
-    holder.Execute("COMMIT");
-    return program_->WaitExit(60s);
+    if (lock == Lock::kReleased) holder.Execute("COMMIT");
+    const int exit_code = program_->WaitExit(60s);
+    if (lock == Lock::kHeld) holder.Execute("COMMIT");
+    return exit_code;
   }
 
   std::string ReplayOutcome() {
@@ -66,7 +69,7 @@ TEST_F(InterruptTest, Import) {
   std::ofstream file(path);
   for (const CapturedEvent& event : CapturedEvents()) file << event.value << '\n';
   file.close();
-  EXPECT_EQ(Interrupt({"import", "--json", path}, "usage_ingest.replays", SIGINT),
+  EXPECT_EQ(Interrupt({"import", "--json", path}, "public.usage_logs", SIGINT, Lock::kHeld),
             kExitInterrupted);
   EXPECT_EQ(ReportField(program_->log(), "records"), 0) << program_->log();
   EXPECT_EQ(ReplayOutcome(), "interrupted");
@@ -82,7 +85,7 @@ TEST_F(InterruptTest, Replay) {
   producer.Flush();
   const std::vector<std::string> words = {"replay",        "--json", "--topic",     kTopic,
                                           "--from-offset", "0",      "--to-offset", "1000000"};
-  EXPECT_EQ(Interrupt(words, "usage_ingest.replays", SIGTERM), kExitInterrupted);
+  EXPECT_EQ(Interrupt(words, "public.usage_logs", SIGTERM, Lock::kHeld), kExitInterrupted);
   EXPECT_EQ(ReportField(program_->log(), "records"), 0) << program_->log();
   EXPECT_EQ(ReplayOutcome(), "interrupted");
   EXPECT_EQ(program_->Run(words).exit_code, 0);
@@ -93,7 +96,8 @@ TEST_F(InterruptTest, RetryOfDeadLettersFinishesItsTransaction) {
   database_.Execute(
       "INSERT INTO usage_ingest.dead_letters (group_id, topic, partition, record_offset, reason, "
       "detail, payload) VALUES ('g', 't', 0, 0, 'invalid_json', 'why', 'torn')");
-  EXPECT_EQ(Interrupt({"dead-letters", "retry", "--json"}, "usage_ingest.dead_letters", SIGINT),
+  EXPECT_EQ(Interrupt({"dead-letters", "retry", "--json"}, "usage_ingest.dead_letters", SIGINT,
+                      Lock::kReleased),
             kExitInterrupted);
   EXPECT_EQ(ReportField(program_->log(), "dead_lettered"), 1) << program_->log();
 }

@@ -2,19 +2,51 @@
 
 #include <poll.h>
 
+#include <array>
 #include <charconv>
+#include <future>
+#include <thread>
 
+#include "ingest/postgres/blocking/interruption.h"
 #include "ingest/postgres/session/session_setup.h"
 #include "ingest/postgres/session/sqlstate.h"
 
 namespace usage_ingest::postgres::blocking {
 namespace {
 
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+// How soon an interruption is noticed.
+constexpr auto kLookInterval = milliseconds(50);
+
+std::unexpected<Error> Interrupted() { return Fail(ErrorCode::kShuttingDown, "interrupted"); }
+
 void HandleNotice(void* handler, const PGresult* notice) {
   const auto& on_warning = *static_cast<std::function<void(std::string_view)>*>(handler);
   if (!on_warning) return;
   const char* message = PQresultErrorField(notice, PG_DIAG_MESSAGE_PRIMARY);
   if (message != nullptr) on_warning(message);
+}
+
+// On a thread of its own: libpq waits for each host and address in turn, and for name servers. The
+// thread outlives this call when a signal ends it.
+Result<session::PgConn> Connect(std::string_view conninfo, std::string_view purpose) {
+  const bool cleans_up = IsInterrupted();
+  const auto started = steady_clock::now();
+  auto keywords = std::make_unique<session::ConnectKeywords>(
+      std::string(conninfo), "usage-ingestd/" + std::string(purpose));
+  std::promise<session::PgConn> promise;
+  std::future<session::PgConn> connected = promise.get_future();
+  std::thread([promise = std::move(promise), keywords = std::move(keywords)]() mutable {
+    promise.set_value(session::PgConn(
+        PQconnectdbParams(keywords->keywords(), keywords->values(), /*expand_dbname=*/1)));
+  }).detach();
+  while (connected.wait_for(kLookInterval) != std::future_status::ready) {
+    const bool is_late = steady_clock::now() - started >= kCleanUpMax;
+    if (cleans_up ? is_late : IsInterrupted()) return Interrupted();
+  }
+  return connected.get();
 }
 
 }  // namespace
@@ -42,20 +74,19 @@ std::int64_t SyncRows::affected() const {
 
 SyncConnection::SyncConnection(session::PgConn connection)
     : connection_(std::move(connection)),
+      cleans_up_(IsInterrupted()),
       on_warning_(std::make_unique<std::function<void(std::string_view)>>()) {
   PQsetNoticeReceiver(connection_.get(), HandleNotice, on_warning_.get());
 }
 
 Result<SyncConnection> SyncConnection::Open(std::string_view conninfo, std::string_view purpose) {
-  const session::ConnectKeywords keywords(std::string(conninfo),
-                                          "usage-ingestd/" + std::string(purpose));
-  session::PgConn handle(
-      PQconnectdbParams(keywords.keywords(), keywords.values(), /*expand_dbname=*/1));
-  if (handle == nullptr) return Fail(ErrorCode::kUnavailable, "out of memory");
-  if (PQstatus(handle.get()) != CONNECTION_OK) {
-    return std::unexpected(session::ConnectionError(handle.get(), "cannot connect to PostgreSQL"));
+  Result<session::PgConn> handle = Connect(conninfo, purpose);
+  if (!handle) return std::unexpected(handle.error());
+  if (*handle == nullptr) return Fail(ErrorCode::kUnavailable, "out of memory");
+  if (PQstatus(handle->get()) != CONNECTION_OK) {
+    return std::unexpected(session::ConnectionError(handle->get(), "cannot connect to PostgreSQL"));
   }
-  SyncConnection connection(std::move(handle));
+  SyncConnection connection(std::move(*handle));
   const std::string set_up = session::SessionSetUp(session::SessionUse::kCommand);
   if (auto done = connection.Execute(set_up); !done) return std::unexpected(done.error());
   return connection;
@@ -78,37 +109,79 @@ Result<SyncRows> SyncConnection::Check(PGresult* raw) {
 }
 
 Result<SyncRows> SyncConnection::Execute(const std::string& sql) {
-  return Check(PQexec(connection_.get(), sql.c_str()));
-}
-
-Result<SyncRows> SyncConnection::ExecuteWatched(const std::string& sql,
-                                                std::chrono::milliseconds interval,
-                                                const std::function<void()>& still_running) {
+  if (MustEnd(steady_clock::now())) return Interrupted();
   if (PQsendQuery(connection_.get(), sql.c_str()) == 0) {
     return std::unexpected(session::ConnectionError(connection_.get(), "PostgreSQL"));
   }
-  while (PQisBusy(connection_.get()) == 1) {
-    pollfd socket{.fd = PQsocket(connection_.get()), .events = POLLIN, .revents = 0};
-    if (poll(&socket, 1, static_cast<int>(interval.count())) == 0) {
-      still_running();
-    } else if (PQconsumeInput(connection_.get()) == 0) {
-      return std::unexpected(session::ConnectionError(connection_.get(), "PostgreSQL"));
-    }
+  return Await();
+}
+
+Result<SyncRows> SyncConnection::ExecuteWatched(const std::string& sql, milliseconds interval,
+                                                const std::function<void()>& still_running) {
+  if (MustEnd(steady_clock::now())) return Interrupted();
+  if (PQsendQuery(connection_.get(), sql.c_str()) == 0) {
+    return std::unexpected(session::ConnectionError(connection_.get(), "PostgreSQL"));
   }
-  PGresult* last = PQgetResult(connection_.get());
-  while (PGresult* next = PQgetResult(connection_.get())) {
-    PQclear(last);
-    last = next;
-  }
-  return Check(last);
+  return Await(interval, still_running);
 }
 
 Result<SyncRows> SyncConnection::Query(const std::string& sql, std::span<const SyncParam> params) {
+  if (MustEnd(steady_clock::now())) return Interrupted();
   std::vector<const char*> values;
   values.reserve(params.size());
   for (const SyncParam& param : params) values.push_back(param ? param->c_str() : nullptr);
-  return Check(PQexecParams(connection_.get(), sql.c_str(), static_cast<int>(values.size()),
-                            nullptr, values.data(), nullptr, nullptr, /*resultFormat=*/0));
+  if (PQsendQueryParams(connection_.get(), sql.c_str(), static_cast<int>(values.size()), nullptr,
+                        values.data(), nullptr, nullptr, /*resultFormat=*/0) == 0) {
+    return std::unexpected(session::ConnectionError(connection_.get(), "PostgreSQL"));
+  }
+  return Await();
+}
+
+bool SyncConnection::MustEnd(steady_clock::time_point started) const {
+  return cleans_up_ ? steady_clock::now() - started >= kCleanUpMax : IsInterrupted();
+}
+
+Result<SyncRows> SyncConnection::Await(milliseconds interval,
+                                       const std::function<void()>& still_running) {
+  const auto started = steady_clock::now();
+  auto reported = started;
+  session::PgResult last;
+  bool is_broken = false;  // then libpq has the error as a result
+  while (true) {
+    while (!is_broken && PQisBusy(connection_.get()) == 1) {
+      pollfd socket{.fd = PQsocket(connection_.get()), .events = POLLIN, .revents = 0};
+      if (poll(&socket, 1, kLookInterval.count()) > 0) {
+        is_broken = PQconsumeInput(connection_.get()) == 0;
+        continue;
+      }
+      if (MustEnd(started)) {
+        Cancel();
+        return Interrupted();
+      }
+      if (!still_running || steady_clock::now() - reported < interval) continue;
+      reported = steady_clock::now();
+      still_running();
+    }
+    session::PgResult next(PQgetResult(connection_.get()));
+    if (next == nullptr) return Check(last.release());
+    last = std::move(next);
+  }
+}
+
+// A server that does not answer must not delay the end: the thread outlives this call.
+void SyncConnection::Cancel() {
+  std::promise<void> promise;
+  const std::future<void> cancelled = promise.get_future();
+  std::thread([promise = std::move(promise),
+               cancel = std::unique_ptr<PGcancel, decltype(&PQfreeCancel)>(
+                   PQgetCancel(connection_.get()), &PQfreeCancel)]() mutable {
+    std::array<char, 256> message{};
+    // ignored because a server that cannot be asked ends the session when it notices its end
+    static_cast<void>(PQcancel(cancel.get(), message.data(), message.size()));
+    promise.set_value();
+  }).detach();
+  // ignored because both endings mean: there is nothing more to do
+  static_cast<void>(cancelled.wait_for(kCleanUpMax));
 }
 
 int SyncConnection::server_version() const { return PQserverVersion(connection_.get()); }

@@ -5,8 +5,9 @@
 // same in both. Values come as text.
 //
 // Owner         one thread.
-// Errors        as session/sqlstate.h classifies them. last_sqlstate() is the code itself, for the
-//               few callers that decide by it.
+// Errors        kShuttingDown after a signal (interruption.h); the session is then of no use. Else
+//               as session/sqlstate.h classifies them. last_sqlstate() is the
+//               code itself, for the few callers that decide by it.
 // Source        PostgreSQL 15 manual, 34.3 "Command Execution Functions", 34.13 "Notice
 //               Processing".
 #include <chrono>
@@ -72,8 +73,14 @@ class SyncConnection {
  private:
   explicit SyncConnection(session::PgConn connection);
   Result<SyncRows> Check(PGresult* result);
+  // After a statement was sent: its last result.
+  Result<SyncRows> Await(std::chrono::milliseconds interval = std::chrono::hours(1),
+                         const std::function<void()>& still_running = {});
+  [[nodiscard]] bool MustEnd(std::chrono::steady_clock::time_point started) const;
+  void Cancel();
 
   session::PgConn connection_;
+  bool cleans_up_;  // opened after the signal
   std::string last_sqlstate_;
   // libpq keeps a pointer to it.
   std::unique_ptr<std::function<void(std::string_view)>> on_warning_;
