@@ -23,10 +23,10 @@ TEST(StatusUrlTest, MayHaveThePathOfAProxy) {
 }
 
 TEST(StatusUrlTest, AnythingElseIsRefused) {
-  for (const auto* url :
-       {"", "http://", "ingest-2:19464", "https://ingest-2/", "http://host:0/", "http://host:70000/",
-        "http://host:/", "http://:19464/", "http://[::1", "http://[::1]x", "http://[]:1/",
-        "http://a b/", "http://user@host/", "http://host/?q", "http://host/\r\nX: y"}) {
+  for (const auto* url : {"", "http://", "ingest-2:19464", "https://ingest-2/", "http://host:0/",
+                          "http://host:70000/", "http://host:/", "http://:19464/", "http://[::1",
+                          "http://[::1]x", "http://[]:1/", "http://a b/", "http://user@host/",
+                          "http://host/?q", "http://host/\r\nX: y"}) {
     EXPECT_EQ(ParseStatusUrl(url), std::nullopt) << url;
   }
 }
