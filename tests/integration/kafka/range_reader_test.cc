@@ -200,7 +200,7 @@ TEST_F(RangeReaderTest, NamesAPartitionThatDoesNotExist) {
 TEST_F(RangeReaderTest, NamesATopicThatDoesNotExist) {
   const Read read = ReadRange({.topic = "nowhere"});
   ASSERT_FALSE(read.result.has_value());
-  EXPECT_EQ(read.result.error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(read.result.error().code, ErrorCode::kBadRequest);
   EXPECT_THAT(read.result.error().context, HasSubstr("nowhere"));
 }
 
