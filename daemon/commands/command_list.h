@@ -15,6 +15,7 @@ namespace usage_ingest::commands {
 [[nodiscard]] CommandPtr MakeDeadLetters();
 [[nodiscard]] CommandPtr MakeSummaries();
 [[nodiscard]] CommandPtr MakePartitions();
+[[nodiscard]] CommandPtr MakeQuotas();
 [[nodiscard]] CommandPtr MakeVersion();
 [[nodiscard]] CommandPtr MakeCompletion();
 [[nodiscard]] CommandPtr MakeMan();
@@ -23,7 +24,7 @@ namespace usage_ingest::commands {
   CommandList all;
   for (const auto make :
        {MakeRun, MakeCheckConfig, MakeMigrate, MakeStatus, MakeReplay, MakeImport, MakeDeadLetters,
-        MakeSummaries, MakePartitions, MakeVersion, MakeCompletion, MakeMan}) {
+        MakeSummaries, MakePartitions, MakeQuotas, MakeVersion, MakeCompletion, MakeMan}) {
     all.push_back(make());
   }
   return all;

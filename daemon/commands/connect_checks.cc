@@ -64,6 +64,23 @@ void CheckRunway(const config::Config& config, Checks& checks) {
                      .fix = is_short ? "usage-ingestd partitions ensure" : ""}});
 }
 
+// The triggers of the database suspend, so a changed configuration needs a migrate.
+void CheckQuotas(const config::Config& config, const postgres::probe::QuotaState& state,
+                 Checks& checks) {
+  if (!state.chosen) return;  // not migrated: CheckPostgres has reported it
+  const auto wanted =
+      postgres::probe::ChooseQuotaEnforcement(config.quotas_enforce, state.found).enforcement;
+  const auto is_set = wanted == *state.chosen;
+  checks.push_back(
+      {is_set ? Status::kOk : Status::kWarning,
+       {.what = fmt::format("quotas: mode \"{}\" is in effect, because {}{}",
+                            NameOf(state.in_effect), state.reason,
+                            is_set ? ""
+                                   : fmt::format("; quotas.enforce = \"{}\" asks for \"{}\"",
+                                                 NameOf(config.quotas_enforce), NameOf(wanted))),
+        .fix = is_set ? "" : "run `usage-ingestd migrate` as the owner of the tables"}});
+}
+
 void CheckPostgres(const config::Config& config, Checks& checks) {
   const auto report = postgres::probe::ProbeDatabase(config.postgres.conninfo);
   if (!report) {
@@ -86,6 +103,7 @@ void CheckPostgres(const config::Config& config, Checks& checks) {
         {is_fatal ? Status::kFailed : Status::kWarning,
          {.what = fmt::format("{}: {}", finding.where, finding.what), .fix = finding.fix}});
   }
+  CheckQuotas(config, facts.quotas, checks);
   CheckRunway(config, checks);
 }
 

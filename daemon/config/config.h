@@ -16,6 +16,7 @@
 
 #include "ingest/kafka/client/kafka_options.h"
 #include "ingest/postgres/batch/foreign_keys.h"
+#include "ingest/postgres/batch/quota_enforcement.h"
 #include "schema/limits.h"
 
 namespace usage_ingest::config {
@@ -77,6 +78,7 @@ struct Config {
   AttributionConfig attribution;
   std::chrono::milliseconds dead_letters_keep = std::chrono::days(90);
   PartitionsConfig partitions;
+  postgres::batch::QuotaEnforcement quotas_enforce = postgres::batch::QuotaEnforcement::kAuto;
   // Not 9464: exporters of OpenTelemetry use it by default.
   ListenAddress http_listen{"127.0.0.1", 19464};
   LogLevel log_level = LogLevel::kInfo;

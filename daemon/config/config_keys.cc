@@ -10,6 +10,7 @@ namespace usage_ingest::config {
 namespace {
 
 using namespace std::chrono_literals;
+using postgres::batch::QuotaEnforcement;
 using std::chrono::days;
 
 constexpr std::size_t kKiB = 1024;
@@ -61,6 +62,11 @@ void AddDatabaseKeys(std::vector<ConfigKey>& keys) {
                       IntegerIn<int>({0, 120})));
   keys.push_back(Bind("partitions", "retention_months",
                       USAGE_INGEST_MEMBER(partitions.retention_months), IntegerIn<int>({0, 1200})));
+  keys.push_back(Bind("quotas", "enforce", USAGE_INGEST_MEMBER(quotas_enforce),
+                      ChoiceOf<QuotaEnforcement>({{"auto", QuotaEnforcement::kAuto},
+                                                  {"seed", QuotaEnforcement::kSeed},
+                                                  {"active-only", QuotaEnforcement::kActiveOnly},
+                                                  {"off", QuotaEnforcement::kOff}})));
 }
 
 void AddTimerKeys(std::vector<ConfigKey>& keys) {

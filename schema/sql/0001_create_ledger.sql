@@ -12,6 +12,24 @@ CREATE TABLE IF NOT EXISTS usage_ingest.migrations (
     applied_at TIMESTAMP WITH TIME ZONE NOT NULL DEFAULT clock_timestamp()
 );
 
+-- Later steps create what is missing, so what was there before them is stored now.
+CREATE TABLE IF NOT EXISTS usage_ingest.quota_enforcement (
+    only_row BOOLEAN PRIMARY KEY DEFAULT true CHECK (only_row),
+    found TEXT NOT NULL CHECK (found IN ('no table', 'no trigger', 'trigger')),
+    chosen TEXT CHECK (chosen IN ('seed', 'active-only', 'off')),  -- NULL: not yet
+    reason TEXT,
+    chosen_at TIMESTAMP WITH TIME ZONE
+);
+COMMENT ON TABLE usage_ingest.quota_enforcement IS
+    'whether subscriptions had the quota trigger before migrate, and what migrate chose (quotas.enforce)';
+INSERT INTO usage_ingest.quota_enforcement (found)
+SELECT CASE WHEN to_regclass('public.subscriptions') IS NULL THEN 'no table'
+            WHEN EXISTS (SELECT FROM pg_trigger
+                          WHERE tgrelid = to_regclass('public.subscriptions')
+                            AND tgname = 'enforce_subscription_quota') THEN 'trigger'
+            ELSE 'no trigger' END
+ON CONFLICT DO NOTHING;
+
 COMMENT ON SCHEMA usage_ingest IS 'usage-ingestd: offsets, dead letters, key history, migrations';
 COMMENT ON TABLE usage_ingest.migrations IS 'steps of `usage-ingestd migrate` that are finished';
 

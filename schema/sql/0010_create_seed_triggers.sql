@@ -1,4 +1,5 @@
--- The seed's triggers on users, models and subscriptions, where there is none of that name.
+-- The seed's triggers on users, models and subscriptions, where there is none of that name. Its quota
+-- trigger is created at the end of migrate, if quotas.enforce asks for it.
 -- Mode: plan
 -- Locks: SHARE ROW EXCLUSIVE on the table, for milliseconds
 -- Time: milliseconds
@@ -13,12 +14,7 @@ WITH wanted(table_name, trigger_name, definition) AS (
      'EXECUTE FUNCTION public.update_updated_at_column()'),
     ('subscriptions', 'update_subscriptions_updated_at',
      'BEFORE UPDATE ON public.subscriptions FOR EACH ROW '
-     'EXECUTE FUNCTION public.update_updated_at_column()'),
-    ('subscriptions', 'enforce_subscription_quota',
-     'BEFORE UPDATE ON public.subscriptions FOR EACH ROW '
-     'WHEN (NEW.used_requests IS DISTINCT FROM OLD.used_requests OR '
-     'NEW.used_tokens IS DISTINCT FROM OLD.used_tokens) '
-     'EXECUTE FUNCTION public.check_subscription_quota()')
+     'EXECUTE FUNCTION public.update_updated_at_column()')
 )
 SELECT 'run' AS kind,
        format('CREATE TRIGGER %I %s', trigger_name, definition) AS statement,

@@ -30,7 +30,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "ingest/postgres/admin": (
         "ingest/postgres/batch", "ingest/postgres/blocking", "ingest/postgres/session"),
     "ingest/postgres/migrate": (
-        "ingest/postgres/admin", "ingest/postgres/probe", "ingest/postgres/blocking",
+        "ingest/postgres/batch", "ingest/postgres/admin", "ingest/postgres/probe", "ingest/postgres/blocking",
         "ingest/postgres/session"),
     "daemon/text": (),
     "daemon/config": (

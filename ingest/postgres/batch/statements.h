@@ -60,7 +60,7 @@ ORDER BY q.ord)sql";
 
 // $1 subscriptions, $2 requests, $3 tokens. The rows are locked in order first, and their status
 // before the update is read under that lock, so exactly one writer sees a subscription become
-// suspended. Whether it does is decided by the seed's enforce_subscription_quota trigger.
+// suspended. Triggers of the database suspend it, and write and announce that (0026).
 inline constexpr const char* kAddQuotas = R"sql(
 WITH d AS (
   SELECT * FROM unnest($1::uuid[], $2::int8[], $3::int8[]) AS d(id, requests, tokens)
@@ -72,17 +72,9 @@ WITH d AS (
   SET used_requests = coalesce(s.used_requests, 0) + d.requests,
       used_tokens = coalesce(s.used_tokens, 0) + d.tokens
   FROM d, before WHERE s.id = d.id AND before.id = d.id
-  RETURNING s.id, s.user_id, s.status::text AS status, before.status AS status_before,
-            s.used_requests, s.quota_requests, s.used_tokens, s.quota_tokens
-), audit AS (
-  INSERT INTO public.audit_logs (user_id, action, resource_type, resource_id, metadata)
-  SELECT user_id, 'subscription.suspended', 'subscription', id::text,
-         jsonb_build_object('used_requests', used_requests, 'quota_requests', quota_requests,
-                            'used_tokens', used_tokens, 'quota_tokens', quota_tokens)
-  FROM after WHERE status = 'suspended' AND status_before IS DISTINCT FROM 'suspended'
-  RETURNING resource_id
+  RETURNING s.id, s.status::text AS status, before.status AS status_before
 )
-SELECT pg_notify('usage_ingest_suspended', resource_id) FROM audit)sql";
+SELECT id FROM after WHERE status = 'suspended' AND status_before IS DISTINCT FROM 'suspended')sql";
 
 // $1 group, then a column each. A letter that is there already is of the same record, read again.
 inline constexpr const char* kAddDeadLetters = R"sql(

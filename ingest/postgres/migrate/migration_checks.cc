@@ -65,10 +65,16 @@ SELECT c.oid::regclass, quote_ident(pg_get_userbyid(c.relowner)),
                      'active_subscriptions', 'usage_statistics', 'api_keys_with_models')
  ORDER BY 1)sql";
 
+// In mode "seed" a quota of 0 is exceeded at once, in "active-only" it is no limit. Mode "off"
+// suspends none.
 constexpr const char* kNothingLeft = R"sql(
-SELECT count(*) FROM public.subscriptions
+SELECT count(*), (SELECT chosen FROM usage_ingest.quota_enforcement) AS mode
+  FROM public.subscriptions
+ CROSS JOIN (SELECT CASE chosen WHEN 'seed' THEN -1 WHEN 'active-only' THEN 0 END
+               FROM usage_ingest.quota_enforcement) AS no_limit(quota)
  WHERE status::text = 'active'
-   AND (COALESCE(used_requests, 0) >= quota_requests OR COALESCE(used_tokens, 0) >= quota_tokens))sql";
+   AND ((COALESCE(used_requests, 0) >= quota_requests AND quota_requests > no_limit.quota)
+        OR (COALESCE(used_tokens, 0) >= quota_tokens AND quota_tokens > no_limit.quota)))sql";
 
 constexpr const char* kOlderUsage =
     "SELECT EXISTS (SELECT FROM public.usage_logs) OR EXISTS (SELECT FROM public.usage_summaries)";
@@ -156,9 +162,9 @@ Result<> ReportAfterMigrate(blocking::SyncConnection& connection, bool first_tim
   if (!nothing_left) return std::unexpected(nothing_left.error());
   if (first_time && nothing_left->number(0, 0) != 0) {
     fmt::print(out,
-               "note: {} active subscriptions have no quota left (used >= quota): the trigger "
-               "enforce_subscription_quota suspends each at its next event\n",
-               nothing_left->number(0, 0));
+               "note: {} active subscriptions have no quota left (used >= quota): mode \"{}\" "
+               "suspends each at its next event\n",
+               nothing_left->number(0, 0), nothing_left->text(0, 1));
   }
   auto older = connection.Execute(kOlderUsage);
   if (!older) return std::unexpected(older.error());

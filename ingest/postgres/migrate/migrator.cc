@@ -11,6 +11,7 @@
 #include "ingest/postgres/migrate/migration_checks.h"
 #include "ingest/postgres/migrate/migration_runner.h"
 #include "ingest/postgres/migrate/migration_step.h"
+#include "ingest/postgres/migrate/quota_triggers.h"
 
 namespace usage_ingest::postgres::migrate {
 namespace {
@@ -106,6 +107,7 @@ Result<> Migrate(std::string_view conninfo, const MigrateOptions& options, std::
     const MigrationStep step = ParseMigration(migration);
     if (auto done = options.dry_run ? runner.Describe(step) : runner.Run(step); !done) return done;
   }
+  if (auto done = SetQuotaTriggers(*connection, options, runner); !done) return done;
   if (options.dry_run) {
     fmt::print(out, "-- {} of {} steps to do; nothing was changed\n", pending, Migrations().size());
     return {};

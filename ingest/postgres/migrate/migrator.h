@@ -15,6 +15,7 @@
 #include <iosfwd>
 #include <string_view>
 
+#include "ingest/postgres/batch/quota_enforcement.h"
 #include "schema/error.h"
 
 namespace usage_ingest::postgres::migrate {
@@ -22,6 +23,7 @@ namespace usage_ingest::postgres::migrate {
 struct MigrateOptions {
   bool dry_run = false;  // print the plan; change nothing, lock nothing
   int months_ahead = 3;  // partitions made beyond the current month
+  batch::QuotaEnforcement enforce_quotas = batch::QuotaEnforcement::kAuto;
   std::chrono::seconds lock_wait_max = std::chrono::minutes(10);  // for each lock
 };
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "ingest/postgres/blocking/sync_connection.h"
+#include "ingest/postgres/probe/quota_state.h"
 
 namespace usage_ingest::postgres::probe {
 
@@ -44,6 +45,7 @@ struct DatabaseFacts {
   bool may_skip_constraints = false;
   bool in_recovery = false;  // a standby: writes must wait
   std::vector<UsageLogColumn> usage_log_columns;
+  QuotaState quotas;
 };
 
 struct ProbeReport {

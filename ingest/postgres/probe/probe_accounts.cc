@@ -180,6 +180,23 @@ std::string HasPrivilege(const Privilege& privilege, const blocking::SyncConnect
   return sql;
 }
 
+// A person or a release of LiteMaaS may have created, dropped, enabled or disabled a trigger since.
+Result<> ProbeQuotaTriggers(blocking::SyncConnection& connection, ProbeReport& report) {
+  auto state = ReadQuotaState(connection);
+  if (!state) return std::unexpected(state.error());
+  report.facts.quotas = *state;
+  if (!state->chosen || *state->chosen == state->in_effect) return {};
+  const bool is_seed = *state->chosen == batch::QuotaEnforcement::kSeed;
+  Add(report, Severity::kWarning, "trigger enforce_subscription_quota on public.subscriptions",
+      fmt::format("mode \"{}\" is in effect, migrate set \"{}\" ({}): a quota trigger was changed "
+                  "since",
+                  NameOf(state->in_effect), NameOf(*state->chosen), state->reason),
+      is_seed && state->seed_trigger_exists
+          ? "ALTER TABLE public.subscriptions ENABLE TRIGGER enforce_subscription_quota"
+          : "run `usage-ingestd migrate`");
+  return {};
+}
+
 }  // namespace
 
 Result<> ProbeSummaries(blocking::SyncConnection& connection, ProbeReport& report) {
@@ -225,7 +242,7 @@ Result<> ProbeQuotas(blocking::SyncConnection& connection, ProbeReport& report) 
                     narrow->text(i, 2)),
         std::string(narrow->text(i, 3)));
   }
-  return {};
+  return ProbeQuotaTriggers(connection, report);
 }
 
 Result<> ProbeUntrustedRoles(blocking::SyncConnection& connection, ProbeReport& report) {

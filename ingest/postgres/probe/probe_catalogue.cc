@@ -49,8 +49,10 @@ constexpr const char* kHelpfulTriggers = R"sql(
 SELECT wanted.table_name, wanted.trigger_name, wanted.consequence, wanted.steps
   FROM (VALUES
       ('usage_logs', 'update_usage_on_log', 'rows of other writers are not summed up', '15'),
-      ('subscriptions', 'enforce_subscription_quota',
-       'no subscription is suspended when its quota is used up', '10'),
+      ('subscriptions', 'usage_ingest_quota',
+       'suspensions have no reason, and in mode active-only there is none', '26'),
+      ('subscriptions', 'usage_ingest_status',
+       'suspensions are not audited, announced and stored', '26'),
       ('api_keys', 'usage_ingest_remember_key', 'rotated keys are forgotten', '20, 21'),
       ('users', 'usage_ingest_announce', 'changes reach attribution late', '22'),
       ('models', 'usage_ingest_announce', 'changes reach attribution late', '22'),

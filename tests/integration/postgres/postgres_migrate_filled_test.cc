@@ -70,7 +70,7 @@ TEST_F(MigrateFilledTest, QuotaTriggerSuspendsOnVarcharStatus) {
   Populate(database, 1);
   MustMigrate("varchar");
   database.Execute(
-      "UPDATE subscriptions SET quota_requests = 0 WHERE model_id = 'model-a';"
+      "UPDATE subscriptions SET quota_tokens = 1 WHERE model_id = 'model-a';"
       "INSERT INTO usage_logs (subscription_id, model_id, request_tokens, "
       "response_tokens) SELECT id, model_id, 1, 1 FROM subscriptions");
   EXPECT_EQ(database.Lines("SELECT model_id, status, used_requests FROM subscriptions"),
@@ -80,7 +80,9 @@ TEST_F(MigrateFilledTest, QuotaTriggerSuspendsOnVarcharStatus) {
 TEST_F(MigrateFilledTest, SubscriptionsWithoutQuotaAreAnnounced) {
   Database database = CreateFilled("zero");
   Populate(database, 4);
-  database.Execute("UPDATE subscriptions SET quota_requests = 0 WHERE model_id = 'model-a'");
+  database.Execute(
+      "UPDATE subscriptions SET quota_requests = 5, used_requests = 5 WHERE model_id = 'model-a';"
+      "UPDATE subscriptions SET quota_tokens = 0 WHERE model_id = 'model-b'");
   EXPECT_TRUE(Holds(MustMigrate("zero"), "4 active subscriptions have no quota left"));
 }
 

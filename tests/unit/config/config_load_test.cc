@@ -99,6 +99,8 @@ keep = "30d"
 [partitions]
 months_ahead = 6
 retention_months = 24
+[quotas]
+enforce = "active-only"
 [http]
 listen = "[::1]:0"
 [log]
@@ -131,6 +133,7 @@ drain = "20s"
   EXPECT_EQ(config.dead_letters_keep, std::chrono::days(30));
   EXPECT_EQ(config.partitions.months_ahead, 6);
   EXPECT_EQ(config.partitions.retention_months, 24);
+  EXPECT_EQ(config.quotas_enforce, postgres::batch::QuotaEnforcement::kActiveOnly);
   EXPECT_EQ(config.http_listen, (ListenAddress{"::1", 0}));
   EXPECT_EQ(config.log_level, LogLevel::kDebug);
   EXPECT_EQ(config.log_format, LogFormat::kJson);

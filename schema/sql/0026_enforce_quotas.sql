@@ -1,0 +1,238 @@
+-- Quotas: what suspends a subscription in mode "active-only", what is stored about each suspension,
+-- and how a suspension is lifted. The mode is the argument of trigger usage_ingest_quota; the end of
+-- migrate sets it as quotas.enforce says.
+-- Mode: transaction
+-- Locks: SHARE ROW EXCLUSIVE on subscriptions, for milliseconds
+-- Time: milliseconds
+-- Reversible: DROP TRIGGER (ACCESS EXCLUSIVE), DROP FUNCTION, DROP TABLE
+
+-- No foreign key: TRUNCATE users CASCADE by LiteMaaS' role must not need a right on this table.
+CREATE TABLE IF NOT EXISTS usage_ingest.suspensions (
+    subscription_id UUID PRIMARY KEY,
+    status_before TEXT,
+    status_columns JSONB NOT NULL,
+    suspended_at TIMESTAMP WITH TIME ZONE NOT NULL DEFAULT clock_timestamp()
+);
+COMMENT ON TABLE usage_ingest.suspensions IS
+    'subscriptions that a quota suspended and whose status did not change since';
+COMMENT ON COLUMN usage_ingest.suspensions.status_columns IS
+    'all columns status* of the row when it was suspended; another value means a later decision';
+
+-- Runs for each counter update with the privileges of the caller, so it only reads and sets columns.
+-- It names no column in a WHEN clause: LiteMaaS could not change the type of such a column.
+CREATE OR REPLACE FUNCTION usage_ingest.enforce_quota()
+RETURNS TRIGGER
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NEW.used_requests IS NOT DISTINCT FROM OLD.used_requests
+       AND NEW.used_tokens IS NOT DISTINCT FROM OLD.used_tokens THEN
+        RETURN NEW;
+    END IF;
+    -- LiteMaaS' administrators create subscriptions with quotas 0 and 0: 0 is no limit, like NULL.
+    IF TG_ARGV[0] = 'active-only' AND OLD.status::text = 'active' AND NEW.status::text = 'active'
+       AND ((NEW.quota_requests > 0 AND NEW.used_requests > NEW.quota_requests)
+            OR (NEW.quota_tokens > 0 AND NEW.used_tokens > NEW.quota_tokens)) THEN
+        NEW.status := 'suspended';
+    END IF;
+    -- Also after the seed's trigger. A table without these columns stays as it is.
+    IF NEW.status::text = 'suspended' AND OLD.status::text IS DISTINCT FROM 'suspended'
+       AND (NEW.used_requests > NEW.quota_requests OR NEW.used_tokens > NEW.quota_tokens) THEN
+        NEW := jsonb_populate_record(NEW, jsonb_build_object(
+            'status_reason', 'quota exceeded', 'status_changed_at', clock_timestamp(),
+            'status_changed_by', NULL));
+    END IF;
+    RETURN NEW;
+END;
+$$;
+REVOKE ALL ON FUNCTION usage_ingest.enforce_quota() FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION usage_ingest.status_columns(subscription JSONB)
+RETURNS JSONB
+LANGUAGE sql
+IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT jsonb_object_agg(key, value) FROM jsonb_each(subscription) WHERE key LIKE 'status%';
+$$;
+REVOKE ALL ON FUNCTION usage_ingest.status_columns(JSONB) FROM PUBLIC;
+
+-- The audit row, and the row of LiteMaaS' history if there is one. Both tables are LiteMaaS', whose
+-- releases differ, so what exists is looked up for each change. LiteMaaS' releases have old_values in
+-- audit_logs and write SUBSCRIPTION; the seed has neither.
+CREATE OR REPLACE FUNCTION usage_ingest.record_status_change(
+    subscription JSONB, old_status TEXT, action TEXT, reason TEXT)
+RETURNS VOID
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    subscription_id CONSTANT UUID := subscription->>'id';
+    new_status CONSTANT TEXT := subscription->>'status';
+    quotas CONSTANT JSONB := jsonb_build_object(
+        'used_requests', subscription->'used_requests',
+        'quota_requests', subscription->'quota_requests',
+        'used_tokens', subscription->'used_tokens', 'quota_tokens', subscription->'quota_tokens');
+    is_release CONSTANT BOOLEAN := 2 = (
+        SELECT count(*) FROM pg_attribute
+         WHERE attrelid = to_regclass('public.audit_logs') AND NOT attisdropped
+           AND attname IN ('old_values', 'new_values'));
+BEGIN
+    IF is_release THEN
+        EXECUTE 'INSERT INTO public.audit_logs (user_id, action, resource_type, resource_id, '
+                'old_values, new_values, metadata) VALUES ($1, $2, ''SUBSCRIPTION'', $3, $4, $5, $6)'
+          USING (subscription->>'user_id')::uuid, action, subscription_id::text,
+                jsonb_build_object('status', old_status),
+                jsonb_build_object('status', new_status, 'status_reason', reason), quotas;
+    ELSE
+        INSERT INTO public.audit_logs (user_id, action, resource_type, resource_id, metadata)
+        VALUES ((subscription->>'user_id')::uuid, action, 'subscription', subscription_id::text,
+                quotas);
+    END IF;
+    IF to_regclass('public.subscription_status_history') IS NULL THEN
+        RETURN;
+    END IF;
+    BEGIN
+        EXECUTE 'INSERT INTO public.subscription_status_history (subscription_id, old_status, '
+                'new_status, reason) VALUES ($1, $2, $3, $4)'
+          USING subscription_id, old_status, new_status, reason;
+    -- A history of another shape must not stop ingestion.
+    EXCEPTION WHEN data_exception OR integrity_constraint_violation
+                OR syntax_error_or_access_rule_violation THEN
+        RAISE WARNING 'usage_ingest.record_status_change: % (%)', SQLERRM, SQLSTATE;
+    END;
+END;
+$$;
+REVOKE ALL ON FUNCTION usage_ingest.record_status_change(JSONB, TEXT, TEXT, TEXT) FROM PUBLIC;
+
+-- Once a statement, after all triggers that change rows. SECURITY DEFINER, because the writers of
+-- subscriptions have no right on our schema.
+CREATE OR REPLACE FUNCTION usage_ingest.watch_status()
+RETURNS TRIGGER
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET TimeZone = 'UTC'
+AS $$
+DECLARE
+    change RECORD;
+BEGIN
+    FOR change IN
+        SELECT n.id, o.status::text AS old_status, n.status::text AS new_status,
+               to_jsonb(n) AS subscription,
+               (n.used_requests IS DISTINCT FROM o.used_requests
+                OR n.used_tokens IS DISTINCT FROM o.used_tokens)
+               AND (n.used_requests > n.quota_requests OR n.used_tokens > n.quota_tokens)
+                   AS is_by_quota
+          FROM old_rows AS o JOIN new_rows AS n ON n.id = o.id
+         WHERE n.status::text IS DISTINCT FROM o.status::text
+         ORDER BY n.id
+    LOOP
+        BEGIN
+            IF change.old_status = 'suspended' THEN
+                DELETE FROM usage_ingest.suspensions WHERE subscription_id = change.id;
+            ELSIF change.new_status = 'suspended' AND change.is_by_quota THEN
+                INSERT INTO usage_ingest.suspensions AS s
+                    (subscription_id, status_before, status_columns)
+                VALUES (change.id, change.old_status,
+                        usage_ingest.status_columns(change.subscription))
+                ON CONFLICT (subscription_id) DO UPDATE
+                SET status_before = EXCLUDED.status_before,
+                    status_columns = EXCLUDED.status_columns,
+                    suspended_at = EXCLUDED.suspended_at;
+                PERFORM usage_ingest.record_status_change(
+                    change.subscription, change.old_status, 'subscription.suspended',
+                    'quota exceeded');
+                PERFORM pg_notify('usage_ingest_suspended', change.id::text);
+            END IF;
+        EXCEPTION WHEN OTHERS THEN
+            -- The daemon repeats its transaction; a statement of LiteMaaS must not fail.
+            IF current_setting('usage_ingest.aggregating', true) = 'on' THEN
+                RAISE;
+            END IF;
+            RAISE WARNING 'usage_ingest.watch_status: % (%)', SQLERRM, SQLSTATE;
+        END;
+    END LOOP;
+    RETURN NULL;
+END;
+$$;
+REVOKE ALL ON FUNCTION usage_ingest.watch_status() FROM PUBLIC;
+
+-- Takes back a suspension that a quota caused, unless the status was changed since. Returns 'lifted',
+-- or why not.
+CREATE OR REPLACE FUNCTION usage_ingest.lift_suspension(
+    wanted UUID, reason TEXT DEFAULT 'suspension by quota lifted')
+RETURNS TEXT
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET TimeZone = 'UTC'
+AS $$
+DECLARE
+    subscription JSONB;
+    suspension usage_ingest.suspensions;
+    assignments TEXT;
+BEGIN
+    SELECT to_jsonb(s) INTO subscription FROM public.subscriptions AS s WHERE s.id = wanted
+       FOR NO KEY UPDATE;
+    IF subscription IS NULL THEN
+        RETURN 'no such subscription';
+    END IF;
+    SELECT * INTO suspension FROM usage_ingest.suspensions AS own WHERE own.subscription_id = wanted;
+    IF suspension.subscription_id IS NULL THEN
+        RETURN 'not suspended by a quota';
+    END IF;
+    IF usage_ingest.status_columns(subscription) <> suspension.status_columns THEN
+        RETURN 'its status was changed since';
+    END IF;
+    SELECT string_agg(format(', %I = %s', a.attname, optional.value), '') INTO assignments
+      FROM (VALUES ('status_reason', '$2'), ('status_changed_at', 'clock_timestamp()'),
+                   ('status_changed_by', 'NULL')) AS optional(name, value)
+      JOIN pg_attribute AS a
+        ON a.attrelid = 'public.subscriptions'::regclass AND a.attname = optional.name
+       AND NOT a.attisdropped;
+    BEGIN
+        EXECUTE format('UPDATE public.subscriptions SET status = %L%s WHERE id = $1',
+                       suspension.status_before, assignments)
+          USING wanted, reason;
+    EXCEPTION WHEN unique_violation THEN
+        RETURN 'the user has another active subscription of the model';
+    END;
+    PERFORM usage_ingest.record_status_change(
+        subscription || jsonb_build_object('status', suspension.status_before), 'suspended',
+        'subscription.resumed', reason);
+    PERFORM pg_notify('usage_ingest_resumed', wanted::text);
+    RETURN 'lifted';
+END;
+$$;
+REVOKE ALL ON FUNCTION usage_ingest.lift_suspension(UUID, TEXT) FROM PUBLIC;
+
+-- Whether lift_suspension() would lift it now.
+CREATE OR REPLACE FUNCTION usage_ingest.is_liftable(wanted UUID)
+RETURNS BOOLEAN
+LANGUAGE sql
+STABLE
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET TimeZone = 'UTC'
+AS $$
+    SELECT usage_ingest.status_columns(to_jsonb(s)) = own.status_columns
+      FROM usage_ingest.suspensions AS own JOIN public.subscriptions AS s ON s.id = wanted
+     WHERE own.subscription_id = wanted;
+$$;
+REVOKE ALL ON FUNCTION usage_ingest.is_liftable(UUID) FROM PUBLIC;
+
+-- An existing trigger keeps its mode.
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = 'public.subscriptions'::regclass
+                                            AND tgname = 'usage_ingest_quota') THEN
+        CREATE TRIGGER usage_ingest_quota BEFORE UPDATE ON public.subscriptions
+            FOR EACH ROW EXECUTE FUNCTION usage_ingest.enforce_quota('off');
+    END IF;
+END
+$$;
+CREATE OR REPLACE TRIGGER usage_ingest_status AFTER UPDATE ON public.subscriptions
+    REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION usage_ingest.watch_status();
