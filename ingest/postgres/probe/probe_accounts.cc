@@ -125,6 +125,14 @@ SELECT n.attrelid::regclass, n.attname, n.present,
              WHERE r.attrelid = n.attrelid AND r.attnum = n.attnum) AS used
       JOIN pg_class AS c ON c.oid = used.view) AS views)sql";
 
+// Tables of LiteMaaS to which usage_ingest.watch_status() writes, with the privileges of its owner.
+constexpr const char* kUnwritableHistory = R"sql(
+SELECT history.name, p.proowner::regrole, history.name = 'public.audit_logs'
+  FROM pg_proc AS p,
+       (VALUES ('public.audit_logs'), ('public.subscription_status_history')) AS history(name)
+ WHERE p.oid = to_regprocedure('usage_ingest.watch_status()')
+   AND NOT has_table_privilege(p.proowner, to_regclass(history.name)::oid, 'INSERT'))sql";
+
 void Add(ProbeReport& report, Severity severity, std::string where, std::string what,
          std::string fix) {
   report.findings.push_back({.severity = severity,
@@ -197,6 +205,19 @@ Result<> ProbeQuotaTriggers(blocking::SyncConnection& connection, ProbeReport& r
   return {};
 }
 
+Result<> ProbeSuspensionHistory(blocking::SyncConnection& connection, ProbeReport& report) {
+  auto tables = connection.Execute(kUnwritableHistory);
+  if (!tables) return std::unexpected(tables.error());
+  for (int i = 0; i < tables->count(); ++i) {
+    Add(report, tables->boolean(i, 2) ? Severity::kFatal : Severity::kWarning,
+        std::string(tables->text(i, 0)),
+        fmt::format("suspensions are written to it as {}, which may not insert into it",
+                    tables->text(i, 1)),
+        fmt::format("GRANT INSERT ON {} TO {}", tables->text(i, 0), tables->text(i, 1)));
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<> ProbeSummaries(blocking::SyncConnection& connection, ProbeReport& report) {
@@ -242,6 +263,7 @@ Result<> ProbeQuotas(blocking::SyncConnection& connection, ProbeReport& report) 
                     narrow->text(i, 2)),
         std::string(narrow->text(i, 3)));
   }
+  if (auto done = ProbeSuspensionHistory(connection, report); !done) return done;
   return ProbeQuotaTriggers(connection, report);
 }
 

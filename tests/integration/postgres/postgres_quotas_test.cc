@@ -1,5 +1,7 @@
 // What suspends a subscription, what is written about it, and how it is lifted: in databases of
 // LiteMaaS main (no quota trigger, its own history) and in those of the seed.
+#include <algorithm>
+
 #include "ingest/postgres/admin/quota_admin.h"
 #include "ingest/postgres/batch/statements.h"
 #include "ingest/postgres/probe/grants.h"
@@ -127,14 +129,37 @@ TEST_F(QuotasTest, SuspensionByAnotherWriterIsWrittenOnce) {
   Database database = CreateMain();
   MigrateWith(QuotaEnforcement::kAuto);
   AddSubscription(database, "active", 1, 0);
+  CreateRole("writer");
+  database.Execute(
+      "GRANT INSERT ON usage_logs TO writer; GRANT SELECT, UPDATE ON subscriptions TO "
+      "writer; GRANT SELECT, INSERT, UPDATE ON usage_summaries TO writer");
+  Database writer(postgres_.conninfo("litemaas", "writer"));
   for (int i = 0; i < 3; ++i) {
-    database.Execute(
+    writer.Execute(
         "INSERT INTO usage_logs (subscription_id, model_id, request_tokens, response_tokens) "
         "SELECT id, model_id, 1, 1 FROM subscriptions");
   }
   EXPECT_EQ(database.Value(kStatus), "suspended");
   EXPECT_EQ(database.Number("SELECT count(*) FROM subscription_status_history"), 1);
   EXPECT_EQ(database.Number("SELECT count(*) FROM audit_logs"), 1);
+}
+
+TEST_F(QuotasTest, HistoryThatCannotBeWrittenIsReported) {
+  Database database = CreateMain();
+  CreateRole("owner");
+  CreateRole("stranger");
+  MigrateWith(QuotaEnforcement::kAuto);
+  EXPECT_TRUE(Probe("litemaas").ok());
+  database.Execute(
+      "ALTER FUNCTION usage_ingest.watch_status() OWNER TO owner;"
+      "ALTER TABLE subscription_status_history OWNER TO stranger");
+  const probe::ProbeReport report = Probe("litemaas");
+  EXPECT_FALSE(report.ok());
+  Lines fixes;
+  for (const probe::Finding& finding : report.findings) fixes.push_back(finding.fix);
+  EXPECT_NE(std::ranges::find(fixes, "GRANT INSERT ON public.audit_logs TO owner"), fixes.end());
+  EXPECT_NE(std::ranges::find(fixes, "GRANT INSERT ON public.subscription_status_history TO owner"),
+            fixes.end());
 }
 
 TEST_F(QuotasTest, NothingOfARolledBackBatchStays) {
