@@ -103,7 +103,12 @@ SELECT n.attrelid::regclass, n.attname, n.present,
   FROM narrow AS n
  CROSS JOIN LATERAL (
     SELECT string_agg(format('DROP TRIGGER %I ON %s;', t.tgname, n.attrelid::regclass), ' ') AS drops,
-           string_agg(pg_get_triggerdef(t.oid) || ';', ' ') AS makes
+           -- A disabled one stays disabled: quotas.enforce may have chosen so.
+           string_agg(pg_get_triggerdef(t.oid) || ';'
+                      || CASE t.tgenabled WHEN 'D'
+                         THEN format(' ALTER TABLE %s DISABLE TRIGGER %I;', t.tgrelid::regclass,
+                                     t.tgname)
+                         ELSE '' END, ' ') AS makes
       FROM pg_trigger AS t
      WHERE t.tgrelid = n.attrelid AND NOT t.tgisinternal
        AND EXISTS (SELECT FROM pg_depend AS d

@@ -244,6 +244,23 @@ TEST_F(QuotasTest, ModesCanBeChangedAndAreReported) {
   EXPECT_TRUE(is_reported);
 }
 
+// It creates the seed's trigger again, which names the column.
+TEST_F(QuotasTest, WideningACounterEnablesNoTrigger) {
+  Database database = CreateMain();
+  MigrateWith(QuotaEnforcement::kSeed);
+  MigrateWith(QuotaEnforcement::kAuto);
+  int fixes = 0;
+  for (const probe::Finding& finding : Probe("litemaas").findings) {
+    if (!Holds(finding.where, "subscriptions.used_tokens")) continue;
+    database.Execute(finding.fix);
+    ++fixes;
+  }
+  EXPECT_EQ(fixes, 1);
+  EXPECT_EQ(Probe("litemaas").facts.quotas.in_effect, QuotaEnforcement::kActiveOnly);
+  AddSubscription(database, "denied", 1, 1);
+  EXPECT_EQ(Count("5", "3000000000"), Lines{});
+}
+
 TEST_F(QuotasTest, TriggerOfTheSeedStaysWhereItWas) {
   Database database = CreateSeed("litemaas");
   const std::string output = MigrateWith(QuotaEnforcement::kAuto);
