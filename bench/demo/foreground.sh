@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 #
 # Ctrl-C reaches every process of the foreground group. One that ends a command substitution would
-# end the script under `set -e`. So the script runs once more, in a session of its own, and the first
+# end the script under `set -e`. So the script runs again, in a session of its own, and the first
 # one only passes the signal on to the second one.
 
 # Returns in the second one; the first one ends with the status of the second one.

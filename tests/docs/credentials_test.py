@@ -26,7 +26,7 @@ listen = "127.0.0.1:1"
 SERVICES = "[litemaas]\nhost=127.0.0.1\nport=1\ndbname=none\n"
 UNAVAILABLE, DENIED, WRONG = 69, 77, 78
 OF_THE_SYSTEM = ("passwd", "group", "nsswitch.conf", "hosts", "ld.so.cache")
-NOBODY = 65534
+OTHER_USER = 65534
 
 
 @unittest.skipUnless(PROGRAM, "the program is not built")
@@ -94,21 +94,21 @@ class CredentialsTest(unittest.TestCase):
     def test_a_user_without_permission_is_told_how_to_get_it(self):
         for words in (("status",), ("dead-letters", "list"), ("check-config",), ("run",), ("migrate",)):
             with self.subTest(words=words):
-                done = self.ask(*words, user=NOBODY)
+                done = self.ask(*words, user=OTHER_USER)
                 self.assertEqual(done.returncode, DENIED, done.stderr)
                 for part in ("Permission denied", "where: /etc/usage-ingestd/usage-ingestd.toml", "sudo", "group usage-ingestd"):
                     self.assertIn(part, done.stderr)
 
     def test_a_member_of_the_group_is_told_who_can_read_the_password(self):
         self.write("pg_service.conf", SERVICES)
-        os.chown(self.package, 0, NOBODY)
-        os.chown(self.package / "usage-ingestd.toml", 0, NOBODY)
-        done = self.ask("dead-letters", "list", user=NOBODY)
+        os.chown(self.package, 0, OTHER_USER)
+        os.chown(self.package / "usage-ingestd.toml", 0, OTHER_USER)
+        done = self.ask("dead-letters", "list", user=OTHER_USER)
         self.assertEqual(done.returncode, WRONG, done.stderr)
         self.assertIn("only root can read", done.stderr)
 
     def test_help_needs_no_permission(self):
-        self.assertEqual(self.ask("status", "--help", user=NOBODY).returncode, 0)
+        self.assertEqual(self.ask("status", "--help", user=OTHER_USER).returncode, 0)
 
 
 if __name__ == "__main__":
