@@ -92,22 +92,16 @@ class Lift final : public Command {
 
  private:
   std::vector<Suspension> List(postgres::blocking::SyncConnection& connection) const {
-    auto listed = postgres::admin::ListSuspensions(connection, subscription_id_);
-    if (!listed) {
-      throw assembly::ToUserError(listed.error(), "subscriptions", connection.last_sqlstate());
-    }
-    return std::move(*listed);
+    return assembly::ValueOrThrow(postgres::admin::ListSuspensions(connection, subscription_id_),
+                                  "subscriptions");
   }
 
   std::string LiftOne(postgres::blocking::SyncConnection& connection,
                       const Suspension& suspension) const {
     if (!suspension.is_liftable) return std::string(kChangedSince);
     if (dry_run_) return std::string(kWouldBeLifted);
-    auto outcome = postgres::admin::LiftSuspension(connection, suspension.subscription_id);
-    if (!outcome) {
-      throw assembly::ToUserError(outcome.error(), "subscriptions", connection.last_sqlstate());
-    }
-    return std::move(*outcome);
+    return assembly::ValueOrThrow(
+        postgres::admin::LiftSuspension(connection, suspension.subscription_id), "subscriptions");
   }
 
   std::string subscription_id_;
