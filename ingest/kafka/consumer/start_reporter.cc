@@ -45,6 +45,11 @@ void StartReporter::Report(const TopicPartition* source,
   const auto& [stored, plan, topic_id] = start;
   ReportUnknownId(*source, topic_id);
   Log(*source, stored, plan);
+  // What was counted at an offset of one log says nothing about that offset of the next one.
+  if (std::exchange(logs_[source], topic_id) != topic_id) {
+    counted_.erase(source);
+    changed_at_.erase(source);
+  }
   if (plan.reason == StartReason::kTruncated) {
     CountChange(source, stored.next_offset, pipeline::LogChange::kTruncated);
   } else if (plan.reason == StartReason::kNewLog) {

@@ -71,5 +71,15 @@ TEST_F(StartReporterTest, AChangedLogIsCountedOnceAlsoIfReadingRestarts) {
   EXPECT_EQ(gaps_.changes, 2);
 }
 
+TEST_F(StartReporterTest, AnotherTopicAtTheSameOffsetIsAnotherChange) {
+  StartPlan plan;
+  plan.reason = StartReason::kNewLog;
+  const StoredOffset stored{.next_offset = Offset{10}, .last_record = {}};
+  for (const std::string id : {"b", "b", "c", "c"}) {
+    reporter_.Report(&kFirst, {.stored = stored, .plan = plan, .topic_id = id});
+  }
+  EXPECT_EQ(gaps_.changes, 2);
+}
+
 }  // namespace
 }  // namespace usage_ingest::kafka::consumer
