@@ -34,7 +34,7 @@ class StartReporter {
   std::map<const TopicPartition*, Gap> counted_;
   std::map<const TopicPartition*, Offset> changed_at_;
   std::map<const TopicPartition*, TopicId> logs_;  // that these two are about
-  std::set<std::string> without_id_;  // topics that were reported
+  std::set<std::string> without_id_;               // topics that were reported
 };
 
 }  // namespace usage_ingest::kafka::consumer
