@@ -28,6 +28,7 @@ constexpr std::array kPrivileges = {
     Privilege{On::kTable, "public.teams", "SELECT", "id, litellm_team_id", false, "attribution"},
     Privilege{On::kTable, "public.api_keys", "SELECT",
               "id, user_id, team_id, subscription_id, key_hash", false, "attribution"},
+    Privilege{On::kTable, "public.audit_logs", "INSERT", "", false, "`partitions skip`"},
     Privilege{On::kTable, "usage_ingest.migrations", "SELECT", "", false, "start-up check"},
     Privilege{On::kTable, "usage_ingest.quota_enforcement", "SELECT", "", false, "start-up check"},
     Privilege{On::kTable, "usage_ingest.kafka_offsets", "SELECT, INSERT, UPDATE, DELETE", "", false,
