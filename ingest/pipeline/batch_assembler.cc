@@ -28,9 +28,11 @@ bool BatchAssembler::Add(Batch& batch, Record& record, std::size_t elements_max)
   // What was decoded under an older assignment is read again under this one.
   if (!batch.empty() && batch.partitions.front().epoch != record.epoch) batch.Clear();
   if (record.kind == Record::Kind::kStart) {
+    const std::int32_t leader_epoch =
+        record.last_record ? record.last_record->leader_epoch : kUnknownLeaderEpoch;
     positions_[record.source] = {.epoch = record.epoch,
                                  .topic_id = record.topic_id,
-                                 .log = {record.stored_topic_id, record.leader_epoch},
+                                 .log = {record.stored_topic_id, leader_epoch},
                                  .stored = record.offset,
                                  .read = record.offset,
                                  .last_record = record.last_record};

@@ -87,7 +87,7 @@ class Record {
   std::int64_t gap_records = 0;
   const TopicId* topic_id = nullptr;         // of kStart: which log the records after it come from
   const TopicId* stored_topic_id = nullptr;  // of kStart: what PostgreSQL has with `offset`
-  // Of the leader that appended it; of kStart: of the record before `offset`.
+  // Of the leader that appended it.
   std::int32_t leader_epoch = kUnknownLeaderEpoch;
   std::uint32_t first_index = 0;  // what its elements are counted from: a retried dead letter's own
   std::optional<RecordFingerprint> last_record;  // kStart: what PostgreSQL remembers

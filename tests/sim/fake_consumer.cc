@@ -248,7 +248,7 @@ void FakeConsumer::PushStart(const AssignedPartition& partition, const StoredOff
   record.offset = stored.next_offset;
   record.topic_id = table_.Intern(topic_id_);
   record.stored_topic_id = table_.Intern(stored.topic_id);
-  if (stored.last_record) record.leader_epoch = stored.last_record->leader_epoch;
+  record.last_record = stored.last_record;
   USAGE_INGEST_CHECK(links_.lanes[partition.lane()].TryPush(record));
 }
 

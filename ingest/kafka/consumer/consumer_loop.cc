@@ -201,7 +201,6 @@ void ConsumerLoop::StartPartition(AssignedPartition& partition,
   begin.topic_id = assignment_.Intern(topic_id);
   begin.stored_topic_id = assignment_.Intern(stored.topic_id);
   begin.last_record = stored.last_record;
-  if (stored.last_record) begin.leader_epoch = stored.last_record->leader_epoch;
   feeder_.PushControl(partition.lane(), std::move(begin));
   if (plan.reason != StartReason::kContinue) {
     pipeline::Record gap = ControlRecord(partition, pipeline::Record::Kind::kGap);
