@@ -49,11 +49,11 @@ static_assert(sizeof(EventCounts) == kEventCountColumns.size() * sizeof(std::int
 
 // The columns that have an outcome label, in the same order.
 inline constexpr auto kEventOutcomeColumns = [] {
-  constexpr auto has_outcome = [](const EventCountColumn& column) {
+  constexpr auto kHasOutcome = [](const EventCountColumn& column) {
     return !column.outcome.empty();
   };
-  std::array<EventCountColumn, std::ranges::count_if(kEventCountColumns, has_outcome)> columns{};
-  std::ranges::copy_if(kEventCountColumns, columns.begin(), has_outcome);
+  std::array<EventCountColumn, std::ranges::count_if(kEventCountColumns, kHasOutcome)> columns{};
+  std::ranges::copy_if(kEventCountColumns, columns.begin(), kHasOutcome);
   return columns;
 }();
 

@@ -97,11 +97,11 @@ inline constexpr auto kSkipReasons = std::to_array<SkipReasonEntry>({
 });
 
 // The names, by the number of the reason.
-template <class Entry, std::size_t kCount>
-[[nodiscard]] consteval std::array<std::string_view, kCount> ReasonNames(
-    const std::array<Entry, kCount>& entries) {
-  std::array<std::string_view, kCount> names;
-  for (std::size_t i = 0; i < kCount; ++i) {
+template <class Entry, std::size_t Count>
+[[nodiscard]] consteval std::array<std::string_view, Count> ReasonNames(
+    const std::array<Entry, Count>& entries) {
+  std::array<std::string_view, Count> names;
+  for (std::size_t i = 0; i < Count; ++i) {
     if (static_cast<std::size_t>(entries[i].reason) != i) throw "the lines are not in enum order";
     names[i] = entries[i].name;
   }

@@ -18,7 +18,7 @@ namespace usage_ingest::pipeline {
 
 class Backoff {
  public:
-  Backoff(Runtime runtime, std::uint_fast32_t seed)
+  Backoff(const Runtime& runtime, std::uint_fast32_t seed)
       : runtime_(runtime), stop_(runtime), random_(seed) {}
 
   // The next Wait is the first one again.

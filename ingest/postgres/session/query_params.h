@@ -58,9 +58,10 @@ class PgArray {
 class QueryParams {
  public:
   QueryParams() = default;
-  // Not copied: the pointers that libpq gets are into this object's own buffers.
-  QueryParams(QueryParams&&) = default;
-  QueryParams& operator=(QueryParams&&) = default;
+  // Not copied: the pointers that libpq gets are into this object's own buffers. libstdc++'s deque
+  // allocates when it is moved; without memory for that the process ends anyway.
+  QueryParams(QueryParams&&) noexcept = default;
+  QueryParams& operator=(QueryParams&&) noexcept = default;
 
   QueryParams& Add(std::string_view text);
   QueryParams& Add(std::int64_t value);
