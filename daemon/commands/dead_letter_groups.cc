@@ -101,8 +101,8 @@ std::string GroupsJson(const std::vector<std::string>& names,
     json.BeginObject();
     for (std::size_t i = 0; i < names.size(); ++i) {
       json.Key(names[i]);
-      if (group.values[i]) {
-        json.String(*group.values[i]);
+      if (const std::optional<std::string>& value = group.values[i]) {
+        json.String(*value);
       } else {
         json.Null();
       }

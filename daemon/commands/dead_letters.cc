@@ -180,7 +180,7 @@ class List final : public DeadLetterCommand {
                                    .fix = "choose from reason, key, model"};
             }};
   }
-  int PrintGrouped(const std::vector<DeadLetterGroup>& groups) const {
+  [[nodiscard]] int PrintGrouped(const std::vector<DeadLetterGroup>& groups) const {
     if (json_) {
       std::cout << GroupsJson(group_by_, groups) << '\n';
     } else {
@@ -278,6 +278,7 @@ class Retry final : public DeadLetterCommand {
           retried = std::move(result);
         });
     io.run();
+    // NOLINTBEGIN(bugprone-unchecked-optional-access): the completion handler has run
     if (!*retried && context.stop.stop_requested()) {
       return EndInterrupted({totals.counts(), false}, json_, "dead-letters retry");
     }
@@ -286,6 +287,7 @@ class Retry final : public DeadLetterCommand {
                        assembly::ToUserError(retried->error(), "PostgreSQL"));
     }
     const postgres::background::RetryReport& report = **retried;
+    // NOLINTEND(bugprone-unchecked-optional-access)
     if (!report.is_complete) {
       return EndInterrupted({report.outcomes, false}, json_, "dead-letters retry");
     }

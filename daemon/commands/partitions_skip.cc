@@ -65,7 +65,7 @@ class Skip final : public Command {
   }
 
   [[nodiscard]] std::optional<text::Problem> Check() const override {
-    if (*from_offset_ < *to_offset_) return std::nullopt;
+    if (from() < to()) return std::nullopt;
     return text::Problem{.what = "the range is empty",
                          .fix = "--to-offset is the first offset that is read again"};
   }
@@ -75,10 +75,10 @@ class Skip final : public Command {
     CheckLog(config);
     auto connection = assembly::ConnectOrThrow(config, "partitions skip");
     const std::vector<postgres::blocking::SyncParam> row = {config.kafka.group_id, topic_,
-                                                            std::to_string(*partition_)};
+                                                            std::to_string(partition())};
     auto range = row;
-    range.emplace_back(std::to_string(*from_offset_));
-    range.emplace_back(std::to_string(*to_offset_));
+    range.emplace_back(std::to_string(from()));
+    range.emplace_back(std::to_string(to()));
     const auto moved = assembly::QueryOrThrow(connection, kSkip, range);
     if (moved.number(0, 0) == 0)
       throw NotThere(assembly::QueryOrThrow(connection, kNextOffset, row));
@@ -87,37 +87,42 @@ class Skip final : public Command {
   }
 
  private:
+  // Options that are required have a value.
+  [[nodiscard]] std::int64_t partition() const { return partition_.value_or(0); }
+  [[nodiscard]] std::int64_t from() const { return from_offset_.value_or(0); }
+  [[nodiscard]] std::int64_t to() const { return to_offset_.value_or(0); }
+
   // An offset beyond the end would look like a log that was cut.
   void CheckLog(const config::Config& config) const {
     const auto log = assembly::KafkaValueOrThrow(kafka::client::ProbeWatermarks(
         assembly::KafkaOptionsFor(config),
-        {topic_, PartitionId{static_cast<std::int32_t>(*partition_)}}, kKafkaTimeout));
-    if (*to_offset_ <= log.high.value) return;
-    throw BadRange(fmt::format("{}[{}] ends at offset {}", topic_, *partition_, log.high.value),
+        {topic_, PartitionId{static_cast<std::int32_t>(partition())}}, kKafkaTimeout));
+    if (to() <= log.high.value) return;
+    throw BadRange(fmt::format("{}[{}] ends at offset {}", topic_, partition(), log.high.value),
                    "give a --to-offset that is not behind the end");
   }
 
-  text::UserError NotThere(const postgres::blocking::SyncRows& stored) const {
+  [[nodiscard]] text::UserError NotThere(const postgres::blocking::SyncRows& stored) const {
     if (stored.count() == 0) {
-      return BadRange(fmt::format("{}[{}] has not been read in this group", topic_, *partition_),
+      return BadRange(fmt::format("{}[{}] has not been read in this group", topic_, partition()),
                       "see usage-ingestd status for the partitions");
     }
-    return BadRange(fmt::format("{}[{}] is at offset {}, not at {}", topic_, *partition_,
-                                stored.number(0, 0), *from_offset_),
+    return BadRange(fmt::format("{}[{}] is at offset {}, not at {}", topic_, partition(),
+                                stored.number(0, 0), from()),
                     "only the records that are due can be skipped: --from-offset must be the "
                     "offset where the partition is");
   }
 
   void Print() const {
     if (!json_) {
-      std::cout << fmt::format("{}[{}]: {} records [{}, {}) are given up\n", topic_, *partition_,
-                               *to_offset_ - *from_offset_, *from_offset_, *to_offset_);
+      std::cout << fmt::format("{}[{}]: {} records [{}, {}) are given up\n", topic_, partition(),
+                               to() - from(), from(), to());
       return;
     }
     text::JsonWriter json;
-    json.BeginObject().Key("topic").String(topic_).Key("partition").Int(*partition_);
-    json.Key("from_offset").Int(*from_offset_).Key("to_offset").Int(*to_offset_);
-    json.Key("gap_records").Int(*to_offset_ - *from_offset_).EndObject();
+    json.BeginObject().Key("topic").String(topic_).Key("partition").Int(partition());
+    json.Key("from_offset").Int(from()).Key("to_offset").Int(to());
+    json.Key("gap_records").Int(to() - from()).EndObject();
     std::cout << json.Take() << '\n';
   }
 

@@ -142,7 +142,7 @@ class Status final : public Command {
     while (watch_ && std::cout) {
       if (isatty(STDOUT_FILENO) != 0) std::cout << kClearScreen;
       PrintText(gathered);
-      std::cout << std::endl;
+      std::cout << '\n' << std::flush;
       std::this_thread::sleep_for(kWatchPeriod);
       gathered = Gather(config, url);
     }

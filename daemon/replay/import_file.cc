@@ -61,7 +61,7 @@ File Spool(const std::string& path, std::FILE* from) {
   }
   if (std::ferror(from) != 0) throw Unreadable(path, errno);
   if (std::fflush(spool.get()) != 0) throw Unreadable("temporary file", errno);
-  std::rewind(spool.get());
+  if (std::fseek(spool.get(), 0, SEEK_SET) != 0) throw Unreadable("temporary file", errno);
   return spool;
 }
 
@@ -130,7 +130,7 @@ void ImportFile::Open() {
     impl.OpenFile();
     if (!IsSame(impl.info, StatOf(impl.file.get()))) throw Damaged("changed while it was read");
   }
-  std::rewind(impl.source());
+  if (std::fseek(impl.source(), 0, SEEK_SET) != 0) throw Damaged("cannot be read again");
   try {
     impl.unpacker = Unpacker::Make(impl.source());
   } catch (const std::runtime_error& error) {

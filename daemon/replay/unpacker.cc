@@ -75,7 +75,7 @@ class ZstdUnpacker final : public Unpacker {
 std::unique_ptr<Unpacker> Unpacker::Make(std::FILE* file) {
   std::array<unsigned char, 4> magic{};
   const std::size_t got = std::fread(magic.data(), 1, magic.size(), file);
-  std::rewind(file);
+  if (std::fseek(file, 0, SEEK_SET) != 0) throw std::runtime_error("cannot be read again");
   if (got == magic.size() && magic == std::array<unsigned char, 4>{0x28, 0xB5, 0x2F, 0xFD}) {
     return std::make_unique<ZstdUnpacker>(file);
   }

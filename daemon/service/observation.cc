@@ -86,7 +86,7 @@ struct Observation::Impl {
     if (http != nullptr) http->Stop();
   }
 
-  telemetry::QueueStatus Queue() const {
+  [[nodiscard]] telemetry::QueueStatus Queue() const {
     const Pipeline* watched = pipeline.load();
     if (watched == nullptr) return {0, 0, queue_bytes_limit};
     return {watched->queue_records(), watched->queue_bytes(), queue_bytes_limit};

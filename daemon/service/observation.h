@@ -10,7 +10,7 @@
 #include "ingest/pipeline/telemetry.h"
 
 namespace boost::asio {
-class io_context;
+class io_context;  // NOLINT(readability-identifier-naming)
 }
 
 namespace usage_ingest::service {

@@ -18,11 +18,12 @@ class DeadLetterProgress final : public ProgressStore {
   // The letters of the next batch, in the order of its records.
   void SetLetters(std::vector<std::int64_t> ids) { ids_ = std::move(ids); }
 
-  session::Statement CompareAndSet(const pipeline::Batch& batch) const override;
-  std::size_t RowsToSet(const pipeline::Batch& batch) const override;
+  [[nodiscard]] session::Statement CompareAndSet(const pipeline::Batch& batch) const override;
+  [[nodiscard]] std::size_t RowsToSet(const pipeline::Batch& batch) const override;
   void RecordOutcomes(const pipeline::Batch& batch,
                       std::vector<session::Statement>& statements) const override;
-  std::optional<session::Statement> ReadOffsets(const pipeline::Batch& batch) const override;
+  [[nodiscard]] std::optional<session::Statement> ReadOffsets(
+      const pipeline::Batch& batch) const override;
 
  private:
   std::vector<std::int64_t> ids_;
