@@ -23,6 +23,9 @@ struct Group {
   std::string_view model_id;
   EventTimeUs hour;
   Totals totals;
+  // What of the totals no quota counts.
+  std::int64_t exempt_requests = 0;
+  std::int64_t exempt_tokens = 0;
 };
 
 auto Key(const Group& group) { return std::tie(group.subscription_id, group.model_id, group.hour); }
@@ -33,6 +36,11 @@ std::size_t HashKey(const Uuid& subscription_id, EventTimeUs hour) {
   std::memcpy(&low, subscription_id.bytes.data() + 8, sizeof low);
   std::uint64_t mixed = (low ^ static_cast<std::uint64_t>(hour.value)) * 0x9E3779B97F4A7C15u;
   return static_cast<std::size_t>(mixed ^ (mixed >> 32));
+}
+
+void AddTo(QuotaDelta& quota, const Group& group) {
+  quota.requests += group.totals.requests - group.exempt_requests;
+  quota.tokens += group.totals.request_tokens + group.totals.response_tokens - group.exempt_tokens;
 }
 
 // Adds [first, last), the hours of one (subscription, model), rolled up to `type`.
@@ -112,7 +120,7 @@ struct Rollup::Impl {
       }
       slot = (slot + 1) & mask;
     }
-    groups.push_back({row.owner.subscription_id, row.event.model_id, hour, {}});
+    groups.push_back({row.owner.subscription_id, row.event.model_id, hour, {}, 0, 0});
     slots[slot] = static_cast<std::uint32_t>(groups.size());
     return groups.back();
   }
@@ -134,9 +142,13 @@ Rollup::~Rollup() = default;
 Rollup::Rollup(Rollup&&) noexcept = default;
 Rollup& Rollup::operator=(Rollup&&) noexcept = default;
 
-void Rollup::Add(const UsageRow& row) {
+void Rollup::Add(const UsageRow& row, QuotaUse use) {
   USAGE_INGEST_CHECK(!row.owner.subscription_id.is_nil());
-  impl_->Find(row, PeriodStart(PeriodType::kHour, row.event.created_at)).totals.Add(row.event);
+  Group& group = impl_->Find(row, PeriodStart(PeriodType::kHour, row.event.created_at));
+  group.totals.Add(row.event);
+  if (use == QuotaUse::kCounted) return;
+  group.exempt_requests += row.event.is_request ? 1 : 0;
+  group.exempt_tokens += row.event.request_tokens + row.event.response_tokens;
 }
 
 Deltas Rollup::Take() {
@@ -155,11 +167,10 @@ Deltas Rollup::Take() {
     if (deltas.quotas.empty() || deltas.quotas.back().subscription_id != first->subscription_id) {
       deltas.quotas.push_back({first->subscription_id, 0, 0});
     }
-    for (; first != last; ++first) {
-      deltas.quotas.back().requests += first->totals.requests;
-      deltas.quotas.back().tokens += first->totals.request_tokens + first->totals.response_tokens;
-    }
+    for (; first != last; ++first) AddTo(deltas.quotas.back(), *first);
   }
+  std::erase_if(deltas.quotas,
+                [](const QuotaDelta& delta) { return delta.requests == 0 && delta.tokens == 0; });
   groups.clear();
   std::fill(impl_->slots.begin(), impl_->slots.end(), 0);
   return deltas;

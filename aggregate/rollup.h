@@ -49,6 +49,9 @@ struct SummaryDelta {
   Totals totals;
 };
 
+// Whether a row is a use of its subscription's quota.
+enum class QuotaUse : unsigned char { kCounted, kNotCounted };
+
 struct QuotaDelta {
   Uuid subscription_id;
   std::int64_t requests;
@@ -57,7 +60,7 @@ struct QuotaDelta {
 
 struct Deltas {
   std::vector<SummaryDelta> summaries;  // sorted by (subscription, model, period type, start)
-  std::vector<QuotaDelta> quotas;       // sorted by subscription
+  std::vector<QuotaDelta> quotas;       // sorted by subscription; none that adds nothing
 };
 
 class Rollup {
@@ -67,7 +70,7 @@ class Rollup {
   Rollup(Rollup&&) noexcept;
   Rollup& operator=(Rollup&&) noexcept;
 
-  void Add(const UsageRow& row);
+  void Add(const UsageRow& row, QuotaUse use = QuotaUse::kCounted);
   // Returns the sums so far, and starts again from zero.
   [[nodiscard]] Deltas Take();
 

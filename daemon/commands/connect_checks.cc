@@ -69,7 +69,7 @@ void CheckQuotas(const config::Config& config, const postgres::probe::QuotaState
                  Checks& checks) {
   if (!state.chosen) return;  // not migrated: CheckPostgres has reported it
   const auto wanted =
-      postgres::probe::ChooseQuotaEnforcement(config.quotas_enforce, state.found).enforcement;
+      postgres::probe::ChooseQuotaEnforcement(config.quotas.enforce, state.found).enforcement;
   const auto is_set = wanted == *state.chosen;
   checks.push_back(
       {is_set ? Status::kOk : Status::kWarning,
@@ -77,7 +77,7 @@ void CheckQuotas(const config::Config& config, const postgres::probe::QuotaState
                             NameOf(state.in_effect), state.reason,
                             is_set ? ""
                                    : fmt::format("; quotas.enforce = \"{}\" asks for \"{}\"",
-                                                 NameOf(config.quotas_enforce), NameOf(wanted))),
+                                                 NameOf(config.quotas.enforce), NameOf(wanted))),
         .fix = is_set ? "" : "run `usage-ingestd migrate` as the owner of the tables"}});
 }
 

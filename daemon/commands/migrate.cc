@@ -32,7 +32,7 @@ class Migrate final : public Command {
     postgres::migrate::MigrateOptions options;
     options.dry_run = dry_run_;
     options.months_ahead = context.config().partitions.months_ahead;
-    options.enforce_quotas = context.config().quotas_enforce;
+    options.enforce_quotas = context.config().quotas.enforce;
     assembly::ValueOrThrow(
         postgres::migrate::Migrate(context.config().postgres.conninfo, options, std::cout),
         "migrate");

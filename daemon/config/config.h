@@ -69,6 +69,12 @@ struct PartitionsConfig {
   int retention_months = 0;  // 0 keeps everything
 };
 
+struct QuotasConfig {
+  postgres::batch::QuotaEnforcement enforce = postgres::batch::QuotaEnforcement::kAuto;
+  bool has_periods = true;  // reset_at and budget_duration are acted on
+  std::vector<std::int64_t> warn_at_percent = {80, 95, 100};
+};
+
 struct Config {
   KafkaConfig kafka;
   PostgresConfig postgres;
@@ -78,7 +84,7 @@ struct Config {
   AttributionConfig attribution;
   std::chrono::milliseconds dead_letters_keep = std::chrono::days(90);
   PartitionsConfig partitions;
-  postgres::batch::QuotaEnforcement quotas_enforce = postgres::batch::QuotaEnforcement::kAuto;
+  QuotasConfig quotas;
   // Not 9464: exporters of OpenTelemetry use it by default.
   ListenAddress http_listen{"127.0.0.1", 19464};
   LogLevel log_level = LogLevel::kInfo;

@@ -57,6 +57,16 @@ std::optional<text::Problem> SetTexts(std::vector<std::string>& member, const Co
   return std::nullopt;
 }
 
+// "80%"
+std::optional<std::int64_t> ParsePercent(std::string_view text) {
+  std::int64_t percent = 0;
+  const char* const end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, percent);
+  const bool is_percent = error == std::errc{} && rest + 1 == end && *rest == '%';
+  if (!is_percent || percent < 1 || percent > 1000) return std::nullopt;
+  return percent;
+}
+
 std::optional<std::uint16_t> ParsePort(std::string_view text) {
   std::uint16_t port = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
@@ -185,6 +195,24 @@ TextsSetter TopicNames() {
 TextsSetter MetadataKeys() {
   return [](std::vector<std::string>& member, const ConfigValue& value) {
     return SetTexts(member, value, R"(["provider", "tags"])", CheckMetadataKey);
+  };
+}
+
+PercentsSetter Percents() {
+  return [](std::vector<std::int64_t>& member,
+            const ConfigValue& value) -> std::optional<text::Problem> {
+    std::vector<std::string> texts;
+    if (auto problem = SetTexts(texts, value, R"(["80%", "95%", "100%"])",
+                                [](const std::string& percent) -> std::optional<text::Problem> {
+                                  if (ParsePercent(percent)) return std::nullopt;
+                                  return text::Problem{.what = "holds no percentage",
+                                                       .fix = R"(write it as "80%", 1% to 1000%)"};
+                                })) {
+      return problem;
+    }
+    member.clear();
+    for (const std::string& percent : texts) member.push_back(ParsePercent(percent).value_or(0));
+    return std::nullopt;
   };
 }
 

@@ -87,6 +87,8 @@ using SizeSetter = std::function<std::optional<text::Problem>(std::size_t&, cons
 using TextSetter = std::function<std::optional<text::Problem>(std::string&, const ConfigValue&)>;
 using TextsSetter =
     std::function<std::optional<text::Problem>(std::vector<std::string>&, const ConfigValue&)>;
+using PercentsSetter =
+    std::function<std::optional<text::Problem>(std::vector<std::int64_t>&, const ConfigValue&)>;
 
 [[nodiscard]] DurationSetter DurationIn(DurationRange range);
 [[nodiscard]] SizeSetter SizeIn(SizeRange range);
@@ -94,6 +96,8 @@ using TextsSetter =
 [[nodiscard]] TextSetter GroupId();
 [[nodiscard]] TextsSetter TopicNames();
 [[nodiscard]] TextsSetter MetadataKeys();
+// A list of "80%" and the like, 1 to 1000; it may be empty.
+[[nodiscard]] PercentsSetter Percents();
 [[nodiscard]] std::optional<text::Problem> SetListenAddress(ListenAddress& member,
                                                             const ConfigValue& value);
 

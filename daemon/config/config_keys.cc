@@ -62,11 +62,15 @@ void AddDatabaseKeys(std::vector<ConfigKey>& keys) {
                       IntegerIn<int>({0, 120})));
   keys.push_back(Bind("partitions", "retention_months",
                       USAGE_INGEST_MEMBER(partitions.retention_months), IntegerIn<int>({0, 1200})));
-  keys.push_back(Bind("quotas", "enforce", USAGE_INGEST_MEMBER(quotas_enforce),
+  keys.push_back(Bind("quotas", "enforce", USAGE_INGEST_MEMBER(quotas.enforce),
                       ChoiceOf<QuotaEnforcement>({{"auto", QuotaEnforcement::kAuto},
                                                   {"seed", QuotaEnforcement::kSeed},
                                                   {"active-only", QuotaEnforcement::kActiveOnly},
                                                   {"off", QuotaEnforcement::kOff}})));
+  keys.push_back(Bind("quotas", "periods", USAGE_INGEST_MEMBER(quotas.has_periods),
+                      ChoiceOf<bool>({{"on", true}, {"off", false}})));
+  keys.push_back(
+      Bind("quotas", "warn_at", USAGE_INGEST_MEMBER(quotas.warn_at_percent), Percents()));
 }
 
 void AddTimerKeys(std::vector<ConfigKey>& keys) {

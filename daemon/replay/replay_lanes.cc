@@ -74,6 +74,7 @@ void ReplayLanes::Start(const std::atomic<std::uint64_t>& current_epoch) {
     postgres::batch::PgBatchStoreOptions store =
         assembly::StoreOptionsFor(impl.config, "replay-" + std::to_string(i));
     store.dry_run = impl.options.dry_run;
+    store.has_quota_periods = store.has_quota_periods && impl.options.count_quotas;
     auto progress = impl.options.dry_run ? postgres::batch::MakeDryRunProgress()
                                          : postgres::batch::MakeReplayProgress(
                                                impl.config.kafka.group_id, impl.replay_ids);

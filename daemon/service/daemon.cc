@@ -94,7 +94,8 @@ postgres::background::HousekeeperOptions HousekeeperOptionsFor(const config::Con
           .retry_dead_letters = config.attribution.retry_dead_letters,
           .retry_for = config.attribution.retry_for,
           .dead_letters_keep = config.dead_letters_keep,
-          .months_ahead = config.partitions.months_ahead};
+          .months_ahead = config.partitions.months_ahead,
+          .has_quota_periods = config.quotas.has_periods};
 }
 
 Daemon::Daemon(const config::Config& config, std::function<void()> reload)

@@ -11,7 +11,8 @@ namespace usage_ingest::telemetry {
 using IgnoredByMetrics = pipeline::Ignores<pipeline::RereadRequested, pipeline::PartitionLag,
                                            pipeline::ReadinessBlocked>;
 
-using IgnoredByStatusBoard = pipeline::Ignores<pipeline::RereadRequested>;
+using IgnoredByStatusBoard =
+    pipeline::Ignores<pipeline::RereadRequested, pipeline::QuotaPeriodsStarted>;
 
 // The Kafka client writes its own log lines, those of librdkafka among them.
 using IgnoredByLog =
@@ -20,12 +21,11 @@ using IgnoredByLog =
                       pipeline::PartitionLag, pipeline::ReadinessBlocked>;
 
 // A replay has no consumer group, no housekeeper and no readiness; its terminal shows progress.
-using IgnoredByReplay =
-    pipeline::Ignores<pipeline::DeadLettersHealed, pipeline::DeadLettersPending,
-                      pipeline::PartitionRunway, pipeline::PostgresSession,
-                      pipeline::CopyPathChosen, pipeline::RereadRequested, pipeline::KafkaFailed,
-                      pipeline::GroupMembership, pipeline::PartitionsAssigned, pipeline::OffsetGap,
-                      pipeline::LogChanged, pipeline::ReadingPaused, pipeline::PartitionStuck,
-                      pipeline::PartitionLag, pipeline::ReadinessBlocked>;
+using IgnoredByReplay = pipeline::Ignores<
+    pipeline::DeadLettersHealed, pipeline::DeadLettersPending, pipeline::PartitionRunway,
+    pipeline::PostgresSession, pipeline::CopyPathChosen, pipeline::RereadRequested,
+    pipeline::KafkaFailed, pipeline::GroupMembership, pipeline::PartitionsAssigned,
+    pipeline::OffsetGap, pipeline::LogChanged, pipeline::ReadingPaused, pipeline::PartitionStuck,
+    pipeline::PartitionLag, pipeline::ReadinessBlocked, pipeline::QuotaPeriodsStarted>;
 
 }  // namespace usage_ingest::telemetry

@@ -89,6 +89,9 @@ struct LogSink::Visitor : IgnoredByLog {
   void operator()(const pipeline::PartitionStuck& event) const {
     if (event.stuck && log.IsNew(event.why)) spdlog::error("{}", event.why);
   }
+  void operator()(const pipeline::QuotaPeriodsStarted& started) const {
+    spdlog::info("quota periods: {} started, counters from zero", started.subscriptions);
+  }
   void operator()(const pipeline::ReadingPaused& event) const {
     spdlog::info("{} reading: {}", event.paused ? "paused" : "resumed",
                  event.reason == pipeline::PauseReason::kMemory ? "the queues are full"

@@ -122,6 +122,12 @@ struct Catalogue {
   Counter& subscriptions_suspended =
       make.Single<Counter>("usage_ingest_subscriptions_suspended_total",
                            "Subscriptions that a counter update of the daemon moved to suspended.");
+  Counter& quota_warnings = make.Single<Counter>(
+      "usage_ingest_quota_warnings_total",
+      "Thresholds of quotas (quotas.warn_at) that were reached, once a period.");
+  Counter& quota_periods =
+      make.Single<Counter>("usage_ingest_quota_periods_started_total",
+                           "Quota periods that the daemon's timer has started.");
   Gauge& partition_runway_seconds =
       make.Single<Gauge>("usage_ingest_partition_runway_seconds",
                          "Time until the last existing partition of usage_logs ends.");
@@ -163,6 +169,9 @@ struct Metrics::Impl : IgnoredByMetrics {
   }
   void operator()(const pipeline::DeadLettersPending& pending) const {
     metrics.dead_letters_pending.Set(static_cast<double>(pending.count));
+  }
+  void operator()(const pipeline::QuotaPeriodsStarted& started) const {
+    Add(metrics.quota_periods, started.subscriptions);
   }
   void operator()(const pipeline::PartitionRunway& runway) const {
     metrics.partition_runway_seconds.Set(static_cast<double>(runway.time.count()));
@@ -223,6 +232,7 @@ void Metrics::Impl::operator()(const pipeline::BatchCommitted& batch) {
   AddEach(metrics.dead_letters, batch.dead_letters);
   AddEach(metrics.skipped, batch.skipped);
   Add(metrics.subscriptions_suspended, batch.suspended);
+  Add(metrics.quota_warnings, batch.quota_warnings);
   for (std::size_t phase = 0; phase < batch.phase_time.size(); ++phase) {
     if (batch.phase_time[phase].count() == 0) continue;  // a batch without rows copies nothing
     metrics.batch_seconds[phase].Observe(

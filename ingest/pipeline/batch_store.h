@@ -43,6 +43,29 @@ struct Parents {
   std::vector<Uuid> teams;
 };
 
+// The quota period of a subscription that began after the oldest event of the batch.
+struct QuotaPeriod {
+  Uuid subscription_id;
+  EventTimeUs started_at;
+};
+
+// What the transaction has found at its begin.
+struct BeginResult {
+  Parents gone;
+  std::vector<QuotaPeriod> periods;
+};
+
+// What the counters of a transaction have caused.
+struct QuotaChanges {
+  std::int64_t suspended = 0;  // subscriptions
+  std::int64_t warnings = 0;   // thresholds that were reached
+
+  void Add(const QuotaChanges& other) {
+    suspended += other.suspended;
+    warnings += other.warnings;
+  }
+};
+
 struct CopyFailure {
   std::optional<std::size_t> row;  // index into the rows given, when the server said which
 };
@@ -79,9 +102,9 @@ class BatchStore {
   // Creates the partition of the month that begins at `month_start`. Outside a transaction.
   virtual Task<Result<>> EnsurePartition(EventTimeUs month_start) = 0;
 
-  // BEGIN, the compare-and-set of the offsets, the parents' locks. Returns the parents that are
-  // gone. kFenced: an offsets row did not hold what was expected.
-  virtual Task<Result<Parents>> Begin(const Batch& batch, const Parents& parents) = 0;
+  // BEGIN, the compare-and-set of the offsets, the parents' locks, the start of quota periods that
+  // are due. kFenced: an offsets row did not hold what was expected.
+  virtual Task<Result<BeginResult>> Begin(const Batch& batch, const Parents& parents) = 0;
   // A part of the transaction that can be undone alone: SAVEPOINT. Until it ends, an error ends
   // the piece and not the transaction. kKeep also does the checks that wait for COMMIT: kRejected.
   virtual Task<Result<>> BeginPiece() = 0;
@@ -98,9 +121,9 @@ class BatchStore {
   // duplicate.
   virtual Task<Result<StagedRows>> StageRows(std::span<const UsageRow* const> rows) = 0;
   [[nodiscard]] virtual CopyFailure failure() const = 0;
-  // Summaries, quotas with their suspensions. Returns how many subscriptions became suspended.
-  // kRejected, kTooLarge.
-  virtual Task<Result<std::int64_t>> AddSums(const aggregate::Deltas& deltas) = 0;
+  // Summaries, quotas with their warnings and suspensions. kRejected, kTooLarge; kConflict: a quota
+  // period began since Begin().
+  virtual Task<Result<QuotaChanges>> AddSums(const aggregate::Deltas& deltas) = 0;
   // Dead letters, the partitions' counters.
   virtual Task<Result<>> RecordOutcomes(const Batch& batch) = 0;
   // kIndeterminate: the reply was lost; only the offsets row tells. kRejected: a check that was

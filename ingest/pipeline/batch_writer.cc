@@ -46,7 +46,8 @@ BatchWriter::BatchWriter(BatchWriterOptions options, BatchStore& store, Attribut
       telemetry_(telemetry),
       runtime_(runtime),
       backoff_(runtime, options.session.lane + 1),
-      recent_ids_(options.recent_ids_max) {}
+      recent_ids_(options.recent_ids_max),
+      sums_(options.count_quotas) {}
 
 void BatchWriter::Stop() { backoff_.Stop(); }
 
@@ -131,10 +132,11 @@ Task<Result<>> BatchWriter::EnsureMonths(const Batch& batch) {
 // The transaction, top to bottom. A crash before COMMIT leaves nothing of it; one after COMMIT
 // leaves all of it.
 Task<Result<>> BatchWriter::RunTransaction(Batch& batch) {
-  const auto gone = co_await store_.Begin(batch, plan_.parents());
-  if (!gone) co_return std::unexpected(gone.error());
+  auto begun = co_await store_.Begin(batch, plan_.parents());
+  if (!begun) co_return std::unexpected(begun.error());
   ReportCopyPath();
-  const Result<> dropped = DropGoneParents(batch, *gone);
+  sums_.SetPeriods(std::move(begun->periods));
+  const Result<> dropped = DropGoneParents(batch, begun->gone);
   if (!dropped) co_return dropped;
   const Result<> written = co_await WriteRows(batch);
   if (!written) co_return written;
@@ -181,24 +183,16 @@ Task<Result<>> BatchWriter::WriteRows(Batch& batch) {
     if (!inserted) co_return inserted;
   }
   const PhaseTimer timer(runtime_.clock, phase[Index(Phase::kUpsert)]);
-  co_return co_await AddSums();
-}
-
-Task<Result<>> BatchWriter::AddSums() {
-  for (const BatchEvent* event : plan_.rows()) rollup_.Add(event->row);
-  aggregate::Deltas deltas = rollup_.Take();
-  if (!options_.count_quotas) deltas.quotas.clear();
-  const Result<std::int64_t> suspended = co_await store_.AddSums(deltas);
-  if (!suspended) co_return std::unexpected(suspended.error());
-  in_flight_.result.suspended = *suspended;
+  const Result<QuotaChanges> changes = co_await sums_.Write(plan_.rows(), store_);
+  if (!changes) co_return std::unexpected(changes.error());
+  in_flight_.result.quotas = *changes;
   co_return Result<>{};
 }
 
 // The same in pieces; what is refused becomes dead letters in this transaction.
 Task<Result<>> BatchWriter::WritePieces(Batch& batch) {
   static_cast<void>(plan_.Send());
-  Narrowing pieces({.count_quotas = options_.count_quotas, .steps = &attempts_}, store_,
-                   runtime_.clock);
+  Narrowing pieces({.sums = sums_, .steps = &attempts_}, store_, runtime_.clock);
   const Result<> written = co_await pieces.Write(plan_.rows());
   if (!written) co_return written;
   const Result<> held = HoldIfAllIsRefused(pieces);
@@ -206,7 +200,7 @@ Task<Result<>> BatchWriter::WritePieces(Batch& batch) {
   const Result<> set_aside = SetAside(batch, pieces.refused());
   if (!set_aside) co_return set_aside;
   plan_.KeepWritten(pieces.inserted(), pieces.duplicates());
-  in_flight_.result.suspended = pieces.suspended();
+  in_flight_.result.quotas = pieces.quotas();
   in_flight_.result.staged = true;
   co_return Result<>{};
 }

@@ -23,6 +23,7 @@
 #include "ingest/pipeline/backoff.h"
 #include "ingest/pipeline/batch.h"
 #include "ingest/pipeline/batch_store.h"
+#include "ingest/pipeline/batch_sums.h"
 #include "ingest/pipeline/insert_plan.h"
 #include "ingest/pipeline/narrowing.h"
 #include "ingest/pipeline/recent_ids.h"
@@ -46,7 +47,7 @@ struct BatchWriterOptions {
 
 struct WriteResult {
   EventCounts outcomes;
-  std::int64_t suspended = 0;
+  QuotaChanges quotas;
   bool staged = false;
   std::array<std::chrono::nanoseconds, 5> phase_time{};
 };
@@ -75,7 +76,6 @@ class BatchWriter {
   Task<Result<>> DropKnownJobs();
   Task<Result<>> WriteRows(Batch& batch);
   Task<Result<>> InsertRows();
-  Task<Result<>> AddSums();
   Task<Result<>> WritePieces(Batch& batch);
   [[nodiscard]] Result<> SetAside(Batch& batch, std::span<const RefusedPiece> pieces);
   [[nodiscard]] Result<> HoldIfAllIsRefused(const Narrowing& pieces);
@@ -110,7 +110,7 @@ class BatchWriter {
   std::atomic<std::uint64_t> attempts_{0};
   InFlight in_flight_;
   InsertPlan plan_;  // of the last attempt
-  aggregate::Rollup rollup_;
+  BatchSums sums_;
 };
 
 }  // namespace usage_ingest::pipeline

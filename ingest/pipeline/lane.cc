@@ -246,7 +246,8 @@ void Lane::Report(const Batch& batch, const WriteResult& result) {
   committed.bytes = batch.bytes;
   committed.dead_letters = batch.dead_letter_counts;
   committed.skipped = batch.skip_counts;
-  committed.suspended = result.suspended;
+  committed.suspended = result.quotas.suspended;
+  committed.quota_warnings = result.quotas.warnings;
   committed.staged = result.staged;
   committed.event_to_commit_ms = ages_ms;
   dependencies_.telemetry.On(committed);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <tuple>
 #include <utility>
 
@@ -115,16 +116,15 @@ Task<Result<>> Narrowing::TryPiece(Piece piece) {
   const Result<StagedRows> staged = co_await store_.StageRows(rows);
   if (!staged) co_return std::unexpected(staged.error());
   failure_.is_of_sums = true;
-  for (const BatchEvent* event : events) {
-    if (std::ranges::binary_search(staged->inserted, event->row.event.id)) rollup_.Add(event->row);
-  }
-  aggregate::Deltas deltas = rollup_.Take();
-  if (!options_.count_quotas) deltas.quotas.clear();
-  const Result<std::int64_t> suspended = co_await store_.AddSums(deltas);
-  if (!suspended) co_return std::unexpected(suspended.error());
+  std::vector<const BatchEvent*> inserted;
+  std::ranges::copy_if(events, std::back_inserter(inserted), [&](const BatchEvent* event) {
+    return std::ranges::binary_search(staged->inserted, event->row.event.id);
+  });
+  const Result<QuotaChanges> changes = co_await options_.sums.Write(inserted, store_);
+  if (!changes) co_return std::unexpected(changes.error());
   const Result<> kept = co_await store_.EndPiece(PieceEnd::kKeep);
   if (!kept) co_return kept;
-  suspended_ += *suspended;
+  quotas_.Add(*changes);
   Sort(events, *staged);
   co_return Result<>{};
 }

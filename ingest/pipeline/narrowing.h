@@ -19,9 +19,9 @@
 #include <string>
 #include <vector>
 
-#include "aggregate/rollup.h"
 #include "ingest/pipeline/batch.h"
 #include "ingest/pipeline/batch_store.h"
+#include "ingest/pipeline/batch_sums.h"
 #include "ingest/pipeline/runtime.h"
 
 namespace usage_ingest::pipeline {
@@ -36,7 +36,7 @@ struct RefusedPiece {
 class Narrowing {
  public:
   struct Options {
-    bool count_quotas = true;
+    BatchSums& sums;
     // Counts pieces, for the watchdog.
     std::atomic<std::uint64_t>* steps = nullptr;
   };
@@ -49,7 +49,7 @@ class Narrowing {
   [[nodiscard]] std::span<BatchEvent* const> inserted() const { return inserted_; }
   [[nodiscard]] std::span<BatchEvent* const> duplicates() const { return duplicates_; }
   [[nodiscard]] std::span<const RefusedPiece> refused() const { return refused_; }
-  [[nodiscard]] std::int64_t suspended() const { return suspended_; }
+  [[nodiscard]] const QuotaChanges& quotas() const { return quotas_; }
 
  private:
   struct Piece {
@@ -77,12 +77,11 @@ class Narrowing {
   std::vector<BatchEvent*> inserted_;
   std::vector<BatchEvent*> duplicates_;
   std::vector<RefusedPiece> refused_;
-  std::int64_t suspended_ = 0;
+  QuotaChanges quotas_;
   TimePoint begun_;
   Failure failure_;                    // of the last piece that was refused
   const BatchEvent* group_ = nullptr;  // of the subscription and month whose sums were refused last
   std::size_t group_refusals_ = 0;
-  aggregate::Rollup rollup_;
 };
 
 }  // namespace usage_ingest::pipeline

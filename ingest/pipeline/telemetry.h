@@ -90,8 +90,9 @@ struct BatchCommitted {
   std::size_t bytes = 0;
   std::array<std::int64_t, kDeadLetterReasonNames.size()> dead_letters{};  // by reason
   std::array<std::int64_t, kSkipReasonNames.size()> skipped{};             // by reason
-  std::int64_t suspended = 0;
-  bool staged = false;  // went through the temporary table
+  std::int64_t suspended = 0;                                              // subscriptions
+  std::int64_t quota_warnings = 0;  // thresholds that were reached
+  bool staged = false;              // went through the temporary table
   // From the Kafka timestamp to COMMIT: one sample for each record that has a timestamp.
   std::span<const std::int32_t> event_to_commit_ms;
 };
@@ -186,6 +187,11 @@ struct PartitionLag {
   std::int64_t oldest_uncommitted_ms = 0;
 };
 
+// By the timer, and not by an event.
+struct QuotaPeriodsStarted {
+  std::int64_t subscriptions = 0;
+};
+
 // Why the daemon is not ready although Kafka and PostgreSQL may be; empty: no such reason.
 struct ReadinessBlocked {
   std::string_view why;
@@ -195,7 +201,8 @@ using TelemetryEvent =
     std::variant<BatchCommitted, DeadLettersHealed, DeadLettersPending, PartitionRunway,
                  PostgresFailed, PostgresSession, CopyPathChosen, Fenced, RereadRequested,
                  KafkaFailed, GroupMembership, PartitionsAssigned, OffsetGap, LogChanged,
-                 ReadingPaused, PartitionStuck, PartitionLag, ReadinessBlocked>;
+                 ReadingPaused, PartitionStuck, PartitionLag, ReadinessBlocked,
+                 QuotaPeriodsStarted>;
 static_assert(std::is_trivially_copyable_v<TelemetryEvent>, "an event owns no memory");
 
 class TelemetrySink {

@@ -58,9 +58,41 @@ AS $$
 $$;
 REVOKE ALL ON FUNCTION usage_ingest.status_columns(JSONB) FROM PUBLIC;
 
--- The audit row, and the row of LiteMaaS' history if there is one. Both tables are LiteMaaS', whose
--- releases differ, so what exists is looked up for each change. LiteMaaS' releases have old_values in
--- audit_logs and write SUBSCRIPTION; the seed has neither.
+-- The audit row of a subscription. The table is LiteMaaS', whose releases differ, so what exists is
+-- looked up for each row. They have old_values in audit_logs and write SUBSCRIPTION; the seed has
+-- neither. The counters are added to the metadata.
+CREATE OR REPLACE FUNCTION usage_ingest.write_audit(
+    subscription JSONB, action TEXT, old_values JSONB, new_values JSONB, metadata JSONB)
+RETURNS VOID
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    details CONSTANT JSONB := jsonb_build_object(
+        'used_requests', subscription->'used_requests',
+        'quota_requests', subscription->'quota_requests',
+        'used_tokens', subscription->'used_tokens', 'quota_tokens', subscription->'quota_tokens')
+        || metadata;
+    is_release CONSTANT BOOLEAN := 2 = (
+        SELECT count(*) FROM pg_attribute
+         WHERE attrelid = to_regclass('public.audit_logs') AND NOT attisdropped
+           AND attname IN ('old_values', 'new_values'));
+BEGIN
+    IF is_release THEN
+        EXECUTE 'INSERT INTO public.audit_logs (user_id, action, resource_type, resource_id, '
+                'old_values, new_values, metadata) VALUES ($1, $2, ''SUBSCRIPTION'', $3, $4, $5, $6)'
+          USING (subscription->>'user_id')::uuid, action, subscription->>'id', old_values,
+                new_values, details;
+    ELSE
+        INSERT INTO public.audit_logs (user_id, action, resource_type, resource_id, metadata)
+        VALUES ((subscription->>'user_id')::uuid, action, 'subscription', subscription->>'id',
+                details);
+    END IF;
+END;
+$$;
+REVOKE ALL ON FUNCTION usage_ingest.write_audit(JSONB, TEXT, JSONB, JSONB, JSONB) FROM PUBLIC;
+
+-- The audit row, and the row of LiteMaaS' history if there is one.
 CREATE OR REPLACE FUNCTION usage_ingest.record_status_change(
     subscription JSONB, old_status TEXT, action TEXT, reason TEXT)
 RETURNS VOID
@@ -70,26 +102,10 @@ AS $$
 DECLARE
     subscription_id CONSTANT UUID := subscription->>'id';
     new_status CONSTANT TEXT := subscription->>'status';
-    quotas CONSTANT JSONB := jsonb_build_object(
-        'used_requests', subscription->'used_requests',
-        'quota_requests', subscription->'quota_requests',
-        'used_tokens', subscription->'used_tokens', 'quota_tokens', subscription->'quota_tokens');
-    is_release CONSTANT BOOLEAN := 2 = (
-        SELECT count(*) FROM pg_attribute
-         WHERE attrelid = to_regclass('public.audit_logs') AND NOT attisdropped
-           AND attname IN ('old_values', 'new_values'));
 BEGIN
-    IF is_release THEN
-        EXECUTE 'INSERT INTO public.audit_logs (user_id, action, resource_type, resource_id, '
-                'old_values, new_values, metadata) VALUES ($1, $2, ''SUBSCRIPTION'', $3, $4, $5, $6)'
-          USING (subscription->>'user_id')::uuid, action, subscription_id::text,
-                jsonb_build_object('status', old_status),
-                jsonb_build_object('status', new_status, 'status_reason', reason), quotas;
-    ELSE
-        INSERT INTO public.audit_logs (user_id, action, resource_type, resource_id, metadata)
-        VALUES ((subscription->>'user_id')::uuid, action, 'subscription', subscription_id::text,
-                quotas);
-    END IF;
+    PERFORM usage_ingest.write_audit(
+        subscription, action, jsonb_build_object('status', old_status),
+        jsonb_build_object('status', new_status, 'status_reason', reason), '{}');
     IF to_regclass('public.subscription_status_history') IS NULL THEN
         RETURN;
     END IF;

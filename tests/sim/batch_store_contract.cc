@@ -104,7 +104,7 @@ Result<> BatchStoreContractTest::Write(BatchStore& store, const Batch& batch, Un
   if (until == Until::kRows) return {};
   aggregate::Rollup rollup;
   for (const UsageRow* row : rows) rollup.Add(*row);
-  const Result<std::int64_t> added = Await(store.AddSums(rollup.Take()));
+  const Result<pipeline::QuotaChanges> added = Await(store.AddSums(rollup.Take()));
   if (!added) return std::unexpected(added.error());
   const Result<> recorded = Await(store.RecordOutcomes(batch));
   if (!recorded) return recorded;
@@ -197,9 +197,9 @@ TEST_P(BatchStoreContractTest, AClaimThatWaitedSeesTheCommitItWaitedFor) {
   const auto other = MakeConnected(1);
   const auto batch = MakeBatch(0, {{.number = 1}});
   ASSERT_TRUE(Write(*other, *batch, Until::kSums));
-  std::optional<Result<pipeline::Parents>> begun;
+  std::optional<Result<pipeline::BeginResult>> begun;
   boost::asio::co_spawn(world_->context, store_->Begin(*batch, ParentsOf(*batch)),
-                        [&begun](const std::exception_ptr&, Result<pipeline::Parents> answer) {
+                        [&begun](const std::exception_ptr&, Result<pipeline::BeginResult> answer) {
                           begun.emplace(std::move(answer));
                         });
   ASSERT_TRUE(Await(other->Commit()));
@@ -308,10 +308,10 @@ TEST_P(BatchStoreContractTest, LockedParentsStayUntilTheEnd) {
 TEST_P(BatchStoreContractTest, MissingParentsAreReported) {
   const auto batch = MakeBatch(0, {{.number = 1}});
   ASSERT_TRUE(world_->TryDeleteSubscription());
-  const auto gone = Await(store_->Begin(*batch, ParentsOf(*batch)));
-  ASSERT_TRUE(gone) << gone.error().context;
-  EXPECT_THAT(gone->subscriptions, ElementsAre(owner_.subscription_id));
-  EXPECT_THAT(gone->teams, IsEmpty());
+  const auto begun = Await(store_->Begin(*batch, ParentsOf(*batch)));
+  ASSERT_TRUE(begun) << begun.error().context;
+  EXPECT_THAT(begun->gone.subscriptions, ElementsAre(owner_.subscription_id));
+  EXPECT_THAT(begun->gone.teams, IsEmpty());
   Reset(*store_);
   const pipeline::AttributionQuestion question{key_hash_, {}, {}, "model-a"};
   const auto answers = Await(store_->Attribute(std::span(&question, 1)));
@@ -328,10 +328,10 @@ TEST_P(BatchStoreContractTest, ASuspensionIsReportedOnce) {
     ASSERT_TRUE(Write(*store_, *batch, Until::kRows));
     aggregate::Rollup rollup;
     rollup.Add(batch->events.front().row);
-    const Result<std::int64_t> suspended = Await(store_->AddSums(rollup.Take()));
-    ASSERT_TRUE(suspended) << suspended.error().context;
+    const Result<pipeline::QuotaChanges> changes = Await(store_->AddSums(rollup.Take()));
+    ASSERT_TRUE(changes) << changes.error().context;
     ASSERT_TRUE(Await(store_->RecordOutcomes(*batch)));
-    told.push_back(*suspended);
+    told.push_back(changes->suspended);
     ASSERT_TRUE(Await(store_->Commit()));
   }
   EXPECT_THAT(told, ElementsAre(0, 0, 0, 1, 0));

@@ -15,7 +15,8 @@ class CountingSink final
           pipeline::PostgresFailed, pipeline::PostgresSession, pipeline::CopyPathChosen,
           pipeline::KafkaFailed, pipeline::GroupMembership, pipeline::PartitionsAssigned,
           pipeline::OffsetGap, pipeline::LogChanged, pipeline::ReadingPaused,
-          pipeline::PartitionStuck, pipeline::PartitionLag, pipeline::ReadinessBlocked> {
+          pipeline::PartitionStuck, pipeline::PartitionLag, pipeline::ReadinessBlocked,
+          pipeline::QuotaPeriodsStarted> {
  public:
   void On(const pipeline::TelemetryEvent& event) override { std::visit(*this, event); }
 

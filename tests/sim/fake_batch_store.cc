@@ -257,7 +257,8 @@ Result<> FakeBatchStore::Claim(const Batch& batch, Transaction& transaction) {
   return {};
 }
 
-Task<Result<Parents>> FakeBatchStore::Begin(const Batch& batch, const Parents& parents) {
+Task<Result<pipeline::BeginResult>> FakeBatchStore::Begin(const Batch& batch,
+                                                          const Parents& parents) {
   const Result<> arrived = co_await Enter(Step::kBegin);
   if (!arrived) co_return std::unexpected(arrived.error());
   if (!batch.empty() && batch.partitions.front().epoch.value < *epoch_of_call_) {
@@ -280,7 +281,7 @@ Task<Result<Parents>> FakeBatchStore::Begin(const Batch& batch, const Parents& p
   was_staged_ = false;
   const Result<> returned = co_await Return();
   if (!returned) co_return std::unexpected(returned.error());
-  co_return gone;
+  co_return pipeline::BeginResult{.gone = gone, .periods = {}};
 }
 
 Task<Result<>> FakeBatchStore::BeginPiece() {

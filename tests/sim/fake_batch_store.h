@@ -45,15 +45,15 @@ class FakeBatchStore final : public pipeline::BatchStore {
   Task<Result<std::vector<pipeline::AttributionAnswer>>> Attribute(
       std::span<const pipeline::AttributionQuestion> questions) override;
   Task<Result<>> EnsurePartition(EventTimeUs month_start) override;
-  Task<Result<pipeline::Parents>> Begin(const Batch& batch,
-                                        const pipeline::Parents& parents) override;
+  Task<Result<pipeline::BeginResult>> Begin(const Batch& batch,
+                                            const pipeline::Parents& parents) override;
   Task<Result<>> BeginPiece() override;
   Task<Result<>> EndPiece(pipeline::PieceEnd end) override;
   Task<Result<std::vector<Uuid>>> LockJobs(std::span<const Uuid> ids) override;
   Task<Result<std::int64_t>> CopyRows(std::span<const UsageRow* const> rows) override;
   Task<Result<pipeline::StagedRows>> StageRows(std::span<const UsageRow* const> rows) override;
   [[nodiscard]] pipeline::CopyFailure failure() const override { return failure_; }
-  Task<Result<std::int64_t>> AddSums(const aggregate::Deltas& deltas) override;
+  Task<Result<pipeline::QuotaChanges>> AddSums(const aggregate::Deltas& deltas) override;
   Task<Result<>> RecordOutcomes(const Batch& batch) override;
   Task<Result<>> Commit() override;
 

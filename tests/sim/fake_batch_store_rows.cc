@@ -118,7 +118,7 @@ bool FakeBatchStore::RefusesSums(const aggregate::Deltas& deltas) const {
   });
 }
 
-Task<Result<std::int64_t>> FakeBatchStore::AddSums(const aggregate::Deltas& deltas) {
+Task<Result<pipeline::QuotaChanges>> FakeBatchStore::AddSums(const aggregate::Deltas& deltas) {
   const Result<> arrived = co_await Arrive(Step::kAddSums);
   if (!arrived) co_return std::unexpected(arrived.error());
   if (RefusesSums(deltas)) {
@@ -156,7 +156,7 @@ Task<Result<std::int64_t>> FakeBatchStore::AddSums(const aggregate::Deltas& delt
   const std::int64_t suspended = AddQuotas(transaction, deltas);
   const Result<> returned = co_await Return();
   if (!returned) co_return std::unexpected(returned.error());
-  co_return suspended;
+  co_return pipeline::QuotaChanges{.suspended = suspended, .warnings = 0};
 }
 
 Task<Result<>> FakeBatchStore::RecordOutcomes(const Batch& batch) {

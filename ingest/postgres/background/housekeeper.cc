@@ -11,6 +11,7 @@ using std::chrono::seconds;
 
 constexpr auto kMeasureEvery = seconds(5);
 constexpr auto kHour = std::chrono::hours(1);
+constexpr auto kQuotaPeriodsEvery = seconds(30);
 constexpr auto kReconnectAfter = seconds(1);
 // References change in bursts (LiteMaaS creates a user, a key, a subscription): one retry for all.
 constexpr auto kNotificationPause = std::chrono::milliseconds(200);
@@ -18,6 +19,8 @@ constexpr auto kPassAtMostEvery = seconds(2);
 // A stop is noticed within this: the session's wait cannot be interrupted.
 constexpr auto kWaitMax = std::chrono::milliseconds(250);
 constexpr std::int64_t kLettersPerPass = 5'000;
+// Their rows are locked until the transaction ends, and the lanes wait for them.
+constexpr std::int64_t kPeriodsPerTransaction = 100;
 
 constexpr const char* kListen = "LISTEN usage_ingest_references";
 
@@ -40,6 +43,10 @@ constexpr const char* kEnsureMonth = R"sql(
 SELECT usage_ingest.ensure_partition(
   (date_trunc('month', now() AT TIME ZONE 'UTC')
      + make_interval(months => $1::int8::int4))::date))sql";
+
+constexpr const char* kPlanQuotaPeriods = "SELECT usage_ingest.plan_quota_periods()";
+constexpr const char* kStartQuotaPeriods =
+    "SELECT usage_ingest.start_quota_periods(NULL, $1::int8)";
 
 // Bounded, so that years of letters do not go in one transaction.
 constexpr const char* kRemoveFinished = R"sql(
@@ -103,6 +110,10 @@ pipeline::Task<Result<>> Housekeeper::Session(session::AsyncConnection& connecti
       next_measure_ = now + kMeasureEvery;
       done = co_await Measure(connection);
     }
+    if (done && options_.has_quota_periods && now >= next_quota_periods_) {
+      next_quota_periods_ = now + kQuotaPeriodsEvery;
+      done = co_await StartQuotaPeriods(connection);
+    }
     if (!done) co_return done;
     if (now >= next_refresh_) {
       next_refresh_ = now + options_.attribution_refresh;
@@ -129,7 +140,8 @@ pipeline::TimePoint Housekeeper::NextDeadline() const {
   const bool is_sweeping = sweep_ || references_changed_;
   const pipeline::TimePoint next_pass =
       is_sweeping ? next_pass_ : std::max(next_retry_, next_pass_);
-  return std::min({next_refresh_, next_pass, next_hourly_, next_measure_});
+  return std::min({next_refresh_, next_pass, next_hourly_, next_measure_,
+                   options_.has_quota_periods ? next_quota_periods_ : next_measure_});
 }
 
 pipeline::Task<Result<>> Housekeeper::EnsurePartitions(session::AsyncConnection& connection) {
@@ -145,6 +157,28 @@ pipeline::Task<Result<>> Housekeeper::EnsurePartitions(session::AsyncConnection&
     next_hourly_ = runtime_.clock.Now() + seconds(5);
     break;
   }
+  co_return Result<>{};
+}
+
+// Those that are left over are started a moment later, so that the other work is done in between.
+pipeline::Task<Result<>> Housekeeper::StartQuotaPeriods(session::AsyncConnection& connection) {
+  const session::Statement plan{kPlanQuotaPeriods, {}};
+  Result<session::PgResult> started = co_await connection.Execute(plan);
+  if (started) {
+    session::Statement start{kStartQuotaPeriods, {}};
+    start.params.Add(kPeriodsPerTransaction);
+    started = co_await connection.Execute(start);
+  }
+  if (!started) {
+    if (!connection.connected()) co_return std::unexpected(started.error());
+    // A lock was refused; the next event of the subscription, or the next turn, starts it.
+    telemetry_.On(pipeline::PostgresFailed{pipeline::PostgresErrorClass::kTransient,
+                                           started.error().context});
+    co_return Result<>{};
+  }
+  const std::int64_t count = session::Int64At(started->get(), 0, 0);
+  if (count != 0) telemetry_.On(pipeline::QuotaPeriodsStarted{count});
+  if (count == kPeriodsPerTransaction) next_quota_periods_ = {};
   co_return Result<>{};
 }
 

@@ -2,7 +2,8 @@
 // Housekeeper: periodic work in the database that is not part of a batch.
 //
 // Listens for changed references and tells the lanes and the retry of dead letters; keeps
-// partitions ahead; counts pending dead letters and the runway; removes finished dead letters.
+// partitions ahead; counts pending dead letters and the runway; removes finished dead letters;
+// starts quota periods.
 // Nothing here is needed for a batch to commit: a lane creates a missing month itself.
 //
 // Owner         main's executor; its own session, opened again when it breaks.
@@ -25,6 +26,7 @@ struct HousekeeperOptions {
   std::chrono::milliseconds retry_for;
   std::chrono::milliseconds dead_letters_keep;
   int months_ahead = 3;
+  bool has_quota_periods = false;
 };
 
 class Housekeeper {
@@ -41,6 +43,8 @@ class Housekeeper {
  private:
   pipeline::Task<Result<>> Session(session::AsyncConnection& connection);
   pipeline::Task<Result<>> EnsurePartitions(session::AsyncConnection& connection);
+  // For subscriptions without events: one that is suspended has none.
+  pipeline::Task<Result<>> StartQuotaPeriods(session::AsyncConnection& connection);
   pipeline::Task<Result<>> Measure(session::AsyncConnection& connection);
   pipeline::Task<Result<>> RemoveFinished(session::AsyncConnection& connection);
   pipeline::Task<> RetryDeadLetters();
@@ -61,6 +65,7 @@ class Housekeeper {
   pipeline::TimePoint next_retry_;
   pipeline::TimePoint next_hourly_;
   pipeline::TimePoint next_measure_;
+  pipeline::TimePoint next_quota_periods_;
   pipeline::TimePoint next_pass_;
   std::optional<DeadLetterSelection> sweep_;  // what is being retried, a pass at a time
 };

@@ -102,10 +102,10 @@ session::QueryParams ParentParams(const pipeline::Parents& parents) {
   return params;
 }
 
-session::QueryParams JobParams(std::span<const Uuid> ids) {
-  session::PgArray jobs = UuidColumn(ids);
+session::QueryParams IdParams(std::span<const Uuid> ids) {
+  session::PgArray column = UuidColumn(ids);
   session::QueryParams params;
-  params.Add(jobs);
+  params.Add(column);
   return params;
 }
 
@@ -127,13 +127,15 @@ session::QueryParams QuestionParams(std::span<const pipeline::AttributionQuestio
   return params;
 }
 
-session::QueryParams QuotaParams(std::span<const aggregate::QuotaDelta> quotas) {
+session::QueryParams QuotaParams(std::span<const aggregate::QuotaDelta> quotas,
+                                 std::span<const std::int64_t> warn_at_percent) {
   session::PgArray subscriptions(session::PgType::kUuid);
   for (const aggregate::QuotaDelta& delta : quotas) subscriptions.Add(delta.subscription_id);
   session::QueryParams params;
   params.Add(subscriptions);
   AddInt8Column(params, quotas, [](const aggregate::QuotaDelta& d) { return d.requests; });
   AddInt8Column(params, quotas, [](const aggregate::QuotaDelta& d) { return d.tokens; });
+  AddInt8Column(params, warn_at_percent, [](std::int64_t percent) { return percent; });
   return params;
 }
 

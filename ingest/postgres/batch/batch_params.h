@@ -19,10 +19,11 @@ namespace usage_ingest::postgres::batch {
                                                  std::span<const EventCountColumn> columns,
                                                  std::span<const pipeline::PartitionMove> moves);
 [[nodiscard]] session::QueryParams ParentParams(const pipeline::Parents& parents);
-[[nodiscard]] session::QueryParams JobParams(std::span<const Uuid> ids);
 [[nodiscard]] session::QueryParams QuestionParams(
     std::span<const pipeline::AttributionQuestion> questions);
-[[nodiscard]] session::QueryParams QuotaParams(std::span<const aggregate::QuotaDelta> quotas);
+[[nodiscard]] session::QueryParams QuotaParams(std::span<const aggregate::QuotaDelta> quotas,
+                                               std::span<const std::int64_t> warn_at_percent);
+[[nodiscard]] session::QueryParams IdParams(std::span<const Uuid> ids);
 [[nodiscard]] session::QueryParams DeadLetterParams(std::string_view group_id,
                                                     std::span<const pipeline::DeadLetter> letters);
 

@@ -4,6 +4,9 @@
 #include <cctype>
 #include <cstring>
 
+#include "ingest/postgres/batch/statements.h"
+#include "ingest/postgres/session/query_params.h"
+
 namespace usage_ingest::postgres::batch {
 
 Uuid UuidAt(const PGresult* result, int row, int column) {
@@ -43,6 +46,28 @@ pipeline::Parents GoneParents(const PGresult* rows) {
     std::sort(ids->begin(), ids->end());
   }
   return gone;
+}
+
+QuotaPeriodsFound QuotaPeriodsOf(const PGresult* rows) {
+  QuotaPeriodsFound found;
+  for (int row = 0; row < PQntuples(rows); ++row) {
+    const Uuid subscription = UuidAt(rows, row, 0);
+    if (PQgetisnull(rows, row, 1) == 0) {
+      found.periods.push_back({subscription, session::FromPgTime(session::Int64At(rows, row, 1))});
+    }
+    if (session::Int64At(rows, row, 2) != 0) found.due.push_back(subscription);
+  }
+  return found;
+}
+
+pipeline::QuotaChanges QuotaChangesOf(const PGresult* rows) {
+  pipeline::QuotaChanges changes;
+  for (int row = 0; row < PQntuples(rows); ++row) {
+    const sql::QuotaNews news{session::Int64At(rows, row, 1)};
+    changes.suspended += news == sql::QuotaNews::kSuspended ? 1 : 0;
+    changes.warnings += news == sql::QuotaNews::kWarned ? 1 : 0;
+  }
+  return changes;
 }
 
 std::optional<std::size_t> RowOfContext(std::string_view context) {

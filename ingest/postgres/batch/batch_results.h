@@ -22,6 +22,15 @@ namespace usage_ingest::postgres::batch {
 // `ids` are sorted.
 [[nodiscard]] bool HasOnlyIdsOf(std::span<const UsageRow* const> rows, std::span<const Uuid> ids);
 [[nodiscard]] pipeline::Parents GoneParents(const PGresult* rows);
+
+// An answer to kQuotaPeriods.
+struct QuotaPeriodsFound {
+  std::vector<pipeline::QuotaPeriod> periods;
+  std::vector<Uuid> due;  // whose period has ended
+};
+[[nodiscard]] QuotaPeriodsFound QuotaPeriodsOf(const PGresult* rows);
+// An answer to kAddQuotas.
+[[nodiscard]] pipeline::QuotaChanges QuotaChangesOf(const PGresult* rows);
 // "COPY usage_logs, line 17, column metadata" names the row; the header is not counted as a line.
 // REQUIRES: an English message.
 [[nodiscard]] std::optional<std::size_t> RowOfContext(std::string_view context);

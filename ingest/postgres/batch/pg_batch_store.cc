@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <iterator>
+#include <limits>
 #include <utility>
 
 #include "ingest/postgres/batch/batch_params.h"
@@ -54,6 +56,17 @@ constexpr const char* kKeepPiece =
     "SET CONSTRAINTS ALL IMMEDIATE; RELEASE SAVEPOINT usage_ingest_piece";
 constexpr const char* kUndoPiece =
     "ROLLBACK TO SAVEPOINT usage_ingest_piece; RELEASE SAVEPOINT usage_ingest_piece";
+
+session::Statement AskQuotaPeriods(const pipeline::Batch& batch, const pipeline::Parents& parents) {
+  EventTimeUs oldest{std::numeric_limits<std::int64_t>::max()};
+  for (const pipeline::BatchEvent& event : batch.events) {
+    if (event.state != pipeline::BatchEvent::State::kRow) continue;
+    oldest = std::min(oldest, event.row.event.created_at);
+  }
+  session::Statement statement{sql::kQuotaPeriods, IdParams(parents.subscriptions)};
+  statement.params.Add(oldest);
+  return statement;
+}
 
 }  // namespace
 
@@ -157,8 +170,8 @@ pipeline::Task<Result<>> PgBatchStore::EnsurePartition(EventTimeUs month_start) 
   co_return std::unexpected(error);
 }
 
-pipeline::Task<Result<pipeline::Parents>> PgBatchStore::Begin(const pipeline::Batch& batch,
-                                                              const pipeline::Parents& parents) {
+pipeline::Task<Result<pipeline::BeginResult>> PgBatchStore::Begin(
+    const pipeline::Batch& batch, const pipeline::Parents& parents) {
   is_stage_used_ = false;
   std::vector<session::Statement> statements;
   statements.push_back({kBegin, {}});
@@ -174,7 +187,10 @@ pipeline::Task<Result<pipeline::Parents>> PgBatchStore::Begin(const pipeline::Ba
   const std::size_t set_statement = statements.size();
   statements.push_back(progress_.CompareAndSet(batch));
   if (watch_) statements.push_back({kWaitShort.c_str(), {}});
+  const std::size_t parents_statement = statements.size();
   statements.push_back({sql::kLockParents, ParentParams(parents)});
+  const bool has_periods = options_.has_quota_periods && !parents.subscriptions.empty();
+  if (has_periods) statements.push_back(AskQuotaPeriods(batch, parents));
   statements.push_back({kAskCopyPathVersion, {}});
 
   const auto results = co_await connection_.Pipeline(statements);
@@ -189,7 +205,20 @@ pipeline::Task<Result<pipeline::Parents>> PgBatchStore::Begin(const pipeline::Ba
     const Result<> chosen = co_await ChooseCopyPath();
     if (!chosen) co_return std::unexpected(chosen.error());
   }
-  co_return GoneParents((*results)[results->size() - 2].get());
+  pipeline::BeginResult begun{.gone = GoneParents((*results)[parents_statement].get()),
+                              .periods = {}};
+  if (!has_periods) co_return begun;
+  QuotaPeriodsFound found = QuotaPeriodsOf((*results)[parents_statement + 1].get());
+  if (!found.due.empty()) {
+    const std::array<session::Statement, 2> start = {
+        session::Statement{sql::kStartQuotaPeriods, IdParams(found.due)},
+        AskQuotaPeriods(batch, parents)};
+    const auto started = co_await connection_.Pipeline(start, session::SqlStep::kSums);
+    if (!started) co_return Failed(started.error());
+    found = QuotaPeriodsOf(started->back().get());
+  }
+  begun.periods = std::move(found.periods);
+  co_return begun;
 }
 
 pipeline::Task<Result<>> PgBatchStore::BeginPiece() {
@@ -248,7 +277,7 @@ pipeline::Task<Result<std::int64_t>> PgBatchStore::Copy(const char* sql,
 pipeline::Task<Result<std::vector<Uuid>>> PgBatchStore::LockJobs(std::span<const Uuid> ids) {
   std::vector<session::Statement> statements;
   for (const char* sql : {sql::kLockJobs, sql::kFindJobs}) {
-    statements.push_back({sql, JobParams(ids)});
+    statements.push_back({sql, IdParams(ids)});
   }
   const auto results = co_await connection_.Pipeline(statements);
   if (!results) co_return Failed(results.error());
@@ -309,7 +338,8 @@ pipeline::Task<Result<std::vector<Uuid>>> PgBatchStore::FindDeclined() {
   co_return IdsOf(declined->get());
 }
 
-pipeline::Task<Result<std::int64_t>> PgBatchStore::AddSums(const aggregate::Deltas& deltas) {
+pipeline::Task<Result<pipeline::QuotaChanges>> PgBatchStore::AddSums(
+    const aggregate::Deltas& deltas) {
   std::vector<session::Statement> statements;
   std::size_t quota_statement = 0;
   if (!deltas.summaries.empty()) {
@@ -317,12 +347,22 @@ pipeline::Task<Result<std::int64_t>> PgBatchStore::AddSums(const aggregate::Delt
   }
   if (!deltas.quotas.empty()) {
     quota_statement = statements.size();
-    statements.push_back({sql::kAddQuotas, QuotaParams(deltas.quotas)});
+    statements.push_back({sql::kAddQuotas, QuotaParams(deltas.quotas, options_.warn_at_percent)});
+    if (options_.has_quota_periods) {
+      std::vector<Uuid> subscriptions;
+      std::ranges::transform(deltas.quotas, std::back_inserter(subscriptions),
+                             &aggregate::QuotaDelta::subscription_id);
+      statements.push_back({sql::kCountNewPeriods, IdParams(subscriptions)});
+    }
   }
-  if (statements.empty()) co_return 0;
+  if (statements.empty()) co_return pipeline::QuotaChanges{};
   const auto results = co_await connection_.Pipeline(statements, session::SqlStep::kSums);
   if (!results) co_return Failed(results.error());
-  co_return deltas.quotas.empty() ? 0 : PQntuples((*results)[quota_statement].get());
+  if (deltas.quotas.empty()) co_return pipeline::QuotaChanges{};
+  if (options_.has_quota_periods && session::Int64At(results->back().get(), 0, 0) != 0) {
+    co_return Fail(ErrorCode::kConflict, "a quota period began during the transaction");
+  }
+  co_return QuotaChangesOf((*results)[quota_statement].get());
 }
 
 pipeline::Task<Result<>> PgBatchStore::RecordOutcomes(const pipeline::Batch& batch) {

@@ -21,6 +21,8 @@ struct PgBatchStoreOptions {
   std::string application_name;  // usage-ingestd/<lane>
   ForeignKeys foreign_keys = ForeignKeys::kAuto;
   bool dry_run = false;  // ROLLBACK in the place of COMMIT
+  bool has_quota_periods = false;
+  std::vector<std::int64_t> warn_at_percent = {};  // of a quota
 };
 
 class PgBatchStore final : public pipeline::BatchStore {
@@ -39,8 +41,8 @@ class PgBatchStore final : public pipeline::BatchStore {
   pipeline::Task<Result<std::vector<pipeline::AttributionAnswer>>> Attribute(
       std::span<const pipeline::AttributionQuestion> questions) override;
   pipeline::Task<Result<>> EnsurePartition(EventTimeUs month_start) override;
-  pipeline::Task<Result<pipeline::Parents>> Begin(const pipeline::Batch& batch,
-                                                  const pipeline::Parents& parents) override;
+  pipeline::Task<Result<pipeline::BeginResult>> Begin(const pipeline::Batch& batch,
+                                                      const pipeline::Parents& parents) override;
   pipeline::Task<Result<>> BeginPiece() override;
   pipeline::Task<Result<>> EndPiece(pipeline::PieceEnd end) override;
   pipeline::Task<Result<std::vector<Uuid>>> LockJobs(std::span<const Uuid> ids) override;
@@ -48,7 +50,7 @@ class PgBatchStore final : public pipeline::BatchStore {
   pipeline::Task<Result<pipeline::StagedRows>> StageRows(
       std::span<const UsageRow* const> rows) override;
   [[nodiscard]] pipeline::CopyFailure failure() const override { return failure_; }
-  pipeline::Task<Result<std::int64_t>> AddSums(const aggregate::Deltas& deltas) override;
+  pipeline::Task<Result<pipeline::QuotaChanges>> AddSums(const aggregate::Deltas& deltas) override;
   pipeline::Task<Result<>> RecordOutcomes(const pipeline::Batch& batch) override;
   pipeline::Task<Result<>> Commit() override;
 

@@ -44,7 +44,7 @@ SELECT array_agg(subscription_id), array_agg(model_id), array_agg(type), array_a
        array_agg(response_tokens), array_agg(cost)
   FROM sums)sql";
 constexpr const char* kTicks = R"sql(
-SELECT array_agg(id), array_agg(requests), array_agg(tokens)
+SELECT array_agg(id), array_agg(requests), array_agg(tokens), '{80,95,100}'::int8[]
   FROM (SELECT subscription_id AS id, count(*) AS requests,
                sum(request_tokens + response_tokens) AS tokens
           FROM batch GROUP BY 1 ORDER BY 1) AS ticks)sql";

@@ -49,9 +49,9 @@ class QuotasTest : public PostgresTest {
     Database daemon(postgres_.conninfo("litemaas", "ingest"));
     daemon.Execute("BEGIN; SET LOCAL usage_ingest.aggregating = 'on'");
     Lines suspended;
-    for (const auto& row :
-         daemon.Query(batch::sql::kAddQuotas,
-                      {"{" + std::string(kId) + "}", "{" + requests + "}", "{" + tokens + "}"})) {
+    for (const auto& row : daemon.Query(
+             batch::sql::kAddQuotas,
+             {"{" + std::string(kId) + "}", "{" + requests + "}", "{" + tokens + "}", "{}"})) {
       suspended.push_back(row.at(0).value());
     }
     daemon.Execute("COMMIT");

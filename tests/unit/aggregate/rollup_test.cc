@@ -55,6 +55,19 @@ TEST(RollupTest, AddsEachGroupOncePerPeriod) {
   EXPECT_EQ(deltas.quotas[0].tokens, 45);
 }
 
+TEST(RollupTest, ARowThatNoQuotaCountsIsInTheSummariesOnly) {
+  Rollup rollup;
+  rollup.Add(Row(1, kNowUs, 1), QuotaUse::kNotCounted);
+  rollup.Add(Row(1, kNowUs, 1));
+  rollup.Add(Row(2, kNowUs, 1), QuotaUse::kNotCounted);
+  const Deltas deltas = rollup.Take();
+  EXPECT_EQ(deltas.summaries[0].totals.requests, 2);
+  ASSERT_EQ(deltas.quotas.size(), 1u);
+  EXPECT_EQ(deltas.quotas[0].subscription_id, Subscription(1));
+  EXPECT_EQ(deltas.quotas[0].requests, 1);
+  EXPECT_EQ(deltas.quotas[0].tokens, 15);
+}
+
 TEST(RollupTest, TakeStartsAgainFromZero) {
   Rollup rollup;
   rollup.Add(Row(1, kNowUs, 1));

@@ -101,6 +101,8 @@ months_ahead = 6
 retention_months = 24
 [quotas]
 enforce = "active-only"
+periods = "off"
+warn_at = ["50%", "120%"]
 [http]
 listen = "[::1]:0"
 [log]
@@ -133,7 +135,9 @@ drain = "20s"
   EXPECT_EQ(config.dead_letters_keep, std::chrono::days(30));
   EXPECT_EQ(config.partitions.months_ahead, 6);
   EXPECT_EQ(config.partitions.retention_months, 24);
-  EXPECT_EQ(config.quotas_enforce, postgres::batch::QuotaEnforcement::kActiveOnly);
+  EXPECT_EQ(config.quotas.enforce, postgres::batch::QuotaEnforcement::kActiveOnly);
+  EXPECT_FALSE(config.quotas.has_periods);
+  EXPECT_EQ(config.quotas.warn_at_percent, (std::vector<std::int64_t>{50, 120}));
   EXPECT_EQ(config.http_listen, (ListenAddress{"::1", 0}));
   EXPECT_EQ(config.log_level, LogLevel::kDebug);
   EXPECT_EQ(config.log_format, LogFormat::kJson);
@@ -165,6 +169,8 @@ TEST_P(BadLineTest, IsRefusedWithItsLineAndTheFix) {
 
 const BadLine kBadLines[] = {
     {"UnknownKey", "kafka.broker = 'x'", "unknown key kafka.broker", "did you mean kafka.brokers?"},
+    {"NoPercentage", R"(quotas.warn_at = ["80"])", "holds no percentage", "write it as"},
+    {"PercentageTwice", R"(quotas.warn_at = ["80%", "80%"])", "names something twice", "once"},
     {"SwappedLetters", "batch.lniger = '1s'", "unknown key batch.lniger",
      "did you mean batch.linger?"},
     {"WrongSection", "kafka.writers = 3", "unknown key kafka.writers",

@@ -39,8 +39,8 @@ class AnsweringStore final : public BatchStore {
   Task<> Reset() override { co_return; }
   Task<Result<bool>> IsCommitted(const Batch&) override { return Never<Result<bool>>(); }
   Task<Result<>> EnsurePartition(EventTimeUs) override { return Never<Result<>>(); }
-  Task<Result<Parents>> Begin(const Batch&, const Parents&) override {
-    return Never<Result<Parents>>();
+  Task<Result<BeginResult>> Begin(const Batch&, const Parents&) override {
+    return Never<Result<BeginResult>>();
   }
   Task<Result<>> BeginPiece() override { return Never<Result<>>(); }
   Task<Result<>> EndPiece(PieceEnd) override { return Never<Result<>>(); }
@@ -54,8 +54,8 @@ class AnsweringStore final : public BatchStore {
     return Never<Result<StagedRows>>();
   }
   [[nodiscard]] CopyFailure failure() const override { return {}; }
-  Task<Result<std::int64_t>> AddSums(const aggregate::Deltas&) override {
-    return Never<Result<std::int64_t>>();
+  Task<Result<QuotaChanges>> AddSums(const aggregate::Deltas&) override {
+    return Never<Result<QuotaChanges>>();
   }
   Task<Result<>> RecordOutcomes(const Batch&) override { return Never<Result<>>(); }
   Task<Result<>> Commit() override { return Never<Result<>>(); }

@@ -205,6 +205,19 @@ TEST_F(BatchWriterTest, QuotasAreCountedUnlessTheReplayLeavesThemOut) {
   EXPECT_TRUE(store_.quotas.empty());
 }
 
+TEST_F(BatchWriterTest, AnEventBeforeItsQuotaPeriodCountsInNoQuota) {
+  store_.periods = {{Id(200), EventTimeUs{1'000}}, {Id(199), EventTimeUs{9'000}}};
+  Fill(0, 3);
+  batch_.events[0].row.event.created_at = EventTimeUs{999};
+  batch_.events[1].row.event.created_at = EventTimeUs{1'000};
+  batch_.events[2].row.event.created_at = EventTimeUs{1'001};
+  const auto written = Write();
+  ASSERT_TRUE(written);
+  EXPECT_EQ(written->outcomes.inserted, 3);
+  ASSERT_EQ(store_.quotas.size(), 1U);
+  EXPECT_EQ(store_.quotas[0].requests, 2);
+}
+
 // -- parents that went away
 // ------------------------------------------------------------------------
 

@@ -46,9 +46,9 @@ class FencingStore final : public BatchStore {
     co_return std::vector<AttributionAnswer>(questions.size());
   }
   Task<Result<>> EnsurePartition(EventTimeUs) override { co_return Result<>{}; }
-  Task<Result<Parents>> Begin(const Batch& batch, const Parents&) override {
+  Task<Result<BeginResult>> Begin(const Batch& batch, const Parents&) override {
     begun.push_back(batch.partitions.front().epoch);
-    if (begun.back() != Epoch{1}) co_return Parents{};
+    if (begun.back() != Epoch{1}) co_return BeginResult{};
     co_await released_.WaitUntil(runtime_.clock.Now() + 1h);
     co_return Fail(ErrorCode::kFenced, "another owner went on");
   }
@@ -64,7 +64,9 @@ class FencingStore final : public BatchStore {
     co_return StagedRows{};
   }
   [[nodiscard]] CopyFailure failure() const override { return {}; }
-  Task<Result<std::int64_t>> AddSums(const aggregate::Deltas&) override { co_return 0; }
+  Task<Result<QuotaChanges>> AddSums(const aggregate::Deltas&) override {
+    co_return QuotaChanges{};
+  }
   Task<Result<>> RecordOutcomes(const Batch& batch) override {
     elements.push_back(batch.elements());
     if (batch.elements() > elements_end) co_return Fail(ErrorCode::kTooLarge, "57014");

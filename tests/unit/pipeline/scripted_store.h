@@ -50,6 +50,7 @@ class ScriptedStore final : public BatchStore {
   std::set<Uuid> full;                 // subscriptions whose counters take nothing
   std::int64_t counter_end = 1 << 30;  // no subscription takes more requests
   Parents gone;                        // answered by the next Begin
+  std::vector<QuotaPeriod> periods;    // answered by each Begin
   bool is_committed = false;           // what the offsets row says when asked
   std::vector<Parents> locked;
   std::vector<aggregate::QuotaDelta> quotas;
@@ -91,13 +92,13 @@ class ScriptedStore final : public BatchStore {
     co_return answers;
   }
   Task<Result<>> EnsurePartition(EventTimeUs) override { co_return Next(Step::kEnsure); }
-  Task<Result<Parents>> Begin(const Batch&, const Parents& parents) override {
+  Task<Result<BeginResult>> Begin(const Batch&, const Parents& parents) override {
     auto result = Next(Step::kBegin);
     if (!result) co_return std::unexpected(result.error());
     open_.clear();
     open_requests_.clear();
     locked.push_back(parents);
-    co_return std::exchange(gone, {});
+    co_return BeginResult{.gone = std::exchange(gone, {}), .periods = periods};
   }
   Task<Result<>> BeginPiece() override {
     auto result = Next(Step::kPiece);
@@ -155,7 +156,7 @@ class ScriptedStore final : public BatchStore {
     co_return staged;
   }
   [[nodiscard]] CopyFailure failure() const override { return failure_; }
-  Task<Result<std::int64_t>> AddSums(const aggregate::Deltas& deltas) override {
+  Task<Result<QuotaChanges>> AddSums(const aggregate::Deltas& deltas) override {
     auto result = Next(Step::kSums);
     if (!result) co_return std::unexpected(result.error());
     quotas = deltas.quotas;
@@ -166,7 +167,7 @@ class ScriptedStore final : public BatchStore {
         co_return Fail(ErrorCode::kRejected, "22003: integer out of range");
       }
     }
-    co_return 0;
+    co_return QuotaChanges{};
   }
   Task<Result<>> RecordOutcomes(const Batch& batch) override {
     auto result = Next(Step::kOutcomes);

@@ -1,0 +1,39 @@
+#pragma once
+// BatchSums: adds up rows, and writes the sums in the batch's transaction.
+//
+// An event that began before the quota period of its subscription is a late one: it is in the
+// summaries, and in no quota, since the period that it belongs to is over (docs/litemaas.md, "Quota
+// periods").
+//
+// Owner         one BatchWriter.
+// Errors        those of BatchStore::AddSums.
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "aggregate/rollup.h"
+#include "ingest/pipeline/batch.h"
+#include "ingest/pipeline/batch_store.h"
+#include "ingest/pipeline/task.h"
+
+namespace usage_ingest::pipeline {
+
+class BatchSums {
+ public:
+  // A replay or import without quotas writes summaries only (INV-3's exception).
+  explicit BatchSums(bool count_quotas) : count_quotas_(count_quotas) {}
+
+  // The periods that the transaction has found; it holds until the next one.
+  void SetPeriods(std::vector<QuotaPeriod> periods);
+  // Of these rows, which the transaction has inserted.
+  Task<Result<QuotaChanges>> Write(std::span<const BatchEvent* const> rows, BatchStore& store);
+
+ private:
+  [[nodiscard]] aggregate::QuotaUse UseOf(const UsageRow& row) const;
+
+  bool count_quotas_;
+  std::vector<QuotaPeriod> periods_;  // sorted by subscription
+  aggregate::Rollup rollup_;
+};
+
+}  // namespace usage_ingest::pipeline
