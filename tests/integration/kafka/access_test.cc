@@ -25,19 +25,19 @@ class AccessTest : public ConsumerFixture {
   [[nodiscard]] std::string brokers() const override { return secure_->broker().brokers(); }
   [[nodiscard]] support::KafkaAdmin& admin() const { return secure_->broker().admin(); }
   [[nodiscard]] support::KafkaAdmin::Right Topic(rd_kafka_AclOperation_t operation) const {
-    return {kUser, RD_KAFKA_RESOURCE_TOPIC, topic_, operation};
+    return {support::kKafkaUser, RD_KAFKA_RESOURCE_TOPIC, topic_, operation};
   }
   void GrantGroup() {
-    admin().Grant({kUser, RD_KAFKA_RESOURCE_GROUP, topic_, RD_KAFKA_ACL_OPERATION_READ});
+    admin().Grant(
+        {support::kKafkaUser, RD_KAFKA_RESOURCE_GROUP, topic_, RD_KAFKA_ACL_OPERATION_READ});
   }
-  [[nodiscard]] HarnessOptions OwnOptions(const std::string& password = kPlainPassword) const {
+  [[nodiscard]] HarnessOptions OwnOptions(
+      const std::string& password = support::kPlainPassword) const {
     HarnessOptions options = Options({topic_});
-    options.kafka.brokers = secure_->Address(false);
+    options.kafka.brokers = secure_->listeners().Address(Protocol::kSaslPlaintext);
     options.kafka.group_id = topic_;
-    options.kafka.properties = {{"security.protocol", "SASL_PLAINTEXT"},
-                                {"sasl.mechanism", "PLAIN"},
-                                {"sasl.username", kUser},
-                                {"sasl.password", password}};
+    options.kafka.properties = secure_->listeners().Login(Protocol::kSaslPlaintext, "PLAIN");
+    options.kafka.properties["sasl.password"] = password;
     return options;
   }
   [[nodiscard]] TopicPartition Source(int partition) const {
@@ -128,7 +128,7 @@ TEST_F(AccessTest, AGroupThatMayNotBeReadIsAnErrorOfAuthorization) {
 
 TEST_F(AccessTest, AnAuthorityThatIsNotTrustedIsAnErrorOfTls) {
   HarnessOptions options = OwnOptions();
-  options.kafka.brokers = secure_->Address(true);
+  options.kafka.brokers = secure_->listeners().Address(Protocol::kSaslSsl);
   options.kafka.properties["security.protocol"] = "SASL_SSL";
   ConsumerHarness harness(options, database_);
   harness.Start();

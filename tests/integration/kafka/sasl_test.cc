@@ -1,5 +1,5 @@
 // Logging in to a real Apache Kafka: each mechanism that the documentation names, with and without
-// TLS.
+// TLS, with a certificate, and again when the broker asks for it.
 #include "ingest/kafka/client/kafka_probe.h"
 #include "tests/integration/kafka/consumer_fixture.h"
 #include "tests/integration/kafka/secure_broker.h"
@@ -8,43 +8,42 @@ namespace usage_ingest::kafka::consumer {
 namespace {
 
 using namespace std::chrono_literals;
+using pipeline::KafkaErrorClass;
+using ::testing::HasSubstr;
 
 struct Login {
   std::string name;
-  std::string mechanism;
-  bool with_tls;
+  Protocol protocol = Protocol::kSaslPlaintext;
+  std::string mechanism = {};  // empty: the certificate alone
 };
 
-class SaslTest : public ConsumerFixture, public ::testing::WithParamInterface<Login> {
+class LoginFixture : public ConsumerFixture {
  protected:
-  static void SetUpTestSuite() { secure_ = std::make_unique<SecureBroker>(); }
-  static void TearDownTestSuite() { secure_.reset(); }
-
   [[nodiscard]] std::string brokers() const override { return secure_->broker().brokers(); }
-  [[nodiscard]] HarnessOptions LoginOptions(const std::string& password) const {
-    HarnessOptions options = Options({GetParam().name});
-    options.kafka.brokers = secure_->Address(GetParam().with_tls);
-    options.kafka.group_id = GetParam().name;
-    options.kafka.properties = {
-        {"security.protocol", GetParam().with_tls ? "SASL_SSL" : "SASL_PLAINTEXT"},
-        {"sasl.mechanism", GetParam().mechanism},
-        {"sasl.username", kUser},
-        {"sasl.password", password}};
-    if (GetParam().with_tls) options.kafka.properties["ssl.ca.location"] = secure_->authority();
+  [[nodiscard]] HarnessOptions LoginOptions(const Login& login) const {
+    HarnessOptions options = Options({login.name});
+    options.kafka.brokers = secure_->listeners().Address(login.protocol);
+    options.kafka.group_id = login.name;
+    options.kafka.properties = login.mechanism.empty()
+                                   ? secure_->listeners().Certificate()
+                                   : secure_->listeners().Login(login.protocol, login.mechanism);
     return options;
-  }
-  [[nodiscard]] static std::string password() {
-    return GetParam().mechanism == "PLAIN" ? kPlainPassword : kPassword;
   }
 
   static std::unique_ptr<SecureBroker> secure_;
 };
-std::unique_ptr<SecureBroker> SaslTest::secure_;
+std::unique_ptr<SecureBroker> LoginFixture::secure_;
+
+class SaslTest : public LoginFixture, public ::testing::WithParamInterface<Login> {
+ protected:
+  static void SetUpTestSuite() { secure_ = std::make_unique<SecureBroker>(); }
+  static void TearDownTestSuite() { secure_.reset(); }
+};
 
 TEST_P(SaslTest, LogsInAndReads) {
   secure_->broker().CreateTopic(GetParam().name, 2);
   Produce(GetParam().name, 2, 100);
-  const HarnessOptions options = LoginOptions(password());
+  const HarnessOptions options = LoginOptions(GetParam());
   // The broker takes a moment to become the coordinator of its first group.
   EXPECT_TRUE(Eventually([&] {
     const auto probed = client::ProbeKafka(options.kafka, 30s);
@@ -57,19 +56,79 @@ TEST_P(SaslTest, LogsInAndReads) {
 }
 
 TEST_P(SaslTest, SaysThatThePasswordIsWrong) {
-  const auto probed = client::ProbeKafka(LoginOptions("wrong").kafka, 3s);
+  HarnessOptions options = LoginOptions(GetParam());
+  if (GetParam().mechanism.empty()) {
+    options.kafka.properties.erase("ssl.keystore.location");
+    options.kafka.properties.erase("ssl.keystore.password");
+  } else {
+    options.kafka.properties["sasl.password"] = "wrong";
+  }
+  const auto probed = client::ProbeKafka(options.kafka, 3s);
   ASSERT_FALSE(probed.has_value());
-  EXPECT_THAT(probed.error().context, ::testing::HasSubstr("uthentication failed"));
+  EXPECT_THAT(probed.error().context,
+              HasSubstr(GetParam().mechanism.empty() ? "bad certificate" : "uthentication failed"));
 }
 
-INSTANTIATE_TEST_SUITE_P(Each, SaslTest,
-                         ::testing::Values(Login{"Scram256", "SCRAM-SHA-256", false},
-                                           Login{"Scram512", "SCRAM-SHA-512", false},
-                                           Login{"Plain", "PLAIN", false},
-                                           Login{"Scram256Tls", "SCRAM-SHA-256", true},
-                                           Login{"Scram512Tls", "SCRAM-SHA-512", true},
-                                           Login{"PlainTls", "PLAIN", true}),
-                         [](const auto& login) { return login.param.name; });
+INSTANTIATE_TEST_SUITE_P(
+    Each, SaslTest,
+    ::testing::Values(Login{"Scram256", Protocol::kSaslPlaintext, "SCRAM-SHA-256"},
+                      Login{"Scram512", Protocol::kSaslPlaintext, "SCRAM-SHA-512"},
+                      Login{"Plain", Protocol::kSaslPlaintext, "PLAIN"},
+                      Login{"Scram256Tls", Protocol::kSaslSsl, "SCRAM-SHA-256"},
+                      Login{"Scram512Tls", Protocol::kSaslSsl, "SCRAM-SHA-512"},
+                      Login{"PlainTls", Protocol::kSaslSsl, "PLAIN"},
+                      Login{"Certificate", Protocol::kSsl}),
+    [](const auto& login) { return login.param.name; });
+
+// The broker ends a connection whose login is older than this, unless the client logs in again.
+constexpr auto kLoginMax = 1500ms;
+
+class ReauthenticationTest : public LoginFixture {
+ protected:
+  static void SetUpTestSuite() {
+    secure_ = std::make_unique<SecureBroker>(std::map<std::string, std::string>{
+        {"connections.max.reauth.ms", std::to_string(kLoginMax.count())}});
+  }
+  static void TearDownTestSuite() { secure_.reset(); }
+  void SetPassword(const std::string& password) {
+    secure_->broker().admin().SetScramPassword(support::kKafkaUser,
+                                               RD_KAFKA_SCRAM_MECHANISM_SHA_512, password);
+  }
+};
+
+TEST_F(ReauthenticationTest, LogsInAgainWithoutLosingAConnection) {
+  secure_->broker().CreateTopic("t", 2);
+  ConsumerHarness harness(LoginOptions({"t", Protocol::kSaslSsl, "SCRAM-SHA-512"}), database_);
+  harness.Start();
+  Produce("t", 2, 50);
+  ExpectEverythingOnce(harness);
+  const int errors = harness.telemetry.transient_errors;
+  const int rebalances = harness.telemetry.rebalances;
+  const int authentication = harness.telemetry.Errors(KafkaErrorClass::kAuthentication);
+  EXPECT_TRUE(support::HoldsFor(4 * kLoginMax, [&] {
+    Produce("t", 2, 1);
+    return harness.telemetry.transient_errors == errors &&
+           harness.telemetry.Errors(KafkaErrorClass::kAuthentication) == authentication;
+  }));
+  ExpectEverythingOnce(harness);
+  EXPECT_EQ(harness.telemetry.rebalances, rebalances);
+}
+
+TEST_F(ReauthenticationTest, APasswordThatIsChangedIsNoticedAndGoesOnWhenItIsRightAgain) {
+  secure_->broker().CreateTopic("changed", 2);
+  ConsumerHarness harness(LoginOptions({"changed", Protocol::kSaslSsl, "SCRAM-SHA-512"}),
+                          database_);
+  harness.Start();
+  Produce("changed", 2, 50);
+  ExpectEverythingOnce(harness);
+  SetPassword("another");
+  EXPECT_TRUE(
+      Eventually([&] { return harness.telemetry.Errors(KafkaErrorClass::kAuthentication) > 0; }));
+  Produce("changed", 2, 50);
+  SetPassword(support::kScramPassword);
+  ExpectEverythingOnce(harness);
+  EXPECT_TRUE(harness.Stop().has_value());
+}
 
 }  // namespace
 }  // namespace usage_ingest::kafka::consumer
