@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "ingest/kafka/client/kafka_error.h"
+#include "ingest/kafka/client/offset_query.h"
 
 namespace usage_ingest::kafka::client {
 namespace {
@@ -60,10 +61,18 @@ std::optional<Result<TopicIds>> TopicIdRequest::Take(std::chrono::milliseconds w
 
 Result<TopicIds> QueryTopicIds(rd_kafka_t* client, std::span<const std::string> topics,
                                std::chrono::milliseconds timeout) {
-  TopicIdRequest request(client, topics, timeout);
-  auto answer = request.Take(timeout + std::chrono::milliseconds(500));
-  if (!answer) return Fail(ErrorCode::kUnavailable, "asking for topic ids: no answer in time");
-  return std::move(*answer);
+  constexpr int kAttempts = 2;
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    TopicIdRequest request(client, topics, timeout);
+    auto answer = request.Take(timeout + std::chrono::milliseconds(500));
+    const bool is_out = !answer || (!*answer && answer->error().code == ErrorCode::kUnavailable);
+    if (!is_out) return std::move(*answer);
+  }
+  const auto counts = QueryPartitionCounts(client, topics, timeout);
+  if (!counts) return Fail(ErrorCode::kUnavailable, "asking for topic ids: no answer in time");
+  TopicIds unknown;
+  for (const std::string& topic : topics) unknown[topic] = TopicId{};
+  return unknown;
 }
 
 }  // namespace usage_ingest::kafka::client

@@ -33,7 +33,8 @@ class TopicIdRequest {
   QueueHandle answers_;
 };
 
-// The same, waiting for the answer.
+// The same, waiting for the answer, and asking a second time. Empty ids if brokers answer other
+// questions and not this one: librdkafka's mock cluster, and whatever else does not know it.
 [[nodiscard]] Result<TopicIds> QueryTopicIds(rd_kafka_t* client,
                                              std::span<const std::string> topics,
                                              std::chrono::milliseconds timeout);

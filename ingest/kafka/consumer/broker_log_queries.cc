@@ -7,8 +7,10 @@
 namespace usage_ingest::kafka::consumer {
 namespace {
 
-// Three of them and a poll must stay below max.poll.interval.ms, which config bounds from below.
+// All questions of one step and a poll must stay below max.poll.interval.ms, which config bounds
+// from below.
 constexpr auto kQueryTimeout = std::chrono::milliseconds(2000);
+constexpr auto kTopicIdsTimeout = std::chrono::milliseconds(1000);  // of each attempt
 // Reads some twenty records of each partition whose log has changed.
 constexpr auto kSearchTimeout = std::chrono::milliseconds(10'000);
 // Nothing waits for these.
@@ -17,7 +19,7 @@ constexpr auto kRequestTimeout = std::chrono::milliseconds(10'000);
 }  // namespace
 
 Result<client::TopicIds> BrokerLogQueries::QueryTopicIds(std::span<const std::string> topics) {
-  return client::QueryTopicIds(client_.handle(), topics, kQueryTimeout);
+  return client::QueryTopicIds(client_.handle(), topics, kTopicIdsTimeout);
 }
 
 Result<std::vector<Offset>> BrokerLogQueries::FindEpochEnds(

@@ -9,7 +9,6 @@ namespace usage_ingest::kafka::consumer {
 namespace {
 
 constexpr auto kNewTopicDelay = std::chrono::seconds(2);
-constexpr int kUnansweredMax = 2;
 
 }  // namespace
 
@@ -44,7 +43,7 @@ Result<StartSequence::Step> StartSequence::Advance(TimePoint now) {
 
 Result<StartSequence::Step> StartSequence::AskKafka(TimePoint now) {
   // The ids first: a position must not get the id of a topic that came after its offset.
-  auto topic_ids = AskTopicIds();
+  auto topic_ids = logs_.QueryTopicIds(topics());
   if (!topic_ids) return TryLater(now, topic_ids.error());
   auto first_offsets = logs_.QueryFirstOffsets(topics());
   if (!first_offsets) return TryLater(now, first_offsets.error());
@@ -52,19 +51,6 @@ Result<StartSequence::Step> StartSequence::AskKafka(TimePoint now) {
   request_.first_offsets = std::move(*first_offsets);
   stage_ = Stage::kAskPostgres;
   return AskPostgres{};
-}
-
-// A broker that never answers this question is read without ids, as one before Kafka 2.8:
-// librdkafka's mock cluster is one.
-Result<client::TopicIds> StartSequence::AskTopicIds() {
-  if (unanswered_ < kUnansweredMax) {
-    auto ids = logs_.QueryTopicIds(topics());
-    unanswered_ = ids ? 0 : unanswered_ + 1;
-    if (ids || unanswered_ < kUnansweredMax) return ids;
-  }
-  client::TopicIds unknown;
-  for (const std::string& topic : topics()) unknown[topic] = TopicId{};
-  return unknown;
 }
 
 Result<StartSequence::Step> StartSequence::TryLater(TimePoint now, const Error& error) {

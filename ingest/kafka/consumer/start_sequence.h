@@ -65,7 +65,6 @@ class StartSequence {
 
  private:
   [[nodiscard]] Result<Step> AskKafka(TimePoint now);
-  Result<client::TopicIds> AskTopicIds();
   [[nodiscard]] Result<Step> TryLater(TimePoint now, const Error& error);
   [[nodiscard]] Result<Step> Compare(TimePoint now);
   [[nodiscard]] bool WaitsForBrokers(TimePoint now);
@@ -79,7 +78,6 @@ class StartSequence {
   std::vector<StoredOffset> stored_;  // kCompare: PostgreSQL's answer
   ChangedLogs changed_logs_;
   bool has_waited_ = false;  // for brokers that do not know the new topic yet
-  int unanswered_ = 0;       // questions for topic ids, one after the other
   RestartDelay restart_delay_;
   TimePoint not_before_;  // kAskKafka, kCompare
 };

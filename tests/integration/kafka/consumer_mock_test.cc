@@ -2,6 +2,7 @@
 #include <random>
 
 #include "ingest/kafka/client/fetch_limits.h"
+#include "ingest/kafka/client/topic_ids.h"
 #include "tests/integration/kafka/consumer_fixture.h"
 #include "tests/integration/kafka/mock_cluster.h"
 
@@ -295,6 +296,24 @@ TEST_F(ConsumerMockTest, ReportsLag) {
            lag->second.position == Offset{100} && lag->second.committed == Offset{100} &&
            lag->second.oldest_uncommitted_ms == 0;
   }));
+}
+
+TEST(TopicIdsTest, ABrokerThatAnswersOtherQuestionsOnlyHasNoIds) {
+  MockCluster cluster;
+  cluster.CreateTopic("t", 1);
+  const auto client =
+      support::MakeKafkaHandle(RD_KAFKA_CONSUMER, {{"bootstrap.servers", cluster.brokers()}});
+  const std::vector<std::string> topics = {"t"};
+  const auto ask = [&] {
+    return client::QueryTopicIds(client.get(), topics, std::chrono::milliseconds(300));
+  };
+  const auto ids = ask();
+  ASSERT_TRUE(ids.has_value()) << ids.error().context;
+  EXPECT_THAT(*ids, ::testing::ElementsAre(::testing::Pair("t", "")));
+  cluster.SetDown(1);
+  const auto unanswered = ask();
+  ASSERT_FALSE(unanswered.has_value());
+  EXPECT_EQ(unanswered.error().code, ErrorCode::kUnavailable);
 }
 
 TEST(ConsumerConfigTest, RefusesAPropertyThatLibrdkafkaDoesNotKnow) {
