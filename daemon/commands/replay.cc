@@ -33,7 +33,11 @@ class Replay final : public Command {
              .summary = "Process a range of a topic again, while the daemon runs",
              .description = "The range is given by offset or by time. An event that was written "
                             "before is a duplicate and is not counted again. An interrupted "
-                            "replay of the same range continues where it stopped.",
+                            "replay of the same range continues where it stopped. Offsets of the "
+                            "range that Kafka no longer has, or that an open transaction hides, "
+                            "are listed with the reason. By time, the topic is read from the first "
+                            "record of that time to its end, because records need not be in the "
+                            "order of their timestamps.",
              .examples = {"usage-ingestd replay --topic litellm.usage.v1 --partition 0 "
                           "--from-offset 0 --to-offset 5000",
                           "usage-ingestd replay --topic litellm.usage.v1 --from-time 2026-11-01 "
@@ -140,10 +144,14 @@ replay::ReplayRun Replay::Open(const config::Config& config,
                                std::vector<kafka::range::PartitionRange>& ranges) const {
   std::vector<replay::ReplayRange> rows;
   for (const auto& range : ranges) {
-    rows.push_back({*range.source, *range.topic_id, range.begin, range.end});
+    rows.push_back({*range.source, *range.topic_id, range.begin, range.end, range.from_time_ms,
+                    range.to_time_ms});
   }
   replay::ReplayRun run = replay::OpenReplay(config, replay::ReplayKind::kReplay, rows, !no_quota_);
-  for (std::size_t i = 0; i < ranges.size(); ++i) ranges[i].begin = run.next_offsets[i];
+  for (std::size_t i = 0; i < ranges.size(); ++i) {
+    ranges[i].begin = run.next_offsets[i];
+    ranges[i].end = std::max(ranges[i].begin, ranges[i].end);
+  }
   return run;
 }
 
@@ -158,12 +166,15 @@ int Replay::Run(const CommandContext& context) {
     reader = assembly::KafkaValueOrThrow(
         kafka::range::RangeReader::Make(assembly::KafkaOptionsFor(config), lanes.MakeProducers()));
     const bool is_complete = Send(config, *reader, lanes);
-    const replay::ReplayReport report{lanes.counts(), dry_run_};
+    const replay::ReplayReport report{lanes.counts(), dry_run_, reader->missing()};
     if (!is_complete) return EndInterrupted(report, json_, "replay");
     replay::PrintReplayReport(report, json_);
     return 0;
   } catch (const text::UserError& error) {
-    return EndFailed({lanes.counts(), dry_run_}, json_, error);
+    const bool has_asked = reader != nullptr;
+    return EndFailed({lanes.counts(), dry_run_,
+                      has_asked ? reader->missing() : std::vector<kafka::range::MissingRange>{}},
+                     json_, error);
   }
 }
 

@@ -7,21 +7,29 @@
 namespace usage_ingest::replay {
 namespace {
 
-// The last run of the same range that did not finish.
+// The last run of the same range that did not finish. A range by time ends where the log does now.
 constexpr const char* kResume =
-    "SELECT id, next_offset FROM usage_ingest.replays WHERE kind = $1 AND topic = $2 "
-    "AND partition = $3::int AND from_offset = $4::bigint AND to_offset = $5::bigint "
-    "AND quota = $6::boolean AND topic_id = $7 AND outcome <> 'finished' ORDER BY id DESC LIMIT 1";
+    "UPDATE usage_ingest.replays SET to_offset = greatest(to_offset, $5::bigint) WHERE id = ("
+    "SELECT id FROM usage_ingest.replays WHERE kind = $1 AND topic = $2 AND partition = $3::int "
+    "AND quota = $6::boolean AND topic_id = $7 "
+    "AND (from_time_ms, to_time_ms) IS NOT DISTINCT FROM ($8::bigint, $9::bigint) "
+    "AND (coalesce($8::bigint, $9::bigint) IS NOT NULL "
+    "OR (from_offset = $4::bigint AND to_offset = $5::bigint)) "
+    "AND outcome <> 'finished' ORDER BY id DESC LIMIT 1) RETURNING id, next_offset";
 constexpr const char* kOpen =
     "INSERT INTO usage_ingest.replays (kind, topic, partition, from_offset, to_offset, "
-    "next_offset, quota, topic_id) VALUES ($1, $2, $3::int, $4::bigint, $5::bigint, $4::bigint, "
-    "$6::boolean, $7) "
-    "RETURNING id, next_offset";
+    "next_offset, quota, topic_id, from_time_ms, to_time_ms) VALUES ($1, $2, $3::int, $4::bigint, "
+    "$5::bigint, $4::bigint, $6::boolean, $7, $8::bigint, $9::bigint) RETURNING id, next_offset";
 constexpr const char* kClose =
     "UPDATE usage_ingest.replays SET outcome = $2, updated_at = now() WHERE id = $1::bigint";
 
 // As the column `kind` has it.
 std::string Name(ReplayKind kind) { return kind == ReplayKind::kReplay ? "replay" : "import"; }
+
+postgres::blocking::SyncParam Parameter(const std::optional<std::int64_t>& number) {
+  if (!number) return std::nullopt;
+  return std::to_string(*number);
+}
 
 // As the column `outcome` has it.
 std::string Name(ReplayOutcome outcome) {
@@ -50,7 +58,9 @@ ReplayRun OpenReplay(const config::Config& config, ReplayKind kind,
         std::to_string(range.begin.value),
         std::to_string(range.end.value),
         count_quotas ? "true" : "false",
-        range.topic_id};
+        range.topic_id,
+        Parameter(range.from_time_ms),
+        Parameter(range.to_time_ms)};
     postgres::blocking::SyncRows rows = assembly::QueryOrThrow(connection, kResume, params);
     if (rows.count() == 0) rows = assembly::QueryOrThrow(connection, kOpen, params);
     run.ids.push_back(rows.number(0, 0));

@@ -8,6 +8,7 @@
 // Errors        throw UserError.
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,9 @@ struct ReplayRange {
   TopicId topic_id = {};  // a range of another topic of the same name is another range
   Offset begin;
   Offset end;  // exclusive
+  // Of a range by time, whose end grows with the log: the times are what it is known by.
+  std::optional<std::int64_t> from_time_ms = std::nullopt;
+  std::optional<std::int64_t> to_time_ms = std::nullopt;
 };
 
 enum class ReplayKind : unsigned char { kReplay, kImport };

@@ -84,6 +84,8 @@ CREATE TABLE IF NOT EXISTS usage_ingest.replays (
     topic_id TEXT NOT NULL DEFAULT '',
     from_offset BIGINT NOT NULL,
     to_offset BIGINT NOT NULL,  -- exclusive
+    from_time_ms BIGINT,  -- of a range by time: Kafka's timestamps, milliseconds since 1970
+    to_time_ms BIGINT,  -- exclusive
     next_offset BIGINT NOT NULL,  -- where an interrupted one goes on
     quota BOOLEAN NOT NULL DEFAULT true,
     outcome TEXT NOT NULL DEFAULT 'running'

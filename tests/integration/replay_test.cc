@@ -1,6 +1,8 @@
 // Reading again changes nothing that is there, and brings back what is not (INV-4).
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/integration/kafka/transactional_producer.h"
 #include "tests/integration/replay_report.h"
 #include "tests/support/pipeline_fixture.h"
 
@@ -8,6 +10,7 @@ namespace usage_ingest::support {
 namespace {
 
 using namespace std::chrono_literals;
+using ::testing::HasSubstr;
 
 class ReplayTest : public PipelineTest {
  protected:
@@ -121,6 +124,73 @@ TEST_F(ReplayTest, ReadsOnlyTheRangeOfOnePartition) {
       Replay({"--partition", "0", "--from-offset", "10", "--to-offset", "30"});
   ASSERT_EQ(result.exit_code, 0) << result.errors;
   EXPECT_EQ(ReportField(result.output, "records"), 20);  // the end is exclusive
+}
+
+// The story: records were deleted, the replay ended with 0 and did not say so.
+TEST_F(ReplayTest, NamesWhatKafkaHasDeleted) {
+  kafka_.admin().DeleteRecordsBelow(kTopic, 0, 20);
+  const std::vector<std::string> range = {"--partition", "0",           "--from-offset",
+                                          "5",           "--to-offset", "30"};
+  const CommandResult result = Replay(range);
+  ASSERT_EQ(result.exit_code, 0) << result.errors;
+  EXPECT_EQ(ReportField(result.output, "records"), 10);
+  EXPECT_EQ(ReportField(result.output, "gap_records"), 15);
+  EXPECT_THAT(result.output,
+              HasSubstr(R"("missing":[{"partition":0,"from_offset":5,"to_offset":20,)"
+                        R"("reason":"deleted","certain":true}])"));
+  EXPECT_THAT(result.errors, HasSubstr("warning: partition 0: offsets 5 to 20 are missing: Kafka "
+                                       "has deleted them"));
+  std::vector<std::string> words = {"replay", "--topic", kTopic};
+  words.insert(words.end(), range.begin(), range.end());
+  EXPECT_THAT(daemon_->Run(words).output, HasSubstr("gap_records       15"));
+}
+
+TEST_F(ReplayTest, NamesWhatAnOpenTransactionHides) {
+  const std::int64_t end = kafka_.admin().EndOffset(kTopic, 1);
+  kafka::consumer::TransactionalProducer producer(kafka_.brokers());
+  producer.LeaveOpen(kTopic, "open", 1);
+  const CommandResult result =
+      Replay({"--partition", "1", "--from-offset", "0", "--to-offset", std::to_string(end + 1)});
+  ASSERT_EQ(result.exit_code, 0) << result.errors;
+  EXPECT_EQ(ReportField(result.output, "records"), end);
+  EXPECT_EQ(ReportField(result.output, "gap_records"), 0);
+  EXPECT_THAT(result.errors,
+              HasSubstr("offsets " + std::to_string(end) + " to " + std::to_string(end + 1) +
+                        " are missing: a producer's transaction is neither"));
+  EXPECT_THAT(result.output, HasSubstr(R"("reason":"open_transaction","certain":true)"));
+}
+
+TEST_F(ReplayTest, ATimeBefore1970IsTheBeginningOfTheTopic) {
+  const CommandResult result = Replay({"--from-time", "1960-01-01", "--to-time", "2100-01-01"});
+  ASSERT_EQ(result.exit_code, 0) << result.errors;
+  EXPECT_EQ(ReportField(result.output, "records"), 5'000);
+  const CommandResult none = Replay({"--from-time", "1960-01-01", "--to-time", "1965-01-01"});
+  ASSERT_EQ(none.exit_code, 0) << none.errors;
+  EXPECT_EQ(ReportField(none.output, "records"), 0);
+}
+
+// A run by time is known by its times: the log, and so its range of offsets, has grown since.
+TEST_F(ReplayTest, ARunByTimeContinuesAlthoughTheLogHasGrown) {
+  const std::vector<std::string> words = {"--partition", "0",         "--from-time",
+                                          "1971-01-01",  "--to-time", "2100-01-01"};
+  ASSERT_EQ(Replay(words).exit_code, 0);
+  database_.Execute(
+      "UPDATE usage_ingest.replays SET outcome = 'interrupted', next_offset = to_offset - 3");
+  Producer producer(kafka_.brokers());
+  for (int i = 0; i < 2; ++i) {
+    producer.Produce({.topic = kTopic, .partition = 0, .value = "no JSON"});
+  }
+  producer.Flush();
+  EXPECT_EQ(ReportField(Replay(words).output, "records"), 5);
+  EXPECT_EQ(database_.Number("SELECT count(*) FROM usage_ingest.replays"), 1);
+  EXPECT_EQ(database_.Value("SELECT outcome || (next_offset = to_offset) FROM "
+                            "usage_ingest.replays"),
+            "finishedtrue");
+  // Another time over the same offsets is another run.
+  std::vector<std::string> other = words;
+  other.back() = "2099-01-01";
+  database_.Execute("UPDATE usage_ingest.replays SET outcome = 'interrupted'");
+  EXPECT_GT(ReportField(Replay(other).output, "records"), 5);
 }
 
 }  // namespace

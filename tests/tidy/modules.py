@@ -46,7 +46,7 @@ MODULES: dict[str, tuple[str, ...]] = {
         "ingest/postgres/background", "ingest/postgres/probe"),
     "daemon/replay": (
         "daemon/text", "daemon/config", "daemon/telemetry", "daemon/assembly", "ingest/json",
-        "ingest/pipeline", "ingest/postgres/batch"),
+        "ingest/kafka/range", "ingest/pipeline", "ingest/postgres/batch"),
     # A command may use whatever it is a command for; no module but cli may use a command.
     "daemon/commands": (
         "daemon/text", "daemon/config", "daemon/telemetry", "daemon/http", "daemon/assembly",

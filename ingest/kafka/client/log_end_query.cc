@@ -1,5 +1,6 @@
 #include "ingest/kafka/client/log_end_query.h"
 
+#include <algorithm>
 #include <array>
 
 namespace usage_ingest::kafka::client {
@@ -30,9 +31,9 @@ void LogEndQuery::Ask(std::span<const TopicPartition* const> partitions) {
   is_asking_ = true;
 }
 
-std::optional<LogEndQuery::Ends> LogEndQuery::Take() {
+std::optional<LogEndQuery::Ends> LogEndQuery::Take(std::chrono::milliseconds wait) {
   if (!is_asking_) return std::nullopt;
-  const EventHandle event(rd_kafka_queue_poll(queue_.get(), 0));
+  const EventHandle event(rd_kafka_queue_poll(queue_.get(), static_cast<int>(wait.count())));
   if (event == nullptr) return std::nullopt;
   is_asking_ = false;
   Ends ends;
@@ -49,6 +50,23 @@ std::optional<LogEndQuery::Ends> LogEndQuery::Take() {
                       Offset{found->offset});
   }
   return ends;
+}
+
+Result<std::vector<Offset>> QueryHighWatermarks(rd_kafka_t* client,
+                                                std::span<const TopicPartition* const> partitions,
+                                                std::chrono::milliseconds timeout) {
+  LogEndQuery query(client);
+  query.Ask(partitions);
+  const LogEndQuery::Ends ends = query.Take(timeout).value_or(LogEndQuery::Ends{});
+  std::vector<Offset> offsets;
+  for (const TopicPartition* source : partitions) {
+    const auto found = std::ranges::find(ends, *source, &LogEndQuery::Ends::value_type::first);
+    if (found == ends.end()) {
+      return Fail(ErrorCode::kUnavailable, "asking where " + source->topic + " ends: no answer");
+    }
+    offsets.push_back(found->second);
+  }
+  return offsets;
 }
 
 }  // namespace usage_ingest::kafka::client

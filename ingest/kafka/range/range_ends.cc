@@ -1,24 +1,36 @@
 #include "ingest/kafka/range/range_ends.h"
 
+#include <utility>
+
 namespace usage_ingest::kafka::range {
 
 RangeEnds::Decision RangeEnds::OnRecord(Offset offset) {
+  waits_since_.reset();
   if (offset < position_) return Decision::kDrop;  // came before, and comes again after a restart
   // A record behind the end says that the rest of the range was a hole.
   position_ = offset < range_.end ? Offset{offset.value + 1} : range_.end;
   return offset < range_.end ? Decision::kDeliver : Decision::kDrop;
 }
 
-void RangeEnds::OnEndReached(Offset end) {
+void RangeEnds::OnEndReached(Offset end, std::chrono::steady_clock::time_point now) {
   position_ = std::max(position_, std::min(end, range_.end));
+  if (!waits_since_) waits_since_ = now;
 }
 
-std::int64_t RangeEnds::OnLogChanged(client::Watermarks log) {
-  const Offset from = log.high < position_ ? range_.end : std::min(log.low, range_.end);
-  if (from <= position_) return 0;
-  const std::int64_t gone = from.value - position_.value;
-  position_ = from;
-  return gone;
+std::optional<MissingRange> RangeEnds::OnLogChanged(client::Watermarks log) {
+  if (log.high < position_) return SkipTo(range_.end, MissingReason::kTruncated);
+  const Offset first = std::min(log.low, range_.end);
+  if (first <= position_) return std::nullopt;
+  return SkipTo(first, MissingReason::kDeleted);
+}
+
+std::optional<MissingRange> RangeEnds::OnLogEndsEarly(Offset end) {
+  if (end >= range_.end || end > position_) return std::nullopt;
+  return SkipTo(range_.end, MissingReason::kTruncated);
+}
+
+MissingRange RangeEnds::SkipTo(Offset offset, MissingReason reason) {
+  return {*range_.source, std::exchange(position_, offset), offset, reason, !range_.is_by_time()};
 }
 
 }  // namespace usage_ingest::kafka::range

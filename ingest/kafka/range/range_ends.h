@@ -3,7 +3,9 @@
 //
 // Owner         the range reader's thread.
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
+#include <optional>
 
 #include "ingest/kafka/consumer/start_plan.h"
 #include "ingest/kafka/range/range_reader.h"
@@ -21,10 +23,12 @@ class RangeEnds {
   [[nodiscard]] Decision OnRecord(Offset offset);
   // Reading came to `end`, and nothing is behind it yet: the rest of the range, if that lies below,
   // was a hole. (When it lies above, more will come: a new leader may not know it yet.)
-  void OnEndReached(Offset end);
-  // The position is not in the log any more. Returns how many offsets of the range are gone: below
-  // its beginning, or, when the log is another one that ends before our end, to that end.
-  [[nodiscard]] std::int64_t OnLogChanged(client::Watermarks log);
+  void OnEndReached(Offset end, std::chrono::steady_clock::time_point now);
+  // What of the rest of the range is not in the log any more: what is below its beginning, or, when
+  // it ends before our position, everything.
+  [[nodiscard]] std::optional<MissingRange> OnLogChanged(client::Watermarks log);
+  // The log ended before the range did, and did not grow: the rest of the range was cut off.
+  [[nodiscard]] std::optional<MissingRange> OnLogEndsEarly(Offset end);
 
   [[nodiscard]] bool is_done() const { return position_ >= range_.end; }
   [[nodiscard]] Offset position() const { return position_; }
@@ -33,13 +37,22 @@ class RangeEnds {
   }
   [[nodiscard]] std::size_t lane() const { return lane_; }
   [[nodiscard]] const TopicPartition* source() const { return range_.source; }
+  [[nodiscard]] bool HasTime(std::int64_t time_ms) const { return range_.HasTime(time_ms); }
+
+  // Since when nothing is behind the position; nothing while records come.
+  [[nodiscard]] std::optional<std::chrono::steady_clock::time_point> waits_since() const {
+    return waits_since_;
+  }
 
   bool is_paused = false;  // done, and librdkafka knows
 
  private:
+  MissingRange SkipTo(Offset offset, MissingReason reason);
+
   PartitionRange range_;
   std::size_t lane_;
   Offset position_;
+  std::optional<std::chrono::steady_clock::time_point> waits_since_;
 };
 
 }  // namespace usage_ingest::kafka::range

@@ -10,12 +10,14 @@
 #include "ingest/kafka/client/client_factory.h"
 #include "ingest/kafka/client/kafka_error.h"
 #include "ingest/kafka/client/lane_of.h"
+#include "ingest/kafka/client/log_end_query.h"
 #include "ingest/kafka/client/message_record.h"
 #include "ingest/kafka/client/offset_query.h"
 #include "ingest/kafka/client/partition_list.h"
 #include "ingest/kafka/client/partition_table.h"
 #include "ingest/kafka/client/topic_ids.h"
 #include "ingest/kafka/range/range_ends.h"
+#include "ingest/kafka/range/range_plan.h"
 #include "schema/check.h"
 #include "schema/limits.h"
 
@@ -26,6 +28,8 @@ constexpr pipeline::Epoch kEpoch{1};
 constexpr auto kQueryTimeout = std::chrono::milliseconds(5000);
 constexpr auto kNap = std::chrono::milliseconds(1);
 constexpr auto kProgressInterval = std::chrono::milliseconds(100);
+// A new leader may take a moment to know all records of the log.
+constexpr auto kLogGrowsMax = std::chrono::seconds(10);
 
 }  // namespace
 
@@ -48,14 +52,22 @@ class RangeReader::Impl {
   Result<RangeProgress> Read(std::span<const PartitionRange> ranges, const std::stop_token& stop,
                              const OnProgress& on_progress);
   const std::atomic<std::uint64_t>& current_epoch() const { return epoch_; }
+  const std::vector<MissingRange>& missing() const { return missing_; }
 
  private:
-  Result<std::vector<const TopicPartition*>> Partitions(const RangeRequest& request,
-                                                        client::Timeout timeout);
+  using Partitions = std::vector<const TopicPartition*>;
+
+  Result<Partitions> FindPartitions(const RangeRequest& request, client::Timeout timeout);
+  Result<std::vector<Offset>> QueryBegins(const RangeRequest& request, const Partitions& partitions,
+                                          client::Timeout timeout);
+  Result<std::vector<LogBounds>> QueryBounds(const Partitions& partitions, client::Timeout timeout);
   Result<> AssignRest();
   Result<> OnMessage(client::MessageHandle message, const std::stop_token& stop);
   Result<> OnMessageError(const rd_kafka_message_t& message);
   Result<> BeginBehindGap();
+  Result<> EndTruncatedRanges(std::chrono::steady_clock::time_point now);
+  void NoteMissing(const std::optional<MissingRange>& missing);
+  Result<std::vector<client::Watermarks>> QueryLogs();
   Result<> Deliver(RangeEnds& range, client::MessageHandle message, const std::stop_token& stop);
   void StopReading(RangeEnds& range);
   Result<> Release();
@@ -72,6 +84,7 @@ class RangeReader::Impl {
   client::ClientHandle client_;
   std::vector<RangeEnds> ranges_;
   RangeProgress progress_;
+  std::vector<MissingRange> missing_;
 };
 
 // The client's own events say why no broker answers; the request says only that none did.
@@ -83,8 +96,8 @@ Error RangeReader::Impl::WhyNoAnswer(const Error& error) {
   return {events_.is_refused() ? ErrorCode::kFatal : error.code, events_.last_error()};
 }
 
-Result<std::vector<const TopicPartition*>> RangeReader::Impl::Partitions(
-    const RangeRequest& request, client::Timeout timeout) {
+Result<RangeReader::Impl::Partitions> RangeReader::Impl::FindPartitions(const RangeRequest& request,
+                                                                        client::Timeout timeout) {
   const auto counts =
       client::QueryPartitionCounts(client_.get(), std::span(&request.topic, 1), timeout);
   if (!counts) return std::unexpected(WhyNoAnswer(counts.error()));
@@ -94,7 +107,7 @@ Result<std::vector<const TopicPartition*>> RangeReader::Impl::Partitions(
   std::ranges::sort(wanted);
   const auto twice = std::ranges::unique(wanted);
   wanted.erase(twice.begin(), twice.end());
-  std::vector<const TopicPartition*> partitions;
+  Partitions partitions;
   for (const PartitionId partition : wanted) {
     if (partition.value < 0 || partition.value >= count) {
       return Fail(ErrorCode::kBadRequest, fmt::format("topic {} has no partition {}: it has {}",
@@ -105,40 +118,57 @@ Result<std::vector<const TopicPartition*>> RangeReader::Impl::Partitions(
   return partitions;
 }
 
+Result<std::vector<Offset>> RangeReader::Impl::QueryBegins(const RangeRequest& request,
+                                                           const Partitions& partitions,
+                                                           client::Timeout timeout) {
+  // Kafka has no times before 1970: its numbers below 0 mean the ends of the log.
+  if (request.from_time_ms.value_or(0) > 0) {
+    return client::QueryOffsetsAt(client_.get(), partitions, *request.from_time_ms, timeout);
+  }
+  return std::vector<Offset>(partitions.size(), request.from_offset.value_or(Offset{0}));
+}
+
+Result<std::vector<LogBounds>> RangeReader::Impl::QueryBounds(const Partitions& partitions,
+                                                              client::Timeout timeout) {
+  // The end of all records first: what comes after it is no open transaction.
+  const auto ends = client::QueryHighWatermarks(client_.get(), partitions, timeout);
+  if (!ends) return std::unexpected(ends.error());
+  const auto logs = client::QueryWatermarks(client_.get(), partitions, timeout);
+  if (!logs) return std::unexpected(logs.error());
+  std::vector<LogBounds> bounds;
+  for (std::size_t i = 0; i < partitions.size(); ++i) {
+    const client::Watermarks& log = (*logs)[i];
+    bounds.push_back({log.low, log.high, std::max(log.high, (*ends)[i])});
+  }
+  return bounds;
+}
+
 Result<std::vector<PartitionRange>> RangeReader::Impl::Resolve(const RangeRequest& request,
                                                                client::Timeout timeout) {
-  const auto partitions = Partitions(request, timeout);
+  missing_.clear();
+  const auto partitions = FindPartitions(request, timeout);
   if (!partitions) return std::unexpected(partitions.error());
   auto ids = client::QueryTopicIds(client_.get(), std::span(&request.topic, 1), timeout);
   if (!ids) return std::unexpected(ids.error());
   const TopicId* topic_id = table_.Intern((*ids)[request.topic]);
-  const auto logs = client::QueryWatermarks(client_.get(), *partitions, timeout);
+  const auto logs = QueryBounds(*partitions, timeout);
   if (!logs) return std::unexpected(logs.error());
-  std::vector<Offset> begins(partitions->size(), request.from_offset.value_or(Offset{0}));
-  std::vector<Offset> ends(partitions->size(), request.to_offset.value_or(Offset{INT64_MAX}));
-  if (request.from_time_ms) {
-    auto at = client::QueryOffsetsAt(client_.get(), *partitions, *request.from_time_ms, timeout);
-    if (!at) return std::unexpected(at.error());
-    begins = std::move(*at);
-  }
-  if (request.to_time_ms) {
-    auto at = client::QueryOffsetsAt(client_.get(), *partitions, *request.to_time_ms, timeout);
-    if (!at) return std::unexpected(at.error());
-    ends = std::move(*at);
-  }
+  const auto begins = QueryBegins(request, *partitions, timeout);
+  if (!begins) return std::unexpected(begins.error());
   std::vector<PartitionRange> ranges;
   for (std::size_t i = 0; i < partitions->size(); ++i) {
-    const client::Watermarks log = (*logs)[i];
-    const Offset end = std::min(ends[i], log.high);
     PartitionRange range{.source = (*partitions)[i],
                          .topic_id = topic_id,
-                         .begin = std::clamp(begins[i], log.low, std::max(log.low, end)),
-                         .end = std::max(end, log.low)};
-    // What was not asked for by number is not missing.
-    if (request.from_offset && begins[i] < log.low) {
-      range.gap_records = std::min(log.low, ends[i]).value - begins[i].value;
-    }
+                         .begin = {},
+                         .end = {},
+                         .from_time_ms = request.from_time_ms,
+                         .to_time_ms = request.to_time_ms};
+    const AskedRange asked{(*begins)[i], request.to_offset, range.is_by_time()};
+    const RangePlan plan = PlanRange(*range.source, asked, (*logs)[i]);
+    range.begin = plan.begin;
+    range.end = plan.end;
     ranges.push_back(range);
+    missing_.insert(missing_.end(), plan.missing.begin(), plan.missing.end());
   }
   return ranges;
 }
@@ -150,7 +180,6 @@ Result<RangeProgress> RangeReader::Impl::Read(std::span<const PartitionRange> ra
   progress_ = {};
   for (const PartitionRange& range : ranges) {
     progress_.offsets_total += range.end.value - range.begin.value;
-    progress_.gap_records += range.gap_records;
     ranges_.emplace_back(range, client::LaneOf(*range.source, lanes_.size()));
     pipeline::Record start;
     start.kind = pipeline::Record::Kind::kStart;
@@ -175,6 +204,7 @@ Result<RangeProgress> RangeReader::Impl::Read(std::span<const PartitionRange> ra
     if (const auto now = std::chrono::steady_clock::now(); now - said >= kProgressInterval) {
       said = now;
       on_progress(Progress());
+      if (auto ended = EndTruncatedRanges(now); !ended) return std::unexpected(ended.error());
     }
   }
   if (auto released = Release(); !released) return std::unexpected(released.error());
@@ -209,6 +239,7 @@ Result<> RangeReader::Impl::OnMessage(client::MessageHandle message, const std::
 Result<> RangeReader::Impl::Deliver(RangeEnds& range, client::MessageHandle message,
                                     const std::stop_token& stop) {
   pipeline::Record record = client::MakeRecord(std::move(message), range.source(), kEpoch);
+  if (!range.HasTime(record.timestamp_ms)) return {};
   ++progress_.records;
   progress_.bytes += static_cast<std::int64_t>(record.value.size());
   // No group, so a pause between two polls has no limit.
@@ -250,7 +281,7 @@ Result<> RangeReader::Impl::OnMessageError(const rd_kafka_message_t& message) {
   if (message.err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
     RangeEnds* range = Find(message);
     if (range == nullptr) return {};
-    range->OnEndReached(Offset{message.offset});
+    range->OnEndReached(Offset{message.offset}, std::chrono::steady_clock::now());
     if (range->is_done()) StopReading(*range);
     return {};
   }
@@ -264,22 +295,40 @@ Result<> RangeReader::Impl::OnMessageError(const rd_kafka_message_t& message) {
 }
 
 // Retention has overtaken us, or the topic is a new one: what is left of the range is read, and
-// what is gone is counted.
+// what is gone is reported.
 Result<> RangeReader::Impl::BeginBehindGap() {
-  std::vector<const TopicPartition*> sources;
-  for (const RangeEnds& range : ranges_) sources.push_back(range.source());
-  const auto logs = client::QueryWatermarks(client_.get(), sources, kQueryTimeout);
+  const auto logs = QueryLogs();
   if (!logs) return std::unexpected(logs.error());
   for (std::size_t i = 0; i < ranges_.size(); ++i) {
-    if (ranges_[i].is_done()) continue;
-    const std::int64_t gone = ranges_[i].OnLogChanged((*logs)[i]);
-    progress_.gap_records += gone;
-    if (gone > 0) {
-      spdlog::warn("{}[{}]: {} records are gone from Kafka before they were read",
-                   sources[i]->topic, sources[i]->partition.value, gone);
-    }
+    if (!ranges_[i].is_done()) NoteMissing(ranges_[i].OnLogChanged((*logs)[i]));
   }
   return AssignRest();
+}
+
+// An unclean election took the end of a range: nothing will ever come there.
+Result<> RangeReader::Impl::EndTruncatedRanges(std::chrono::steady_clock::time_point now) {
+  const bool is_due = std::ranges::any_of(ranges_, [now](const RangeEnds& range) {
+    return !range.is_done() && range.waits_since() && now - *range.waits_since() >= kLogGrowsMax;
+  });
+  if (!is_due) return {};
+  const auto logs = QueryLogs();
+  if (!logs) return std::unexpected(logs.error());
+  for (std::size_t i = 0; i < ranges_.size(); ++i) {
+    if (ranges_[i].is_done() || !ranges_[i].waits_since()) continue;
+    NoteMissing(ranges_[i].OnLogEndsEarly((*logs)[i].high));
+    if (ranges_[i].is_done()) StopReading(ranges_[i]);
+  }
+  return {};
+}
+
+Result<std::vector<client::Watermarks>> RangeReader::Impl::QueryLogs() {
+  Partitions sources;
+  for (const RangeEnds& range : ranges_) sources.push_back(range.source());
+  return client::QueryWatermarks(client_.get(), sources, kQueryTimeout);
+}
+
+void RangeReader::Impl::NoteMissing(const std::optional<MissingRange>& missing) {
+  if (missing) missing_.push_back(*missing);
 }
 
 RangeEnds* RangeReader::Impl::Find(const rd_kafka_message_t& message) {
@@ -317,6 +366,8 @@ Result<RangeProgress> RangeReader::Read(std::span<const PartitionRange> ranges,
                                         const OnProgress& on_progress) {
   return impl_->Read(ranges, stop, on_progress);
 }
+
+std::vector<MissingRange> RangeReader::missing() const { return impl_->missing(); }
 
 const std::atomic<std::uint64_t>& RangeReader::current_epoch() const noexcept {
   return impl_->current_epoch();

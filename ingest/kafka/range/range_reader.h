@@ -2,6 +2,8 @@
 // RangeReader: reads [begin, end) of partitions again, beside the group and without touching it.
 //
 // For `replay`: the same records into the same lanes, but nothing is joined, committed or stored.
+// By time, every record from the first one that is young enough to the log's end is read, and each
+// one's own timestamp decides, because the timestamps of a topic need not be in order.
 // The end is exact whatever the log looks like there: it may lie in a hole (a transaction's marker,
 // a compacted record), behind the last record, or be overtaken by retention while we read.
 //
@@ -22,6 +24,7 @@
 #include <vector>
 
 #include "ingest/kafka/client/kafka_options.h"
+#include "ingest/kafka/range/missing_range.h"
 #include "ingest/pipeline/lane_queue.h"
 #include "ingest/pipeline/record.h"
 #include "schema/error.h"
@@ -43,7 +46,13 @@ struct PartitionRange {
   const TopicId* topic_id = nullptr;  // of the topic as it is now
   Offset begin;
   Offset end;
-  std::int64_t gap_records = 0;  // asked for, but below the log's beginning
+  std::optional<std::int64_t> from_time_ms = std::nullopt;  // of a record that is delivered
+  std::optional<std::int64_t> to_time_ms = std::nullopt;    // exclusive
+
+  [[nodiscard]] bool is_by_time() const { return from_time_ms || to_time_ms; }
+  [[nodiscard]] bool HasTime(std::int64_t time_ms) const {
+    return (!from_time_ms || time_ms >= *from_time_ms) && (!to_time_ms || time_ms < *to_time_ms);
+  }
 };
 
 struct RangeProgress {
@@ -51,7 +60,6 @@ struct RangeProgress {
   std::int64_t offsets_done = 0;
   std::int64_t records = 0;  // delivered to the lanes
   std::int64_t bytes = 0;
-  std::int64_t gap_records = 0;
 };
 
 class RangeReader {
@@ -70,6 +78,9 @@ class RangeReader {
   [[nodiscard]] Result<RangeProgress> Read(std::span<const PartitionRange> ranges,
                                            const std::stop_token& stop,
                                            const OnProgress& on_progress);
+
+  // What of the request cannot be read, as far as Resolve and Read have found.
+  [[nodiscard]] std::vector<MissingRange> missing() const;
 
   // For the lanes: it never changes, since no rebalance takes a replay's partitions away.
   [[nodiscard]] const std::atomic<std::uint64_t>& current_epoch() const noexcept;

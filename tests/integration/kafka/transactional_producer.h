@@ -28,8 +28,8 @@ class TransactionalProducer {
   }
 
   // It is in the log, and neither committed nor aborted.
-  void LeaveOpen(const std::string& topic, std::string value) {
-    BeginWith(topic, std::move(value));
+  void LeaveOpen(const std::string& topic, std::string value, std::int32_t partition = 0) {
+    BeginWith(topic, std::move(value), partition);
     support::CheckKafka(rd_kafka_flush(client_.get(), kTimeoutMs), "flushing");
   }
   void Abort() { Check(rd_kafka_abort_transaction(client_.get(), kTimeoutMs)); }
@@ -43,15 +43,17 @@ class TransactionalProducer {
     rd_kafka_error_destroy(error);
     throw std::runtime_error(what);
   }
-  void BeginWith(const std::string& topic, std::string value) {
+  void BeginWith(const std::string& topic, std::string value, std::int32_t partition = 0) {
     Check(rd_kafka_begin_transaction(client_.get()));
-    std::array<rd_kafka_vu_t, 3> fields{};
+    std::array<rd_kafka_vu_t, 4> fields{};
     fields[0].vtype = RD_KAFKA_VTYPE_TOPIC;
     fields[0].u.cstr = topic.c_str();
     fields[1].vtype = RD_KAFKA_VTYPE_VALUE;
     fields[1].u.mem = {value.data(), value.size()};
     fields[2].vtype = RD_KAFKA_VTYPE_MSGFLAGS;
     fields[2].u.i = RD_KAFKA_MSG_F_COPY;
+    fields[3].vtype = RD_KAFKA_VTYPE_PARTITION;
+    fields[3].u.i32 = partition;
     Check(rd_kafka_produceva(client_.get(), fields.data(), fields.size()));
   }
 

@@ -6,6 +6,7 @@ namespace usage_ingest::kafka::range {
 namespace {
 
 using Decision = RangeEnds::Decision;
+constexpr std::chrono::steady_clock::time_point kNow{std::chrono::seconds(5)};
 const TopicPartition kSource{"t", PartitionId{0}};
 
 RangeEnds Range(std::int64_t begin, std::int64_t end) {
@@ -33,13 +34,13 @@ TEST(RangeEndsTest, ARecordBehindTheEndSaysThatTheRestWasAHole) {
 TEST(RangeEndsTest, TheLogsEndSaysThatTheRestWasAHole) {
   RangeEnds range = Range(5, 10);
   EXPECT_EQ(range.OnRecord(Offset{8}), Decision::kDeliver);  // 9 is a transaction's marker
-  range.OnEndReached(Offset{10});
+  range.OnEndReached(Offset{10}, kNow);
   EXPECT_TRUE(range.is_done());
 }
 
 TEST(RangeEndsTest, ALogThatIsNotThereYetIsWaitedFor) {
   RangeEnds range = Range(5, 10);
-  range.OnEndReached(Offset{8});
+  range.OnEndReached(Offset{8}, kNow);
   EXPECT_FALSE(range.is_done());
   EXPECT_EQ(range.OnRecord(Offset{9}), Decision::kDeliver);
   EXPECT_TRUE(range.is_done());
@@ -51,18 +52,36 @@ TEST(RangeEndsTest, DropsWhatComesAgain) {
   EXPECT_EQ(range.OnRecord(Offset{5}), Decision::kDrop);
 }
 
+std::string Text(const std::optional<MissingRange>& missing) {
+  if (!missing) return "nothing";
+  return std::to_string(missing->begin.value) + " to " + std::to_string(missing->end.value) + " " +
+         std::string(TextOf(missing->reason).name);
+}
+
 TEST(RangeEndsTest, CountsWhatRetentionDeletedDuringTheRun) {
   RangeEnds range = Range(5, 10);
-  EXPECT_EQ(range.OnLogChanged({.low = Offset{8}, .high = Offset{100}}), 3);
+  EXPECT_EQ(Text(range.OnLogChanged({.low = Offset{8}, .high = Offset{100}})), "5 to 8 deleted");
   EXPECT_EQ(range.position(), Offset{8});
-  EXPECT_EQ(range.OnLogChanged({.low = Offset{50}, .high = Offset{100}}), 2);
+  EXPECT_EQ(Text(range.OnLogChanged({.low = Offset{50}, .high = Offset{100}})), "8 to 10 deleted");
   EXPECT_TRUE(range.is_done());
 }
 
 TEST(RangeEndsTest, ALogThatWasCutFromAboveEndsTheRange) {
   RangeEnds range = Range(5, 10);
   EXPECT_EQ(range.OnRecord(Offset{6}), Decision::kDeliver);
-  EXPECT_EQ(range.OnLogChanged({.low = Offset{0}, .high = Offset{2}}), 3);
+  EXPECT_EQ(Text(range.OnLogChanged({.low = Offset{0}, .high = Offset{2}})), "7 to 10 truncated");
+  EXPECT_TRUE(range.is_done());
+}
+
+// An unclean election took the last records of the range, and no new ones come.
+TEST(RangeEndsTest, ALogThatEndsBeforeTheRangeAndDoesNotGrowEndsIt) {
+  RangeEnds range = Range(5, 10);
+  EXPECT_FALSE(range.waits_since().has_value());
+  range.OnEndReached(Offset{8}, kNow);
+  EXPECT_EQ(range.waits_since(), kNow);
+  EXPECT_EQ(Text(range.OnLogEndsEarly(Offset{9})), "nothing") << "8 has still to come";
+  EXPECT_EQ(Text(range.OnLogEndsEarly(Offset{10})), "nothing");
+  EXPECT_EQ(Text(range.OnLogEndsEarly(Offset{8})), "8 to 10 truncated");
   EXPECT_TRUE(range.is_done());
 }
 
