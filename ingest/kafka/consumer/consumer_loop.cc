@@ -38,6 +38,7 @@ ConsumerLoop::ConsumerLoop(client::KafkaOptions options, KafkaConsumer::Dependen
       log_queries_(*client_, options_),
       start_(log_queries_),
       topic_watch_(log_queries_),
+      coverage_(*client_, options_.group_id),
       start_reporter_(telemetry_),
       pauser_(*client_, telemetry_),
       stuck_(*client_, telemetry_),
@@ -139,15 +140,14 @@ void ConsumerLoop::ReadAgain(std::string_view why, TimePoint now) {
 
 void ConsumerLoop::WatchTopics(TimePoint now) {
   if (client_->events().TakeHasFailed()) topic_watch_.CheckSoon();
-  if (const auto topic = topic_watch_.Check(now)) BeginAgain(*topic, now);
+  if (const auto topic = topic_watch_.Check(now)) JoinAgain(*topic, TopicWatch::kFinding, now);
+  const auto topic = start_.is_reading() ? coverage_.Check(now) : std::nullopt;
+  if (topic) JoinAgain(*topic, GroupCoverage::kFinding, now);
 }
 
 // All of it: librdkafka mixes up what it knows of the old topic and of the new one.
-void ConsumerLoop::BeginAgain(std::string_view topic, TimePoint now) {
-  spdlog::error(
-      "kafka group {}: topic {} is not the topic that was read before: it was deleted and created "
-      "again, or these are the brokers of another cluster; joining the group again",
-      options_.group_id, topic);
+void ConsumerLoop::JoinAgain(std::string_view topic, std::string_view why, TimePoint now) {
+  spdlog::error("kafka group {}: topic {} {}; joining it again", options_.group_id, topic, why);
   EndEpoch();
   committer_.Clear();
   assignment_.Set({});
@@ -157,6 +157,7 @@ void ConsumerLoop::BeginAgain(std::string_view topic, TimePoint now) {
   telemetry_.On(pipeline::GroupMembership{false});
   telemetry_.On(pipeline::PartitionsAssigned{assignment_.sources()});
   lag_reporter_.OnClientClosing();
+  coverage_.OnClientClosing();
   auto reopened = client_->Reopen(now + kCloseTimeout);
   if (reopened) reopened = client_->Subscribe(options_.topics);
   client_->ReportFailure(reopened);
@@ -167,7 +168,7 @@ void ConsumerLoop::AdvanceStart(TimePoint now) {
   if (!step) return client_->ReportFailure(std::unexpected(step.error()));
   if (std::holds_alternative<StartSequence::AskPostgres>(*step)) {
     if (const auto topic = topic_watch_.Note(start_.request().topic_ids)) {
-      return BeginAgain(*topic, now);
+      return JoinAgain(*topic, TopicWatch::kFinding, now);
     }
     request_positions_(start_.request());
   } else if (const auto* starts = std::get_if<StartSequence::Assign>(&*step)) {
@@ -189,6 +190,7 @@ void ConsumerLoop::AssignAsPlanned(const StartSequence::Assign& starts, TimePoin
   start_.OnAssigned();
   position_check_.Reset(now);
   lag_reporter_.Reset(now);
+  coverage_.Start(start_.request().first_offsets, now);
 }
 
 // The control records are pushed before the assign call, so they precede every record.

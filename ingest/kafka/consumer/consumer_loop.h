@@ -15,6 +15,7 @@
 #include "ingest/kafka/consumer/assignment.h"
 #include "ingest/kafka/consumer/broker_log_queries.h"
 #include "ingest/kafka/consumer/consumer.h"
+#include "ingest/kafka/consumer/group_coverage.h"
 #include "ingest/kafka/consumer/lag_reporter.h"
 #include "ingest/kafka/consumer/lane_feeder.h"
 #include "ingest/kafka/consumer/offset_committer.h"
@@ -49,7 +50,7 @@ class ConsumerLoop {
   void OnRevoked(const client::Rebalance& rebalance);
   void EndEpoch();
   void ReadAgain(std::string_view why, TimePoint now);
-  void BeginAgain(std::string_view topic, TimePoint now);
+  void JoinAgain(std::string_view topic, std::string_view why, TimePoint now);
 
   // From an assignment to reading.
   void AdvanceStart(TimePoint now);
@@ -84,6 +85,7 @@ class ConsumerLoop {
   BrokerLogQueries log_queries_;
   StartSequence start_;
   TopicWatch topic_watch_;
+  GroupCoverage coverage_;
   StartReporter start_reporter_;
   PartitionPauser pauser_;
   StuckPartitions stuck_;

@@ -20,6 +20,9 @@ namespace usage_ingest::kafka::consumer {
 class TopicWatch {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;
+  static constexpr std::string_view kFinding =
+      "is not the topic that was read before: it was deleted and created again, or these are the "
+      "brokers of another cluster";
 
   explicit TopicWatch(LogQueries& logs) : logs_(logs) {}
 

@@ -224,5 +224,65 @@ TEST_F(ConsumerBrokerTest, AStaticMemberThatRestartsCausesNoRebalance) {
   EXPECT_EQ(other.telemetry.rebalances, rebalances);
 }
 
+// The member that joined first leads the group: it assigns the partitions of all topics, and asks
+// only for those of its own.
+class UnequalTopicsTest : public ConsumerBrokerTest {
+ protected:
+  [[nodiscard]] HarnessOptions Quick(std::vector<std::string> topics) const {
+    HarnessOptions options = Options(std::move(topics));
+    options.kafka.properties["topic.metadata.refresh.interval.ms"] = "500";
+    return options;
+  }
+  void Start() {
+    leader_ = std::make_unique<ConsumerHarness>(Quick({"t"}), database_);
+    leader_->Start();
+    ASSERT_TRUE(Eventually([&] { return leader_->telemetry.assigned == 2; }));
+    follower_ = std::make_unique<ConsumerHarness>(Quick({"t", "u"}), database_);
+    follower_->Start();
+  }
+  [[nodiscard]] int assigned() const {
+    return leader_->telemetry.assigned + follower_->telemetry.assigned;
+  }
+
+  std::unique_ptr<ConsumerHarness> leader_;
+  std::unique_ptr<ConsumerHarness> follower_;
+};
+
+// The story: partitions were added to the second one's topic, and never assigned to anyone.
+TEST_F(UnequalTopicsTest, PartitionsAddedToATopicThatTheLeaderDoesNotRead) {
+  broker_.CreateTopic("t", 2);
+  broker_.CreateTopic("u", 1);
+  ASSERT_NO_FATAL_FAILURE(Start());
+  ASSERT_TRUE(Eventually([&] { return assigned() == 3; })) << assigned();
+  broker_.admin().SetPartitions("u", 4);
+  Produce("u", 4, 10);
+  Produce("t", 2, 10);
+  ASSERT_TRUE(Eventually([&] { return assigned() == 6; })) << assigned();
+  ExpectEverythingOnce(*leader_);
+  ExpectEverythingOnce(*follower_);
+}
+
+TEST_F(UnequalTopicsTest, ATopicThatTheLeaderDoesNotReadIsCreatedLater) {
+  broker_.CreateTopic("t", 2);
+  ASSERT_NO_FATAL_FAILURE(Start());
+  ASSERT_TRUE(Eventually([&] { return follower_->telemetry.assigned > 0; }));
+  broker_.CreateTopic("u", 2);
+  Produce("u", 2, 10);
+  ASSERT_TRUE(Eventually([&] { return assigned() == 4; })) << assigned();
+  ExpectEverythingOnce(*follower_);
+}
+
+// Members that read the same topics are left alone.
+TEST_F(UnequalTopicsTest, NoMemberJoinsAgainWhileEveryPartitionIsRead) {
+  broker_.CreateTopic("t", 2);
+  broker_.CreateTopic("u", 1);
+  ASSERT_NO_FATAL_FAILURE(Start());
+  ASSERT_TRUE(Eventually([&] { return assigned() == 3; })) << assigned();
+  const int rebalances = follower_->telemetry.rebalances;
+  EXPECT_TRUE(support::HoldsFor(std::chrono::seconds(15), [&] {
+    return follower_->telemetry.rebalances == rebalances && assigned() == 3;
+  }));
+}
+
 }  // namespace
 }  // namespace usage_ingest::kafka::consumer
