@@ -28,15 +28,6 @@ void PrintSummary(const config::LoadedConfig& loaded) {
   std::cout << fmt::format("  http      {}:{}\n", config.http_listen.host, config.http_listen.port);
 }
 
-void PrintChecks(const std::vector<ConnectCheck>& checks) {
-  for (const ConnectCheck& check : checks) {
-    constexpr std::array<std::string_view, 4> kMarks = {"ok  ", "warn", "FAIL", "DOWN"};
-    std::cout << kMarks[static_cast<std::size_t>(check.status)] << "  " << check.finding.what
-              << '\n';
-    if (!check.finding.fix.empty()) std::cout << "      fix: " << check.finding.fix << '\n';
-  }
-}
-
 void PrintJson(const config::LoadedConfig& loaded, const std::vector<ConnectCheck>& checks) {
   text::JsonWriter json;
   json.BeginObject();
@@ -85,7 +76,7 @@ class CheckConfig final : public Command {
       PrintJson(loaded, checks);
     } else if (loaded.problems.empty()) {
       PrintSummary(loaded);
-      PrintChecks(checks);
+      PrintChecks(checks, std::cout);
     } else {
       text::PrintProblems(loaded.problems, std::cerr);
     }

@@ -16,15 +16,16 @@ namespace usage_ingest::commands {
 [[nodiscard]] CommandPtr MakeSummaries();
 [[nodiscard]] CommandPtr MakePartitions();
 [[nodiscard]] CommandPtr MakeQuotas();
+[[nodiscard]] CommandPtr MakeSupportBundle();
 [[nodiscard]] CommandPtr MakeVersion();
 [[nodiscard]] CommandPtr MakeCompletion();
 [[nodiscard]] CommandPtr MakeMan();
 
 [[nodiscard]] inline CommandList AllCommands() {
   CommandList all;
-  for (const auto make :
-       {MakeRun, MakeCheckConfig, MakeMigrate, MakeStatus, MakeReplay, MakeImport, MakeDeadLetters,
-        MakeSummaries, MakePartitions, MakeQuotas, MakeVersion, MakeCompletion, MakeMan}) {
+  for (const auto make : {MakeRun, MakeCheckConfig, MakeMigrate, MakeStatus, MakeReplay, MakeImport,
+                          MakeDeadLetters, MakeSummaries, MakePartitions, MakeQuotas,
+                          MakeSupportBundle, MakeVersion, MakeCompletion, MakeMan}) {
     all.push_back(make());
   }
   return all;

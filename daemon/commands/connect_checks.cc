@@ -3,7 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
+#include <ostream>
+#include <string_view>
 
 #include "daemon/assembly/component_options.h"
 #include "daemon/assembly/database_access.h"
@@ -114,6 +117,14 @@ std::vector<ConnectCheck> CheckConnections(const config::Config& config) {
   CheckKafka(config, checks);
   CheckPostgres(config, checks);
   return checks;
+}
+
+void PrintChecks(const std::vector<ConnectCheck>& checks, std::ostream& out) {
+  for (const ConnectCheck& check : checks) {
+    constexpr std::array<std::string_view, 4> kMarks = {"ok  ", "warn", "FAIL", "DOWN"};
+    out << kMarks[static_cast<std::size_t>(check.status)] << "  " << check.finding.what << '\n';
+    if (!check.finding.fix.empty()) out << "      fix: " << check.finding.fix << '\n';
+  }
 }
 
 text::ExitCode ExitCodeOf(const std::vector<ConnectCheck>& checks) {

@@ -1,6 +1,7 @@
 #pragma once
 // ConnectChecks: what `check-config --connect` asks the servers: broker, topics and group;
 // database, privileges, trigger and partitions.
+#include <iosfwd>
 #include <vector>
 
 #include "daemon/config/config.h"
@@ -17,6 +18,9 @@ struct ConnectCheck {
 
 // Takes about ten seconds at most, whatever does not answer.
 [[nodiscard]] std::vector<ConnectCheck> CheckConnections(const config::Config& config);
+
+// A line for each check, and one for its fix.
+void PrintChecks(const std::vector<ConnectCheck>& checks, std::ostream& out);
 
 // 69 when something cannot be reached, else 78 when something is wrong, else 0.
 [[nodiscard]] text::ExitCode ExitCodeOf(const std::vector<ConnectCheck>& checks);

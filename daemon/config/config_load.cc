@@ -8,6 +8,8 @@
 #include <fstream>
 #include <sstream>
 #include <system_error>
+#include <type_traits>
+#include <variant>
 
 #include "daemon/config/config_environment.h"
 #include "daemon/config/config_keys.h"
@@ -20,6 +22,21 @@ namespace {
 
 std::string JoinPath(const std::vector<std::string>& path) {
   return fmt::format("{}", fmt::join(path, "."));
+}
+
+std::string TextOf(const ConfigValue& value) {
+  return std::visit(
+      [](const auto& each) -> std::string {
+        using Value = std::remove_cvref_t<decltype(each)>;
+        if constexpr (std::is_same_v<Value, ConfigValue::Other>) {
+          return each.type_name;
+        } else if constexpr (std::is_same_v<Value, std::vector<std::string>>) {
+          return fmt::format("{}", fmt::join(each, ", "));
+        } else {
+          return fmt::format("{}", each);
+        }
+      },
+      value.value);
 }
 
 class Loader {
@@ -95,22 +112,24 @@ class Loader {
   }
 
   void Apply(const ConfigKey& key, const ConfigValue& value, const std::string& where) {
-    if (auto problem = key.set(loaded_.config, value)) {
-      Report(key.path(), *problem, where);
-    }
-    loaded_.set_at.insert_or_assign(key.path(), where);
+    Remember(key.path(), value, where, key.set(loaded_.config, value));
   }
 
   void ApplyProperty(const std::string& name, const ConfigValue& value, const std::string& where) {
-    if (auto problem = SetKafkaProperty(loaded_.config, name, value)) {
-      Report(fmt::format("{}.{}", kPropertiesSection, name), *problem, where);
-    }
-    loaded_.set_at.insert_or_assign(fmt::format("{}.{}", kPropertiesSection, name), where);
+    Remember(fmt::format("{}.{}", kPropertiesSection, name), value, where,
+             SetKafkaProperty(loaded_.config, name, value));
   }
 
-  void Report(const std::string& path, const text::Problem& problem, const std::string& where) {
+  void Remember(const std::string& path, const ConfigValue& value, const std::string& where,
+                const std::optional<text::Problem>& problem) {
+    loaded_.set_at.insert_or_assign(path, where);
+    if (!problem) {
+      loaded_.set_to.insert_or_assign(path, TextOf(value));
+      return;
+    }
+    loaded_.set_to.erase(path);
     loaded_.problems.push_back(
-        {.what = fmt::format("{} {}", path, problem.what), .where = where, .fix = problem.fix});
+        {.what = fmt::format("{} {}", path, problem->what), .where = where, .fix = problem->fix});
   }
 
   LoadedConfig& loaded_;

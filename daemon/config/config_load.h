@@ -35,6 +35,7 @@ struct LoadedConfig {
   text::Problems problems;
   std::vector<std::string> warnings;
   std::map<std::string, std::string> set_at;  // key -> file:line or variable that set it last
+  std::map<std::string, std::string> set_to;  // key -> its valid value; may be a secret
   std::string source;                         // the file, or that there is none
 };
 

@@ -40,6 +40,8 @@ MODULES: dict[str, tuple[str, ...]] = {
     "daemon/assembly": (
         "daemon/text", "daemon/config", "ingest/pipeline", "ingest/kafka/client",
         "ingest/postgres/batch", "ingest/postgres/blocking"),
+    "daemon/bundle": (
+        "daemon/text", "daemon/config", "daemon/assembly", "ingest/postgres/blocking"),
     "daemon/service": (
         "daemon/text", "daemon/config", "daemon/telemetry", "daemon/http", "daemon/assembly",
         "ingest/pipeline", "ingest/kafka/consumer", "ingest/postgres/batch",
@@ -50,7 +52,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     # A command may use whatever it is a command for; no module but cli may use a command.
     "daemon/commands": (
         "daemon/text", "daemon/config", "daemon/telemetry", "daemon/http", "daemon/assembly",
-        "daemon/service", "daemon/replay", "ingest/pipeline", "ingest/kafka/client",
+        "daemon/bundle", "daemon/service", "daemon/replay", "ingest/pipeline", "ingest/kafka/client",
         "ingest/kafka/consumer", "ingest/kafka/range", "ingest/postgres/background",
         "ingest/postgres/blocking",
         "ingest/postgres/probe", "ingest/postgres/admin", "ingest/postgres/migrate"),
