@@ -1,6 +1,8 @@
 // `import`: processes files of events, as LiteLLM exports them.
+#include <algorithm>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,14 +13,31 @@
 #include "daemon/replay/import_run.h"
 #include "daemon/replay/replay_result.h"
 #include "daemon/text/print_problems.h"
+#include "daemon/text/progress_bar.h"
 #include "daemon/text/user_error.h"
 
 namespace usage_ingest::commands {
 namespace {
 
-struct CheckedFile {
-  replay::ImportFile file;
-  std::int64_t elements = 0;
+constexpr std::int64_t kKiB = 1024;
+
+// One pass over all files: the share of their bytes that was read, and the time that is left.
+class PassProgress {
+ public:
+  PassProgress(std::string unit, const std::vector<replay::ImportFile>& files)
+      : bar_(std::move(unit)) {
+    for (const replay::ImportFile& file : files) total_ += file.bytes();
+  }
+  // `bytes` of the current file were read.
+  void OnRead(std::int64_t bytes) {
+    bar_.Update((finished_ + bytes) / kKiB, std::max(total_ / kKiB, std::int64_t{1}));
+  }
+  void EndFile(const replay::ImportFile& file) { finished_ += file.bytes(); }
+
+ private:
+  text::ProgressBar bar_;
+  std::int64_t total_ = 0;
+  std::int64_t finished_ = 0;
 };
 
 // Nothing of the file became a row or was one already.
@@ -56,30 +75,50 @@ class Import final : public Command {
 
  private:
   int ImportAll(const CommandContext& context) {
-    const config::Config& config = context.config();
-    std::vector<CheckedFile> files;
-    for (const std::string& path : paths_) {
-      replay::ImportFile file(path);
-      const auto elements =
-          replay::CheckImportFile(file, config.events.record_bytes_max, context.stop);
-      if (!elements) return EndInterrupted(Report(), json_, "import");
-      files.push_back({std::move(file), *elements});
-    }
+    std::vector<replay::ImportFile> files;
+    for (const std::string& path : paths_) files.emplace_back(path);
+    const auto elements = CheckAll(context, files);
     text::Problems refused;
-    for (CheckedFile& checked : files) {
-      replay::ImportRun run(config, options_, checked.file, checked.elements, context.stop);
-      if (!RunOne(run)) return EndInterrupted(Report(), json_, "import");
-      if (IsRefused(run.counts())) refused.push_back(AllRefused(checked.file.name()));
+    if (!elements || !WriteAll(context, files, *elements, refused)) {
+      return EndInterrupted(Report(), json_, "import");
     }
     replay::PrintReplayReport(Report(), json_);
     for (const text::Problem& problem : refused) text::PrintProblem(problem, std::cerr);
     return text::ToInt(refused.empty() ? text::ExitCode::kOk : text::ExitCode::kBadInput);
   }
 
+  // How many elements each file has; nothing if it was interrupted.
+  static std::optional<std::vector<std::int64_t>> CheckAll(const CommandContext& context,
+                                                           std::vector<replay::ImportFile>& files) {
+    PassProgress progress("KiB checked", files);
+    std::vector<std::int64_t> counts;
+    for (replay::ImportFile& file : files) {
+      const auto count =
+          replay::CheckImportFile(file, context.config().events.record_bytes_max, context.stop,
+                                  [&](std::int64_t bytes) { progress.OnRead(bytes); });
+      if (!count) return std::nullopt;
+      progress.EndFile(file);
+      counts.push_back(*count);
+    }
+    return counts;
+  }
+
   // False if it was interrupted.
-  bool RunOne(replay::ImportRun& run) {
+  bool WriteAll(const CommandContext& context, std::vector<replay::ImportFile>& files,
+                const std::vector<std::int64_t>& elements, text::Problems& refused) {
+    PassProgress progress("KiB", files);
+    for (std::size_t i = 0; i < files.size(); ++i) {
+      replay::ImportRun run(context.config(), options_, files[i], elements[i], context.stop);
+      if (!WriteOne(run, progress)) return false;
+      progress.EndFile(files[i]);
+      if (IsRefused(run.counts())) refused.push_back(AllRefused(files[i].name()));
+    }
+    return true;
+  }
+
+  bool WriteOne(replay::ImportRun& run, PassProgress& progress) {
     try {
-      const bool is_complete = run.Run();
+      const bool is_complete = run.Run([&](std::int64_t bytes) { progress.OnRead(bytes); });
       total_.Add(run.counts());
       return is_complete;
     } catch (const text::UserError&) {

@@ -32,8 +32,8 @@ std::optional<std::int64_t> ParseNumber(const std::string& value) {
   return number;
 }
 
-Problem NotANumber(const std::string& value) {
-  return {.what = fmt::format("must be a whole number from 0, not {}", Shown(value)),
+Problem NotANumber(const std::string& value, std::int64_t min = 0) {
+  return {.what = fmt::format("must be a whole number from {}, not {}", min, Shown(value)),
           .fix = "for example 42"};
 }
 
@@ -97,11 +97,11 @@ Option ChoiceOption(OptionText text, std::vector<std::string> choices, std::stri
   return option;
 }
 
-Option NumberOption(OptionText text, std::optional<std::int64_t>& target) {
+Option NumberOption(OptionText text, std::optional<std::int64_t>& target, std::int64_t min) {
   Option option = Named(std::move(text));
-  option.set = [&target](const std::string& value) -> std::optional<Problem> {
+  option.set = [&target, min](const std::string& value) -> std::optional<Problem> {
     target = ParseNumber(value);
-    if (!target) return NotANumber(value);
+    if (!target || *target < min) return NotANumber(value, min);
     return std::nullopt;
   };
   return option;

@@ -47,8 +47,9 @@ struct OptionText {
 [[nodiscard]] Option TextOption(OptionText text, std::string& target);
 [[nodiscard]] Option ChoiceOption(OptionText text, std::vector<std::string> choices,
                                   std::string& target);
-// Whole numbers from 0.
-[[nodiscard]] Option NumberOption(OptionText text, std::optional<std::int64_t>& target);
+// Whole numbers, from 0 if nothing else is said.
+[[nodiscard]] Option NumberOption(OptionText text, std::optional<std::int64_t>& target,
+                                  std::int64_t min = 0);
 [[nodiscard]] Option NumbersOption(OptionText text, std::vector<std::int64_t>& target,
                                    std::int64_t max = std::numeric_limits<std::int64_t>::max());
 // A time such as 2026-11-22T18:00:00Z, or how long ago it was, such as 7d.

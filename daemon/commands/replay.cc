@@ -52,6 +52,10 @@ class Replay final : public Command {
             NumberOption({"--to-offset", "OFFSET", "the end of the range, exclusive"}, to_offset_),
             TimeOption("--from-time", "the first timestamp of a record in Kafka", from_time_),
             TimeOption("--to-time", "the end of the range, exclusive", to_time_),
+            NumberOption({"--max-rate", "NUMBER",
+                          "at most this many events a second, to leave room for the daemon; an "
+                          "array in one record counts as one"},
+                         max_rate_, 1),
             DryRunFlag(dry_run_),
             NoQuotaFlag(no_quota_),
             JsonFlag(json_)};
@@ -73,6 +77,7 @@ class Replay final : public Command {
   std::optional<std::int64_t> to_offset_;
   std::optional<EventTimeUs> from_time_;
   std::optional<EventTimeUs> to_time_;
+  std::optional<std::int64_t> max_rate_;  // events a second
   bool dry_run_ = false;
   bool no_quota_ = false;
   bool json_ = false;
@@ -191,10 +196,10 @@ bool Replay::Send(const config::Config& config, kafka::range::RangeReader& reade
   std::int64_t total = 0;
   for (const auto& range : ranges) total += range.end.value - range.begin.value;
   text::ProgressBar bar("offsets");
-  const auto read =
-      reader.Read(ranges, lanes.stop_token(), [&](const kafka::range::RangeProgress& progress) {
-        bar.Update(progress.offsets_done, total);
-      });
+  const auto read = reader.Read(
+      ranges, lanes.stop_token(),
+      {.records_per_second_max = max_rate_.value_or(0),
+       .on_progress = [&](const auto& progress) { bar.Update(progress.offsets_done, total); }});
   if (!read) lanes.Stop();
   bool is_complete = false;
   try {

@@ -21,8 +21,8 @@
 #include <utility>
 
 #include "daemon/http/http_message.h"
-#include "daemon/http/token_bucket.h"
 #include "daemon/text/user_error.h"
+#include "schema/token_bucket.h"
 
 namespace usage_ingest::http {
 namespace {

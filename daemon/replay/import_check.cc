@@ -42,8 +42,9 @@ text::UserError NoEvent(const std::string& where, const std::string& what) {
 
 }  // namespace
 
-std::optional<std::int64_t> CheckImportFile(ImportFile& file, std::size_t value_bytes_max,
-                                            const std::stop_token& stop) {
+std::optional<std::int64_t> CheckImportFile(
+    ImportFile& file, std::size_t value_bytes_max, const std::stop_token& stop,
+    const std::function<void(std::int64_t bytes)>& on_read) {
   std::int64_t count = 0;
   bool has_event = false;
   std::string where = file.name();
@@ -60,6 +61,7 @@ std::optional<std::int64_t> CheckImportFile(ImportFile& file, std::size_t value_
   while (const std::size_t got = file.Read(buffer)) {
     if (stop.stop_requested()) return std::nullopt;
     elements.Feed({buffer.data(), got});
+    on_read(file.bytes_read());
   }
   const bool is_complete = elements.Finish();
   file.Close();

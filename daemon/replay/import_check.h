@@ -7,6 +7,7 @@
 //
 // Errors        throws UserError: 65 damaged, cut off, or without an event.
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <stop_token>
 
@@ -14,9 +15,10 @@
 
 namespace usage_ingest::replay {
 
-// How many elements it has; nothing if it was stopped.
-[[nodiscard]] std::optional<std::int64_t> CheckImportFile(ImportFile& file,
-                                                          std::size_t value_bytes_max,
-                                                          const std::stop_token& stop);
+// How many elements it has; nothing if it was stopped. `on_read` is told how many bytes of the file
+// were read.
+[[nodiscard]] std::optional<std::int64_t> CheckImportFile(
+    ImportFile& file, std::size_t value_bytes_max, const std::stop_token& stop,
+    const std::function<void(std::int64_t bytes)>& on_read);
 
 }  // namespace usage_ingest::replay

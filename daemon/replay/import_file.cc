@@ -2,6 +2,7 @@
 
 #include <openssl/evp.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
@@ -92,6 +93,7 @@ struct ImportFile::Impl {
   File spool;  // if the file cannot be read twice
   struct stat info{};
   std::string sha256_hex;
+  std::int64_t bytes = 0;
   File file;
   std::unique_ptr<Unpacker> unpacker;
 
@@ -114,6 +116,7 @@ ImportFile::ImportFile(const std::string& path) : impl_(std::make_unique<Impl>()
     if (!S_ISREG(impl.info.st_mode)) impl.spool = Spool(path, impl.file.get());
   }
   impl.sha256_hex = Sha256Hex(impl.name, impl.source());
+  impl.bytes = StatOf(impl.source()).st_size;
   impl.file.reset();
 }
 
@@ -122,6 +125,10 @@ ImportFile::ImportFile(ImportFile&&) noexcept = default;
 
 const std::string& ImportFile::name() const { return impl_->name; }
 const std::string& ImportFile::sha256_hex() const { return impl_->sha256_hex; }
+std::int64_t ImportFile::bytes() const { return impl_->bytes; }
+std::int64_t ImportFile::bytes_read() const {
+  return lseek(fileno(impl_->source()), 0, SEEK_CUR);  // each unpacker reads this descriptor
+}
 
 void ImportFile::Open() {
   Impl& impl = *impl_;

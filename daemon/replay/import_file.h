@@ -23,6 +23,10 @@ class ImportFile {
 
   [[nodiscard]] const std::string& name() const;
   [[nodiscard]] const std::string& sha256_hex() const;
+  // Of the file as it is, packed or not.
+  [[nodiscard]] std::int64_t bytes() const;
+  // How many of them were read since Open(). REQUIRES: open.
+  [[nodiscard]] std::int64_t bytes_read() const;
   // Reads from the first byte again. Throws if it is not the file that the SHA-256 is of.
   void Open();
   // The next unpacked bytes; 0 at the end. REQUIRES: open.

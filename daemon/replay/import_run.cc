@@ -6,8 +6,6 @@
 #include <string>
 #include <thread>
 
-#include "daemon/text/progress_bar.h"
-
 namespace usage_ingest::replay {
 namespace {
 
@@ -28,7 +26,7 @@ ImportRun::ImportRun(const config::Config& config, ImportOptions options, Import
              stop),
       producer_(std::move(lanes_.MakeProducers().front())) {}
 
-bool ImportRun::Run() try {
+bool ImportRun::Run(const OnRead& on_read) try {
   if (!options_.dry_run) {
     const ReplayRange range{.source = source_, .begin = Offset{1}, .end = Offset{elements_ + 1}};
     run_ = OpenReplay(config_, ReplayKind::kImport, {range}, !options_.no_quota);
@@ -37,7 +35,7 @@ bool ImportRun::Run() try {
   lanes_.SetReplayIds(run_.ids);
   lanes_.Start(epoch_);
   PushStart();
-  PushAll();
+  PushAll(on_read);
   const bool is_complete = lanes_.Finish();
   Close(is_complete ? ReplayOutcome::kFinished : ReplayOutcome::kInterrupted);
   return is_complete;
@@ -56,18 +54,17 @@ void ImportRun::PushStart() {
   Push(start);
 }
 
-void ImportRun::PushAll() {
-  text::ProgressBar bar("events");
+void ImportRun::PushAll(const OnRead& on_read) {
   ImportElements elements(config_.events.record_bytes_max,
                           [&](const ImportElements::Element& element) {
                             if (element.number >= begin_.value) PushElement(element);
-                            bar.Update(element.number, elements_);
                           });
   file_.Open();
   std::array<char, 65536> buffer;
   while (const std::size_t got = file_.Read(buffer)) {
     if (lanes_.stop_token().stop_requested()) return;
     elements.Feed({buffer.data(), got});
+    on_read(file_.bytes_read());
   }
   // ignored because the file was checked
   static_cast<void>(elements.Finish());

@@ -7,6 +7,7 @@
 // Errors        Run throws UserError; counts() then tells what was written before.
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <stop_token>
 
 #include "daemon/config/config.h"
@@ -28,13 +29,15 @@ class ImportRun {
   ImportRun(const config::Config& config, ImportOptions options, ImportFile& file,
             std::int64_t elements, const std::stop_token& stop);
 
-  // False if it was interrupted. REQUIRES: called once.
-  [[nodiscard]] bool Run();
+  // False if it was interrupted. `on_read` is told how many bytes of the file were read. REQUIRES:
+  // called once.
+  using OnRead = std::function<void(std::int64_t bytes)>;
+  [[nodiscard]] bool Run(const OnRead& on_read);
   [[nodiscard]] EventCounts counts() const { return lanes_.counts(); }
 
  private:
   void PushStart();
-  void PushAll();
+  void PushAll(const OnRead& on_read);
   void PushElement(const ImportElements::Element& element);
   void Push(pipeline::Record& record);
   void Close(ReplayOutcome outcome);

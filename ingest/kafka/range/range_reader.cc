@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -20,6 +21,7 @@
 #include "ingest/kafka/range/range_plan.h"
 #include "schema/check.h"
 #include "schema/limits.h"
+#include "schema/token_bucket.h"
 
 namespace usage_ingest::kafka::range {
 namespace {
@@ -30,6 +32,15 @@ constexpr auto kNap = std::chrono::milliseconds(1);
 constexpr auto kProgressInterval = std::chrono::milliseconds(100);
 // A new leader may take a moment to know all records of the log.
 constexpr auto kLogGrowsMax = std::chrono::seconds(10);
+// A nap of the scheduler must not lower the rate.
+constexpr double kBurstSeconds = 0.1;
+
+std::optional<TokenBucket> RateOf(std::int64_t records_per_second_max) {
+  if (records_per_second_max == 0) return std::nullopt;
+  const auto per_second = static_cast<double>(records_per_second_max);
+  return TokenBucket({.per_second = per_second, .burst = std::max(1.0, per_second * kBurstSeconds)},
+                     TokenBucket::Clock::now());
+}
 
 }  // namespace
 
@@ -50,7 +61,7 @@ class RangeReader::Impl {
   }
   Result<std::vector<PartitionRange>> Resolve(const RangeRequest& request, client::Timeout timeout);
   Result<RangeProgress> Read(std::span<const PartitionRange> ranges, const std::stop_token& stop,
-                             const OnProgress& on_progress);
+                             ReadOptions options);
   const std::atomic<std::uint64_t>& current_epoch() const { return epoch_; }
   const std::vector<MissingRange>& missing() const { return missing_; }
 
@@ -69,6 +80,7 @@ class RangeReader::Impl {
   void NoteMissing(const std::optional<MissingRange>& missing);
   Result<std::vector<client::Watermarks>> QueryLogs();
   Result<> Deliver(RangeEnds& range, client::MessageHandle message, const std::stop_token& stop);
+  Result<> WaitForRate(const std::stop_token& stop);
   void StopReading(RangeEnds& range);
   Result<> Release();
   Error WhyNoAnswer(const Error& error);
@@ -85,6 +97,7 @@ class RangeReader::Impl {
   std::vector<RangeEnds> ranges_;
   RangeProgress progress_;
   std::vector<MissingRange> missing_;
+  std::optional<TokenBucket> rate_;
 };
 
 // The client's own events say why no broker answers; the request says only that none did.
@@ -174,10 +187,10 @@ Result<std::vector<PartitionRange>> RangeReader::Impl::Resolve(const RangeReques
 }
 
 Result<RangeProgress> RangeReader::Impl::Read(std::span<const PartitionRange> ranges,
-                                              const std::stop_token& stop,
-                                              const OnProgress& on_progress) {
+                                              const std::stop_token& stop, ReadOptions options) {
   ranges_.clear();
   progress_ = {};
+  rate_ = RateOf(options.records_per_second_max);
   for (const PartitionRange& range : ranges) {
     progress_.offsets_total += range.end.value - range.begin.value;
     ranges_.emplace_back(range, client::LaneOf(*range.source, lanes_.size()));
@@ -203,12 +216,12 @@ Result<RangeProgress> RangeReader::Impl::Read(std::span<const PartitionRange> ra
     }
     if (const auto now = std::chrono::steady_clock::now(); now - said >= kProgressInterval) {
       said = now;
-      on_progress(Progress());
+      options.on_progress(Progress());
       if (auto ended = EndTruncatedRanges(now); !ended) return std::unexpected(ended.error());
     }
   }
   if (auto released = Release(); !released) return std::unexpected(released.error());
-  on_progress(Progress());
+  options.on_progress(Progress());
   return Progress();
 }
 
@@ -240,10 +253,23 @@ Result<> RangeReader::Impl::Deliver(RangeEnds& range, client::MessageHandle mess
                                     const std::stop_token& stop) {
   pipeline::Record record = client::MakeRecord(std::move(message), range.source(), kEpoch);
   if (!range.HasTime(record.timestamp_ms)) return {};
+  if (auto waited = WaitForRate(stop); !waited) return waited;
   ++progress_.records;
   progress_.bytes += static_cast<std::int64_t>(record.value.size());
   // No group, so a pause between two polls has no limit.
   while (!lanes_[range.lane()].TryPush(record)) {
+    if (stop.stop_requested()) return Fail(ErrorCode::kShuttingDown, "stopped");
+    std::this_thread::sleep_for(kNap);
+  }
+  return {};
+}
+
+// No group, so a pause between two polls has no limit.
+Result<> RangeReader::Impl::WaitForRate(const std::stop_token& stop) {
+  if (!rate_) return {};
+  const auto now = TokenBucket::Clock::now();
+  const auto due = now + rate_->Take(now);
+  while (TokenBucket::Clock::now() < due) {
     if (stop.stop_requested()) return Fail(ErrorCode::kShuttingDown, "stopped");
     std::this_thread::sleep_for(kNap);
   }
@@ -362,9 +388,8 @@ Result<std::vector<PartitionRange>> RangeReader::Resolve(const RangeRequest& req
 }
 
 Result<RangeProgress> RangeReader::Read(std::span<const PartitionRange> ranges,
-                                        const std::stop_token& stop,
-                                        const OnProgress& on_progress) {
-  return impl_->Read(ranges, stop, on_progress);
+                                        const std::stop_token& stop, ReadOptions options) {
+  return impl_->Read(ranges, stop, std::move(options));
 }
 
 std::vector<MissingRange> RangeReader::missing() const { return impl_->missing(); }

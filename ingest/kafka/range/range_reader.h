@@ -65,6 +65,11 @@ struct RangeProgress {
 class RangeReader {
  public:
   using OnProgress = std::function<void(const RangeProgress&)>;
+  // `records_per_second_max` 0: as fast as the lanes take them.
+  struct ReadOptions {
+    std::int64_t records_per_second_max = 0;
+    OnProgress on_progress;
+  };
 
   [[nodiscard]] static Result<std::unique_ptr<RangeReader>> Make(
       const client::KafkaOptions& options, std::vector<pipeline::LaneQueue::Producer> lanes);
@@ -76,8 +81,7 @@ class RangeReader {
   // Delivers a kStart and every record of each range, in order; `on_progress` about ten times a
   // second. Returns when the last one is with its lane.
   [[nodiscard]] Result<RangeProgress> Read(std::span<const PartitionRange> ranges,
-                                           const std::stop_token& stop,
-                                           const OnProgress& on_progress);
+                                           const std::stop_token& stop, ReadOptions options);
 
   // What of the request cannot be read, as far as Resolve and Read have found.
   [[nodiscard]] std::vector<MissingRange> missing() const;

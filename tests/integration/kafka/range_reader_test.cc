@@ -74,7 +74,7 @@ class RangeReaderTest : public ::testing::Test {
     }
     return lines;
   }
-  [[nodiscard]] Read ReadRange(const RangeRequest& request) {
+  [[nodiscard]] Read ReadRange(const RangeRequest& request, std::int64_t rate_max = 0) {
     Read read;
     pipeline::LaneQueue queue({.records_max = 64, .bytes_max = 1 << 20}, [] {});
     std::vector<pipeline::LaneQueue::Producer> lanes;
@@ -89,8 +89,9 @@ class RangeReaderTest : public ::testing::Test {
       read.result = std::unexpected(ranges.error());
       return read;
     }
-    read.result =
-        (*reader)->Read(*ranges, std::stop_token(), [&](const RangeProgress&) { ++read.reports; });
+    read.result = (*reader)->Read(*ranges, std::stop_token(),
+                                  {.records_per_second_max = rate_max,
+                                   .on_progress = [&](const RangeProgress&) { ++read.reports; }});
     lane.request_stop();
     lane.join();
     read.missing = (*reader)->missing();
@@ -122,6 +123,17 @@ class RangeReaderTest : public ::testing::Test {
                                              {"transaction.state.log.num.partitions", "1"}}}};
   int next_ = 0;
 };
+
+TEST_F(RangeReaderTest, DeliversNoMoreThanTheRate) {
+  broker_.CreateTopic("t", 2);
+  Produce(2, 300);
+  const auto begin = std::chrono::steady_clock::now();
+  const Read read = ReadRange({.topic = "t"}, 200);
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+  ASSERT_TRUE(read.result.has_value()) << read.result.error().context;
+  EXPECT_EQ(read.result->records, 600);
+  EXPECT_GE(took.count(), (600 - 20) / 200.0);  // the burst is a tenth of a second
+}
 
 TEST_F(RangeReaderTest, ReadsExactlyTheOffsetsAskedFor) {
   broker_.CreateTopic("t", 2);

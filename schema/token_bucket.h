@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <chrono>
 
-namespace usage_ingest::http {
+namespace usage_ingest {
 
 class TokenBucket {
  public:
@@ -34,4 +34,4 @@ class TokenBucket {
   Clock::time_point as_of_;
 };
 
-}  // namespace usage_ingest::http
+}  // namespace usage_ingest
