@@ -1,20 +1,69 @@
 // `migrate`: creates or completes the schema, and prints the privileges that the daemon needs.
+#include <algorithm>
 #include <iostream>
+#include <string>
+#include <vector>
 
 #include "daemon/assembly/database_access.h"
 #include "daemon/commands/command_list.h"
+#include "daemon/text/json_writer.h"
+#include "daemon/text/text_table.h"
 #include "ingest/postgres/migrate/migrator.h"
 #include "ingest/postgres/probe/grants.h"
 
 namespace usage_ingest::commands {
 namespace {
 
+using Steps = std::vector<postgres::migrate::MigrationStep>;
+
+// The first part of what the header of a migration says; the SQL below has all of it.
+std::string Cut(const std::string& text, std::string_view ends, std::size_t chars_max) {
+  std::string cut = text.substr(0, text.find_first_of(ends));
+  if (cut.size() <= chars_max) return cut;
+  return cut.substr(0, cut.rfind(' ', chars_max - 3)) + "...";
+}
+
+// One line for each step, so that all of them are on one screen.
+void PrintSummary(const Steps& steps) {
+  using Align = text::TextTable::Align;
+  text::TextTable table({{"-- step", Align::kLeft},
+                         {"purpose", Align::kLeft},
+                         {"locks", Align::kLeft},
+                         {"time", Align::kLeft}});
+  for (const auto& step : steps) {
+    table.AddRow({"-- " + std::string(step.migration.name), Cut(step.purpose, ".:;", 45),
+                  Cut(step.locks, ",;(", 40), Cut(step.time, ",;", 32)});
+  }
+  if (!table.empty()) table.Print(std::cout);
+  std::cout << '\n';
+}
+
+void PrintJson(const Steps& steps, bool is_dry_run) {
+  text::JsonWriter json;
+  json.BeginObject();
+  json.Key("dry_run").Bool(is_dry_run);
+  json.Key("steps").BeginArray();
+  for (const auto& step : steps) {
+    json.BeginObject();
+    json.Key("name").String(step.migration.name);
+    json.Key("purpose").String(step.purpose);
+    json.Key("locks").String(step.locks);
+    json.Key("time").String(step.time);
+    json.Key("reversible").String(step.reversible);
+    json.EndObject();
+  }
+  json.EndArray().EndObject();
+  std::cout << json.Take() << '\n';
+}
+
 class Migrate final : public Command {
  public:
   Migrate()
       : Command({.name = "migrate",
                  .summary = "Create what is missing in the database",
-                 .description = "Run it as the owner of the tables.",
+                 .description = "Run it as the owner of the tables. With --json the steps that "
+                                "were applied, or are to be applied, are the result, and "
+                                "everything else is on stderr.",
                  .examples = {"usage-ingestd migrate --dry-run",
                               "usage-ingestd migrate --print-grants usage_ingest | psql litemaas"}},
                 {.postgres = Need::kServer}) {}
@@ -24,7 +73,10 @@ class Migrate final : public Command {
         {"--print-grants", "ROLE", "print the GRANTs that `run` needs for a role, change nothing"},
         print_grants_for_);
     grants.excludes = "--dry-run";
-    return {Flag("--dry-run", "print the plan, change nothing", dry_run_), std::move(grants)};
+    Option json = JsonFlag(json_);
+    json.excludes = "--print-grants";
+    return {Flag("--dry-run", "print a summary and the SQL of each step, change nothing", dry_run_),
+            std::move(grants), std::move(json)};
   }
 
   int Run(const CommandContext& context) override {
@@ -33,9 +85,15 @@ class Migrate final : public Command {
     options.dry_run = dry_run_;
     options.months_ahead = context.config().partitions.months_ahead;
     options.enforce_quotas = context.config().quotas.enforce;
-    assembly::ValueOrThrow(
-        postgres::migrate::Migrate(context.config().postgres.conninfo, options, std::cout),
-        "migrate");
+    Steps steps;
+    options.on_steps = [&](const Steps& pending) {
+      steps = pending;
+      if (dry_run_ && !json_) PrintSummary(pending);
+    };
+    assembly::ValueOrThrow(postgres::migrate::Migrate(context.config().postgres.conninfo, options,
+                                                      json_ ? std::cerr : std::cout),
+                           "migrate");
+    if (json_) PrintJson(steps, dry_run_);
     return 0;
   }
 
@@ -48,6 +106,7 @@ class Migrate final : public Command {
   }
 
   bool dry_run_ = false;
+  bool json_ = false;
   std::string print_grants_for_;
 };
 

@@ -135,6 +135,12 @@ class Verify final : public SummariesCommand {
  private:
   static void PrintText(const postgres::admin::VerifyReport& report) {
     PrintDifferences(report);
+    const auto listed = static_cast<std::int64_t>(report.differences.size());
+    if (listed < report.rows_different) {
+      std::cout << "only " << text::Grouped(listed) << " of the "
+                << text::Grouped(report.rows_different)
+                << " summaries that differ are listed; --from and --to choose a shorter time\n";
+    }
     std::cout << text::Grouped(report.rows_compared) << " summaries compared, "
               << text::Grouped(report.rows_different) << " differ\n";
     if (report.rows_different > 0) {

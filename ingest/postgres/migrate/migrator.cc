@@ -81,6 +81,14 @@ Result<> CheckAppliedSteps(const AppliedSteps& applied) {
   return {};
 }
 
+std::vector<MigrationStep> PendingSteps(const AppliedSteps& applied) {
+  std::vector<MigrationStep> pending;
+  for (const Migration& migration : Migrations()) {
+    if (!applied.contains(migration.number)) pending.push_back(ParseMigration(migration));
+  }
+  return pending;
+}
+
 }  // namespace
 
 Result<> Migrate(std::string_view conninfo, const MigrateOptions& options, std::ostream& out) {
@@ -100,16 +108,15 @@ Result<> Migrate(std::string_view conninfo, const MigrateOptions& options, std::
   if (auto done = CheckBeforeMigrate(*connection); !done) return done;
 
   MigrationRunner runner(*connection, conninfo, options, out);
-  std::size_t pending = 0;
-  for (const Migration& migration : Migrations()) {
-    if (applied->contains(migration.number)) continue;
-    ++pending;
-    const MigrationStep step = ParseMigration(migration);
+  const std::vector<MigrationStep> pending = PendingSteps(*applied);
+  if (options.on_steps) options.on_steps(pending);
+  for (const MigrationStep& step : pending) {
     if (auto done = options.dry_run ? runner.Describe(step) : runner.Run(step); !done) return done;
   }
   if (auto done = SetQuotaTriggers(*connection, options, runner); !done) return done;
   if (options.dry_run) {
-    fmt::print(out, "-- {} of {} steps to do; nothing was changed\n", pending, Migrations().size());
+    fmt::print(out, "-- {} of {} steps to do; nothing was changed\n", pending.size(),
+               Migrations().size());
     return {};
   }
   const auto months = admin::EnsurePartitions(
@@ -117,7 +124,8 @@ Result<> Migrate(std::string_view conninfo, const MigrateOptions& options, std::
   if (!months) return std::unexpected(months.error());
   const auto reported = ReportAfterMigrate(*connection, !applied->contains(kHandOverStep), out);
   if (!reported) return reported;
-  fmt::print(out, "database is at {}, {} steps applied\n", Migrations().back().name, pending);
+  fmt::print(out, "database is at {}, {} steps applied\n", Migrations().back().name,
+             pending.size());
   return {};
 }
 

@@ -12,19 +12,26 @@
 //               behind us in the queue wait too. It is tried again for `lock_wait_max`.
 // Errors        kFatal with what, where and how to fix; kUnavailable when the server went away.
 #include <chrono>
+#include <functional>
 #include <iosfwd>
 #include <string_view>
+#include <vector>
 
 #include "ingest/postgres/batch/quota_enforcement.h"
+#include "ingest/postgres/migrate/migration_step.h"
 #include "schema/error.h"
 
 namespace usage_ingest::postgres::migrate {
+
+// Told once, before the first step: the steps that are to be done.
+using OnMigrationSteps = std::function<void(const std::vector<MigrationStep>& steps)>;
 
 struct MigrateOptions {
   bool dry_run = false;  // print the plan; change nothing, lock nothing
   int months_ahead = 3;  // partitions made beyond the current month
   batch::QuotaEnforcement enforce_quotas = batch::QuotaEnforcement::kAuto;
   std::chrono::seconds lock_wait_max = std::chrono::minutes(10);  // for each lock
+  OnMigrationSteps on_steps = {};
 };
 
 Result<> Migrate(std::string_view conninfo, const MigrateOptions& options, std::ostream& out);
