@@ -85,7 +85,8 @@ void CheckQuotas(const config::Config& config, const postgres::probe::QuotaState
 }
 
 void CheckPostgres(const config::Config& config, Checks& checks) {
-  const auto report = postgres::probe::ProbeDatabase(config.postgres.conninfo);
+  const auto report =
+      postgres::probe::ProbeDatabase(config.postgres.conninfo, config.postgres.writers);
   if (!report) {
     const text::UserError error = assembly::ToUserError(report.error(), "PostgreSQL");
     const bool is_away = error.code() == text::ExitCode::kUnavailable;

@@ -122,16 +122,15 @@ int Daemon::Run() {
 
 void Daemon::StartProbe() {
   BlockReadiness("the database has not been checked yet");
-  probe_.emplace(config_.postgres.conninfo,
-                 StartupProbe::Callbacks{[this](const std::string& why) {
-                                           observation_.sink().On(pipeline::PostgresFailed{
-                                               pipeline::PostgresErrorClass::kTransient, why});
-                                           BlockReadiness("PostgreSQL: " + why);
-                                         },
-                                         [this](const postgres::probe::ProbeReport& report) {
-                                           boost::asio::post(io_,
-                                                             [this, report] { OnProbed(report); });
-                                         }});
+  probe_.emplace(config_, StartupProbe::Callbacks{
+                              [this](const std::string& why) {
+                                observation_.sink().On(pipeline::PostgresFailed{
+                                    pipeline::PostgresErrorClass::kTransient, why});
+                                BlockReadiness("PostgreSQL: " + why);
+                              },
+                              [this](const postgres::probe::ProbeReport& report) {
+                                boost::asio::post(io_, [this, report] { OnProbed(report); });
+                              }});
 }
 
 void Daemon::BlockReadiness(std::string_view why) {

@@ -12,12 +12,12 @@ namespace {
 constexpr auto kFirstWait = std::chrono::milliseconds(250);
 constexpr auto kLongestWait = std::chrono::milliseconds(4000);
 
-void Probe(const std::stop_token& stop, const std::string& conninfo,
+void Probe(const std::stop_token& stop, const config::PostgresConfig& postgres,
            const StartupProbe::Callbacks& callbacks) {
   Mutex mutex;
   CondVar stopped;
   for (auto wait = kFirstWait; !stop.stop_requested(); wait = std::min(wait * 2, kLongestWait)) {
-    const auto report = postgres::probe::ProbeDatabase(conninfo);
+    const auto report = postgres::probe::ProbeDatabase(postgres.conninfo, postgres.writers);
     // A standby counts as away: it may be promoted, or the conninfo's other host may be.
     if (report && !report->facts.in_recovery) {
       callbacks.done(*report);
@@ -31,8 +31,8 @@ void Probe(const std::stop_token& stop, const std::string& conninfo,
 
 }  // namespace
 
-StartupProbe::StartupProbe(std::string conninfo, Callbacks callbacks)
-    : thread_([conninfo = std::move(conninfo), callbacks = std::move(callbacks)](
-                  const std::stop_token& stop) { Probe(stop, conninfo, callbacks); }) {}
+StartupProbe::StartupProbe(const config::Config& config, Callbacks callbacks)
+    : thread_([postgres = config.postgres, callbacks = std::move(callbacks)](
+                  const std::stop_token& stop) { Probe(stop, postgres, callbacks); }) {}
 
 }  // namespace usage_ingest::service

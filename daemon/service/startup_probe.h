@@ -10,6 +10,7 @@
 #include <string>
 #include <thread>
 
+#include "daemon/config/config.h"
 #include "ingest/postgres/probe/probe.h"
 
 namespace usage_ingest::service {
@@ -20,7 +21,7 @@ class StartupProbe {
     std::function<void(const std::string& why)> waiting;                   // after each failed try
     std::function<void(const postgres::probe::ProbeReport& report)> done;  // once
   };
-  StartupProbe(std::string conninfo, Callbacks callbacks);
+  StartupProbe(const config::Config& config, Callbacks callbacks);
 
  private:
   std::jthread thread_;

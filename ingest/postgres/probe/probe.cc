@@ -155,7 +155,7 @@ Result<bool> ProbeMigrations(blocking::SyncConnection& connection, ProbeReport& 
   return true;
 }
 
-Result<ProbeReport> ProbeDatabase(std::string_view conninfo) {
+Result<ProbeReport> ProbeDatabase(std::string_view conninfo, std::size_t writers) {
   auto connection = blocking::SyncConnection::Open(conninfo, "probe");
   if (!connection) return std::unexpected(connection.error());
   ProbeReport report;
@@ -163,6 +163,9 @@ Result<ProbeReport> ProbeDatabase(std::string_view conninfo) {
   if (!server) return std::unexpected(server.error());
   if (!*server) return report;
   if (auto done = ProbePooling(*connection, conninfo, report); !done) {
+    return std::unexpected(done.error());
+  }
+  if (auto done = ProbeSessions(*connection, writers, report); !done) {
     return std::unexpected(done.error());
   }
   for (const auto check : {ProbeMigrations, ProbeTables}) {

@@ -54,7 +54,8 @@ struct ProbeReport {
   [[nodiscard]] bool ok() const;  // no fatal finding
 };
 
-// Opens two sessions, to notice a proxy that pools transactions.
-[[nodiscard]] Result<ProbeReport> ProbeDatabase(std::string_view conninfo);
+// Opens two sessions, to notice a proxy that pools transactions. `writers`: of the daemon that the
+// database is for; 0: whether there are enough sessions is not checked.
+[[nodiscard]] Result<ProbeReport> ProbeDatabase(std::string_view conninfo, std::size_t writers = 0);
 
 }  // namespace usage_ingest::postgres::probe

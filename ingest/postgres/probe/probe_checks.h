@@ -18,6 +18,9 @@ Result<> ProbeTriggers(blocking::SyncConnection& connection, ProbeReport& report
 Result<> ProbeSummaries(blocking::SyncConnection& connection, ProbeReport& report);
 Result<> ProbeQuotas(blocking::SyncConnection& connection, ProbeReport& report);
 Result<> ProbePrivileges(blocking::SyncConnection& connection, ProbeReport& report);
+// docs/operations.md, "What you need", says what the sessions are for.
+Result<> ProbeSessions(blocking::SyncConnection& connection, std::size_t writers,
+                       ProbeReport& report);
 Result<> ProbeUntrustedRoles(blocking::SyncConnection& connection, ProbeReport& report);
 
 }  // namespace usage_ingest::postgres::probe

@@ -233,5 +233,77 @@ TEST_F(ProbeFactsTest, DatabaseOfTheSeedIsNotMigrated) {
   EXPECT_EQ(report.findings[0].fix, "run `usage-ingestd migrate`");
 }
 
+// A server where three sessions are reserved and 17 are left.
+class ProbeSessionsTest : public PostgresTest {
+ protected:
+  ProbeSessionsTest()
+      : PostgresTest(
+            {.fsync = false,
+             .settings = {{"max_connections", "20"}, {"superuser_reserved_connections", "3"}}}) {}
+
+  // The findings for a daemon with `writers` as role ingest, without those about other things.
+  std::vector<probe::Finding> FindingsFor(std::size_t writers) {
+    const auto report = probe::ProbeDatabase(postgres_.conninfo("litemaas", "ingest"), writers);
+    if (!report) throw std::runtime_error(report.error().context);
+    std::vector<probe::Finding> found;
+    for (const probe::Finding& finding : report->findings) {
+      if (Holds(finding.what, "sessions")) found.push_back(finding);
+    }
+    return found;
+  }
+};
+
+TEST_F(ProbeSessionsTest, TheLimitOfTheRoleMustHoldWritersAndTheFourOthers) {
+  Database database = CreateMigrated("litemaas");
+  CreateDaemonRole("ingest", "litemaas", /*fast=*/true);
+  EXPECT_TRUE(FindingsFor(2).empty());
+  database.Execute("ALTER ROLE ingest CONNECTION LIMIT 6");
+  EXPECT_TRUE(FindingsFor(2).empty());
+
+  const auto few = FindingsFor(3);  // needs 7; one of the short ones must wait
+  ASSERT_EQ(few.size(), 1U);
+  EXPECT_EQ(few[0].ToLine(),
+            "warning: role ingest: a daemon with 3 writers needs 7 sessions, and its CONNECTION "
+            "LIMIT permits 6; fix: ALTER ROLE ingest CONNECTION LIMIT 7");
+  const auto too_few = FindingsFor(6);  // a writer or the housekeeping gets none
+  ASSERT_EQ(too_few.size(), 1U);
+  EXPECT_EQ(too_few[0].severity, probe::Severity::kFatal);
+  database.Execute(too_few[0].fix);
+  EXPECT_TRUE(FindingsFor(6).empty());
+}
+
+TEST_F(ProbeSessionsTest, SessionsOfOtherProgramsAreTakenAway) {
+  Database database = CreateMigrated("litemaas");
+  CreateDaemonRole("ingest", "litemaas", /*fast=*/true);
+  database.Execute("ALTER ROLE ingest CONNECTION LIMIT 7");
+  Database other(postgres_.conninfo("litemaas", "ingest"));
+  other.Execute("SELECT 1");
+  const auto found = FindingsFor(3);
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].severity, probe::Severity::kWarning);
+  EXPECT_TRUE(Holds(found[0].what, "leaves 6 now: others have 1 of 7")) << found[0].what;
+  EXPECT_EQ(found[0].fix, "ALTER ROLE ingest CONNECTION LIMIT 8");
+  other.Execute("SET application_name = 'usage-ingestd/lane 0'");  // the daemon itself runs
+  EXPECT_TRUE(FindingsFor(3).empty());
+}
+
+TEST_F(ProbeSessionsTest, TheDatabaseAndTheServerHaveLimitsToo) {
+  Database database = CreateMigrated("litemaas");
+  CreateDaemonRole("ingest", "litemaas", /*fast=*/true);
+  database.Execute("ALTER DATABASE litemaas CONNECTION LIMIT 5");
+  const auto of_database = FindingsFor(4);
+  ASSERT_EQ(of_database.size(), 1U);
+  EXPECT_EQ(of_database[0].where, "database litemaas");
+  database.Execute("ALTER DATABASE litemaas CONNECTION LIMIT -1");
+
+  EXPECT_TRUE(FindingsFor(12).empty());  // 16 of 17; the other one is this test's
+  const auto of_server = FindingsFor(17);
+  ASSERT_EQ(of_server.size(), 1U);
+  EXPECT_EQ(of_server[0].severity, probe::Severity::kFatal);
+  EXPECT_EQ(of_server[0].where, "server");
+  EXPECT_TRUE(Holds(of_server[0].what, "without the reserved ones permits 17"))
+      << of_server[0].what;
+}
+
 }  // namespace
 }  // namespace usage_ingest::postgres
