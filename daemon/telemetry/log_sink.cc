@@ -8,8 +8,6 @@
 namespace usage_ingest::telemetry {
 namespace {
 
-constexpr auto kRepeatAfter = std::chrono::seconds(10);
-
 double Milliseconds(std::chrono::nanoseconds time) {
   return std::chrono::duration<double, std::milli>(time).count();
 }
@@ -45,16 +43,17 @@ struct LogSink::Visitor : IgnoredByLog {
     spdlog::info("{} dead letters healed", healed.count);
   }
   void operator()(const pipeline::PostgresFailed& failure) const {
-    if (!log.IsNew(failure.message)) return;
+    const auto message = log.Throttled(pipeline::MessageKind(failure.message), failure.message);
+    if (!message) return;
     switch (failure.error_class) {
       case pipeline::PostgresErrorClass::kTransient:
-        spdlog::warn("PostgreSQL: {}; holding the batch and trying again", failure.message);
+        spdlog::warn("PostgreSQL: {}; holding the batch and trying again", *message);
         break;
       case pipeline::PostgresErrorClass::kData:
-        spdlog::warn("PostgreSQL refused a row: {}; it becomes a dead letter", failure.message);
+        spdlog::warn("PostgreSQL refused a row: {}; it becomes a dead letter", *message);
         break;
       case pipeline::PostgresErrorClass::kFatal:
-        spdlog::error("PostgreSQL: {}", failure.message);
+        spdlog::error("PostgreSQL: {}", *message);
         break;
     }
   }
@@ -87,7 +86,8 @@ struct LogSink::Visitor : IgnoredByLog {
         gap.source->topic, gap.source->partition.value, gap.records);
   }
   void operator()(const pipeline::PartitionStuck& event) const {
-    if (event.stuck && log.IsNew(event.why)) spdlog::error("{}", event.why);
+    if (!event.stuck) return;
+    if (const auto why = log.Throttled(event.why, event.why)) spdlog::error("{}", *why);
   }
   void operator()(const pipeline::QuotaPeriodsStarted& started) const {
     spdlog::info("quota periods: {} started, counters from zero", started.subscriptions);
@@ -103,13 +103,13 @@ struct LogSink::Visitor : IgnoredByLog {
 
 void LogSink::On(const pipeline::TelemetryEvent& event) { std::visit(Visitor(*this), event); }
 
-bool LogSink::IsNew(std::string_view message) {
+std::optional<std::string> LogSink::Throttled(std::string_view key, std::string_view message) {
   const auto now = std::chrono::steady_clock::now();
   const MutexLock lock(mutex_);
-  if (message == last_message_ && now < logged_at_ + kRepeatAfter) return false;
-  last_message_ = message;
-  logged_at_ = now;
-  return true;
+  const auto suppressed = throttle_.Admit(key, now);
+  if (!suppressed) return std::nullopt;
+  return *suppressed == 0 ? std::string(message)
+                          : fmt::format("{} (and {} like it)", message, *suppressed);
 }
 
 }  // namespace usage_ingest::telemetry

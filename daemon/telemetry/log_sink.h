@@ -2,9 +2,11 @@
 // LogSink: telemetry events as log lines: a batch at debug, what an operator should know above.
 //
 // Thread-safety any thread.
-#include <chrono>
+#include <optional>
 #include <string>
+#include <string_view>
 
+#include "ingest/pipeline/log_throttle.h"
 #include "ingest/pipeline/telemetry.h"
 #include "schema/mutex.h"
 
@@ -16,11 +18,12 @@ class LogSink final : public pipeline::TelemetrySink {
 
  private:
   struct Visitor;
-  // An outage repeats one message for hours: it is logged at most every kRepeatAfter.
-  [[nodiscard]] bool IsNew(std::string_view message);
+  // What to log of a message that an outage repeats for hours: nullopt, or the message with the
+  // number of those with the same key that were kept back.
+  [[nodiscard]] std::optional<std::string> Throttled(std::string_view key,
+                                                     std::string_view message);
   Mutex mutex_;
-  std::string last_message_ GUARDED_BY(mutex_);
-  std::chrono::steady_clock::time_point logged_at_ GUARDED_BY(mutex_);
+  pipeline::LogThrottle throttle_ GUARDED_BY(mutex_);
 };
 
 }  // namespace usage_ingest::telemetry

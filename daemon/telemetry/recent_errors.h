@@ -2,7 +2,8 @@
 // RecentErrors: the last distinct errors, newest first.
 //
 // A database that is away gives the same message every few seconds, and a lock timeout the same
-// message with another tuple number. Such messages are one entry with a count.
+// message with another tuple number. Messages of one kind (pipeline/log_throttle.h) are one entry
+// with a count.
 //
 // Thread-safety none; its owner's lock.
 // Limit         kKept entries; kMessageBytesMax bytes of a message, since libpq's may hold a whole
@@ -27,6 +28,7 @@ class RecentErrors {
 
  private:
   std::vector<RecentError> errors_;
+  std::vector<std::string> kinds_;  // by errors_
 };
 
 }  // namespace usage_ingest::telemetry

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "ingest/kafka/client/handles.h"
-#include "ingest/kafka/client/log_throttle.h"
+#include "ingest/pipeline/log_throttle.h"
 #include "ingest/pipeline/telemetry.h"
 #include "schema/error.h"
 
@@ -68,7 +68,7 @@ class ClientEvents {
 
   pipeline::TelemetrySink* telemetry_;
   Voice voice_;
-  LogThrottle throttle_;
+  pipeline::LogThrottle throttle_;
   std::optional<Rebalance> rebalance_;
   std::optional<bool> commit_answer_;
   std::optional<Error> fatal_;

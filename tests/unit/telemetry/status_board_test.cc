@@ -224,11 +224,12 @@ TEST_F(StatusBoardTest, KeepsTheLastErrorsAndFoldsRepetitions) {
   EXPECT_EQ(errors[0].source, "fencing");
   EXPECT_EQ(errors[1].times, 50);
   for (int i = 0; i < 50; ++i) {
-    board_.On(pipeline::KafkaFailed{pipeline::KafkaErrorClass::kTransient, std::to_string(i)});
+    const std::string kind(static_cast<std::size_t>(i + 1), 'x');
+    board_.On(pipeline::KafkaFailed{pipeline::KafkaErrorClass::kTransient, kind});
   }
   errors = board_.Snapshot().errors;
   EXPECT_THAT(errors, SizeIs(RecentErrors::kKept));
-  EXPECT_EQ(errors[0].message, "49");
+  EXPECT_EQ(errors[0].message, std::string(50, 'x'));
 }
 
 TEST_F(StatusBoardTest, LockTimeoutsOfDifferentRowsAreOneError) {

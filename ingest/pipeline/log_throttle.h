@@ -1,7 +1,8 @@
 #pragma once
 // LogThrottle: says a thing once, then at most every so often, with the count of what it kept back.
 //
-// A broker that is down makes librdkafka say so several times a second for each connection.
+// A broker that is down makes librdkafka say so several times a second for each connection, and a
+// lock that is not free gives an error for each lane, each with another row.
 //
 // Owner         one thread.
 // Limit         kKeysMax texts are remembered; when there are more, all are forgotten, so that at
@@ -13,7 +14,11 @@
 #include <string>
 #include <string_view>
 
-namespace usage_ingest::kafka::client {
+namespace usage_ingest::pipeline {
+
+// `message` with '#' for each word that has a digit in it: a number, a UUID, an address with its
+// port. Messages of one cause have one kind, whatever tuple, partition or server they name.
+[[nodiscard]] std::string MessageKind(std::string_view message);
 
 class LogThrottle {
  public:
@@ -32,4 +37,4 @@ class LogThrottle {
   std::map<std::string, Seen, std::less<>> seen_;
 };
 
-}  // namespace usage_ingest::kafka::client
+}  // namespace usage_ingest::pipeline

@@ -1,8 +1,8 @@
-#include "ingest/kafka/client/log_throttle.h"
+#include "ingest/pipeline/log_throttle.h"
 
 #include <gtest/gtest.h>
 
-namespace usage_ingest::kafka::client {
+namespace usage_ingest::pipeline {
 namespace {
 
 constexpr LogThrottle::TimePoint kStart{std::chrono::seconds(100)};
@@ -17,6 +17,18 @@ TEST(LogThrottleTest, SaysAThingOnceAnIntervalAndHowOftenItWasQuiet) {
   EXPECT_EQ(throttle.Admit("down", kStart + 2 * LogThrottle::kInterval), 0U);
 }
 
+TEST(LogThrottleTest, MessagesThatDifferInNumbersOrAddressesAreOneKind) {
+  EXPECT_EQ(MessageKind("while updating tuple (12,34) in relation \"usage_summaries\""),
+            MessageKind("while updating tuple (0,7) in relation \"usage_summaries\""));
+  EXPECT_EQ(MessageKind("ssl://kafka-1:9093/1: handshake failed (after 5ms)"),
+            MessageKind("ssl://10.0.0.7:9093/bootstrap: handshake failed (after 1012ms)"));
+  EXPECT_EQ(MessageKind("key 0f3a-7b: gone"), MessageKind("key c1-9: gone"));
+  EXPECT_NE(MessageKind("lock timeout in \"usage_summaries\""),
+            MessageKind("lock timeout in \"subscriptions\""));
+  EXPECT_EQ(MessageKind(""), "");
+  EXPECT_EQ(MessageKind("no number."), "no number.");
+}
+
 TEST(LogThrottleTest, StaysBounded) {
   LogThrottle throttle;
   for (std::size_t i = 0; i < 10 * LogThrottle::kKeysMax; ++i) {
@@ -28,4 +40,4 @@ TEST(LogThrottleTest, StaysBounded) {
 }
 
 }  // namespace
-}  // namespace usage_ingest::kafka::client
+}  // namespace usage_ingest::pipeline
