@@ -1,5 +1,5 @@
 #pragma once
-// CatalogueFacts: what the database looks like, for somebody who cannot connect to it.
+// CatalogueFacts: what the database looks like, for a reader without access to it.
 //
 // Sizes, partitions, indexes, triggers, settings and counts; never the content of a row.
 #include <iosfwd>

@@ -1,5 +1,6 @@
 // `migrate`: creates or completes the schema, and prints the privileges that the daemon needs.
 #include <algorithm>
+#include <initializer_list>
 #include <iostream>
 #include <string>
 #include <vector>
@@ -17,8 +18,10 @@ namespace {
 using Steps = std::vector<postgres::migrate::MigrationStep>;
 
 // The first part of what the header of a migration says; the SQL below has all of it.
-std::string Cut(const std::string& text, std::string_view ends, std::size_t chars_max) {
-  std::string cut = text.substr(0, text.find_first_of(ends));
+std::string Cut(const std::string& text, std::initializer_list<std::string_view> ends,
+                std::size_t chars_max) {
+  std::string cut = text;
+  for (const std::string_view end : ends) cut.resize(std::min(cut.size(), cut.find(end)));
   if (cut.size() <= chars_max) return cut;
   return cut.substr(0, cut.rfind(' ', chars_max - 3)) + "...";
 }
@@ -31,8 +34,8 @@ void PrintSummary(const Steps& steps) {
                          {"locks", Align::kLeft},
                          {"time", Align::kLeft}});
   for (const auto& step : steps) {
-    table.AddRow({"-- " + std::string(step.migration.name), Cut(step.purpose, ".:;", 45),
-                  Cut(step.locks, ",;(", 40), Cut(step.time, ",;", 32)});
+    table.AddRow({"-- " + std::string(step.migration.name), Cut(step.purpose, {". ", "; "}, 45),
+                  Cut(step.locks, {", for ", "; ", " ("}, 40), Cut(step.time, {"; "}, 32)});
   }
   if (!table.empty()) table.Print(std::cout);
   std::cout << '\n';

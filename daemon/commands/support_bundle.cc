@@ -1,4 +1,4 @@
-// `support-bundle`: one text with what somebody else needs to find a fault, and without a secret.
+// `support-bundle`: one text with what is needed to find a fault, and without a secret.
 #include <fmt/format.h>
 #include <sys/utsname.h>
 
