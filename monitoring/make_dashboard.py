@@ -96,7 +96,7 @@ ROWS: list[tuple[str, list[Plot | Now]]] = [
             description="Age of the oldest record that is not committed. UsageIngestLagging fires above 300 s."),
         Now("Records lost, 24 h", "short", increase("offset_gap_records_total", "24h"), [(None, GREEN), (1, RED)],
             description="Kafka deleted them before they were read: see UsageIngestRecordsLost."),
-        Now("Dead letters waiting", "short", gauge("dead_letters_pending", "max"), [(None, GREEN), (1, ORANGE), (1000, RED)],
+        Now("Dead letters waiting", "short", f"sum({gauge('dead_letters_pending', 'max', 'reason')})", [(None, GREEN), (1, ORANGE), (1000, RED)],
             description="Usage that is not billed yet: usage-ingestd dead-letters list"),
         Now("Partitions of usage_logs for", "s", gauge("partition_runway_seconds", "min"), [(None, RED), (14 * 86400, GREEN)]),
         Now("Alerts that fire", "short", 'count(ALERTS{alertname=~"UsageIngest.*", alertstate="firing", severity!="info"}) or vector(0)',
@@ -150,7 +150,7 @@ ROWS: list[tuple[str, list[Plot | Now]]] = [
         Plot("Dead letters by reason", "ops", [
             (rate("dead_letters_total", "reason"), "{{reason}}"),
             (f"sum(rate(usage_ingest_dead_letters_healed_total{{{SELECT}}}[$__rate_interval]))", "healed")], "usage-ingestd dead-letters list"),
-        Plot("Dead letters waiting", "short", [(gauge("dead_letters_pending", "max", "job"), "pending")]),
+        Plot("Dead letters waiting", "short", [(gauge("dead_letters_pending", "max", "reason"), "{{reason}}")]),
         Plot("Skipped by reason", "ops", [(rate("skipped_total", "reason"), "{{reason}}")],
              "Without an owner: health checks, unknown keys, tombstones."),
     ]),
@@ -160,6 +160,9 @@ ROWS: list[tuple[str, list[Plot | Now]]] = [
             (f'histogram_quantile(0.99, sum by (le, phase) (rate(usage_ingest_batch_seconds_bucket{{{SELECT}, phase=~"copy|upsert|commit"}}[$__rate_interval])))',
              "{{phase}}")], "Locks, disk, a missing index, autovacuum."),
         Plot("Partitions of usage_logs last for", "s", [(gauge("partition_runway_seconds", "min", "job"), "runway")]),
+        Plot("Held and overdue", "s", [(gauge("batch_held_seconds"), "{{instance}} batch held"),
+                                       (gauge("retention_overdue_seconds", "max", "job"), "retention overdue")],
+             "How long one batch has been tried again; how long the oldest partition is kept beyond the retention."),
         Plot("Copy path", "short", [(gauge("copy_path"), "{{instance}} {{path}}")], "constraints is about half as fast."),
     ]),
     ("Process", [

@@ -72,6 +72,10 @@ void PrintDaemon(const Gathered& gathered) {
   if (const std::string path = TextOf(daemon, "copy_path"); !path.empty()) {
     std::cout << "foreign keys  by " << path << '\n';
   }
+  if (const double held = NumberOf(daemon, "batch_held_seconds"); held >= 1) {
+    std::cout << "held batch    for " << text::Roughly(held)
+              << ", see the errors of the status page\n";
+  }
   if (const double runway = NumberOf(daemon, "partition_runway_seconds"); runway > 0) {
     std::cout << "partitions    for " << text::Roughly(runway) << '\n';
   }

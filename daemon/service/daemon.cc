@@ -95,6 +95,7 @@ postgres::background::HousekeeperOptions HousekeeperOptionsFor(const config::Con
           .retry_for = config.attribution.retry_for,
           .dead_letters_keep = config.dead_letters_keep,
           .months_ahead = config.partitions.months_ahead,
+          .retention_months = config.partitions.retention_months,
           .has_quota_periods = config.quotas.has_periods};
 }
 

@@ -12,20 +12,24 @@ using IgnoredByMetrics = pipeline::Ignores<pipeline::RereadRequested, pipeline::
                                            pipeline::ReadinessBlocked>;
 
 using IgnoredByStatusBoard =
-    pipeline::Ignores<pipeline::RereadRequested, pipeline::QuotaPeriodsStarted>;
+    pipeline::Ignores<pipeline::RereadRequested, pipeline::RetentionOverdue,
+                      pipeline::QuotaPeriodsStarted>;
 
 // The Kafka client writes its own log lines, those of librdkafka among them.
 using IgnoredByLog =
     pipeline::Ignores<pipeline::DeadLettersPending, pipeline::PartitionRunway,
-                      pipeline::KafkaFailed, pipeline::GroupMembership, pipeline::LogChanged,
-                      pipeline::PartitionLag, pipeline::ReadinessBlocked>;
+                      pipeline::RetentionOverdue, pipeline::BatchHeld, pipeline::KafkaFailed,
+                      pipeline::GroupMembership, pipeline::LogChanged, pipeline::PartitionLag,
+                      pipeline::ReadinessBlocked>;
 
 // A replay has no consumer group, no housekeeper and no readiness; its terminal shows progress.
-using IgnoredByReplay = pipeline::Ignores<
-    pipeline::DeadLettersHealed, pipeline::DeadLettersPending, pipeline::PartitionRunway,
-    pipeline::PostgresSession, pipeline::CopyPathChosen, pipeline::RereadRequested,
-    pipeline::KafkaFailed, pipeline::GroupMembership, pipeline::PartitionsAssigned,
-    pipeline::OffsetGap, pipeline::LogChanged, pipeline::ReadingPaused, pipeline::PartitionStuck,
-    pipeline::PartitionLag, pipeline::ReadinessBlocked, pipeline::QuotaPeriodsStarted>;
+using IgnoredByReplay =
+    pipeline::Ignores<pipeline::DeadLettersHealed, pipeline::DeadLettersPending,
+                      pipeline::PartitionRunway, pipeline::RetentionOverdue, pipeline::BatchHeld,
+                      pipeline::PostgresSession, pipeline::CopyPathChosen,
+                      pipeline::RereadRequested, pipeline::KafkaFailed, pipeline::GroupMembership,
+                      pipeline::PartitionsAssigned, pipeline::OffsetGap, pipeline::LogChanged,
+                      pipeline::ReadingPaused, pipeline::PartitionStuck, pipeline::PartitionLag,
+                      pipeline::ReadinessBlocked, pipeline::QuotaPeriodsStarted>;
 
 }  // namespace usage_ingest::telemetry

@@ -11,6 +11,7 @@
 #include <map>
 #include <utility>
 
+#include "daemon/telemetry/held_batches.h"
 #include "daemon/telemetry/ignored_events.h"
 #include "daemon/telemetry/metric_registry.h"
 #include "daemon/telemetry/postgres_sessions.h"
@@ -61,8 +62,9 @@ struct Catalogue {
                             "Events that were stored as dead letters, by reason.");
   Counter& dead_letters_healed = make.Single<Counter>(
       "usage_ingest_dead_letters_healed_total", "Dead letters that a retry turned into rows.");
-  Gauge& dead_letters_pending = make.Single<Gauge>(
-      "usage_ingest_dead_letters_pending", "Dead letters that wait for a retry or a person.");
+  MetricByLabel<Gauge> dead_letters_pending =
+      make.ByLabel<Gauge>("usage_ingest_dead_letters_pending", "reason", kDeadLetterReasonNames,
+                          "Dead letters that wait for a retry or a person, by reason.");
   MetricByLabel<Counter> skipped =
       make.ByLabel<Counter>("usage_ingest_skipped_total", "reason", kSkipReasonNames,
                             "Events that are not billed, by reason.");
@@ -95,6 +97,9 @@ struct Catalogue {
   MetricByLabel<Gauge> paused =
       make.ByLabel<Gauge>("usage_ingest_paused", "reason", pipeline::kPauseReasonNames,
                           "1 while the consumer does not read, by reason.");
+  Gauge& batch_held_seconds =
+      make.Single<Gauge>("usage_ingest_batch_held_seconds",
+                         "How long the oldest batch that failed has been tried again; 0: none.");
   Gauge& ready = make.Single<Gauge>("usage_ingest_ready",
                                     "1 while events are ingested or would be: what /readyz says.");
   MetricByLabel<Counter> postgres_errors = make.ByLabel<Counter>(
@@ -131,6 +136,9 @@ struct Catalogue {
   Gauge& partition_runway_seconds =
       make.Single<Gauge>("usage_ingest_partition_runway_seconds",
                          "Time until the last existing partition of usage_logs ends.");
+  Gauge& retention_overdue_seconds = make.Single<Gauge>(
+      "usage_ingest_retention_overdue_seconds",
+      "How long the oldest partition of usage_logs has been kept beyond the retention.");
   MetricByLabel<Gauge> copy_path = make.ByLabel<Gauge>(
       "usage_ingest_copy_path", "path", pipeline::kCopyPathNames,
       "1 for the path that the lanes' sessions use: foreign keys checked by batch, or by "
@@ -168,13 +176,22 @@ struct Metrics::Impl : IgnoredByMetrics {
     Add(metrics.dead_letters_healed, healed.count);
   }
   void operator()(const pipeline::DeadLettersPending& pending) const {
-    metrics.dead_letters_pending.Set(static_cast<double>(pending.count));
+    for (std::size_t i = 0; i < pending.by_reason.size(); ++i) {
+      metrics.dead_letters_pending[i].Set(static_cast<double>(pending.by_reason[i]));
+    }
   }
   void operator()(const pipeline::QuotaPeriodsStarted& started) const {
     Add(metrics.quota_periods, started.subscriptions);
   }
   void operator()(const pipeline::PartitionRunway& runway) const {
     metrics.partition_runway_seconds.Set(static_cast<double>(runway.time.count()));
+  }
+  void operator()(const pipeline::RetentionOverdue& overdue) const {
+    metrics.retention_overdue_seconds.Set(static_cast<double>(overdue.time.count()));
+  }
+  void operator()(const pipeline::BatchHeld& event) {
+    const MutexLock lock(mutex);
+    held.Set(event, std::chrono::steady_clock::now());
   }
   void operator()(const pipeline::PostgresFailed& failure) const {
     metrics.postgres_errors[failure.error_class].Increment();
@@ -207,6 +224,7 @@ struct Metrics::Impl : IgnoredByMetrics {
   Counter& RecordsOf(const TopicPartition& source);
   void ObserveFreshness(std::span<const std::int32_t> samples_ms) const;
   void RefreshQueue() const;
+  void RefreshHeld();
   void RefreshLag() REQUIRES(render_mutex);
   void RefreshProcess() const;
 
@@ -218,6 +236,7 @@ struct Metrics::Impl : IgnoredByMetrics {
   std::map<const TopicPartition*, Counter*> records_of GUARDED_BY(mutex);  // by interned pointer
   std::map<const TopicPartition*, Gauge*> stuck GUARDED_BY(mutex);
   PostgresSessions sessions GUARDED_BY(mutex);
+  HeldBatches held GUARDED_BY(mutex);
 };
 
 void Metrics::Impl::operator()(const pipeline::BatchCommitted& batch) {
@@ -306,6 +325,11 @@ void Metrics::Impl::RefreshQueue() const {
   metrics.queue_bytes_limit.Set(static_cast<double>(queue.bytes_limit));
 }
 
+void Metrics::Impl::RefreshHeld() {
+  const MutexLock lock(mutex);
+  metrics.batch_held_seconds.Set(held.Seconds(std::chrono::steady_clock::now()));
+}
+
 // Made again at each scrape: a partition that went to another process disappears.
 void Metrics::Impl::RefreshLag() {
   for (const auto& [by_records, by_seconds] : lag_gauges) {
@@ -345,6 +369,7 @@ std::string Metrics::Render() {
   const MutexLock lock(impl_->render_mutex);
   impl_->metrics.ready.Set(impl_->sources.ready() ? 1 : 0);
   impl_->RefreshQueue();
+  impl_->RefreshHeld();
   impl_->RefreshLag();
   impl_->RefreshProcess();
   return impl_->metrics.make.Render();

@@ -6,9 +6,11 @@
 #include <functional>
 #include <limits>
 #include <map>
+#include <numeric>
 #include <utility>
 
 #include "daemon/telemetry/catch_up.h"
+#include "daemon/telemetry/held_batches.h"
 #include "daemon/telemetry/ignored_events.h"
 #include "daemon/telemetry/phase_times.h"
 #include "daemon/telemetry/postgres_sessions.h"
@@ -66,10 +68,14 @@ struct State : IgnoredByStatusBoard {
     totals.dead_letters_healed += healed.count;
   }
   void operator()(const pipeline::DeadLettersPending& pending) {
-    totals.dead_letters_pending = pending.count;
+    totals.dead_letters_pending =
+        std::reduce(pending.by_reason.begin(), pending.by_reason.end(), std::int64_t{0});
   }
   void operator()(const pipeline::PartitionRunway& runway) {
     totals.partition_runway = runway.time;
+  }
+  void operator()(const pipeline::BatchHeld& event) {
+    held.Set(event, std::chrono::steady_clock::now());
   }
   void operator()(const pipeline::PostgresFailed& failure) {
     postgres_message = failure.message.substr(0, RecentErrors::kMessageBytesMax);
@@ -128,6 +134,7 @@ struct State : IgnoredByStatusBoard {
   StatusSnapshot totals;  // only its plain counters and flags are kept here
   PhaseTimes phases;
   PostgresSessions sessions;
+  HeldBatches held;
   bool group_joined = false;
   std::string postgres_message;
   std::string kafka_message;
@@ -299,6 +306,7 @@ StatusSnapshot State::Snapshot() const {
   if (const auto path = sessions.copy_path()) {
     snapshot.copy_path = pipeline::kCopyPathNames[static_cast<std::size_t>(*path)];
   }
+  snapshot.batch_held_seconds = held.Seconds(std::chrono::steady_clock::now());
   snapshot.phase_seconds = phases.MeanSeconds();
   snapshot.errors = errors.list();
   snapshot.rate_history = rates.Values();

@@ -125,6 +125,7 @@ void WritePressure(text::JsonWriter& json, const StatusSnapshot& snapshot) {
   json.Key("bytes").Int(static_cast<std::int64_t>(snapshot.queue.bytes));
   json.Key("bytes_limit").Int(static_cast<std::int64_t>(snapshot.queue.bytes_limit));
   json.EndObject();
+  json.Key("batch_held_seconds").Double(snapshot.batch_held_seconds);
   json.Key("paused").BeginObject();
   json.Key("memory").Bool(snapshot.paused_for_memory);
   json.Key("postgres").Bool(snapshot.paused_for_postgres);

@@ -88,6 +88,7 @@ struct StatusSnapshot {
   bool paused_for_postgres = false;
   bool postgres_up = false;
   bool kafka_up = false;
+  double batch_held_seconds = 0;  // how long the oldest batch that failed has been tried again
   // Mean time of a batch in each phase over the last three minutes; nullopt: no batch.
   std::array<std::optional<double>, pipeline::kPhaseNames.size()> phase_seconds{};
   std::string_view copy_path;  // empty: no lane has connected yet

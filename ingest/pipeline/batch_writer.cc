@@ -54,19 +54,32 @@ void BatchWriter::Stop() { backoff_.Stop(); }
 Task<Result<WriteResult>> BatchWriter::Write(Batch& batch) {
   in_flight_ = {};
   backoff_.Reset();
-  for (;;) {
-    attempts_.fetch_add(1, std::memory_order_relaxed);
-    const Result<> attempt = co_await Attempt(batch);
-    if (attempt) break;
-    const Error error = attempt.error();
-    if (store_.connected()) co_await store_.Reset();
-    const Result<> answer = co_await AnswerFailure(batch, error);
-    if (!answer) co_return std::unexpected(answer.error());
-  }
+  const Result<> written = co_await WriteInAttempts(batch);
+  ReportHeld(false);
+  if (!written) co_return std::unexpected(written.error());
   WriteResult& result = in_flight_.result;
   for (const PartitionMove& move : batch.partitions) result.outcomes.Add(move.outcomes);
   USAGE_INGEST_CHECK(result.outcomes.balances());
   co_return result;
+}
+
+Task<Result<>> BatchWriter::WriteInAttempts(Batch& batch) {
+  for (;;) {
+    attempts_.fetch_add(1, std::memory_order_relaxed);
+    const Result<> attempt = co_await Attempt(batch);
+    if (attempt) co_return Result<>{};
+    const Error error = attempt.error();
+    if (store_.connected()) co_await store_.Reset();
+    ReportHeld(true);
+    const Result<> answer = co_await AnswerFailure(batch, error);
+    if (!answer) co_return answer;
+  }
+}
+
+void BatchWriter::ReportHeld(bool held) {
+  if (in_flight_.is_held == held) return;
+  in_flight_.is_held = held;
+  telemetry_.On(BatchHeld{options_.session, held});
 }
 
 Task<Result<>> BatchWriter::Attempt(Batch& batch) {

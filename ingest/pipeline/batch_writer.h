@@ -66,7 +66,9 @@ class BatchWriter {
   }
 
  private:
+  Task<Result<>> WriteInAttempts(Batch& batch);
   Task<Result<>> Attempt(Batch& batch);
+  void ReportHeld(bool held);
   Task<Result<bool>> Prepare(Batch& batch);
   Task<Result<>> Reconnect();
   void ReportCopyPath();
@@ -92,6 +94,7 @@ class BatchWriter {
     bool narrows = false;          // something of it is refused: write it in pieces
     bool has_made_months = false;  // since a partition was missing
     std::size_t named_rows = 0;    // that PostgreSQL named and that were taken out
+    bool is_held = false;          // an attempt has failed
     WriteResult result;
   };
 

@@ -100,14 +100,24 @@ struct BatchCommitted {
 struct DeadLettersHealed {
   std::int64_t count = 0;
 };
+// What waits for a retry or a person.
 struct DeadLettersPending {
-  std::int64_t count = 0;
+  std::array<std::int64_t, kDeadLetterReasonNames.size()> by_reason{};
 };
 // Until the last existing partition of usage_logs ends.
 struct PartitionRunway {
   std::chrono::seconds time{};
 };
+// How long the oldest partition of usage_logs has been kept beyond the retention; 0: it is not.
+struct RetentionOverdue {
+  std::chrono::seconds time{};
+};
 
+// A batch could not be committed and is tried again; not held: it was committed or given up.
+struct BatchHeld {
+  SessionId session;
+  bool held = false;
+};
 struct PostgresFailed {
   PostgresErrorClass error_class{};
   std::string_view message;
@@ -199,10 +209,10 @@ struct ReadinessBlocked {
 
 using TelemetryEvent =
     std::variant<BatchCommitted, DeadLettersHealed, DeadLettersPending, PartitionRunway,
-                 PostgresFailed, PostgresSession, CopyPathChosen, Fenced, RereadRequested,
-                 KafkaFailed, GroupMembership, PartitionsAssigned, OffsetGap, LogChanged,
-                 ReadingPaused, PartitionStuck, PartitionLag, ReadinessBlocked,
-                 QuotaPeriodsStarted>;
+                 RetentionOverdue, BatchHeld, PostgresFailed, PostgresSession, CopyPathChosen,
+                 Fenced, RereadRequested, KafkaFailed, GroupMembership, PartitionsAssigned,
+                 OffsetGap, LogChanged, ReadingPaused, PartitionStuck, PartitionLag,
+                 ReadinessBlocked, QuotaPeriodsStarted>;
 static_assert(std::is_trivially_copyable_v<TelemetryEvent>, "an event owns no memory");
 
 class TelemetrySink {

@@ -14,6 +14,7 @@ from pathlib import Path
 
 TOP = Path(sys.argv.pop(1) if len(sys.argv) > 1 else Path(__file__).parents[2]).resolve()
 FOLDER = TOP / "monitoring"
+MANUAL = "/usr/share/doc/usage-ingestd/operations.md"
 METRIC = re.compile(r"\b(?:usage_ingest|process)_[a-z_]+\b")
 
 
@@ -61,8 +62,15 @@ class RulesTest(unittest.TestCase):
         for alert in alerts:
             self.assertRegex(tests + spelled, rf"\b{alert}\b")
             self.assertRegex(manual, rf"(?m)^#+ {alert}$")
-            self.assertIn(f"#{alert.lower()}\n", (FOLDER / "alerts.yaml").read_text())
+            self.assertIn(f"runbook: {MANUAL}#{alert.lower()}\n", (FOLDER / "alerts.yaml").read_text())
+        # What the manual and other documents call an alert is one.
+        for path in [*(TOP / "docs").glob("*.md"), FOLDER / "make_dashboard.py", TOP / "README.md"]:
+            self.assertLessEqual(set(re.findall(r"\bUsageIngest\w+", path.read_text())), set(alerts), path)
 
+    def test_the_package_installs_the_manual_where_the_alerts_say(self):
+        packaging = (TOP / "cmake/packaging.cmake").read_text()
+        self.assertIn("set(doc_dir share/doc/usage-ingestd)", packaging)
+        self.assertRegex(packaging, r"docs[^\n]*\n?[^\n]*DESTINATION \$\{doc_dir\}")
 
     def test_the_manifest_of_kubernetes_has_the_same_rules(self):
         done = subprocess.run([FOLDER.parent / "tools/kubernetes-test", "--rule"], capture_output=True, text=True,

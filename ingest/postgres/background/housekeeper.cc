@@ -26,6 +26,8 @@ constexpr const char* kListen = "LISTEN usage_ingest_references";
 
 // The horizon is the end of the last partition without a hole, counted from now. The first one may
 // be open at its start: a usage_logs that was not partitioned became one that begins at MINVALUE.
+// $1: the months of the retention. `partitions retain` may drop a partition that many months after its
+// end.
 constexpr const char* kMeasure = R"sql(
 WITH RECURSIVE parts AS (
   SELECT from_time, to_time FROM usage_ingest.partitions_of_usage_logs() WHERE NOT detach_pending
@@ -34,9 +36,23 @@ WITH RECURSIVE parts AS (
   UNION SELECT p.to_time FROM parts AS p
           JOIN covered AS c ON p.from_time <= c.until AND p.to_time > c.until
 )
-SELECT (SELECT count(*) FROM usage_ingest.dead_letters WHERE state = 'pending')::int8,
-       (SELECT extract(epoch FROM least(max(until), now() + interval '100 years') - now())
-          FROM covered)::int8)sql";
+SELECT (SELECT extract(epoch FROM least(max(until), now() + interval '100 years') - now())
+          FROM covered)::int8,
+       CASE WHEN $1::int8 = 0 THEN 0 ELSE
+         coalesce((SELECT greatest(extract(epoch FROM
+                            now() - (min(to_time) + make_interval(months => $1::int8::int4))), 0)
+                     FROM usage_ingest.partitions_of_usage_logs()
+                    WHERE isfinite(to_time)), 0) END::int8)sql";
+
+// A column for each reason, in the order of kDeadLetterReasonNames.
+std::string CountPending() {
+  std::string columns;
+  for (const std::string_view reason : kDeadLetterReasonNames) {
+    columns += columns.empty() ? "" : ", ";
+    columns += "count(*) FILTER (WHERE reason = '" + std::string(reason) + "')";
+  }
+  return "SELECT " + columns + " FROM usage_ingest.dead_letters WHERE state = 'pending'";
+}
 
 // One month a statement, and so a transaction: its locks are held while one partition is made.
 constexpr const char* kEnsureMonth = R"sql(
@@ -183,11 +199,21 @@ pipeline::Task<Result<>> Housekeeper::StartQuotaPeriods(session::AsyncConnection
 }
 
 pipeline::Task<Result<>> Housekeeper::Measure(session::AsyncConnection& connection) {
-  const session::Statement statement{kMeasure, {}};
+  static const std::string count_pending = CountPending();
+  const session::Statement count{count_pending.c_str(), {}};
+  const Result<session::PgResult> counted = co_await connection.Execute(count);
+  if (!counted) co_return std::unexpected(counted.error());
+  pipeline::DeadLettersPending pending;
+  for (std::size_t i = 0; i < pending.by_reason.size(); ++i) {
+    pending.by_reason[i] = session::Int64At(counted->get(), 0, static_cast<int>(i));
+  }
+  telemetry_.On(pending);
+  session::Statement statement{kMeasure, {}};
+  statement.params.Add(std::int64_t{options_.retention_months});
   const Result<session::PgResult> measured = co_await connection.Execute(statement);
   if (!measured) co_return std::unexpected(measured.error());
-  telemetry_.On(pipeline::DeadLettersPending{session::Int64At(measured->get(), 0, 0)});
-  telemetry_.On(pipeline::PartitionRunway{seconds(session::Int64At(measured->get(), 0, 1))});
+  telemetry_.On(pipeline::PartitionRunway{seconds(session::Int64At(measured->get(), 0, 0))});
+  telemetry_.On(pipeline::RetentionOverdue{seconds(session::Int64At(measured->get(), 0, 1))});
   co_return Result<>{};
 }
 

@@ -26,6 +26,7 @@ struct HousekeeperOptions {
   std::chrono::milliseconds retry_for;
   std::chrono::milliseconds dead_letters_keep;
   int months_ahead = 3;
+  int retention_months = 0;  // 0: everything is kept
   bool has_quota_periods = false;
 };
 

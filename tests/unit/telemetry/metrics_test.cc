@@ -149,8 +149,21 @@ TEST_F(MetricsTest, APartitionThatIsStuckHasASeriesUntilItIsReadOrGoes) {
   EXPECT_THAT(metrics_.Render(), Not(HasSubstr(series)));
 }
 
+TEST_F(MetricsTest, ABatchIsHeldUntilItsOwnLaneCommitsIt) {
+  EXPECT_THAT(metrics_.Render(), HasSubstr("usage_ingest_batch_held_seconds 0\n"));
+  metrics_.On(pipeline::BatchHeld{{.lane = 1}, true});
+  metrics_.On(pipeline::BatchHeld{{.lane = 0}, true});
+  metrics_.On(pipeline::BatchHeld{{.lane = 0}, false});
+  EXPECT_THAT(metrics_.Render(), Not(HasSubstr("usage_ingest_batch_held_seconds 0\n")));
+  metrics_.On(pipeline::BatchHeld{{.lane = 1}, false});
+  EXPECT_THAT(metrics_.Render(), HasSubstr("usage_ingest_batch_held_seconds 0\n"));
+}
+
 TEST_F(MetricsTest, AsksForLiveValuesAtTheScrape) {
-  metrics_.On(pipeline::DeadLettersPending{5});
+  pipeline::DeadLettersPending pending;
+  pending.by_reason[static_cast<std::size_t>(DeadLetterReason::kMonthRejected)] = 5;
+  metrics_.On(pending);
+  metrics_.On(pipeline::RetentionOverdue{std::chrono::hours(1)});
   metrics_.On(pipeline::PartitionRunway{std::chrono::hours(24)});
   metrics_.On(pipeline::CopyPathChosen{{.lane = 0}, pipeline::CopyPath::kConstraints});
   metrics_.On(pipeline::ReadingPaused{pipeline::PauseReason::kPostgres, true});
@@ -158,7 +171,9 @@ TEST_F(MetricsTest, AsksForLiveValuesAtTheScrape) {
   EXPECT_THAT(text, HasSubstr("usage_ingest_queue_records 7\n"));
   EXPECT_THAT(text, HasSubstr("usage_ingest_queue_bytes 4096\n"));
   EXPECT_THAT(text, HasSubstr("usage_ingest_queue_bytes_limit 8192\n"));
-  EXPECT_THAT(text, HasSubstr("usage_ingest_dead_letters_pending 5\n"));
+  EXPECT_THAT(text, HasSubstr("usage_ingest_dead_letters_pending{reason=\"month_rejected\"} 5\n"));
+  EXPECT_THAT(text, HasSubstr("usage_ingest_dead_letters_pending{reason=\"invalid_json\"} 0\n"));
+  EXPECT_THAT(text, HasSubstr("usage_ingest_retention_overdue_seconds 3600\n"));
   EXPECT_THAT(text, HasSubstr("usage_ingest_partition_runway_seconds 86400\n"));
   EXPECT_THAT(text, HasSubstr("usage_ingest_copy_path{path=\"batch\"} 0\n"));
   EXPECT_THAT(text, HasSubstr("usage_ingest_copy_path{path=\"constraints\"} 1\n"));
