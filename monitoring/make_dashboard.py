@@ -159,6 +159,8 @@ ROWS: list[tuple[str, list[Plot | Now]]] = [
         Plot("Copy, upsert and commit, 99 %", "s", [
             (f'histogram_quantile(0.99, sum by (le, phase) (rate(usage_ingest_batch_seconds_bucket{{{SELECT}, phase=~"copy|upsert|commit"}}[$__rate_interval])))',
              "{{phase}}")], "Locks, disk, a missing index, autovacuum."),
+        Plot("Rows missing", "short", [(gauge("sampled_rows_missing", "max", "job"), "samples")],
+             "Above 0: rows of usage_logs were truncated, deleted, or lost by a restore."),
         Plot("Partitions of usage_logs last for", "s", [(gauge("partition_runway_seconds", "min", "job"), "runway")]),
         Plot("Held and overdue", "s", [(gauge("batch_held_seconds"), "{{instance}} batch held"),
                                        (gauge("retention_overdue_seconds", "max", "job"), "retention overdue")],

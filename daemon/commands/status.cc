@@ -5,10 +5,12 @@
 #include <boost/json.hpp>
 #include <iostream>
 #include <optional>
+#include <sstream>
 #include <thread>
 
 #include "daemon/assembly/database_access.h"
 #include "daemon/commands/command_list.h"
+#include "daemon/commands/dead_letter_query.h"
 #include "daemon/commands/offsets_query.h"
 #include "daemon/commands/status_table.h"
 #include "daemon/commands/status_url.h"
@@ -68,6 +70,10 @@ void PrintDaemon(const Gathered& gathered) {
   std::cout << "daemon        " << TextOf(daemon, "version") << " (" << TextOf(daemon, "commit")
             << "), up " << text::Roughly(NumberOf(daemon, "uptime_seconds")) << ", "
             << (is_ready ? "ready" : "waiting: " + TextOf(daemon, "reason")) << '\n';
+  std::istringstream attention(is_ready ? TextOf(daemon, "reason") : "");
+  for (std::string line; std::getline(attention, line);) {
+    std::cout << "attention     " << Printable(line) << '\n';
+  }
   std::cout << "group         " << TextOf(daemon, "group_id") << '\n';
   if (const std::string path = TextOf(daemon, "copy_path"); !path.empty()) {
     std::cout << "foreign keys  by " << path << '\n';

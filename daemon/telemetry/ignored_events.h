@@ -8,8 +8,8 @@
 namespace usage_ingest::telemetry {
 
 // Metrics reads the lags from the LagTracker and readiness from the status board.
-using IgnoredByMetrics = pipeline::Ignores<pipeline::RereadRequested, pipeline::PartitionLag,
-                                           pipeline::ReadinessBlocked>;
+using IgnoredByMetrics = pipeline::Ignores<pipeline::RereadRequested, pipeline::SetAsideCounted,
+                                           pipeline::PartitionLag, pipeline::ReadinessBlocked>;
 
 using IgnoredByStatusBoard =
     pipeline::Ignores<pipeline::RereadRequested, pipeline::RetentionOverdue,
@@ -17,19 +17,20 @@ using IgnoredByStatusBoard =
 
 // The Kafka client writes its own log lines, those of librdkafka among them.
 using IgnoredByLog =
-    pipeline::Ignores<pipeline::DeadLettersPending, pipeline::PartitionRunway,
-                      pipeline::RetentionOverdue, pipeline::BatchHeld, pipeline::KafkaFailed,
-                      pipeline::GroupMembership, pipeline::LogChanged, pipeline::PartitionLag,
-                      pipeline::ReadinessBlocked>;
+    pipeline::Ignores<pipeline::DeadLettersPending, pipeline::SetAsideCounted,
+                      pipeline::PartitionRunway, pipeline::RetentionOverdue, pipeline::BatchHeld,
+                      pipeline::KafkaFailed, pipeline::GroupMembership, pipeline::LogChanged,
+                      pipeline::PartitionLag, pipeline::ReadinessBlocked>;
 
 // A replay has no consumer group, no housekeeper and no readiness; its terminal shows progress.
 using IgnoredByReplay =
     pipeline::Ignores<pipeline::DeadLettersHealed, pipeline::DeadLettersPending,
-                      pipeline::PartitionRunway, pipeline::RetentionOverdue, pipeline::BatchHeld,
-                      pipeline::PostgresSession, pipeline::CopyPathChosen,
-                      pipeline::RereadRequested, pipeline::KafkaFailed, pipeline::GroupMembership,
-                      pipeline::PartitionsAssigned, pipeline::OffsetGap, pipeline::LogChanged,
-                      pipeline::ReadingPaused, pipeline::PartitionStuck, pipeline::PartitionLag,
-                      pipeline::ReadinessBlocked, pipeline::QuotaPeriodsStarted>;
+                      pipeline::RowsMissing, pipeline::SetAsideCounted, pipeline::PartitionRunway,
+                      pipeline::RetentionOverdue, pipeline::BatchHeld, pipeline::PostgresSession,
+                      pipeline::CopyPathChosen, pipeline::RereadRequested, pipeline::KafkaFailed,
+                      pipeline::GroupMembership, pipeline::PartitionsAssigned, pipeline::OffsetGap,
+                      pipeline::LogChanged, pipeline::ReadingPaused, pipeline::PartitionStuck,
+                      pipeline::PartitionLag, pipeline::ReadinessBlocked,
+                      pipeline::QuotaPeriodsStarted>;
 
 }  // namespace usage_ingest::telemetry

@@ -42,6 +42,9 @@ struct LogSink::Visitor : IgnoredByLog {
   void operator()(const pipeline::DeadLettersHealed& healed) const {
     spdlog::info("{} dead letters healed", healed.count);
   }
+  void operator()(const pipeline::RowsMissing& missing) const {
+    if (missing.samples != 0 && log.IsNew(missing.what)) spdlog::error("{}", missing.what);
+  }
   void operator()(const pipeline::PostgresFailed& failure) const {
     const auto message = log.Throttled(pipeline::MessageKind(failure.message), failure.message);
     if (!message) return;

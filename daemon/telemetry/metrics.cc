@@ -65,6 +65,9 @@ struct Catalogue {
   MetricByLabel<Gauge> dead_letters_pending =
       make.ByLabel<Gauge>("usage_ingest_dead_letters_pending", "reason", kDeadLetterReasonNames,
                           "Dead letters that wait for a retry or a person, by reason.");
+  Gauge& rows_missing = make.Single<Gauge>(
+      "usage_ingest_sampled_rows_missing",
+      "Rows of usage_logs that were inserted and are gone, of those that are looked at.");
   MetricByLabel<Counter> skipped =
       make.ByLabel<Counter>("usage_ingest_skipped_total", "reason", kSkipReasonNames,
                             "Events that are not billed, by reason.");
@@ -182,6 +185,9 @@ struct Metrics::Impl : IgnoredByMetrics {
   }
   void operator()(const pipeline::QuotaPeriodsStarted& started) const {
     Add(metrics.quota_periods, started.subscriptions);
+  }
+  void operator()(const pipeline::RowsMissing& missing) const {
+    metrics.rows_missing.Set(static_cast<double>(missing.samples));
   }
   void operator()(const pipeline::PartitionRunway& runway) const {
     metrics.partition_runway_seconds.Set(static_cast<double>(runway.time.count()));

@@ -71,6 +71,10 @@ struct State : IgnoredByStatusBoard {
     totals.dead_letters_pending =
         std::reduce(pending.by_reason.begin(), pending.by_reason.end(), std::int64_t{0});
   }
+  void operator()(const pipeline::RowsMissing& missing) {
+    totals.missing_rows = MissingRows{missing.samples, std::string(missing.what)};
+  }
+  void operator()(const pipeline::SetAsideCounted& counted);
   void operator()(const pipeline::PartitionRunway& runway) {
     totals.partition_runway = runway.time;
   }
@@ -122,6 +126,7 @@ struct State : IgnoredByStatusBoard {
   }
   [[nodiscard]] Readiness readiness() const;
   [[nodiscard]] Readiness KafkaReadiness() const;
+  [[nodiscard]] std::string Attention() const;
   [[nodiscard]] std::optional<Lag> TotalLag(const std::vector<PartitionLagNow>& lags_now) const;
   void Sample();
   [[nodiscard]] StatusSnapshot Snapshot() const;
@@ -186,6 +191,26 @@ void State::operator()(const pipeline::PartitionStuck& event) {
   NoteError("kafka", event.why);
 }
 
+void State::operator()(const pipeline::SetAsideCounted& counted) {
+  totals.set_aside.clear();
+  for (const pipeline::SetAsideEvents& group : counted.groups) {
+    totals.set_aside.push_back(
+        {group.reason, group.events, group.since_ms,
+         std::string(group.detail.substr(0, RecentErrors::kMessageBytesMax))});
+  }
+}
+
+// A part is not written, or is gone, while the rest is written: the daemon is ready.
+std::string State::Attention() const {
+  std::string text;
+  if (totals.missing_rows && totals.missing_rows->samples != 0) text = totals.missing_rows->what;
+  for (const SetAsideStatus& group : totals.set_aside) {
+    text += fmt::format("{}{} events are set aside ({}): {}", text.empty() ? "" : "\n",
+                        group.events, Name(group.reason), group.detail);
+  }
+  return text;
+}
+
 Readiness State::readiness() const {
   if (!blocked_by.empty()) return {false, blocked_by};
   if (!sessions.all_up()) {
@@ -214,6 +239,9 @@ Readiness State::KafkaReadiness() const {
     result.reason += (result.reason.empty() ? "" : "\n") + partition.stuck->why;
   }
   result.ready = any_is_read || result.reason.empty();
+  if (const std::string attention = Attention(); !attention.empty()) {
+    result.reason += (result.reason.empty() ? "" : "\n") + attention;
+  }
   for (const PartitionLagNow& now : lag.Now()) {
     if (now.known || now.unknown_ms < kUnknownLagMs) continue;
     return {false, fmt::format("the lag of {}[{}] is unknown, Kafka does not tell where its log "

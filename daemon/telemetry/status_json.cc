@@ -119,6 +119,32 @@ void WriteDeadLetters(text::JsonWriter& json, const StatusSnapshot& snapshot) {
   WriteByReason(json, snapshot.skipped, kSkipReasonNames);
 }
 
+// Unknown is null, as elsewhere.
+void WriteMissingRows(text::JsonWriter& json, const std::optional<MissingRows>& missing) {
+  json.Key("missing_rows");
+  if (!missing) {
+    json.Null();
+    return;
+  }
+  json.BeginObject();
+  json.Key("samples").Int(missing->samples);
+  json.Key("what").String(missing->what);
+  json.EndObject();
+}
+
+void WriteSetAside(text::JsonWriter& json, const std::vector<SetAsideStatus>& groups) {
+  json.Key("set_aside").BeginArray();
+  for (const SetAsideStatus& group : groups) {
+    json.BeginObject();
+    json.Key("reason").String(Name(group.reason));
+    json.Key("events").Int(group.events);
+    WriteTime(json, "since", group.since_ms);
+    json.Key("detail").String(group.detail);
+    json.EndObject();
+  }
+  json.EndArray();
+}
+
 void WritePressure(text::JsonWriter& json, const StatusSnapshot& snapshot) {
   json.Key("queue").BeginObject();
   json.Key("records").Int(static_cast<std::int64_t>(snapshot.queue.records));
@@ -181,6 +207,8 @@ std::string StatusJson(const StatusSnapshot& snapshot) {
   WriteTotals(json, snapshot);
   WritePhases(json, snapshot);
   WriteDeadLetters(json, snapshot);
+  WriteSetAside(json, snapshot.set_aside);
+  WriteMissingRows(json, snapshot.missing_rows);
   WritePressure(json, snapshot);
   json.Key("partitions").BeginArray();
   const bool with_plots = snapshot.partitions.size() <= kPlottedPartitionsMax;

@@ -17,6 +17,10 @@ std::string StatusLine(const StatusSnapshot& snapshot) {
   const auto stuck = std::ranges::count_if(
       snapshot.partitions, [](const PartitionStatus& each) { return each.stuck.has_value(); });
   if (stuck > 0) line += fmt::format(", {} PARTITIONS NOT READ", stuck);
+  std::int64_t set_aside = 0;
+  for (const SetAsideStatus& group : snapshot.set_aside) set_aside += group.events;
+  if (set_aside > 0) line += fmt::format(", {} EVENTS SET ASIDE", set_aside);
+  if (snapshot.missing_rows && snapshot.missing_rows->samples > 0) line += ", ROWS MISSING";
   return line;
 }
 

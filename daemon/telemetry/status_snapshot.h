@@ -48,6 +48,20 @@ struct PartitionStatus {
   std::optional<StuckStatus> stuck;
 };
 
+// Rows of usage_logs that were inserted and are gone.
+struct MissingRows {
+  std::int64_t samples = 0;
+  std::string what;
+};
+
+// Events that wait because PostgreSQL refuses them: whose they are and why is in `detail`.
+struct SetAsideStatus {
+  DeadLetterReason reason{};
+  std::int64_t events = 0;
+  std::int64_t since_ms = 0;
+  std::string detail;
+};
+
 struct RecentError {
   std::int64_t time_ms = 0;  // of the last time
   std::string_view source;   // "postgres", "kafka", "fencing", "gap"
@@ -83,6 +97,8 @@ struct StatusSnapshot {
   std::array<std::int64_t, kSkipReasonNames.size()> skipped{};
   std::optional<std::int64_t> dead_letters_pending;  // nullopt: not counted yet
   std::int64_t dead_letters_healed = 0;
+  std::optional<MissingRows> missing_rows;  // nullopt: not looked yet
+  std::vector<SetAsideStatus> set_aside;    // the most events first
   QueueStatus queue;
   bool paused_for_memory = false;
   bool paused_for_postgres = false;

@@ -104,6 +104,21 @@ struct DeadLettersHealed {
 struct DeadLettersPending {
   std::array<std::int64_t, kDeadLetterReasonNames.size()> by_reason{};
 };
+// Rows that were inserted and are gone. Some of all rows are looked at; 0: each of them is there.
+struct RowsMissing {
+  std::int64_t samples = 0;
+  std::string_view what;  // for people
+};
+// Events that wait because PostgreSQL refuses them, by reason and detail: the most first.
+struct SetAsideEvents {
+  DeadLetterReason reason{};
+  std::int64_t events = 0;
+  std::int64_t since_ms = 0;  // when the first one was set aside, milliseconds since the epoch
+  std::string_view detail;    // whose they are, and what PostgreSQL said
+};
+struct SetAsideCounted {
+  std::span<const SetAsideEvents> groups;
+};
 // Until the last existing partition of usage_logs ends.
 struct PartitionRunway {
   std::chrono::seconds time{};
@@ -208,11 +223,11 @@ struct ReadinessBlocked {
 };
 
 using TelemetryEvent =
-    std::variant<BatchCommitted, DeadLettersHealed, DeadLettersPending, PartitionRunway,
-                 RetentionOverdue, BatchHeld, PostgresFailed, PostgresSession, CopyPathChosen,
-                 Fenced, RereadRequested, KafkaFailed, GroupMembership, PartitionsAssigned,
-                 OffsetGap, LogChanged, ReadingPaused, PartitionStuck, PartitionLag,
-                 ReadinessBlocked, QuotaPeriodsStarted>;
+    std::variant<BatchCommitted, DeadLettersHealed, DeadLettersPending, RowsMissing,
+                 SetAsideCounted, PartitionRunway, RetentionOverdue, BatchHeld, PostgresFailed,
+                 PostgresSession, CopyPathChosen, Fenced, RereadRequested, KafkaFailed,
+                 GroupMembership, PartitionsAssigned, OffsetGap, LogChanged, ReadingPaused,
+                 PartitionStuck, PartitionLag, ReadinessBlocked, QuotaPeriodsStarted>;
 static_assert(std::is_trivially_copyable_v<TelemetryEvent>, "an event owns no memory");
 
 class TelemetrySink {

@@ -11,12 +11,13 @@ namespace usage_ingest::sim {
 class CountingSink final
     : public pipeline::TelemetrySink,
       private pipeline::Ignores<
-          pipeline::DeadLettersHealed, pipeline::DeadLettersPending, pipeline::PartitionRunway,
-          pipeline::RetentionOverdue, pipeline::BatchHeld, pipeline::PostgresFailed,
-          pipeline::PostgresSession, pipeline::CopyPathChosen, pipeline::KafkaFailed,
-          pipeline::GroupMembership, pipeline::PartitionsAssigned, pipeline::OffsetGap,
-          pipeline::LogChanged, pipeline::ReadingPaused, pipeline::PartitionStuck,
-          pipeline::PartitionLag, pipeline::ReadinessBlocked, pipeline::QuotaPeriodsStarted> {
+          pipeline::DeadLettersHealed, pipeline::DeadLettersPending, pipeline::RowsMissing,
+          pipeline::SetAsideCounted, pipeline::PartitionRunway, pipeline::RetentionOverdue,
+          pipeline::BatchHeld, pipeline::PostgresFailed, pipeline::PostgresSession,
+          pipeline::CopyPathChosen, pipeline::KafkaFailed, pipeline::GroupMembership,
+          pipeline::PartitionsAssigned, pipeline::OffsetGap, pipeline::LogChanged,
+          pipeline::ReadingPaused, pipeline::PartitionStuck, pipeline::PartitionLag,
+          pipeline::ReadinessBlocked, pipeline::QuotaPeriodsStarted> {
  public:
   void On(const pipeline::TelemetryEvent& event) override { std::visit(*this, event); }
 

@@ -4,12 +4,16 @@
 #include <boost/asio/post.hpp>
 #include <utility>
 
+#include "ingest/postgres/background/attention.h"
+
 namespace usage_ingest::postgres::background {
 namespace {
 
 using std::chrono::seconds;
 
 constexpr auto kMeasureEvery = seconds(5);
+// What is missing is told within a minute.
+constexpr auto kWatchEvery = seconds(15);
 constexpr auto kHour = std::chrono::hours(1);
 constexpr auto kQuotaPeriodsEvery = seconds(30);
 constexpr auto kReconnectAfter = seconds(1);
@@ -130,6 +134,10 @@ pipeline::Task<Result<>> Housekeeper::Session(session::AsyncConnection& connecti
       next_quota_periods_ = now + kQuotaPeriodsEvery;
       done = co_await StartQuotaPeriods(connection);
     }
+    if (done && now >= next_watch_) {
+      next_watch_ = now + kWatchEvery;
+      done = co_await Watch(connection);
+    }
     if (!done) co_return done;
     if (now >= next_refresh_) {
       next_refresh_ = now + options_.attribution_refresh;
@@ -156,7 +164,7 @@ pipeline::TimePoint Housekeeper::NextDeadline() const {
   const bool is_sweeping = sweep_ || references_changed_;
   const pipeline::TimePoint next_pass =
       is_sweeping ? next_pass_ : std::max(next_retry_, next_pass_);
-  return std::min({next_refresh_, next_pass, next_hourly_, next_measure_,
+  return std::min({next_refresh_, next_pass, next_hourly_, next_measure_, next_watch_,
                    options_.has_quota_periods ? next_quota_periods_ : next_measure_});
 }
 
@@ -214,6 +222,18 @@ pipeline::Task<Result<>> Housekeeper::Measure(session::AsyncConnection& connecti
   if (!measured) co_return std::unexpected(measured.error());
   telemetry_.On(pipeline::PartitionRunway{seconds(session::Int64At(measured->get(), 0, 0))});
   telemetry_.On(pipeline::RetentionOverdue{seconds(session::Int64At(measured->get(), 0, 1))});
+  co_return Result<>{};
+}
+
+// A lock may be refused while a table is truncated or restored: looked at again the next time.
+pipeline::Task<Result<>> Housekeeper::Watch(session::AsyncConnection& connection) {
+  for (const auto report : {&ReportMissingRows, &ReportSetAside}) {
+    const Result<> reported = co_await report(connection, telemetry_);
+    if (reported) continue;
+    if (!connection.connected()) co_return reported;
+    telemetry_.On(pipeline::PostgresFailed{pipeline::PostgresErrorClass::kTransient,
+                                           reported.error().context});
+  }
   co_return Result<>{};
 }
 

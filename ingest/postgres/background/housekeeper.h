@@ -3,7 +3,7 @@
 //
 // Listens for changed references and tells the lanes and the retry of dead letters; keeps
 // partitions ahead; counts pending dead letters and the runway; removes finished dead letters;
-// starts quota periods.
+// starts quota periods; looks for what a person must know (attention.h).
 // Nothing here is needed for a batch to commit: a lane creates a missing month itself.
 //
 // Owner         main's executor; its own session, opened again when it breaks.
@@ -47,6 +47,7 @@ class Housekeeper {
   // For subscriptions without events: one that is suspended has none.
   pipeline::Task<Result<>> StartQuotaPeriods(session::AsyncConnection& connection);
   pipeline::Task<Result<>> Measure(session::AsyncConnection& connection);
+  pipeline::Task<Result<>> Watch(session::AsyncConnection& connection);
   pipeline::Task<Result<>> RemoveFinished(session::AsyncConnection& connection);
   pipeline::Task<> RetryDeadLetters();
   void NoteChange();
@@ -67,6 +68,7 @@ class Housekeeper {
   pipeline::TimePoint next_hourly_;
   pipeline::TimePoint next_measure_;
   pipeline::TimePoint next_quota_periods_;
+  pipeline::TimePoint next_watch_;
   pipeline::TimePoint next_pass_;
   std::optional<DeadLetterSelection> sweep_;  // what is being retried, a pass at a time
 };

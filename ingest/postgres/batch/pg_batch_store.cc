@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <iterator>
 #include <limits>
+#include <ranges>
 #include <utility>
 
 #include "ingest/postgres/batch/batch_params.h"
@@ -66,6 +67,14 @@ session::Statement AskQuotaPeriods(const pipeline::Batch& batch, const pipeline:
   session::Statement statement{sql::kQuotaPeriods, IdParams(parents.subscriptions)};
   statement.params.Add(oldest);
   return statement;
+}
+
+const UsageRow* LastInserted(const pipeline::Batch& batch) {
+  for (const pipeline::BatchEvent& event : std::views::reverse(batch.events)) {
+    const bool is_row = event.state == pipeline::BatchEvent::State::kRow;
+    if (is_row && !event.is_duplicate) return &event.row;
+  }
+  return nullptr;
 }
 
 }  // namespace
@@ -368,6 +377,11 @@ pipeline::Task<Result<pipeline::QuotaChanges>> PgBatchStore::AddSums(
 pipeline::Task<Result<>> PgBatchStore::RecordOutcomes(const pipeline::Batch& batch) {
   std::vector<session::Statement> statements;
   progress_.RecordOutcomes(batch, statements);
+  if (const UsageRow* row = LastInserted(batch)) {
+    session::Statement sample{sql::kSampleRow, {}};
+    sample.params.Add(row->event.id).Add(row->event.created_at).Add(row->owner.subscription_id);
+    statements.push_back(std::move(sample));
+  }
   if (statements.empty()) co_return Result<>{};
   const auto results = co_await connection_.Pipeline(statements);
   if (results) co_return Result<>{};

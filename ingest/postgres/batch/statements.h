@@ -120,6 +120,14 @@ SELECT $1, d.* FROM unnest($2::text[], $3::int4[], $4::text[], $5::int4[], $6::i
        key_hash, event_id, event_time, payload)
 ON CONFLICT (topic, partition, topic_id, leader_epoch, record_offset, event_index) DO NOTHING)sql";
 
+// $1 id, $2 created_at, $3 subscription of a row that this transaction inserts. A sample that is
+// there already is of a row that had disappeared.
+inline constexpr const char* kSampleRow = R"sql(
+INSERT INTO usage_ingest.row_samples (row_id, created_at, subscription_id) VALUES ($1, $2, $3)
+ON CONFLICT (row_id, created_at) DO UPDATE
+SET subscription_id = excluded.subscription_id, sampled_at = excluded.sampled_at,
+    subscription_deleted = false, missing_since = NULL)sql";
+
 // Behind a switch-over by logical replication, which does not carry sequences.
 inline constexpr const char* kAdvanceLetterIds = "SELECT usage_ingest.advance_dead_letter_ids()";
 

@@ -35,6 +35,8 @@ constexpr std::array kPrivileges = {
               "where each partition goes on"},
     Privilege{On::kTable, "usage_ingest.dead_letters", "SELECT, INSERT, UPDATE, DELETE", "", false,
               "events without a row"},
+    Privilege{On::kTable, "usage_ingest.row_samples", "SELECT, INSERT, UPDATE, DELETE", "", false,
+              "rows that disappear are noticed"},
     Privilege{On::kTable, "usage_ingest.key_history", "SELECT, INSERT, UPDATE, DELETE", "", false,
               "attribution of rotated keys"},
     Privilege{On::kTable, "usage_ingest.replays", "SELECT, INSERT, UPDATE, DELETE", "", false,

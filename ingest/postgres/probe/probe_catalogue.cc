@@ -53,6 +53,8 @@ SELECT wanted.table_name, wanted.trigger_name, wanted.consequence, wanted.steps
        'suspensions have no reason, and in mode active-only there is none', '26'),
       ('subscriptions', 'usage_ingest_status',
        'suspensions are not audited, announced and stored', '26'),
+      ('subscriptions', 'usage_ingest_deleted',
+       'rows that go with a deleted subscription are reported as missing', '27'),
       ('api_keys', 'usage_ingest_remember_key', 'rotated keys are forgotten', '20, 21'),
       ('users', 'usage_ingest_announce', 'changes reach attribution late', '22'),
       ('models', 'usage_ingest_announce', 'changes reach attribution late', '22'),

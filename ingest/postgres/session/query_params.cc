@@ -155,6 +155,11 @@ QueryParams& QueryParams::Add(EventTimeUs time) {
   return AddBytes(static_cast<Oid>(PgType::kTimestamptz), std::move(bytes));
 }
 
+QueryParams& QueryParams::Add(const Uuid& id) {
+  return AddBytes(static_cast<Oid>(PgType::kUuid),
+                  std::string(reinterpret_cast<const char*>(id.bytes.data()), id.bytes.size()));
+}
+
 QueryParams& QueryParams::Add(PgArray& array) { return AddBytes(array.array_type(), array.Take()); }
 
 }  // namespace usage_ingest::postgres::session

@@ -66,6 +66,7 @@ class QueryParams {
   QueryParams& Add(std::string_view text);
   QueryParams& Add(std::int64_t value);
   QueryParams& Add(EventTimeUs time);
+  QueryParams& Add(const Uuid& id);
   QueryParams& Add(PgArray& array);
 
   [[nodiscard]] int count() const { return static_cast<int>(values_.size()); }

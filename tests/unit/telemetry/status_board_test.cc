@@ -55,6 +55,33 @@ TEST_F(StatusBoardTest, SaysWhatIsStuckAndIsReadyWhileSomethingIsRead) {
   EXPECT_TRUE(board_.readiness().ready);
 }
 
+// New usage is written, so no other instance would do better: ready, with what a person must know.
+TEST_F(StatusBoardTest, SaysWhatIsMissingAndWhatWasSetAsideAndIsReady) {
+  BecomeReady();
+  board_.On(pipeline::RowsMissing{0, "nothing"});
+  board_.On(pipeline::SetAsideCounted{{}});
+  EXPECT_EQ(board_.readiness().reason, "");
+  const pipeline::SetAsideEvents groups[] = {
+      {DeadLetterReason::kSubscriptionRejected, 12, now_ms_ - 5'000,
+       "subscription s: out of range"},
+      {DeadLetterReason::kMonthRejected, 3, now_ms_, "month 2026-11: no partition"}};
+  board_.On(pipeline::SetAsideCounted{groups});
+  board_.On(pipeline::RowsMissing{2, "rows have disappeared"});
+  EXPECT_TRUE(board_.readiness().ready);
+  EXPECT_EQ(board_.readiness().reason,
+            "rows have disappeared\n"
+            "12 events are set aside (subscription_rejected): subscription s: out of range\n"
+            "3 events are set aside (month_rejected): month 2026-11: no partition");
+  const std::string json = StatusJson(board_.Snapshot());
+  EXPECT_THAT(json, HasSubstr(R"("set_aside":[{"reason":"subscription_rejected","events":12,)"
+                              R"("since":"2026-11-22T17:59:55Z","detail":"subscription s)"));
+  EXPECT_THAT(json, HasSubstr(R"("missing_rows":{"samples":2,"what":"rows have disappeared"})"));
+  EXPECT_THAT(StatusLine(board_.Snapshot()), HasSubstr(", 15 EVENTS SET ASIDE, ROWS MISSING"));
+  board_.On(pipeline::SetAsideCounted{{}});
+  board_.On(pipeline::RowsMissing{0, "nothing"});
+  EXPECT_EQ(board_.readiness().reason, "");
+}
+
 TEST_F(StatusBoardTest, IsNotReadyWhileALagStaysUnknown) {
   BecomeReady();
   EXPECT_TRUE(board_.readiness().ready) << "a new assignment has a moment";
