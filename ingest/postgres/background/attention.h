@@ -10,7 +10,7 @@
 // Events that were set aside: dead letters that PostgreSQL refused as a part of a batch.
 //
 // Limit         about a thousand samples; kLettersMax dead letters and kGroupsMax groups.
-// Source        docs/operations.md, UsageIngestRowsMissing; schema/sql/0027_sample_rows.sql.
+// Source        docs/operations.md, UsageIngestRowsMissing; schema/sql/0028_sample_rows.sql.
 #include "ingest/pipeline/telemetry.h"
 #include "ingest/postgres/session/async_connection.h"
 

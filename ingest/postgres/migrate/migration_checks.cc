@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <fmt/ostream.h>
 
+#include <span>
+
 #include "ingest/postgres/migrate/migration_partitioning.h"
 #include "ingest/postgres/probe/column_rules.h"
 #include "ingest/postgres/probe/probe_checks.h"
@@ -88,6 +90,20 @@ Result<bool> LacksDefaultTeam(blocking::SyncConnection& connection) {
   return rows->boolean(0, 0);
 }
 
+std::unexpected<Error> NothingWasChanged(std::string_view problems,
+                                         std::string_view sqlstate = "") {
+  return Fail(ErrorCode::kFatal,
+              fmt::format("{}nothing was changed, because:{}", sqlstate, problems));
+}
+
+std::string Lines(std::span<const probe::Finding> findings) {
+  std::string lines;
+  for (const probe::Finding& finding : findings) {
+    lines += fmt::format("\n  {}: {}; fix: {};", finding.where, finding.what, finding.fix);
+  }
+  return lines;
+}
+
 }  // namespace
 
 Result<> CheckBeforeMigrate(blocking::SyncConnection& connection) {
@@ -97,6 +113,9 @@ Result<> CheckBeforeMigrate(blocking::SyncConnection& connection) {
   if (report.facts.in_recovery || !*server) {
     return Fail(ErrorCode::kFatal, report.findings.front().ToLine());
   }
+  const auto schema = probe::ProbeSchema(connection, report);
+  if (!schema) return std::unexpected(schema.error());
+  if (!*schema) return NothingWasChanged(Lines(report.findings));
   std::string problems;
   auto rights = connection.Execute(kMissingRights);
   if (!rights) return std::unexpected(rights.error());
@@ -112,9 +131,9 @@ Result<> CheckBeforeMigrate(blocking::SyncConnection& connection) {
   const auto columns = probe::CheckColumns(connection);
   if (!columns) return std::unexpected(columns.error());
   for (const probe::ColumnProblem& problem : *columns) {
-    if (problem.type.empty()) continue;  // it is added
-    problems += fmt::format("\n  public.{}.{} is {}, which does not work; fix: {};", problem.table,
-                            problem.column, problem.type, problem.fix);
+    if (problem.is_missing || !problem.is_fatal) continue;  // it is added, or reported at the end
+    problems += fmt::format("\n  public.{}.{}: {}; fix: {};", problem.table, problem.column,
+                            problem.what, problem.fix);
   }
   const auto required = probe::CheckRequiredColumns(connection);
   if (!required) return std::unexpected(required.error());
@@ -123,9 +142,8 @@ Result<> CheckBeforeMigrate(blocking::SyncConnection& connection) {
         problem.table == "teams" ? LacksDefaultTeam(connection) : Result<bool>(true);
     if (!needed) return std::unexpected(needed.error());
     if (!*needed) continue;
-    problems +=
-        fmt::format("\n  public.{}.{} is NOT NULL without a default, and is not written; fix: {};",
-                    problem.table, problem.column, problem.fix);
+    problems += fmt::format("\n  public.{}.{}: {}; fix: {};", problem.table, problem.column,
+                            problem.what, problem.fix);
   }
   const auto obstacles = FindPartitioningObstacles(connection);
   if (!obstacles) return std::unexpected(obstacles.error());
@@ -133,8 +151,7 @@ Result<> CheckBeforeMigrate(blocking::SyncConnection& connection) {
   if (problems.empty()) return {};
   // The SQLSTATE that the missing right would cause in a later step.
   const std::string_view sqlstate = rights->count() > 0 ? "42501: " : "";
-  return Fail(ErrorCode::kFatal,
-              fmt::format("{}nothing was changed, because:{}", sqlstate, problems));
+  return NothingWasChanged(problems, sqlstate);
 }
 
 Result<> ReportAfterMigrate(blocking::SyncConnection& connection, bool first_time,

@@ -168,7 +168,7 @@ Result<ProbeReport> ProbeDatabase(std::string_view conninfo, std::size_t writers
   if (auto done = ProbeSessions(*connection, writers, report); !done) {
     return std::unexpected(done.error());
   }
-  for (const auto check : {ProbeMigrations, ProbeTables}) {
+  for (const auto check : {ProbeSchema, ProbeMigrations, ProbeTables}) {
     const auto go_on = check(*connection, report);
     if (!go_on) return std::unexpected(go_on.error());
     if (!*go_on) return report;

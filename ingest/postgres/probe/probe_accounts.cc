@@ -1,23 +1,12 @@
 // What the probe checks of summaries, quotas and the role's rights.
 #include <fmt/format.h>
 
-#include "aggregate/summary_columns.h"
 #include "ingest/postgres/probe/grants.h"
 #include "ingest/postgres/probe/probe_checks.h"
 #include "ingest/postgres/session/untrusted_roles.h"
 
 namespace usage_ingest::postgres::probe {
 namespace {
-
-// {0} the columns that migrations add, and their types.
-constexpr std::string_view kSummaryColumns = R"sql(
-SELECT wanted.name, wanted.type
-  FROM (VALUES {0}) AS wanted(name, type)
- WHERE NOT EXISTS (SELECT FROM pg_attribute AS a
-                     JOIN pg_type AS t ON t.oid = a.atttypid
-                    WHERE a.attrelid = 'public.usage_summaries'::regclass
-                      AND a.attname = wanted.name AND NOT a.attisdropped
-                      AND t.typname IN ('int8', 'numeric')))sql";
 
 // What ON CONFLICT infers: exactly these columns (PostgreSQL manual, INSERT, conflict_target).
 constexpr const char* kSummaryKey = R"sql(
@@ -65,71 +54,6 @@ SELECT c.oid::regclass, quote_ident(current_user)
                          'usage_summaries', 'audit_logs'))
  ORDER BY 1)sql";
 
-// Sums that end too early: tokens at 2^31, costs below 100,000. The fix is a script that can be run
-// as it is: what depends on the column is dropped before and made again after.
-constexpr const char* kNarrowCounters = R"sql(
-WITH RECURSIVE narrow AS (
-    SELECT a.attrelid, a.attname, a.attnum, wanted.type,
-           format_type(a.atttypid, a.atttypmod) AS present
-      FROM (VALUES ('subscriptions', 'used_tokens', 'bigint'),
-                   ('subscriptions', 'quota_tokens', 'bigint'),
-                   ('usage_summaries', 'total_tokens', 'bigint'),
-                   ('usage_summaries', 'total_cost', 'numeric(20,6)'))
-               AS wanted(table_name, name, type)
-      JOIN pg_attribute AS a
-        ON a.attrelid = to_regclass('public.' || wanted.table_name) AND a.attname = wanted.name
-     WHERE a.atttypid = 'int4'::regtype
-        OR (a.atttypid = 'numeric'::regtype AND a.atttypmod > 0
-            AND ((a.atttypmod - 4) >> 16) - ((a.atttypmod - 4) & 65535) < 5)
-), readers AS (
-    SELECT n.attrelid, n.attnum, r.ev_class AS view
-      FROM narrow AS n
-      JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass
-       AND d.refclassid = 'pg_class'::regclass AND d.refobjid = n.attrelid
-       AND d.refobjsubid = n.attnum
-      JOIN pg_rewrite AS r ON r.oid = d.objid
-    UNION
-    SELECT p.attrelid, p.attnum, r.ev_class
-      FROM readers AS p
-      JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass
-       AND d.refclassid = 'pg_class'::regclass AND d.refobjid = p.view
-      JOIN pg_rewrite AS r ON r.oid = d.objid AND r.ev_class <> p.view
-)
-SELECT n.attrelid::regclass, n.attname, n.present,
-       concat_ws(' ', 'BEGIN;', triggers.drops, views.drops,
-                 format('ALTER TABLE %s ALTER COLUMN %I TYPE %s;', n.attrelid::regclass, n.attname,
-                        n.type),
-                 views.makes, triggers.makes, 'COMMIT;')
-  FROM narrow AS n
- CROSS JOIN LATERAL (
-    SELECT string_agg(format('DROP TRIGGER %I ON %s;', t.tgname, n.attrelid::regclass), ' ') AS drops,
-           -- A disabled one stays disabled: quotas.enforce may have chosen so.
-           string_agg(pg_get_triggerdef(t.oid) || ';'
-                      || CASE t.tgenabled WHEN 'D'
-                         THEN format(' ALTER TABLE %s DISABLE TRIGGER %I;', t.tgrelid::regclass,
-                                     t.tgname)
-                         ELSE '' END, ' ') AS makes
-      FROM pg_trigger AS t
-     WHERE t.tgrelid = n.attrelid AND NOT t.tgisinternal
-       AND EXISTS (SELECT FROM pg_depend AS d
-                    WHERE d.classid = 'pg_trigger'::regclass AND d.objid = t.oid
-                      AND d.refobjid = n.attrelid AND d.refobjsubid = n.attnum)) AS triggers
- CROSS JOIN LATERAL (
-    SELECT string_agg(format('DROP VIEW %s;', c.oid::regclass), ' ' ORDER BY c.oid DESC) AS drops,
-           string_agg(format('CREATE VIEW %s AS %s ALTER VIEW %s OWNER TO %I;%s', c.oid::regclass,
-                             pg_get_viewdef(c.oid), c.oid::regclass, pg_get_userbyid(c.relowner),
-                             (SELECT string_agg(
-                                         format(' GRANT %s ON %s TO %s;', acl.privilege_type,
-                                                c.oid::regclass,
-                                                CASE WHEN acl.grantee = 0 THEN 'PUBLIC'
-                                                     ELSE acl.grantee::regrole::text END), '')
-                                FROM aclexplode(c.relacl) AS acl
-                               WHERE acl.grantee <> c.relowner)),
-                      ' ' ORDER BY c.oid) AS makes
-      FROM (SELECT DISTINCT view FROM readers AS r
-             WHERE r.attrelid = n.attrelid AND r.attnum = n.attnum) AS used
-      JOIN pg_class AS c ON c.oid = used.view) AS views)sql";
-
 // Tables of LiteMaaS to which usage_ingest.watch_status() writes, with the privileges of its owner.
 constexpr const char* kUnwritableHistory = R"sql(
 SELECT history.name, p.proowner::regrole, history.name = 'public.audit_logs'
@@ -144,15 +68,6 @@ void Add(ProbeReport& report, Severity severity, std::string where, std::string 
                              .where = std::move(where),
                              .what = std::move(what),
                              .fix = std::move(fix)});
-}
-
-std::string AddedSummaryColumns() {
-  std::string values;
-  for (const aggregate::SummaryColumn& column : aggregate::kSummaryColumns) {
-    if (column.is_in_seed) continue;
-    values += fmt::format("{}('{}', '{}')", values.empty() ? "" : ", ", column.name, column.type);
-  }
-  return values;
 }
 
 // SQL that is true when the role has the whole privilege; a missing object counts as none.
@@ -226,14 +141,6 @@ Result<> ProbeSuspensionHistory(blocking::SyncConnection& connection, ProbeRepor
 }  // namespace
 
 Result<> ProbeSummaries(blocking::SyncConnection& connection, ProbeReport& report) {
-  auto missing = connection.Execute(fmt::format(kSummaryColumns, AddedSummaryColumns()));
-  if (!missing) return std::unexpected(missing.error());
-  for (int i = 0; i < missing->count(); ++i) {
-    Add(report, Severity::kFatal, fmt::format("public.usage_summaries.{}", missing->text(i, 0)),
-        "the column is missing",
-        fmt::format("ALTER TABLE public.usage_summaries ADD COLUMN {} {} NOT NULL DEFAULT 0",
-                    missing->text(i, 0), missing->text(i, 1)));
-  }
   auto key = connection.Execute(kSummaryKey);
   if (!key) return std::unexpected(key.error());
   if (!key->boolean(0, 0)) {
@@ -258,15 +165,6 @@ Result<> ProbeQuotas(blocking::SyncConnection& connection, ProbeReport& report) 
             : fmt::format("ALTER TABLE public.{} DROP CONSTRAINT {}, and add it again with '{}'",
                           labels->text(i, 0), blocking::QuoteIdentifier(labels->text(i, 5)),
                           label));
-  }
-  auto narrow = connection.Execute(kNarrowCounters);
-  if (!narrow) return std::unexpected(narrow.error());
-  for (int i = 0; i < narrow->count(); ++i) {
-    Add(report, Severity::kWarning, fmt::format("{}.{}", narrow->text(i, 0), narrow->text(i, 1)),
-        fmt::format("it is {} and can be full; then the events of that subscription become dead "
-                    "letters (subscription_rejected) until it is larger",
-                    narrow->text(i, 2)),
-        std::string(narrow->text(i, 3)));
   }
   if (auto done = ProbeSuspensionHistory(connection, report); !done) return done;
   return ProbeQuotaTriggers(connection, report);

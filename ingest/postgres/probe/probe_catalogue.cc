@@ -17,6 +17,44 @@ SELECT name FROM unnest(ARRAY['users', 'models', 'teams', 'team_members', 'subsc
                               'audit_logs']) AS wanted(name)
  WHERE to_regclass('public.' || name) IS NULL)sql";
 
+// LiteMaaS' tables in another schema than public, known by their columns, where public has none.
+// The role may lack the right to look into a schema.
+constexpr const char* kTablesElsewhere = R"sql(
+WITH of_public AS (
+  SELECT relname FROM pg_class WHERE relnamespace = to_regnamespace('public')
+), elsewhere AS (
+  SELECT DISTINCT c.relnamespace
+    FROM (VALUES ('subscriptions', '{user_id,model_id,used_tokens}'::name[]),
+                 ('usage_logs', '{subscription_id,request_tokens,response_tokens}'))
+           AS known(name, columns)
+    JOIN pg_class AS c ON c.relname = known.name AND c.relkind IN ('r', 'p', 'v', 'f')
+   WHERE known.name NOT IN (SELECT relname FROM of_public)
+     AND c.relpersistence <> 't'
+     AND known.columns <@ ARRAY(SELECT a.attname FROM pg_attribute AS a
+                                 WHERE a.attrelid = c.oid AND NOT a.attisdropped)
+)
+SELECT quote_ident(n.nspname),
+       string_agg(format('ALTER TABLE %I.%I SET SCHEMA public', n.nspname, c.relname), '; '
+                  ORDER BY c.relname)
+  FROM elsewhere AS e
+  JOIN pg_namespace AS n ON n.oid = e.relnamespace
+  JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relkind IN ('r', 'p', 'v', 'f')
+ WHERE c.relname IN ('users', 'models', 'teams', 'team_members', 'subscriptions', 'api_keys',
+                     'api_key_models', 'usage_logs', 'usage_summaries', 'audit_logs',
+                     'subscription_status_history')
+   AND c.relname NOT IN (SELECT relname FROM of_public)
+ GROUP BY n.nspname)sql";
+
+// Under the name of a table something else: rows of a view cannot be locked, or copied into it.
+constexpr const char* kNoTables = R"sql(
+SELECT c.relname,
+       CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' ELSE 'foreign table' END
+  FROM pg_class AS c
+ WHERE c.relnamespace = to_regnamespace('public') AND c.relkind IN ('v', 'm', 'f')
+   AND c.relname IN ('users', 'models', 'teams', 'team_members', 'subscriptions', 'api_keys',
+                     'api_key_models', 'usage_logs', 'usage_summaries', 'audit_logs')
+ ORDER BY 1)sql";
+
 // $1: the columns that the daemon writes, separated by commas.
 constexpr const char* kColumns = R"sql(
 SELECT a.attname, format_type(a.atttypid, a.atttypmod), a.atttypid::bigint, a.attnotnull,
@@ -93,14 +131,6 @@ void CheckColumn(const UsageLogColumn& column, bool written, ProbeReport& report
     Add(report, Severity::kFatal, where,
         "it is NOT NULL without a default, and the daemon does not write it",
         alter + "DROP NOT NULL");
-  } else if (column.name == "total_tokens" || column.name == "total_cost") {
-    Add(report, Severity::kWarning, where,
-        "it is not generated as in the seed, and stays NULL in the daemon's rows",
-        fmt::format("ALTER TABLE public.usage_logs DROP COLUMN {0}, ADD COLUMN {0} {1} GENERATED "
-                    "ALWAYS AS ({2}) STORED (rewrites the table)",
-                    column.name, column.type,
-                    column.name == "total_cost" ? "input_cost + output_cost"
-                                                : "request_tokens + response_tokens"));
   }
 }
 
@@ -118,6 +148,29 @@ void CheckTrigger(const batch::UsageLogTrigger& trigger, ProbeReport& report) {
 
 }  // namespace
 
+Result<bool> ProbeSchema(blocking::SyncConnection& connection, ProbeReport& report) {
+  auto schemas = connection.Execute(kTablesElsewhere);
+  if (!schemas) return std::unexpected(schemas.error());
+  for (int i = 0; i < schemas->count(); ++i) {
+    const std::string_view schema = schemas->text(i, 0);
+    Add(report, Severity::kFatal, fmt::format("schema {}", schema),
+        "it has tables of LiteMaaS, and the daemon works with schema public only: migrate would "
+        "create empty ones there",
+        fmt::format("{} (then add public to the search_path of LiteMaaS' role)",
+                    schemas->text(i, 1)));
+  }
+  auto others = connection.Execute(kNoTables);
+  if (!others) return std::unexpected(others.error());
+  for (int i = 0; i < others->count(); ++i) {
+    const std::string_view name = others->text(i, 0);
+    Add(report, Severity::kFatal, fmt::format("public.{}", name),
+        fmt::format("it is a {}, and the daemon needs the table itself", others->text(i, 1)),
+        fmt::format("DROP {0} public.{1}; ALTER TABLE <its schema>.{1} SET SCHEMA public",
+                    others->text(i, 1), name));
+  }
+  return schemas->count() == 0 && others->count() == 0;
+}
+
 Result<bool> ProbeTables(blocking::SyncConnection& connection, ProbeReport& report) {
   auto missing = connection.Execute(kMissingTables);
   if (!missing) return std::unexpected(missing.error());
@@ -129,17 +182,15 @@ Result<bool> ProbeTables(blocking::SyncConnection& connection, ProbeReport& repo
   const auto problems = CheckColumns(connection);
   if (!problems) return std::unexpected(problems.error());
   for (const ColumnProblem& problem : *problems) {
-    Add(report, Severity::kFatal, fmt::format("public.{}.{}", problem.table, problem.column),
-        problem.type.empty() ? "the column is missing"
-                             : fmt::format("its type is {}, which does not work", problem.type),
-        problem.fix);
+    Add(report, problem.is_fatal ? Severity::kFatal : Severity::kWarning,
+        fmt::format("public.{}.{}", problem.table, problem.column), problem.what, problem.fix);
   }
   const auto required = CheckRequiredColumns(connection);
   if (!required) return std::unexpected(required.error());
   for (const ColumnProblem& problem : *required) {
     if (problem.table != "usage_summaries" && problem.table != "audit_logs") continue;
     Add(report, Severity::kFatal, fmt::format("public.{}.{}", problem.table, problem.column),
-        "it is NOT NULL without a default, and the daemon does not write it", problem.fix);
+        problem.what, problem.fix);
   }
   return true;
 }

@@ -96,7 +96,7 @@ TEST_F(MigrateFilledTest, TypesThatDoNotWorkAreRefusedBeforeAnythingIsChanged) {
   ASSERT_FALSE(outcome.result);
   EXPECT_EQ(outcome.result.error().code, ErrorCode::kFatal);
   const std::string& text = outcome.result.error().context;
-  EXPECT_TRUE(Holds(text, "public.usage_logs.team_id is text")) << text;
+  EXPECT_TRUE(Holds(text, "public.usage_logs.team_id: its type is text")) << text;
   EXPECT_TRUE(Holds(text,
                     "ALTER TABLE public.usage_logs ALTER COLUMN team_id TYPE uuid USING "
                     "team_id::text::uuid;"))
