@@ -98,5 +98,23 @@ TEST_F(RefusedRowTest, ATriggerThatRefusesARowDelaysNoOtherRow) {
                      .dead_lettered = kRefusedRows});
 }
 
+// 3,000 rows of 8 ms are twice the longest statement: one batch of them would never commit.
+TEST_F(RefusedRowTest, ASlowTriggerMakesBatchesSmallerAndEachRowIsWritten) {
+  database_.Execute(
+      "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+      "PERFORM pg_sleep(0.008); RETURN NEW; END $$; "
+      "CREATE TRIGGER dawdle BEFORE INSERT ON usage_logs FOR EACH ROW EXECUTE FUNCTION dawdle()");
+  load_.PublishAll(*producer_);
+  daemon_ = std::make_unique<DaemonProcess>(DaemonDefaults());
+  daemon_->StartAndWait();
+  ASSERT_TRUE(WaitUntil(After(150s), [&] {
+    return Totals::CaughtUp(database_, load_.Expected(*producer_), kafka_.admin());
+  })) << daemon_->log();
+  EXPECT_NE(daemon_->log().find("57014"), std::string::npos) << "no statement was too long";
+  ExpectTotalsMatch({.records = producer_->delivered(),
+                     .inserted = static_cast<std::int64_t>(Events()),
+                     .dead_lettered = 0});
+}
+
 }  // namespace
 }  // namespace usage_ingest::support
