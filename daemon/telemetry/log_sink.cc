@@ -43,7 +43,9 @@ struct LogSink::Visitor : IgnoredByLog {
     spdlog::info("{} dead letters healed", healed.count);
   }
   void operator()(const pipeline::RowsMissing& missing) const {
-    if (missing.samples != 0 && log.IsNew(missing.what)) spdlog::error("{}", missing.what);
+    if (missing.samples == 0) return;
+    const auto message = log.Throttled(pipeline::MessageKind(missing.what), missing.what);
+    if (message) spdlog::error("{}", *message);
   }
   void operator()(const pipeline::PostgresFailed& failure) const {
     const auto message = log.Throttled(pipeline::MessageKind(failure.message), failure.message);
