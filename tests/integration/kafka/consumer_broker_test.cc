@@ -1,4 +1,6 @@
 // KafkaConsumer against a real Apache Kafka: what operators and retention do to its topics.
+#include <filesystem>
+
 #include "tests/integration/kafka/consumer_fixture.h"
 #include "tests/integration/kafka/transactional_producer.h"
 #include "tests/support/kafka_broker.h"
@@ -197,6 +199,53 @@ TEST_F(ConsumerBrokerTest, SeesNothingOfAbortedTransactionsAndStumblesOverNoMark
   Produce("t", 1, 10);
   ReadEverything();
   EXPECT_EQ(database_.gap_records(), 0) << "markers are holes, not gaps";
+}
+
+// Compaction takes records that were read, the last one of them too, and records that were not.
+TEST_F(ConsumerBrokerTest, HolesOfACompactedLogAreNeitherAGapNorAnotherLog) {
+  broker_.admin().CreateTopic("t", {.settings = {{"cleanup.policy", "compact"},
+                                                 {"segment.ms", "100"},
+                                                 {"min.cleanable.dirty.ratio", "0.01"}}});
+  const auto log_bytes = [&] {
+    std::uintmax_t bytes = 0;
+    for (const auto& file :
+         std::filesystem::directory_iterator(broker_.PartitionDirectory("t", 0))) {
+      if (file.path().extension() == ".log") bytes += file.file_size();
+    }
+    return bytes;
+  };
+  // A segment ends with the first record that is 100 ms younger than its first one, and all but the
+  // last segment are compacted.
+  std::int64_t time_ms = 1'700'000'000'000;
+  const auto produce = [&] {
+    time_ms += 1000;
+    support::Producer producer(brokers());
+    for (int i = 0; i < 200; ++i) {
+      const std::string value = std::to_string(next_++) + std::string(100, '.');
+      producer.Produce({.topic = "t",
+                        .partition = 0,
+                        .key = "key" + std::to_string(i % 5),
+                        .value = value,
+                        .timestamp_ms = time_ms});
+    }
+    producer.Flush();
+  };
+  produce();
+  produced_ = 200;
+  ReadEverything();
+  const std::uintmax_t full = log_bytes();
+  for (int round = 0; round < 3; ++round) {
+    produce();
+    ASSERT_TRUE(Eventually([&] { return log_bytes() < 2 * full; })) << log_bytes();
+  }
+  const std::int64_t end = broker_.admin().EndOffset("t", 0);
+  ConsumerHarness harness(Options(), database_);
+  harness.Start();
+  ASSERT_TRUE(Eventually([&] { return database_.At(kFirst).next_offset == Offset{end}; }));
+  EXPECT_THAT(database_.Values(), ::testing::Each(::testing::Pair(::testing::_, 1)));
+  EXPECT_LT(database_.Count(), static_cast<std::size_t>(end)) << "nothing was compacted";
+  EXPECT_EQ(database_.gap_records(), 0);
+  EXPECT_THAT(harness.Violations(), ::testing::IsEmpty());
 }
 
 TEST_F(ConsumerBrokerTest, AStaticMemberThatRestartsCausesNoRebalance) {
