@@ -102,10 +102,9 @@ Result<std::vector<LogNow>> StartSequence::QueryLogs() const {
     LogNow& log = logs.emplace_back(LogNow{.ends = (*ends)[i], .topic_id = TopicIdOf(*source)});
     if (!changed_logs_.Contains(source, next) && next <= log.ends.high) continue;
     log.differs_from = log.ends.low;
-    if (!CanSearchByEpoch(stored_[i], log.topic_id)) continue;
-    searches.push_back({source,
-                        stored_[i].last_record->leader_epoch,
-                        {log.ends.low, std::min(next, log.ends.high)}});
+    const auto& last = stored_[i].last_record;
+    if (!last || !CanSearchByEpoch(stored_[i], log.topic_id)) continue;
+    searches.push_back({source, last->leader_epoch, {log.ends.low, std::min(next, log.ends.high)}});
     searched.push_back(i);
   }
   if (searches.empty()) return logs;

@@ -62,8 +62,8 @@ class RangeReader::Impl {
   Result<std::vector<PartitionRange>> Resolve(const RangeRequest& request, client::Timeout timeout);
   Result<RangeProgress> Read(std::span<const PartitionRange> ranges, const std::stop_token& stop,
                              ReadOptions options);
-  const std::atomic<std::uint64_t>& current_epoch() const { return epoch_; }
-  const std::vector<MissingRange>& missing() const { return missing_; }
+  [[nodiscard]] const std::atomic<std::uint64_t>& current_epoch() const { return epoch_; }
+  [[nodiscard]] const std::vector<MissingRange>& missing() const { return missing_; }
 
  private:
   using Partitions = std::vector<const TopicPartition*>;
@@ -135,8 +135,9 @@ Result<std::vector<Offset>> RangeReader::Impl::QueryBegins(const RangeRequest& r
                                                            const Partitions& partitions,
                                                            client::Timeout timeout) {
   // Kafka has no times before 1970: its numbers below 0 mean the ends of the log.
-  if (request.from_time_ms.value_or(0) > 0) {
-    return client::QueryOffsetsAt(client_.get(), partitions, *request.from_time_ms, timeout);
+  const std::int64_t from_time_ms = request.from_time_ms.value_or(0);
+  if (from_time_ms > 0) {
+    return client::QueryOffsetsAt(client_.get(), partitions, from_time_ms, timeout);
   }
   return std::vector<Offset>(partitions.size(), request.from_offset.value_or(Offset{0}));
 }
@@ -206,7 +207,7 @@ Result<RangeProgress> RangeReader::Impl::Read(std::span<const PartitionRange> ra
   auto said = std::chrono::steady_clock::now();
   while (!is_done()) {
     if (stop.stop_requested()) return Fail(ErrorCode::kShuttingDown, "stopped");
-    if (events_.fatal()) return std::unexpected(*events_.fatal());
+    if (const auto& fatal = events_.fatal()) return std::unexpected(*fatal);
     client::MessageHandle message(
         rd_kafka_consumer_poll(client_.get(), static_cast<int>(limits::kPollTimeout.count())));
     if (message != nullptr) {

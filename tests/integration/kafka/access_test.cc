@@ -11,19 +11,18 @@ using namespace std::chrono_literals;
 using pipeline::KafkaErrorClass;
 using pipeline::StuckReason;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 
 class AccessTest : public ConsumerFixture {
  protected:
   static void SetUpTestSuite() {
-    secure_ = std::make_unique<SecureBroker>(std::map<std::string, std::string>{
+    secure = std::make_unique<SecureBroker>(std::map<std::string, std::string>{
         {"authorizer.class.name", "org.apache.kafka.metadata.authorizer.StandardAuthorizer"},
         {"super.users", "User:ANONYMOUS"}});
   }
-  static void TearDownTestSuite() { secure_.reset(); }
+  static void TearDownTestSuite() { secure.reset(); }
 
-  [[nodiscard]] std::string brokers() const override { return secure_->broker().brokers(); }
-  [[nodiscard]] support::KafkaAdmin& admin() const { return secure_->broker().admin(); }
+  [[nodiscard]] std::string brokers() const override { return secure->broker().brokers(); }
+  [[nodiscard]] support::KafkaAdmin& admin() const { return secure->broker().admin(); }
   [[nodiscard]] support::KafkaAdmin::Right Topic(rd_kafka_AclOperation_t operation) const {
     return {support::kKafkaUser, RD_KAFKA_RESOURCE_TOPIC, topic_, operation};
   }
@@ -34,9 +33,9 @@ class AccessTest : public ConsumerFixture {
   [[nodiscard]] HarnessOptions OwnOptions(
       const std::string& password = support::kPlainPassword) const {
     HarnessOptions options = Options({topic_});
-    options.kafka.brokers = secure_->listeners().Address(Protocol::kSaslPlaintext);
+    options.kafka.brokers = secure->listeners().Address(Protocol::kSaslPlaintext);
     options.kafka.group_id = topic_;
-    options.kafka.properties = secure_->listeners().Login(Protocol::kSaslPlaintext, "PLAIN");
+    options.kafka.properties = secure->listeners().Login(Protocol::kSaslPlaintext, "PLAIN");
     options.kafka.properties["sasl.password"] = password;
     return options;
   }
@@ -53,13 +52,13 @@ class AccessTest : public ConsumerFixture {
   }
 
   const std::string topic_ = ::testing::UnitTest::GetInstance()->current_test_info()->name();
-  static std::unique_ptr<SecureBroker> secure_;
+  static std::unique_ptr<SecureBroker> secure;
 };
-std::unique_ptr<SecureBroker> AccessTest::secure_;
+std::unique_ptr<SecureBroker> AccessTest::secure;
 
 // The story: no READ on the topic, and check-config said ok, /readyz 200, and no lag at all.
 TEST_F(AccessTest, WithoutReadOnTheTopicTheLagIsKnownAndTheReasonSaid) {
-  secure_->broker().CreateTopic(topic_, 2);
+  secure->broker().CreateTopic(topic_, 2);
   Produce(topic_, 2, 20);
   GrantGroup();
   admin().Grant(Topic(RD_KAFKA_ACL_OPERATION_DESCRIBE));
@@ -76,7 +75,7 @@ TEST_F(AccessTest, WithoutReadOnTheTopicTheLagIsKnownAndTheReasonSaid) {
 }
 
 TEST_F(AccessTest, ARightThatIsTakenAwayAndGivenBack) {
-  secure_->broker().CreateTopic(topic_, 1);
+  secure->broker().CreateTopic(topic_, 1);
   Produce(topic_, 1, 20);
   GrantGroup();
   admin().Grant(Topic(RD_KAFKA_ACL_OPERATION_DESCRIBE));
@@ -96,7 +95,7 @@ TEST_F(AccessTest, ARightThatIsTakenAwayAndGivenBack) {
 }
 
 TEST_F(AccessTest, ARightThatComesBackOnAQuietTopicEndsTheState) {
-  secure_->broker().CreateTopic(topic_, 1);
+  secure->broker().CreateTopic(topic_, 1);
   Produce(topic_, 1, 3);
   GrantGroup();
   admin().Grant(Topic(RD_KAFKA_ACL_OPERATION_DESCRIBE));
@@ -118,7 +117,7 @@ TEST_F(AccessTest, AWrongPasswordIsAnErrorOfAuthentication) {
 }
 
 TEST_F(AccessTest, AGroupThatMayNotBeReadIsAnErrorOfAuthorization) {
-  secure_->broker().CreateTopic(topic_, 1);
+  secure->broker().CreateTopic(topic_, 1);
   admin().Grant(Topic(RD_KAFKA_ACL_OPERATION_READ));
   ConsumerHarness harness(OwnOptions(), database_);
   harness.Start();
@@ -128,7 +127,7 @@ TEST_F(AccessTest, AGroupThatMayNotBeReadIsAnErrorOfAuthorization) {
 
 TEST_F(AccessTest, AnAuthorityThatIsNotTrustedIsAnErrorOfTls) {
   HarnessOptions options = OwnOptions();
-  options.kafka.brokers = secure_->listeners().Address(Protocol::kSaslSsl);
+  options.kafka.brokers = secure->listeners().Address(Protocol::kSaslSsl);
   options.kafka.properties["security.protocol"] = "SASL_SSL";
   ConsumerHarness harness(options, database_);
   harness.Start();

@@ -19,29 +19,29 @@ struct Login {
 
 class LoginFixture : public ConsumerFixture {
  protected:
-  [[nodiscard]] std::string brokers() const override { return secure_->broker().brokers(); }
+  [[nodiscard]] std::string brokers() const override { return secure->broker().brokers(); }
   [[nodiscard]] HarnessOptions LoginOptions(const Login& login) const {
     HarnessOptions options = Options({login.name});
-    options.kafka.brokers = secure_->listeners().Address(login.protocol);
+    options.kafka.brokers = secure->listeners().Address(login.protocol);
     options.kafka.group_id = login.name;
     options.kafka.properties = login.mechanism.empty()
-                                   ? secure_->listeners().Certificate()
-                                   : secure_->listeners().Login(login.protocol, login.mechanism);
+                                   ? secure->listeners().Certificate()
+                                   : secure->listeners().Login(login.protocol, login.mechanism);
     return options;
   }
 
-  static std::unique_ptr<SecureBroker> secure_;
+  static std::unique_ptr<SecureBroker> secure;
 };
-std::unique_ptr<SecureBroker> LoginFixture::secure_;
+std::unique_ptr<SecureBroker> LoginFixture::secure;
 
 class SaslTest : public LoginFixture, public ::testing::WithParamInterface<Login> {
  protected:
-  static void SetUpTestSuite() { secure_ = std::make_unique<SecureBroker>(); }
-  static void TearDownTestSuite() { secure_.reset(); }
+  static void SetUpTestSuite() { secure = std::make_unique<SecureBroker>(); }
+  static void TearDownTestSuite() { secure.reset(); }
 };
 
 TEST_P(SaslTest, LogsInAndReads) {
-  secure_->broker().CreateTopic(GetParam().name, 2);
+  secure->broker().CreateTopic(GetParam().name, 2);
   Produce(GetParam().name, 2, 100);
   const HarnessOptions options = LoginOptions(GetParam());
   // The broker takes a moment to become the coordinator of its first group.
@@ -86,18 +86,18 @@ constexpr auto kLoginMax = 1500ms;
 class ReauthenticationTest : public LoginFixture {
  protected:
   static void SetUpTestSuite() {
-    secure_ = std::make_unique<SecureBroker>(std::map<std::string, std::string>{
+    secure = std::make_unique<SecureBroker>(std::map<std::string, std::string>{
         {"connections.max.reauth.ms", std::to_string(kLoginMax.count())}});
   }
-  static void TearDownTestSuite() { secure_.reset(); }
+  static void TearDownTestSuite() { secure.reset(); }
   void SetPassword(const std::string& password) {
-    secure_->broker().admin().SetScramPassword(support::kKafkaUser,
-                                               RD_KAFKA_SCRAM_MECHANISM_SHA_512, password);
+    secure->broker().admin().SetScramPassword(support::kKafkaUser, RD_KAFKA_SCRAM_MECHANISM_SHA_512,
+                                              password);
   }
 };
 
 TEST_F(ReauthenticationTest, LogsInAgainWithoutLosingAConnection) {
-  secure_->broker().CreateTopic("t", 2);
+  secure->broker().CreateTopic("t", 2);
   ConsumerHarness harness(LoginOptions({"t", Protocol::kSaslSsl, "SCRAM-SHA-512"}), database_);
   harness.Start();
   Produce("t", 2, 50);
@@ -115,7 +115,7 @@ TEST_F(ReauthenticationTest, LogsInAgainWithoutLosingAConnection) {
 }
 
 TEST_F(ReauthenticationTest, APasswordThatIsChangedIsNoticedAndGoesOnWhenItIsRightAgain) {
-  secure_->broker().CreateTopic("changed", 2);
+  secure->broker().CreateTopic("changed", 2);
   ConsumerHarness harness(LoginOptions({"changed", Protocol::kSaslSsl, "SCRAM-SHA-512"}),
                           database_);
   harness.Start();
