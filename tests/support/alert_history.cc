@@ -37,7 +37,7 @@ std::map<std::string, std::string> Parse(const std::string& scrape) {
     const bool has_labels = line[name_end] == '{';
     const std::string labels =
         has_labels ? "," + line.substr(name_end + 1, line.rfind('}') - name_end - 1) : "";
-    samples[name + "{" + kTarget + labels + "}"] = line.substr(value + 1);
+    samples[fmt::format("{}{{{}{}}}", name, kTarget, labels)] = line.substr(value + 1);
   }
   return samples;
 }
