@@ -77,7 +77,6 @@ class RangeReader::Impl {
   Result<> OnMessageError(const rd_kafka_message_t& message);
   Result<> BeginBehindGap();
   Result<> EndTruncatedRanges(std::chrono::steady_clock::time_point now);
-  void NoteMissing(const std::optional<MissingRange>& missing);
   Result<std::vector<client::Watermarks>> QueryLogs();
   Result<> Deliver(RangeEnds& range, client::MessageHandle message, const std::stop_token& stop);
   Result<> WaitForRate(const std::stop_token& stop);
@@ -327,7 +326,8 @@ Result<> RangeReader::Impl::BeginBehindGap() {
   const auto logs = QueryLogs();
   if (!logs) return std::unexpected(logs.error());
   for (std::size_t i = 0; i < ranges_.size(); ++i) {
-    if (!ranges_[i].is_done()) NoteMissing(ranges_[i].OnLogChanged((*logs)[i]));
+    if (ranges_[i].is_done()) continue;
+    if (const auto gone = ranges_[i].OnLogChanged((*logs)[i])) missing_.push_back(*gone);
   }
   return AssignRest();
 }
@@ -342,7 +342,7 @@ Result<> RangeReader::Impl::EndTruncatedRanges(std::chrono::steady_clock::time_p
   if (!logs) return std::unexpected(logs.error());
   for (std::size_t i = 0; i < ranges_.size(); ++i) {
     if (ranges_[i].is_done() || !ranges_[i].waits_since()) continue;
-    NoteMissing(ranges_[i].OnLogEndsEarly((*logs)[i].high));
+    if (const auto gone = ranges_[i].OnLogEndsEarly((*logs)[i].high)) missing_.push_back(*gone);
     if (ranges_[i].is_done()) StopReading(ranges_[i]);
   }
   return {};
@@ -352,10 +352,6 @@ Result<std::vector<client::Watermarks>> RangeReader::Impl::QueryLogs() {
   Partitions sources;
   for (const RangeEnds& range : ranges_) sources.push_back(range.source());
   return client::QueryWatermarks(client_.get(), sources, kQueryTimeout);
-}
-
-void RangeReader::Impl::NoteMissing(const std::optional<MissingRange>& missing) {
-  if (missing) missing_.push_back(*missing);
 }
 
 RangeEnds* RangeReader::Impl::Find(const rd_kafka_message_t& message) {
