@@ -30,8 +30,8 @@ constexpr const char* kListen = "LISTEN usage_ingest_references";
 
 // The horizon is the end of the last partition without a hole, counted from now. The first one may
 // be open at its start: a usage_logs that was not partitioned became one that begins at MINVALUE.
-// $1: the months of the retention. `partitions retain` may drop a partition that many months after its
-// end.
+// $1: the months of the retention: `partitions retain` may drop a partition when they have passed
+// since its end.
 constexpr const char* kMeasure = R"sql(
 WITH RECURSIVE parts AS (
   SELECT from_time, to_time FROM usage_ingest.partitions_of_usage_logs() WHERE NOT detach_pending

@@ -1,0 +1,55 @@
+// An outage of minutes is a few lines of the log, not hundreds (K16).
+#include <gtest/gtest.h>
+
+#include <sstream>
+
+#include "tests/support/pipeline_fixture.h"
+#include "tests/support/secure_listeners.h"
+
+namespace usage_ingest::support {
+namespace {
+
+using namespace std::chrono_literals;
+using Protocol = SecureListeners::Protocol;
+
+constexpr int kNames = 2;  // librdkafka calls the same failure _SSL or _TRANSPORT
+
+const SecureListeners& Listeners() {
+  static const SecureListeners listeners;
+  return listeners;
+}
+
+class ErrorLinesTest : public PipelineTest {
+ protected:
+  ErrorLinesTest() : PipelineTest({.kafka = Listeners().Options({})}) {}
+
+  static int LinesWith(const std::string& log, const std::string& part) {
+    int lines = 0;
+    std::istringstream in(log);
+    for (std::string line; std::getline(in, line);) {
+      lines += line.find(part) == std::string::npos ? 0 : 1;
+    }
+    return lines;
+  }
+};
+
+TEST_F(ErrorLinesTest, AnUntrustedAuthorityIsALineOfEachNameInTenSeconds) {
+  DaemonOptions options = DaemonDefaults();
+  options.brokers = Listeners().Address(Protocol::kSaslSsl);
+  options.kafka_properties.merge(Listeners().Login(Protocol::kSaslSsl, "SCRAM-SHA-512"));
+  options.kafka_properties.erase("ssl.ca.location");
+  options.kafka_properties.insert({"reconnect.backoff.max.ms", "200"});
+  DaemonProcess daemon(options);
+  daemon.Start();
+  const auto begin = std::chrono::steady_clock::now();
+  ASSERT_TRUE(WaitUntil(After(60s), [&] {
+    return daemon.Metric("usage_ingest_kafka_errors_total", {"class=\"tls\""}) >= 4;
+  })) << daemon.log();
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+  const int lines = LinesWith(daemon.log(), "certificate");
+  EXPECT_GE(lines, 1) << daemon.log();
+  EXPECT_LE(lines, kNames * (1 + static_cast<int>(took.count() / 10))) << daemon.log();
+}
+
+}  // namespace
+}  // namespace usage_ingest::support
