@@ -83,10 +83,11 @@ void AddFromPasswordFile(const std::string& path, Secrets& secrets) {
 }
 
 void AddFromEnvironment(const config::Environment& environment, Secrets& secrets) {
-  for (const auto& [name, value] : environment) {
+  for (const auto& variable : environment) {
+    const std::string& name = variable.first;
     const bool is_file = name == "PGPASSFILE" || name.ends_with("_LOCATION");
-    const auto names = [&](std::string_view part) { return name.contains(part); };
-    if (!is_file && std::ranges::any_of(kSecretNames, names)) secrets.Add(value);
+    const auto is_in_name = [&](std::string_view part) { return name.contains(part); };
+    if (!is_file && std::ranges::any_of(kSecretNames, is_in_name)) secrets.Add(variable.second);
   }
 }
 

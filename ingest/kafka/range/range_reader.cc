@@ -61,7 +61,7 @@ class RangeReader::Impl {
   }
   Result<std::vector<PartitionRange>> Resolve(const RangeRequest& request, client::Timeout timeout);
   Result<RangeProgress> Read(std::span<const PartitionRange> ranges, const std::stop_token& stop,
-                             ReadOptions options);
+                             const ReadOptions& options);
   [[nodiscard]] const std::atomic<std::uint64_t>& current_epoch() const { return epoch_; }
   [[nodiscard]] const std::vector<MissingRange>& missing() const { return missing_; }
 
@@ -187,7 +187,8 @@ Result<std::vector<PartitionRange>> RangeReader::Impl::Resolve(const RangeReques
 }
 
 Result<RangeProgress> RangeReader::Impl::Read(std::span<const PartitionRange> ranges,
-                                              const std::stop_token& stop, ReadOptions options) {
+                                              const std::stop_token& stop,
+                                              const ReadOptions& options) {
   ranges_.clear();
   progress_ = {};
   rate_ = RateOf(options.records_per_second_max);
@@ -385,8 +386,8 @@ Result<std::vector<PartitionRange>> RangeReader::Resolve(const RangeRequest& req
 }
 
 Result<RangeProgress> RangeReader::Read(std::span<const PartitionRange> ranges,
-                                        const std::stop_token& stop, ReadOptions options) {
-  return impl_->Read(ranges, stop, std::move(options));
+                                        const std::stop_token& stop, const ReadOptions& options) {
+  return impl_->Read(ranges, stop, options);
 }
 
 std::vector<MissingRange> RangeReader::missing() const { return impl_->missing(); }

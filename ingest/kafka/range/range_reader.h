@@ -81,7 +81,7 @@ class RangeReader {
   // Delivers a kStart and every record of each range, in order; `on_progress` about ten times a
   // second. Returns when the last one is with its lane.
   [[nodiscard]] Result<RangeProgress> Read(std::span<const PartitionRange> ranges,
-                                           const std::stop_token& stop, ReadOptions options);
+                                           const std::stop_token& stop, const ReadOptions& options);
 
   // What of the request cannot be read, as far as Resolve and Read have found.
   [[nodiscard]] std::vector<MissingRange> missing() const;
