@@ -19,9 +19,9 @@
 #include "ingest/kafka/client/topic_ids.h"
 #include "ingest/kafka/range/range_ends.h"
 #include "ingest/kafka/range/range_plan.h"
+#include "ingest/kafka/range/record_rate.h"
 #include "schema/check.h"
 #include "schema/limits.h"
-#include "schema/token_bucket.h"
 
 namespace usage_ingest::kafka::range {
 namespace {
@@ -32,15 +32,6 @@ constexpr auto kNap = std::chrono::milliseconds(1);
 constexpr auto kProgressInterval = std::chrono::milliseconds(100);
 // A new leader may take a moment to know all records of the log.
 constexpr auto kLogGrowsMax = std::chrono::seconds(10);
-// A nap of the scheduler must not lower the rate.
-constexpr double kBurstSeconds = 0.1;
-
-std::optional<TokenBucket> RateOf(std::int64_t records_per_second_max) {
-  if (records_per_second_max == 0) return std::nullopt;
-  const auto per_second = static_cast<double>(records_per_second_max);
-  return TokenBucket({.per_second = per_second, .burst = std::max(1.0, per_second * kBurstSeconds)},
-                     TokenBucket::Clock::now());
-}
 
 }  // namespace
 
@@ -79,7 +70,6 @@ class RangeReader::Impl {
   Result<> EndTruncatedRanges(std::chrono::steady_clock::time_point now);
   Result<std::vector<client::Watermarks>> QueryLogs();
   Result<> Deliver(RangeEnds& range, client::MessageHandle message, const std::stop_token& stop);
-  Result<> WaitForRate(const std::stop_token& stop);
   void StopReading(RangeEnds& range);
   Result<> Release();
   Error WhyNoAnswer(const Error& error);
@@ -96,7 +86,7 @@ class RangeReader::Impl {
   std::vector<RangeEnds> ranges_;
   RangeProgress progress_;
   std::vector<MissingRange> missing_;
-  std::optional<TokenBucket> rate_;
+  RecordRate rate_{0};
 };
 
 // The client's own events say why no broker answers; the request says only that none did.
@@ -191,7 +181,7 @@ Result<RangeProgress> RangeReader::Impl::Read(std::span<const PartitionRange> ra
                                               const ReadOptions& options) {
   ranges_.clear();
   progress_ = {};
-  rate_ = RateOf(options.records_per_second_max);
+  rate_ = RecordRate(options.records_per_second_max);
   for (const PartitionRange& range : ranges) {
     progress_.offsets_total += range.end.value - range.begin.value;
     ranges_.emplace_back(range, client::LaneOf(*range.source, lanes_.size()));
@@ -254,23 +244,11 @@ Result<> RangeReader::Impl::Deliver(RangeEnds& range, client::MessageHandle mess
                                     const std::stop_token& stop) {
   pipeline::Record record = client::MakeRecord(std::move(message), range.source(), kEpoch);
   if (!range.HasTime(record.timestamp_ms)) return {};
-  if (auto waited = WaitForRate(stop); !waited) return waited;
+  if (auto waited = rate_.Wait(stop); !waited) return waited;
   ++progress_.records;
   progress_.bytes += static_cast<std::int64_t>(record.value.size());
   // No group, so a pause between two polls has no limit.
   while (!lanes_[range.lane()].TryPush(record)) {
-    if (stop.stop_requested()) return Fail(ErrorCode::kShuttingDown, "stopped");
-    std::this_thread::sleep_for(kNap);
-  }
-  return {};
-}
-
-// No group, so a pause between two polls has no limit.
-Result<> RangeReader::Impl::WaitForRate(const std::stop_token& stop) {
-  if (!rate_) return {};
-  const auto now = TokenBucket::Clock::now();
-  const auto due = now + rate_->Take(now);
-  while (TokenBucket::Clock::now() < due) {
     if (stop.stop_requested()) return Fail(ErrorCode::kShuttingDown, "stopped");
     std::this_thread::sleep_for(kNap);
   }
