@@ -121,6 +121,16 @@ TEST_F(IsolationTest, ARowThatATriggerDeclinesIsNeitherADuplicateNorTheEnd) {
   EXPECT_EQ(LettersOf(DeadLetterReason::kRejectedByDatabase), 2U);
 }
 
+TEST_F(IsolationTest, WhatIsLeftOfABatchOfAReplayStaysOutOfTheQuotas) {
+  store_.declined = {Id(3)};
+  Fill(0, 10);
+  BatchWriter without_quotas = MakeWriter({.session = {}, .count_quotas = false});
+  const auto written = Write(without_quotas);
+  ASSERT_TRUE(written);
+  EXPECT_EQ(written->outcomes.inserted, 9);
+  EXPECT_TRUE(store_.quotas.empty());
+}
+
 // The simulation found it: the event that repeats a refused one is no duplicate of any row.
 TEST_F(IsolationTest, AnEventThatRepeatsARefusedOneIsSetAsideWithIt) {
   Fill(0, 4);

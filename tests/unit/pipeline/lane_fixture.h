@@ -20,7 +20,6 @@ namespace usage_ingest::pipeline {
 class LaneFixture : public ::testing::Test {
  protected:
   void StartLane(LaneOptions options, BatchStore& store, TelemetrySink& telemetry) {
-    options.linger = std::chrono::milliseconds(0);
     lane_.emplace(std::move(options), queue_.MakeConsumer(),
                   LaneDependencies{store, telemetry, inbox_, epoch_}, runtime_);
     boost::asio::co_spawn(context_, lane_->Run(), boost::asio::detached);

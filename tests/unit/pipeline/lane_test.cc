@@ -190,6 +190,28 @@ TEST_F(BoundedLaneTest, StopsDecodingAtItsBytes) {
   EXPECT_EQ(queue_.records(), 0U) << "the batch was handed over, or dropped";
 }
 
+class LingeringLaneTest : public LaneTest {
+ protected:
+  LingeringLaneTest() : LaneTest(LingeringOptions()) {}
+
+  static LaneOptions LingeringOptions() {
+    LaneOptions options;
+    options.linger = 1h;
+    options.bytes_max = 4 * Record().bytes();
+    return options;
+  }
+};
+
+TEST_F(LingeringLaneTest, ABatchOfEnoughBytesDoesNotLinger) {
+  BeginEpoch(2, 0);
+  for (std::int64_t offset = 0; offset < 3; ++offset) BringTombstone(offset);
+  Run();
+  EXPECT_TRUE(store_.begun.empty());
+  BringTombstone(3);
+  Run();
+  EXPECT_EQ(CommittedIn(Epoch{2}), 4);
+}
+
 // The story: a lane decoded 64 records before it looked at a bound. Arrays of 100,000 bad elements
 // made one transaction of 6.4 million dead letters, which timed out at each attempt.
 class TransactionBoundTest : public LaneTest {

@@ -52,6 +52,14 @@ TEST_F(AssignedPartitionTest, KnowsANewLogByTheRecordBefore) {
   EXPECT_EQ(Decide(9, "new"), Decision::kChangedLog);
 }
 
+// A fetch that was under way when the partition was assigned can bring earlier records.
+TEST_F(AssignedPartitionTest, ARecordOfAnotherOffsetSaysNothingOfTheLog) {
+  StartAt(10, FingerprintOfValue("old"));
+  EXPECT_EQ(Decide(7, "earlier"), Decision::kDrop);
+  EXPECT_EQ(Decide(8, "old"), Decision::kDrop);
+  EXPECT_EQ(Decide(9, "new"), Decision::kChangedLog) << "and it is still compared";
+}
+
 TEST_F(AssignedPartitionTest, KnowsANewLogByTheTimestampAlone) {
   RecordFingerprint later = FingerprintOfValue("old");
   later.timestamp_ms = 7;
