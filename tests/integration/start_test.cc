@@ -51,6 +51,16 @@ TEST(StartTest, UnmigratedDatabaseEndsWith78AndSaysMigrate) {
   EXPECT_TRUE(Holds(daemon.log(), "usage-ingestd migrate")) << daemon.log();
 }
 
+// It would end the process while PostgreSQL may still answer a statement.
+TEST(StartTest, AWatchdogThatIsShorterThanAStatementEndsWith78) {
+  DaemonProcess daemon({.brokers = "127.0.0.1:1",
+                        .conninfo = "host=127.0.0.1",
+                        .environment = {{"WATCHDOG_USEC", "20000000"}}});
+  daemon.Start();
+  EXPECT_EQ(daemon.WaitExit(), kExitConfig);
+  EXPECT_TRUE(Holds(daemon.log(), "WatchdogSec is 20000 ms")) << daemon.log();
+}
+
 TEST(StartTest, CheckConfigConnectSaysUnavailable) {
   const DaemonProcess daemon(
       {.brokers = "127.0.0.1:1", .conninfo = "host=127.0.0.1 port=1 dbname=x connect_timeout=1"});

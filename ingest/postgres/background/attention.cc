@@ -80,6 +80,28 @@ std::string_view TextAt(const PGresult* result, int row, int column) {
           static_cast<std::size_t>(PQgetlength(result, row, column))};
 }
 
+session::Statement AskSetAside() {
+  session::PgArray reasons(session::PgType::kText);
+  for (const DeadLetterReason reason : kSetAsideReasons) reasons.Add(Name(reason));
+  session::Statement statement{kSetAside, {}};
+  statement.params.Add(reasons).Add(kLettersMax).Add(kGroupsMax);
+  return statement;
+}
+
+// The details are those of `counted`.
+std::vector<pipeline::SetAsideEvents> GroupsOf(const PGresult* counted) {
+  std::vector<pipeline::SetAsideEvents> groups;
+  for (int row = 0; row < PQntuples(counted); ++row) {
+    const auto reason = std::ranges::find(kDeadLetterReasonNames, TextAt(counted, row, 0));
+    groups.push_back(
+        {.reason = static_cast<DeadLetterReason>(reason - kDeadLetterReasonNames.begin()),
+         .events = session::Int64At(counted, row, 1),
+         .since_ms = session::Int64At(counted, row, 2),
+         .detail = TextAt(counted, row, 3)});
+  }
+  return groups;
+}
+
 }  // namespace
 
 pipeline::Task<Result<>> ReportMissingRows(session::AsyncConnection& connection,
@@ -97,22 +119,10 @@ pipeline::Task<Result<>> ReportMissingRows(session::AsyncConnection& connection,
 
 pipeline::Task<Result<>> ReportSetAside(session::AsyncConnection& connection,
                                         pipeline::TelemetrySink& telemetry) {
-  session::PgArray reasons(session::PgType::kText);
-  for (const DeadLetterReason reason : kSetAsideReasons) reasons.Add(Name(reason));
-  session::Statement statement{kSetAside, {}};
-  statement.params.Add(reasons).Add(kLettersMax).Add(kGroupsMax);
+  const session::Statement statement = AskSetAside();
   const Result<session::PgResult> counted = co_await connection.Execute(statement);
   if (!counted) co_return std::unexpected(counted.error());
-  std::vector<pipeline::SetAsideEvents> groups;
-  for (int row = 0; row < PQntuples(counted->get()); ++row) {
-    const auto reason = std::ranges::find(kDeadLetterReasonNames, TextAt(counted->get(), row, 0));
-    groups.push_back(
-        {.reason = static_cast<DeadLetterReason>(reason - kDeadLetterReasonNames.begin()),
-         .events = session::Int64At(counted->get(), row, 1),
-         .since_ms = session::Int64At(counted->get(), row, 2),
-         .detail = TextAt(counted->get(), row, 3)});
-  }
-  telemetry.On(pipeline::SetAsideCounted{groups});
+  telemetry.On(pipeline::SetAsideCounted{GroupsOf(counted->get())});
   co_return Result<>{};
 }
 

@@ -81,7 +81,7 @@ TEST_P(ColumnsTest, AreRefusedAndThePrintedSqlIsTheFix) {
   EXPECT_EQ(found->severity, probe::Severity::kFatal);
 
   // The same before a step that is to be done.
-  database.Execute("DELETE FROM usage_ingest.migrations WHERE number = 27");
+  database.Execute("DELETE FROM usage_ingest.migrations WHERE number = 28");
   const auto before = CatalogueLines(database);
   EXPECT_FALSE(Migrate("litemaas", {.dry_run = true}).result);
   const MigrateOutcome outcome = Migrate("litemaas");
