@@ -92,7 +92,7 @@ SELECT wanted.table_name, wanted.trigger_name, wanted.consequence, wanted.steps
       ('subscriptions', 'usage_ingest_status',
        'suspensions are not audited, announced and stored', '26'),
       ('subscriptions', 'usage_ingest_deleted',
-       'rows that go with a deleted subscription are reported as missing', '27'),
+       'rows that go with a deleted subscription are reported as missing', '28'),
       ('api_keys', 'usage_ingest_remember_key', 'rotated keys are forgotten', '20, 21'),
       ('users', 'usage_ingest_announce', 'changes reach attribution late', '22'),
       ('models', 'usage_ingest_announce', 'changes reach attribution late', '22'),
