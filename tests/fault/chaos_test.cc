@@ -1,5 +1,5 @@
-// All processes are killed at random under load, for a given time, and the database refuses parts of
-// the batches, changes its schema and loses rows; then the totals match.
+// All processes are killed at random under load, for a given time. The database refuses parts of the
+// batches, changes its schema and loses rows. Then the totals match.
 //
 // USAGE_INGEST_CHAOS_MINUTES, USAGE_INGEST_SEED and USAGE_INGEST_CHAOS_RATE (events a second) make
 // the long run; ctest runs a minute. The seed draws what is done, not when a process gets there.
@@ -189,7 +189,7 @@ class ChaosTest : public PipelineTest {
   void WakeAll() {
     for (Member& member : members_) Wake(member);
   }
-  // All that was published is ingested, nothing refuses any more, and what was set aside is written.
+  // All that was published is ingested, nothing is refused now, and what was set aside is written.
   void Mend() {
     WakeAll();
     ASSERT_TRUE(
