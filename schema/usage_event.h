@@ -60,10 +60,11 @@ struct Attribution {
   friend bool operator==(const Attribution&, const Attribution&) = default;
 };
 
-// A row of usage_logs.
+// A row of usage_logs, and where it counts.
 struct UsageRow {
   UsageEvent event;
   Attribution owner;
+  bool counts_quotas = true;  // false: of `--no-quota`, which leaves used_requests and used_tokens
 };
 
 }  // namespace usage_ingest

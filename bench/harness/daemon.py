@@ -59,7 +59,7 @@ class Ingestion:
         return self.cpu.total / self.events * 1e6
 
 
-def _metrics(config: pathlib.Path) -> tuple[dict[str, float], float]:
+def metrics(config: pathlib.Path) -> tuple[dict[str, float], float]:
     """Seconds by phase, and PostgreSQL's errors, from the daemon's own /metrics."""
     listen = tomllib.loads(config.read_text())["http"]["listen"]
     with urllib.request.urlopen(f"http://{listen}/metrics", timeout=10) as answer:
@@ -83,11 +83,18 @@ class Daemon:
     def version(self) -> str:
         return run([str(self._binary), "version"]).splitlines()[0]
 
-    def write_config(self, conninfo: str, brokers: str, topic: str,
-                     group: str = "usage-ingestd") -> pathlib.Path:
+    def write_config(self, conninfo: str, brokers: str, topic: str, group: str = "usage-ingestd",
+                     more: str = "") -> pathlib.Path:
         path = self._folder / f"{topic}-{group}.toml"
         path.write_text(CONFIG.format(brokers=brokers, topic=topic, group=group,
-                                      conninfo=conninfo, port=free_port()))
+                                      conninfo=conninfo, port=free_port()) + more)
+        return path
+
+    def write_shared_config(self, config: pathlib.Path, number: int) -> pathlib.Path:
+        """Of another daemon of the same group: all but the port."""
+        path = config.with_stem(f"{config.stem}-{number}")
+        listen = tomllib.loads(config.read_text())["http"]["listen"]
+        path.write_text(config.read_text().replace(listen, f"127.0.0.1:{free_port()}"))
         return path
 
     def migrate(self, config: pathlib.Path) -> None:
@@ -119,7 +126,7 @@ class Daemon:
                 raise Failure("there were no events to ingest")
             last = changed - process.started
             cpu, threads = cpu_of(process.pid), cpu_by_thread(process.pid)
-            phases, errors = _metrics(config)
+            phases, errors = metrics(config)
             ingestion = Ingestion(events, first[0], first[1], last, cpu, threads,
                                   resident_bytes_max(process.pid), phases, errors)
             if process.stop() != 0:

@@ -29,11 +29,14 @@ class Load:
     def seed(self, conninfo: str, *population: str) -> None:
         run([self._binary, "seed", "--conninfo", conninfo, *population])
 
-    def produce(self, brokers: str, topic: str, events: int, *options: str) -> dict:
+    def produce(self, brokers: str, topic: str, events: int, *options: str,
+                partitions: int = PARTITIONS) -> dict:
         """Publishes; the report of what was sent."""
         return json.loads(run([
             self._binary, "produce", "--brokers", brokers, "--topic", topic,
-            "--create-partitions", str(PARTITIONS), "--events", str(events), *options]))
+            "--create-partitions", str(partitions), "--events", str(events), *options]))
 
-    def backlog(self, brokers: str, topic: str, events: int, *options: str) -> dict:
-        return self.produce(brokers, topic, events, "--start", str(int(START.timestamp())), *options)["produced"]
+    def backlog(self, brokers: str, topic: str, events: int, *options: str,
+                partitions: int = PARTITIONS) -> dict:
+        return self.produce(brokers, topic, events, "--start", str(int(START.timestamp())), *options,
+                            partitions=partitions)["produced"]

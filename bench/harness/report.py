@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
-from . import micro
+from . import micro, writers
 from .cases import WARM_UP_EVENTS
 from .results import Results
 
@@ -166,7 +166,7 @@ def markdown(results: Results, setting: Setting) -> str:
         measured, met = goal.measured(results)
         is_met = "–" if goal.goal == "–" else ("yes" if met else "**no**")
         lines.append(f"| {goal.title} | {measured} | {goal.goal} | {is_met} |")
-    lines += ["", *micro.section(results), *_threads(results), *_scale(results), HOW]
+    lines += ["", *micro.section(results), *_threads(results), *_scale(results), *_writers(results), HOW]
     return "\n".join(lines)
 
 
@@ -178,6 +178,19 @@ def _scale(results: Results) -> list[str]:
             f"subscriptions; {results.events['scale']:,} events used {notes['used']:,} pairs of key "
             f"and model, {results.median('scale'):,.0f} a second. The small one has the population "
             "of the other cases.", ""]
+
+
+def _writers(results: Results) -> list[str]:
+    lines = ["| daemons | writers of each | events/s | statements refused | PostgreSQL CPU, µs an event |",
+             "|---:|---:|---:|---:|---:|"]
+    for daemons, count in writers.SHAPES:
+        case = writers.case_name(daemons, count)
+        if not results.has(case):
+            return []
+        lines.append(f"| {daemons} | {count} | {_thousands(results.median(case, 'running_rate'))} "
+                     f"| {results.median(case, 'postgres_errors'):.0f} "
+                     f"| {results.median(case, 'server_cpu_us'):.1f} |")
+    return [*lines, ""]
 
 
 def _threads(results: Results) -> list[str]:

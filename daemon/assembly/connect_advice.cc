@@ -46,6 +46,8 @@ constexpr ConnectAdvice kNoServer = {
     ExitCode::kUnavailable, "start PostgreSQL, or correct host= and port= in postgres.conninfo"};
 constexpr ConnectAdvice kNoAnswer = {
     ExitCode::kUnavailable, "correct host= and port= in postgres.conninfo, or open the firewall"};
+constexpr ConnectAdvice kPooler = {
+    ExitCode::kConfig, "connect to PostgreSQL itself, or to a pool with pool_mode = session"};
 constexpr ConnectAdvice kFull = {ExitCode::kUnavailable,
                                  "increase max_connections of PostgreSQL, or end other sessions"};
 constexpr ConnectAdvice kBusy = {ExitCode::kUnavailable, "try again when it is back"};
@@ -54,6 +56,8 @@ constexpr ConnectAdvice kUnknown = {
 
 // The first that matches: what the server refused says more than a host that did not answer.
 constexpr std::array kCauses = std::to_array<Cause>({
+    {"transaction pooling", kPooler},
+    {"transaction blocks not allowed in statement pooling mode", kPooler},
     {"too many connections", kFull},
     {"too many clients", kFull},
     {"connection slots", kFull},

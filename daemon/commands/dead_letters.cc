@@ -249,8 +249,8 @@ class Retry final : public DeadLetterCommand {
                           {.postgres = Need::kServer}) {}
 
   int Run(const CommandContext& context) override {
+    auto connection = Connect(context);  // it refuses a transaction pooler
     if (filter_.is_of_a_caller()) {
-      auto connection = Connect(context);
       filter_.ids = PendingDeadLetterIds(connection, filter_);
       if (filter_.ids.empty()) {  // no id would mean every pending one
         replay::PrintReplayReport({{}, false}, json_);

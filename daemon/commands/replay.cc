@@ -165,7 +165,7 @@ int Replay::Run(const CommandContext& context) {
   // Declared first, so destroyed last: the lanes hold records in its buffers.
   std::unique_ptr<kafka::range::RangeReader> reader;
   replay::ReplayLanesOptions lanes_options{
-      .lanes = config.postgres.writers, .dry_run = dry_run_, .count_quotas = !no_quota_};
+      .lanes = config.postgres.writers, .dry_run = dry_run_, .counts_quotas = !no_quota_};
   replay::ReplayLanes lanes(config, lanes_options, context.stop);
   try {
     reader = assembly::KafkaValueOrThrow(

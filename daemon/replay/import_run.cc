@@ -22,7 +22,7 @@ ImportRun::ImportRun(const config::Config& config, ImportOptions options, Import
       file_(file),
       elements_(elements),
       source_{"import:" + file.sha256_hex(), PartitionId{0}},
-      lanes_(config, {.lanes = 1, .dry_run = options.dry_run, .count_quotas = !options.no_quota},
+      lanes_(config, {.lanes = 1, .dry_run = options.dry_run, .counts_quotas = !options.no_quota},
              stop),
       producer_(std::move(lanes_.MakeProducers().front())) {}
 

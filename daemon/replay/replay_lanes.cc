@@ -47,6 +47,9 @@ struct ReplayLanes::Impl {
 ReplayLanes::ReplayLanes(const config::Config& config, ReplayLanesOptions options,
                          const std::stop_token& interruption)
     : impl_(std::make_unique<Impl>(config, options, interruption)) {
+  // ignored because it is only asked whether the lanes' sessions will work: behind a transaction
+  // pooler they would not
+  static_cast<void>(assembly::ConnectOrThrow(config, "replay"));
   for (std::size_t i = 0; i < impl_->options.lanes; ++i) {
     impl_->lanes.push_back(
         std::make_unique<assembly::LaneThread>(assembly::QueueLimitsFor(config)));
@@ -70,11 +73,11 @@ void ReplayLanes::Start(const std::atomic<std::uint64_t>& current_epoch) {
   for (std::size_t i = 0; i < impl.lanes.size(); ++i) {
     pipeline::LaneOptions options = assembly::LaneOptionsFor(impl.config, i);
     options.releases_records = false;  // a range is read once
-    options.writer.count_quotas = impl.options.count_quotas;
+    options.counts_quotas = impl.options.counts_quotas;
     postgres::batch::PgBatchStoreOptions store =
         assembly::StoreOptionsFor(impl.config, "replay-" + std::to_string(i));
     store.dry_run = impl.options.dry_run;
-    store.has_quota_periods = store.has_quota_periods && impl.options.count_quotas;
+    store.has_quota_periods = store.has_quota_periods && impl.options.counts_quotas;
     auto progress = impl.options.dry_run ? postgres::batch::MakeDryRunProgress()
                                          : postgres::batch::MakeReplayProgress(
                                                impl.config.kafka.group_id, impl.replay_ids);

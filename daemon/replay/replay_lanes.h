@@ -21,7 +21,7 @@ namespace usage_ingest::replay {
 struct ReplayLanesOptions {
   std::size_t lanes = 1;
   bool dry_run = false;
-  bool count_quotas = true;
+  bool counts_quotas = true;  // also of what a retry of its dead letters inserts later
 };
 
 class ReplayLanes {

@@ -125,8 +125,11 @@ Result<> Attributor::Reject(Batch& batch, BatchEvent& event, DeadLetterReason re
   letter.reason = reason;
   letter.detail = batch.arena.Copy(detail);
   letter.key_hash = usage.key_hash;
+  letter.user_id = usage.user_id;
+  letter.model_id = usage.model_id;
   letter.event_id = usage.litellm_request_id;
   letter.event_time = usage.created_at;
+  letter.counts_quotas = event.row.counts_quotas;
   letter.payload =
       batch.arena.Copy(make_payload_(record.value, event.event_index - record.first_index));
   batch.AddDeadLetter(event.partition, letter);

@@ -20,6 +20,7 @@ BatchMark Batch::Mark(const TopicPartition* source) const {
                  .dead_letters = dead_letters.size(),
                  .partitions = partitions.size(),
                  .bytes = bytes,
+                 .payload_bytes_max = payload_bytes_max,
                  .move = std::nullopt,
                  .dead_letter_counts = dead_letter_counts,
                  .skip_counts = skip_counts};
@@ -34,6 +35,7 @@ void Batch::Restore(const BatchMark& mark) {
   dead_letters.resize(mark.dead_letters);
   partitions.resize(mark.partitions);
   bytes = mark.bytes;
+  payload_bytes_max = mark.payload_bytes_max;
   dead_letter_counts = mark.dead_letter_counts;
   skip_counts = mark.skip_counts;
   if (!mark.move) return;
@@ -49,6 +51,7 @@ void Batch::Clear() noexcept {
   skip_counts.fill(0);
   bytes = 0;
   released_bytes = 0;
+  payload_bytes_max = 0;
   handled_records = 0;
   handled_events = 0;
   decode_time = {};

@@ -57,10 +57,18 @@ struct DeadLetter {
   std::uint32_t record = 0;  // index into Batch::records
   DeadLetterReason reason{};
   std::string_view detail;
-  std::string_view key_hash;
+  std::string_view key_hash;  // these three say which changes may give it an owner
+  std::string_view user_id = {};
+  std::string_view model_id = {};
   std::string_view event_id;
-  EventTimeUs event_time;  // 0 when unknown
+  EventTimeUs event_time;     // 0 when unknown
+  bool counts_quotas = true;  // when a retry makes it a row
   std::string_view payload;
+
+  [[nodiscard]] std::size_t bytes() const noexcept {
+    return sizeof(DeadLetter) + detail.size() + key_hash.size() + user_id.size() + model_id.size() +
+           event_id.size() + payload.size();
+  }
 };
 
 // What a batch held before a record was decoded into it, so that the record can be taken back.
@@ -69,6 +77,7 @@ struct BatchMark {
   std::size_t dead_letters = 0;
   std::size_t partitions = 0;
   std::size_t bytes = 0;
+  std::size_t payload_bytes_max = 0;
   std::optional<PartitionMove> move;  // of the record's partition
   std::array<std::int64_t, kDeadLetterReasonNames.size()> dead_letter_counts{};
   std::array<std::int64_t, kSkipReasonNames.size()> skip_counts{};
@@ -90,10 +99,17 @@ class Batch {
   std::size_t bytes = 0;  // of the records read
   // Of these: values that are released or in the arena now, with their share of a fetch buffer.
   std::size_t released_bytes = 0;
+  // What payloads of dead letters may take beside the records: an event whose owner turns out to be
+  // unknown needs its bytes twice. Zero again for a record that is released.
+  std::size_t payload_bytes_max = 0;
   // All that grows with the batch: the records, and what was decoded from them.
   [[nodiscard]] std::size_t memory_bytes() const {
     return bytes - released_bytes + events.size() * sizeof(BatchEvent) +
            dead_letters.size() * sizeof(DeadLetter) + arena.bytes_used();
+  }
+  // The same once every event that may become a dead letter is one.
+  [[nodiscard]] std::size_t memory_bytes_max() const {
+    return memory_bytes() + payload_bytes_max + events.size() * sizeof(DeadLetter);
   }
   std::size_t handled_records = 0;     // the first ones, which RecordKeeper has handled
   std::size_t handled_events = 0;      // and their events

@@ -127,6 +127,7 @@ void BatchAssembler::Decode(Batch& batch, Record record, std::uint32_t partition
   origin.is_import = record.is_import;
   origin.first_index = record.first_index;
   batch.bytes += record.bytes();
+  batch.payload_bytes_max += record.value.size();
   batch.records.push_back(std::move(record));
   batch_ = &batch;
   partition_ = partition;
@@ -137,6 +138,7 @@ void BatchAssembler::OnEvent(std::uint32_t index, const UsageEvent& event) {
   ++batch_->partitions[partition_].outcomes.events;
   BatchEvent& added = batch_->events.emplace_back();
   added.row.event = event;
+  added.row.counts_quotas = batch_->records.back().counts_quotas;
   added.record = static_cast<std::uint32_t>(batch_->records.size() - 1);
   added.event_index = index;
   added.partition = partition_;
@@ -162,6 +164,7 @@ void BatchAssembler::OnReject(std::uint32_t index, const event::Rejection& rejec
   letter.key_hash = rejection.key_hash;
   letter.event_id = rejection.event_id;
   letter.event_time = rejection.event_time;
+  letter.counts_quotas = record.counts_quotas;
   letter.payload =
       batch_->arena.Copy(decoder_.DeadLetterPayload(record.value, index - record.first_index));
   batch_->AddDeadLetter(partition_, letter);

@@ -124,7 +124,9 @@ class BatchStore {
   // Summaries, quotas with their warnings and suspensions. kRejected, kTooLarge; kConflict: a quota
   // period began since Begin().
   virtual Task<Result<QuotaChanges>> AddSums(const aggregate::Deltas& deltas) = 0;
-  // Dead letters, the partitions' counters.
+  // Stores some of the batch's dead letters. What is sent is copied, so the writer bounds its size.
+  virtual Task<Result<>> AddDeadLetters(std::span<const DeadLetter> letters) = 0;
+  // The partitions' counters.
   virtual Task<Result<>> RecordOutcomes(const Batch& batch) = 0;
   // kIndeterminate: the reply was lost; only the offsets row tells. kRejected: a check that was
   // deferred to COMMIT.

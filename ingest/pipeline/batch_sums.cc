@@ -19,7 +19,7 @@ Task<Result<QuotaChanges>> BatchSums::Write(std::span<const BatchEvent* const> r
 }
 
 QuotaUse BatchSums::UseOf(const UsageRow& row) const {
-  if (!count_quotas_) return QuotaUse::kNotCounted;
+  if (!row.counts_quotas) return QuotaUse::kNotCounted;
   if (periods_.empty()) return QuotaUse::kCounted;
   const auto period = std::ranges::lower_bound(periods_, row.owner.subscription_id, {},
                                                &QuotaPeriod::subscription_id);

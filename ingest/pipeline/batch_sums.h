@@ -1,9 +1,9 @@
 #pragma once
 // BatchSums: adds up rows, and writes the sums in the batch's transaction.
 //
-// An event that began before the quota period of its subscription is a late one: it is in the
-// summaries, and in no quota, since the period that it belongs to is over (docs/litemaas.md, "Quota
-// periods").
+// A row of `--no-quota` is in the summaries and in no quota (INV-3's exception). So is an event
+// that began before the quota period of its subscription, since the period that it belongs to is
+// over (docs/litemaas.md, "Quota periods").
 //
 // Owner         one BatchWriter.
 // Errors        those of BatchStore::AddSums.
@@ -20,9 +20,6 @@ namespace usage_ingest::pipeline {
 
 class BatchSums {
  public:
-  // A replay or import without quotas writes summaries only (INV-3's exception).
-  explicit BatchSums(bool count_quotas) : count_quotas_(count_quotas) {}
-
   // The periods that the transaction has found; it holds until the next one.
   void SetPeriods(std::vector<QuotaPeriod> periods);
   // Of these rows, which the transaction has inserted.
@@ -31,7 +28,6 @@ class BatchSums {
  private:
   [[nodiscard]] aggregate::QuotaUse UseOf(const UsageRow& row) const;
 
-  bool count_quotas_;
   std::vector<QuotaPeriod> periods_;  // sorted by subscription
   aggregate::Rollup rollup_;
 };

@@ -46,8 +46,7 @@ BatchWriter::BatchWriter(BatchWriterOptions options, BatchStore& store, Attribut
       telemetry_(telemetry),
       runtime_(runtime),
       backoff_(runtime, options.session.lane + 1),
-      recent_ids_(options.recent_ids_max),
-      sums_(options.count_quotas) {}
+      recent_ids_(options.recent_ids_max) {}
 
 void BatchWriter::Stop() { backoff_.Stop(); }
 
@@ -155,11 +154,31 @@ Task<Result<>> BatchWriter::RunTransaction(Batch& batch) {
   if (!written) co_return written;
   CountOutcomes(batch);
   const PhaseTimer timer(runtime_.clock, in_flight_.result.phase_time[Index(Phase::kCommit)]);
+  const Result<> added = co_await AddDeadLetters(batch);
+  if (!added) co_return added;
   const Result<> recorded = co_await store_.RecordOutcomes(batch);
   if (!recorded) co_return recorded;
   const Result<> committed = co_await store_.Commit();
   if (!committed) co_return committed;
   NoteCommitted();
+  co_return Result<>{};
+}
+
+// In statements of a bounded size: each is copied into parameters and into libpq's buffer, which
+// the batch's share of memory does not contain (INV-6).
+Task<Result<>> BatchWriter::AddDeadLetters(const Batch& batch) {
+  std::span<const DeadLetter> left = batch.dead_letters;
+  while (!left.empty()) {
+    std::size_t letters = 0;
+    for (std::size_t bytes = 0; letters < left.size(); ++letters) {
+      bytes += left[letters].bytes();
+      if (letters != 0 && bytes > kDeadLetterStatementBytes) break;
+    }
+    attempts_.fetch_add(1, std::memory_order_relaxed);  // for the watchdog
+    const Result<> added = co_await store_.AddDeadLetters(left.first(letters));
+    if (!added) co_return added;
+    left = left.subspan(letters);
+  }
   co_return Result<>{};
 }
 

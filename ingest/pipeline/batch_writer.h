@@ -37,8 +37,6 @@ namespace usage_ingest::pipeline {
 struct BatchWriterOptions {
   SessionId session;
   std::size_t recent_ids_max = 1 << 18;
-  // A replay or import without quotas writes rows and summaries only (INV-3's exception).
-  bool count_quotas = true;
   // The caller can read the records of a batch again, and less of them at once.
   bool can_read_less = false;
   // How long a batch is held of which everything is refused.
@@ -54,6 +52,10 @@ struct WriteResult {
 
 class BatchWriter {
  public:
+  // Of the dead letters that one statement stores; a larger one is alone. A statement is copied a
+  // few times, and no share of memory.budget is for it.
+  static constexpr std::size_t kDeadLetterStatementBytes = 1 << 20;
+
   BatchWriter(BatchWriterOptions options, BatchStore& store, Attributor& attributor,
               TelemetrySink& telemetry, Runtime runtime);
 
@@ -79,6 +81,7 @@ class BatchWriter {
   Task<Result<>> WriteRows(Batch& batch);
   Task<Result<>> InsertRows();
   Task<Result<>> WritePieces(Batch& batch);
+  Task<Result<>> AddDeadLetters(const Batch& batch);
   [[nodiscard]] Result<> SetAside(Batch& batch, std::span<const RefusedPiece> pieces);
   [[nodiscard]] Result<> HoldIfAllIsRefused(const Narrowing& pieces);
   Task<Result<>> AnswerFailure(Batch& batch, const Error& error);

@@ -119,6 +119,7 @@ bool Lane::DecodeOne() {
     if (queue_.Pop(std::span(&record, 1)) == 0) return false;
     drained_ = false;
     idle_.store(false, std::memory_order_relaxed);
+    record.counts_quotas = options_.counts_quotas;
     waiting_ = std::move(record);
   }
   if (!assembler_.Add(*building_, *waiting_, elements_max_)) return false;
@@ -136,7 +137,7 @@ bool Lane::IsDue() const {
 
 bool Lane::IsFull() const {
   return building_->elements() >= elements_max_ || (waiting_ && !building_->empty()) ||
-         building_->memory_bytes() >= options_.transaction_bytes_max;
+         building_->memory_bytes_max() >= options_.transaction_bytes_max;
 }
 
 TimePoint Lane::NextDeadline() const {

@@ -52,6 +52,7 @@ class Record {
     kind = other.kind;
     is_tombstone = other.is_tombstone;
     is_import = other.is_import;
+    counts_quotas = other.counts_quotas;
     is_released_ = other.is_released_;
     handle_ = std::exchange(other.handle_, nullptr);
     release_ = std::exchange(other.release_, nullptr);
@@ -95,6 +96,7 @@ class Record {
   Kind kind = Kind::kMessage;
   bool is_tombstone = false;  // a null value, which is not the same as an empty one
   bool is_import = false;     // a line of a file: has no offset that could identify its event
+  bool counts_quotas = true;  // false: of `--no-quota`
 
  private:
   void Free() noexcept {

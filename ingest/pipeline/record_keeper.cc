@@ -33,6 +33,7 @@ void RecordKeeper::KeepOrRelease(Batch& batch) {
     if (!releases_records_) continue;
     batch.released_bytes += record.value.size() + limits::kRecordOverheadBytes;
     if (AttributeEventsOf(batch, batch.handled_records) && batches_to_keep_ == 0) {
+      batch.payload_bytes_max -= record.value.size();
       record.ReleaseBytes();
     } else {
       record.MoveTo(batch.arena.Copy(record.value));

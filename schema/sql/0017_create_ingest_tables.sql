@@ -45,9 +45,12 @@ CREATE TABLE IF NOT EXISTS usage_ingest.dead_letters (
     event_index INTEGER NOT NULL DEFAULT 0,
     reason TEXT NOT NULL,
     detail TEXT,
-    key_hash TEXT,
+    key_hash TEXT,  -- these three as the event has them
+    user_id TEXT,
+    model_id TEXT,
     event_id TEXT,
     event_time TIMESTAMP WITH TIME ZONE,
+    counts_quotas BOOLEAN NOT NULL DEFAULT true,  -- false: read with --no-quota
     payload BYTEA,
     state TEXT NOT NULL DEFAULT 'pending'
         CHECK (state IN ('pending', 'resolved', 'duplicate', 'discarded')),
@@ -59,8 +62,61 @@ CREATE TABLE IF NOT EXISTS usage_ingest.dead_letters (
 -- what is retried, least lately tried first, and what is removed once finished
 CREATE INDEX IF NOT EXISTS dead_letters_pending ON usage_ingest.dead_letters
     (reason, last_attempt_at NULLS FIRST, id) WHERE state = 'pending';
+-- what a key, a user or a subscription that is new can give an owner
+CREATE INDEX IF NOT EXISTS dead_letters_of_key ON usage_ingest.dead_letters
+    (key_hash) WHERE state = 'pending' AND reason = 'unattributed';
+CREATE INDEX IF NOT EXISTS dead_letters_of_user ON usage_ingest.dead_letters
+    (user_id) WHERE state = 'pending' AND reason = 'unattributed';
 CREATE INDEX IF NOT EXISTS dead_letters_finished ON usage_ingest.dead_letters
     (last_attempt_at) WHERE state <> 'pending';
+
+-- How many are pending, without counting them: each statement adds a row, so that no writer waits
+-- for another, and housekeeping adds the rows up.
+CREATE TABLE IF NOT EXISTS usage_ingest.pending_changes (
+    reason TEXT NOT NULL,
+    letters BIGINT NOT NULL  -- more, or fewer when negative
+);
+COMMENT ON TABLE usage_ingest.pending_changes IS
+    'the sum is the number of pending dead letters';
+
+-- SECURITY DEFINER: who may erase dead letters needs no right on the count.
+CREATE OR REPLACE FUNCTION usage_ingest.count_pending() RETURNS TRIGGER
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF TG_OP = 'TRUNCATE' THEN
+        DELETE FROM usage_ingest.pending_changes;
+    ELSIF TG_OP = 'INSERT' THEN
+        INSERT INTO usage_ingest.pending_changes (reason, letters)
+        SELECT reason, count(*) FROM added WHERE state = 'pending' GROUP BY reason;
+    ELSIF TG_OP = 'DELETE' THEN
+        INSERT INTO usage_ingest.pending_changes (reason, letters)
+        SELECT reason, -count(*) FROM removed WHERE state = 'pending' GROUP BY reason;
+    ELSE
+        INSERT INTO usage_ingest.pending_changes (reason, letters)
+        SELECT reason, sum(n) FROM (
+            SELECT reason, 1 AS n FROM added WHERE state = 'pending'
+            UNION ALL
+            SELECT reason, -1 FROM removed WHERE state = 'pending') AS c
+        GROUP BY reason HAVING sum(n) <> 0;
+    END IF;
+    RETURN NULL;
+END;
+$$;
+REVOKE ALL ON FUNCTION usage_ingest.count_pending() FROM PUBLIC;
+CREATE OR REPLACE TRIGGER count_added AFTER INSERT ON usage_ingest.dead_letters
+    REFERENCING NEW TABLE AS added
+    FOR EACH STATEMENT EXECUTE FUNCTION usage_ingest.count_pending();
+CREATE OR REPLACE TRIGGER count_changed AFTER UPDATE ON usage_ingest.dead_letters
+    REFERENCING OLD TABLE AS removed NEW TABLE AS added
+    FOR EACH STATEMENT EXECUTE FUNCTION usage_ingest.count_pending();
+CREATE OR REPLACE TRIGGER count_removed AFTER DELETE ON usage_ingest.dead_letters
+    REFERENCING OLD TABLE AS removed
+    FOR EACH STATEMENT EXECUTE FUNCTION usage_ingest.count_pending();
+CREATE OR REPLACE TRIGGER count_truncated AFTER TRUNCATE ON usage_ingest.dead_letters
+    FOR EACH STATEMENT EXECUTE FUNCTION usage_ingest.count_pending();
 
 -- An INSERT needs no right on the sequence of an identity column, and this needs UPDATE.
 CREATE OR REPLACE FUNCTION usage_ingest.advance_dead_letter_ids() RETURNS VOID

@@ -39,6 +39,28 @@ TEST_F(ContentionTest, ALockHeldByDdlIsWaitedFor) {
   ExpectRecovers();
 }
 
+// The story: with 8 writers 19 batches met 26 lock timeouts, since all add to the same sums; each
+// repeated its whole batch. Here each addition takes a while.
+TEST_F(ContentionTest, ManyLanesAddTheirSumsInTurns) {
+  database_.Execute(
+      "CREATE FUNCTION take_a_while() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM "
+      "pg_sleep(0.15); RETURN NULL; END $$; CREATE TRIGGER take_a_while AFTER UPDATE ON "
+      "usage_summaries FOR EACH STATEMENT EXECUTE FUNCTION take_a_while()");
+  load_.Publish(*producer_, 10'000);
+  DaemonOptions options = SmallBatches();
+  options.settings["postgres"]["writers"] = "8";
+  options.settings["memory"]["budget"] = "\"1GiB\"";
+  daemon_ = std::make_unique<DaemonProcess>(options);
+  daemon_->StartAndWait();
+  ASSERT_TRUE(WaitUntil(After(120s), [&] {
+    return Totals::CaughtUp(database_, load_.Expected(*producer_), kafka_.admin());
+  })) << daemon_->log();
+  EXPECT_EQ(daemon_->Metric("usage_ingest_postgres_errors_total", {"class=\"transient\""}), 0)
+      << daemon_->log();
+  database_.Execute("DROP FUNCTION take_a_while CASCADE");
+  ExpectRecovers();
+}
+
 // Without our short lock_timeout this failed 6 times of 7 with 40P01 (ARCHITECTURE.md).
 TEST_F(ContentionTest, LiteMaasTouchesAllSubscriptionsAtFullSpeed) {
   StartInTheMiddle();

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <iostream>
+#include <vector>
 
 #include "tests/fault/fault_fixture.h"
 
@@ -85,6 +87,71 @@ TEST_F(MemoryTest, RecordsOfAMegabyteWithPostgresAway) {
   expected.skipped = *expected.skipped + kRecords;  // no usage, unknown owner
   ExpectTotalsMatch(expected);
 }
+
+// Events whose owner is unknown are dead letters with their payloads, which cost memory when they
+// are decided, when they are sent to PostgreSQL, and when they are retried.
+struct Flood {
+  int events;
+  std::size_t event_bytes;
+};
+
+class DeadLetterFloodTest : public FaultTest, public ::testing::WithParamInterface<Flood> {
+ protected:
+  static constexpr std::int64_t kFloodBudget = 512 * kMiB;  // the default
+
+  DeadLetterFloodTest() : FaultTest({.partitions = 8}, {.events = 1'000}) {}
+
+  void PublishFlood() {
+    const std::string time = database_.Value("SELECT extract(epoch FROM now())");
+    const std::string filler(GetParam().event_bytes, 'x');
+    for (int i = 0; i < GetParam().events; ++i) {
+      producer_->Produce(
+          {.topic = kTopic,
+           .partition = i % partitions_,
+           .value = R"({"id":"flood-)" + std::to_string(i) +
+                    R"(","status":"success","model_group":"gpt","prompt_tokens":3,"startTime":)" +
+                    time + R"(,"x":")" + filler + R"(","metadata":{}})"});
+    }
+    producer_->Flush();
+  }
+  [[nodiscard]] std::int64_t Letters(const std::string& condition) {
+    return database_.Number("SELECT count(*) FROM usage_ingest.dead_letters WHERE " + condition);
+  }
+  void ExpectBounded(const std::string& what) {
+    const std::int64_t peak = daemon_->PeakResidentBytes();
+    EXPECT_LT(peak, kFloodBudget + kSlack) << what << ": " << peak / kMiB << " MiB";
+    RecordProperty(what + "_mib", static_cast<int>(peak / kMiB));
+    std::cout << what << ": " << peak / kMiB << " MiB\n";
+  }
+  void ExpectRetriesBounded(const std::string& what, const std::vector<std::string>& command) {
+    const std::int64_t retried = std::min(GetParam().events, 10'000);
+    database_.Execute("UPDATE usage_ingest.dead_letters SET attempts = 0, last_attempt_at = NULL");
+    daemon_ = std::make_unique<DaemonProcess>(DaemonDefaults());
+    daemon_->Start(command);
+    EXPECT_TRUE(WaitUntil(After(120s), [&] { return Letters("attempts > 0") >= retried; }))
+        << daemon_->log();
+    ExpectBounded(what);
+    daemon_->Kill();
+  }
+};
+
+TEST_P(DeadLetterFloodTest, StaysBelowTheBudgetAndSoDoRetries) {
+  PublishFlood();
+  DaemonOptions options = DaemonDefaults();
+  options.settings["memory"]["budget"] = "\"512MiB\"";
+  daemon_ = std::make_unique<DaemonProcess>(options);
+  daemon_->Start();
+  EXPECT_TRUE(WaitUntil(After(180s), [&] { return Letters("true") == GetParam().events; }))
+      << daemon_->log();
+  ExpectBounded("flood");
+  daemon_->Kill();
+  ExpectRetriesBounded("retry_at_start", {"run"});
+}
+
+INSTANTIATE_TEST_SUITE_P(All, DeadLetterFloodTest,
+                         ::testing::Values(Flood{.events = 40'000, .event_bytes = 10'000},
+                                           Flood{.events = 100'000, .event_bytes = 2'000},
+                                           Flood{.events = 600, .event_bytes = 1'000'000}));
 
 }  // namespace
 }  // namespace usage_ingest::support

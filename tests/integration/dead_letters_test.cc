@@ -1,7 +1,10 @@
 // `usage-ingestd dead-letters list|show|retry|discard`, as an operator types it.
 #include <gtest/gtest.h>
 
+#include <fstream>
+
 #include "tests/support/pipeline_fixture.h"
+#include "tests/support/temp_dir.h"
 
 namespace usage_ingest::support {
 namespace {
@@ -139,6 +142,41 @@ TEST_F(DeadLettersTest, TheDaemonHealsThemAndItsMetricsShowIt) {
   EXPECT_EQ(program_->Terminate(), 0);
 }
 
+// The story: the letters of `import --no-quota` counted when their user came, and a subscription
+// was suspended for last year's usage.
+TEST_F(DeadLettersTest, WhatWasImportedWithoutQuotasCountsIntoNoneWhenItHeals) {
+  const TempDir files;
+  const std::string event = database_.Value(
+      "SELECT convert_from(payload, 'UTF8') FROM usage_ingest.dead_letters WHERE record_offset = "
+      "0");
+  const auto import = [&](const std::string& id, std::vector<std::string> words) {
+    std::string text = event;
+    text.replace(text.find("first"), 5, id);
+    std::ofstream(files.path() / id) << text;
+    words.insert(words.begin(), "import");
+    words.push_back((files.path() / id).string());
+    const CommandResult result = program_->Run(words);
+    EXPECT_EQ(result.exit_code, 65) << "every event became a dead letter";
+  };
+  import("uncounted", {"--no-quota"});
+  import("counted", {});
+  EXPECT_EQ(RowCount(), 0);
+  AddUser();
+  for (const char* id : {"uncounted", "counted"}) {
+    Output({"retry", "--id",
+            database_.Value("SELECT id FROM usage_ingest.dead_letters WHERE "
+                            "event_id = $1",
+                            {id})});
+    const std::string used =
+        database_.Value("SELECT used_requests || ' ' || used_tokens FROM subscriptions");
+    EXPECT_EQ(used, id == std::string("counted") ? "1 3" : "0 0");
+  }
+  EXPECT_EQ(RowCount(), 2);
+  EXPECT_EQ(database_.Number("SELECT sum(request_count) FROM usage_summaries "
+                             "WHERE period_type = 'month'"),
+            2);
+}
+
 // LiteLLM's SpendLogs can have the SHA-256 of the key's hash.
 TEST_F(DeadLettersTest, ARowOfSpendLogsHealsWhenItsKeyAppears) {
   const std::string hash(64, 'a');
@@ -216,6 +254,10 @@ TEST_F(DeadLettersTest, TheTimersDoWithoutNotifications) {
   for (const char* table : {"users", "models", "subscriptions"}) {
     database_.Execute(std::string("ALTER TABLE ") + table +
                       " DISABLE TRIGGER usage_ingest_announce");
+  }
+  for (const char* table : {"subscriptions", "api_keys"}) {
+    database_.Execute(std::string("ALTER TABLE ") + table +
+                      " DISABLE TRIGGER usage_ingest_announce_user");
   }
   DaemonOptions options = DaemonDefaults();
   options.settings["attribution"] = {{"refresh", "\"1s\""}, {"retry_dead_letters", "\"1s\""}};

@@ -106,6 +106,10 @@ Result<> BatchStoreContractTest::Write(BatchStore& store, const Batch& batch, Un
   for (const UsageRow* row : rows) rollup.Add(*row);
   const Result<pipeline::QuotaChanges> added = Await(store.AddSums(rollup.Take()));
   if (!added) return std::unexpected(added.error());
+  if (!batch.dead_letters.empty()) {
+    const Result<> stored = Await(store.AddDeadLetters(batch.dead_letters));
+    if (!stored) return stored;
+  }
   const Result<> recorded = Await(store.RecordOutcomes(batch));
   if (!recorded) return recorded;
   if (until == Until::kSums) return {};

@@ -54,6 +54,7 @@ class FakeBatchStore final : public pipeline::BatchStore {
   Task<Result<pipeline::StagedRows>> StageRows(std::span<const UsageRow* const> rows) override;
   [[nodiscard]] pipeline::CopyFailure failure() const override { return failure_; }
   Task<Result<pipeline::QuotaChanges>> AddSums(const aggregate::Deltas& deltas) override;
+  Task<Result<>> AddDeadLetters(std::span<const pipeline::DeadLetter> letters) override;
   Task<Result<>> RecordOutcomes(const Batch& batch) override;
   Task<Result<>> Commit() override;
 

@@ -159,12 +159,12 @@ Task<Result<pipeline::QuotaChanges>> FakeBatchStore::AddSums(const aggregate::De
   co_return pipeline::QuotaChanges{.suspended = suspended, .warnings = 0};
 }
 
-Task<Result<>> FakeBatchStore::RecordOutcomes(const Batch& batch) {
-  const Result<> arrived = co_await Arrive(Step::kRecordOutcomes);
+Task<Result<>> FakeBatchStore::AddDeadLetters(std::span<const pipeline::DeadLetter> letters) {
+  const Result<> arrived = co_await Arrive(Step::kAddDeadLetters);
   if (!arrived) co_return arrived;
   Transaction& transaction = *links_.database.transaction(session_);
   if (!has(PlantedBug::kDeadLettersDropped)) {
-    for (const auto& letter : batch.dead_letters) {
+    for (const auto& letter : letters) {
       LetterKey key = KeyOf(letter);
       if (has(PlantedBug::kLettersOfAllLogs)) {
         key.topic_id.clear();
@@ -173,6 +173,13 @@ Task<Result<>> FakeBatchStore::RecordOutcomes(const Batch& batch) {
       transaction.dead_letters.emplace_back(key, letter.reason);
     }
   }
+  co_return co_await Return();
+}
+
+Task<Result<>> FakeBatchStore::RecordOutcomes(const Batch& batch) {
+  const Result<> arrived = co_await Arrive(Step::kRecordOutcomes);
+  if (!arrived) co_return arrived;
+  Transaction& transaction = *links_.database.transaction(session_);
   for (const auto& move : batch.partitions) {
     transaction.outcomes.emplace_back(move.source->partition, move.outcomes);
   }

@@ -84,6 +84,7 @@ enum class Step : unsigned char {
   kStageRows,
   kAddSums,
   kEndPiece,
+  kAddDeadLetters,
   kRecordOutcomes,
   kCommit,
 };
@@ -92,7 +93,7 @@ struct AwaitPoint {
   bool is_after = false;
 };
 // How often something happened at each.
-using AwaitPoints = std::array<std::array<std::int64_t, 2>, 12>;
+using AwaitPoints = std::array<std::array<std::int64_t, 2>, 13>;
 inline std::int64_t& At(AwaitPoints& points, AwaitPoint at) {
   return points.at(static_cast<std::size_t>(at.step)).at(at.is_after ? 1 : 0);
 }

@@ -129,12 +129,12 @@ double DaemonProcess::Metric(const std::string& name,
   return sum;
 }
 
-std::int64_t DaemonProcess::ResidentBytes() const {
+std::int64_t DaemonProcess::StatusBytes(std::string_view name) const {
   std::istringstream lines(ReadFile("/proc/" + std::to_string(pid()) + "/status"));
   for (std::string line; std::getline(lines, line);) {
-    if (line.starts_with("VmRSS:")) return 1024 * std::atoll(line.c_str() + 6);
+    if (line.starts_with(name)) return 1024 * std::atoll(line.c_str() + name.size());
   }
-  throw std::runtime_error("no VmRSS of " + std::to_string(pid()));
+  throw std::runtime_error("no " + std::string(name) + " of " + std::to_string(pid()));
 }
 
 }  // namespace usage_ingest::support

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tests/support/child_process.h"
@@ -63,7 +64,9 @@ class DaemonProcess {
   // The sum of a metric over its label sets that hold all of `labels` ('reason="memory"').
   [[nodiscard]] double Metric(const std::string& name,
                               const std::vector<std::string>& labels = {}) const;
-  [[nodiscard]] std::int64_t ResidentBytes() const;
+  [[nodiscard]] std::int64_t ResidentBytes() const { return StatusBytes("VmRSS:"); }
+  // The highest since it was started.
+  [[nodiscard]] std::int64_t PeakResidentBytes() const { return StatusBytes("VmHWM:"); }
 
   [[nodiscard]] pid_t pid() const { return process_->pid(); }
   [[nodiscard]] const DaemonOptions& options() const noexcept { return options_; }
@@ -75,6 +78,8 @@ class DaemonProcess {
 
  private:
   void WriteConfig() const;
+  // A line of /proc/PID/status.
+  [[nodiscard]] std::int64_t StatusBytes(std::string_view name) const;
   [[nodiscard]] std::vector<std::string> Command() const;
 
   TempDir files_;

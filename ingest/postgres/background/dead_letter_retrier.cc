@@ -9,8 +9,9 @@
 namespace usage_ingest::postgres::background {
 namespace {
 
-// Payloads are a few KiB; the worst are 1 MiB each.
 constexpr std::int64_t kLettersPerBatch = 500;
+// They are copied a few times, and no share of memory.budget is for them. A larger one is alone.
+constexpr std::int64_t kPayloadBytesPerBatch = 2 << 20;
 
 constexpr const char* kTryLock =
     "SELECT pg_try_advisory_lock(hashtextextended('usage_ingest.dead_letters retry', "
@@ -26,6 +27,7 @@ struct DeadLetterRetrier::Letter {
   TopicPartition source;
   Offset offset;
   std::uint32_t event_index;
+  bool counts_quotas;
   std::string payload;
 };
 
@@ -50,10 +52,40 @@ pipeline::Task<Result<RetryReport>> DeadLetterRetrier::Retry(const DeadLetterSel
   const Result<EventTimeUs> begun = co_await Lock();
   if (!begun) co_return std::unexpected(begun.error());
   attributor_.Expire();
-  Result<RetryReport> report =
-      co_await RetrySelected(selection, selection.tried_before.value_or(*begun));
+  const EventTimeUs tried_before = selection.tried_before.value_or(*begun);
+  // Not by ?:, which GCC 12 compiles wrongly around co_await.
+  Result<RetryReport> report = RetryReport{};
+  if (selection.users.empty()) {
+    report = co_await RetrySelected(selection, tried_before);
+  } else {
+    report = co_await RetryOfUsers(selection, tried_before);
+  }
   co_await Unlock();
   co_return report;
+}
+
+// Found by their indexes first: an index cannot answer "of one of these keys or users" in the order
+// of the attempts.
+pipeline::Task<Result<RetryReport>> DeadLetterRetrier::RetryOfUsers(
+    const DeadLetterSelection& selection, EventTimeUs begun) {
+  session::PgArray users(session::PgType::kUuid);
+  for (const std::string& user : selection.users) {
+    if (const std::optional<Uuid> id = Uuid::Parse(user)) users.Add(*id);
+  }
+  session::Statement statement{batch::sql::kLettersOfUsers, {}};
+  statement.params.Add(users).Add(selection.first_seen_since).Add(begun);
+  statement.params.Add(selection.letters_max);
+  const Result<session::PgResult> found = co_await store_.connection().Execute(statement);
+  if (!found) co_return std::unexpected(found.error());
+  DeadLetterSelection letters = selection;
+  for (int row = 0; row < PQntuples(found->get()); ++row) {
+    letters.ids.push_back(session::Int64At(found->get(), row, 0));
+  }
+  // No id would mean any letter.
+  if (letters.ids.empty()) {
+    co_return RetryReport{.outcomes = {}, .begun = begun, .is_complete = true};
+  }
+  co_return co_await RetrySelected(letters, begun);
 }
 
 pipeline::Task<Result<RetryReport>> DeadLetterRetrier::RetrySelected(
@@ -122,6 +154,8 @@ pipeline::Task<Result<std::vector<DeadLetterRetrier::Letter>>> DeadLetterRetrier
   statement.params.Add(reason);
   statement.params.Add(std::int64_t{selection.only_due ? 1 : 0}).Add(ids);
   statement.params.Add(selection.first_seen_since).Add(begun).Add(letters_max);
+  statement.params.Add(kPayloadBytesPerBatch);
+  statement.params.Add(std::int64_t{selection.only_with_owner ? 1 : 0});
   const Result<session::PgResult> result = co_await store_.connection().Execute(statement);
   if (!result) co_return std::unexpected(result.error());
   const PGresult* rows = result->get();
@@ -133,8 +167,9 @@ pipeline::Task<Result<std::vector<DeadLetterRetrier::Letter>>> DeadLetterRetrier
          {PQgetvalue(rows, row, 1), PartitionId{static_cast<std::int32_t>(int_at(2))}},
          Offset{int_at(3)},
          static_cast<std::uint32_t>(int_at(4)),
-         std::string(PQgetvalue(rows, row, 5),
-                     static_cast<std::size_t>(PQgetlength(rows, row, 5)))});
+         int_at(5) != 0,
+         std::string(PQgetvalue(rows, row, 6),
+                     static_cast<std::size_t>(PQgetlength(rows, row, 6)))});
   }
   co_return letters;
 }
@@ -149,6 +184,7 @@ pipeline::Task<Result<EventCounts>> DeadLetterRetrier::RetryBatch(std::vector<Le
     record.offset = letter.offset;
     record.first_index = letter.event_index;
     record.is_import = letter.source.topic.starts_with("import:");
+    record.counts_quotas = letter.counts_quotas;
     record.value = letter.payload;  // `letters` outlives the batch
     assembler_.AddDetached(batch_, std::move(record));
   }

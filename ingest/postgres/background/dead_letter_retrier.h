@@ -6,7 +6,8 @@
 // `dead-letters retry`.
 //
 // Owner         main's executor (or the CLI's); its own session.
-// Limit         letters_max a call, kLettersPerBatch a transaction.
+// Limit         letters_max a call; kLettersPerBatch and kPayloadBytesPerBatch a
+//               transaction.
 // Errors        kConflict while another instance retries (one at a time, an advisory lock).
 #include <atomic>
 #include <chrono>
@@ -28,7 +29,11 @@ struct DeadLetterSelection {
   std::vector<std::string> reasons = {};  // empty: any
   std::vector<std::int64_t> ids = {};     // empty: any
   EventTimeUs first_seen_since = {};
-  bool only_due = false;  // back off: a minute, doubling to an hour
+  bool only_due = false;  // back off: a minute, doubling to an hour or a day
+  // Unattributed ones that may have an owner now.
+  bool only_with_owner = false;
+  // Unattributed ones that a change of these users can give an owner; empty: any.
+  std::vector<std::string> users = {};
   std::int64_t letters_max = 1'000'000'000;
   // By the server's clock; nothing: those that were not tried since the call began.
   std::optional<EventTimeUs> tried_before = {};
@@ -56,6 +61,8 @@ class DeadLetterRetrier {
   struct Letter;
   pipeline::Task<Result<EventTimeUs>> Lock();
   pipeline::Task<> Unlock();
+  pipeline::Task<Result<RetryReport>> RetryOfUsers(const DeadLetterSelection& selection,
+                                                   EventTimeUs begun);
   pipeline::Task<Result<RetryReport>> RetrySelected(const DeadLetterSelection& selection,
                                                     EventTimeUs begun);
   pipeline::Task<Result<std::vector<Letter>>> Next(const DeadLetterSelection& selection,

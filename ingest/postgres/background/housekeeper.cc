@@ -25,8 +25,14 @@ constexpr auto kWaitMax = std::chrono::milliseconds(250);
 constexpr std::int64_t kLettersPerPass = 5'000;
 // Their rows are locked until the transaction ends, and the lanes wait for them.
 constexpr std::int64_t kPeriodsPerTransaction = 100;
+// Of one sweep. With more of them, letters of any user are looked at.
+constexpr std::size_t kUsersPerSweep = 1'000;
 
-constexpr const char* kListen = "LISTEN usage_ingest_references";
+// As announce_user() in schema/sql/0022_announce_references.sql writes them.
+constexpr std::string_view kOneUser = "user ";
+constexpr std::string_view kManyUsers = "many users";
+
+constexpr const char* kListen = "LISTEN usage_ingest_references; LISTEN usage_ingest_users";
 
 // The horizon is the end of the last partition without a hole, counted from now. The first one may
 // be open at its start: a usage_logs that was not partitioned became one that begins at MINVALUE.
@@ -48,15 +54,26 @@ SELECT (SELECT extract(epoch FROM least(max(until), now() + interval '100 years'
                      FROM usage_ingest.partitions_of_usage_logs()
                     WHERE isfinite(to_time)), 0) END::int8)sql";
 
-// A column for each reason, in the order of kDeadLetterReasonNames.
-std::string CountPending() {
-  std::string columns;
-  for (const std::string_view reason : kDeadLetterReasonNames) {
-    columns += columns.empty() ? "" : ", ";
-    columns += "count(*) FILTER (WHERE reason = '" + std::string(reason) + "')";
-  }
-  return "SELECT " + columns + " FROM usage_ingest.dead_letters WHERE state = 'pending'";
-}
+// Two rows of a reason with opposite signs leave none.
+constexpr const char* kCountPending =
+    "SELECT reason, sum(letters)::int8, count(*) FROM usage_ingest.pending_changes GROUP BY reason";
+
+// Two sessions at a time add up different rows: the second one skips what the first has deleted.
+constexpr std::int64_t kChangesMax = 100;
+constexpr const char* kAddUpPending = R"sql(
+WITH gone AS (DELETE FROM usage_ingest.pending_changes RETURNING reason, letters)
+INSERT INTO usage_ingest.pending_changes (reason, letters)
+SELECT reason, sum(letters) FROM gone GROUP BY reason HAVING sum(letters) <> 0)sql";
+
+// Where triggers did not fire: a restore, a change by hand. Both numbers are of one snapshot.
+constexpr const char* kCorrectPending = R"sql(
+INSERT INTO usage_ingest.pending_changes (reason, letters)
+SELECT reason, sum(n) FROM (
+  SELECT reason, count(*) AS n FROM usage_ingest.dead_letters WHERE state = 'pending' GROUP BY reason
+  UNION ALL
+  SELECT reason, -sum(letters) FROM usage_ingest.pending_changes GROUP BY reason) AS c
+WHERE pg_try_advisory_xact_lock(hashtextextended('usage_ingest.pending_changes', 0))
+GROUP BY reason HAVING sum(n) <> 0)sql";
 
 // One month a statement, and so a transaction: its locks are held while one partition is made.
 constexpr const char* kEnsureMonth = R"sql(
@@ -117,14 +134,17 @@ pipeline::Task<> Housekeeper::Run() {
 pipeline::Task<Result<>> Housekeeper::Session(session::AsyncConnection& connection) {
   const Result<> listening = co_await connection.ExecuteScript(kListen);
   if (!listening) co_return listening;
-  NoteChange();  // notifications before LISTEN are lost
+  has_unknown_changes_ = true;  // notifications before LISTEN are lost
+  next_refresh_ = {};
   while (!stopping_) {
     const pipeline::TimePoint now = runtime_.clock.Now();
     Result<> done;
     if (now >= next_hourly_) {
       next_hourly_ = now + kHour;
+      has_unknown_changes_ = true;  // triggers do not fire for a restore or for replication
       done = co_await EnsurePartitions(connection);
       if (done) done = co_await RemoveFinished(connection);
+      if (done) done = co_await CorrectPending(connection);
     }
     if (done && now >= next_measure_) {
       next_measure_ = now + kMeasureEvery;
@@ -144,24 +164,33 @@ pipeline::Task<Result<>> Housekeeper::Session(session::AsyncConnection& connecti
       expire_attribution_();
     }
     co_await RetryDeadLetters();
-    const auto channels =
+    const auto notifications =
         co_await connection.WaitForNotifications(std::min(NextDeadline(), now + kWaitMax));
-    if (!channels) co_return std::unexpected(channels.error());
-    if (!channels->empty()) {
-      NoteChange();
+    if (!notifications) co_return std::unexpected(notifications.error());
+    if (!notifications->empty()) {
+      NoteChanges(*notifications);
       co_await stop_.WaitUntil(runtime_.clock.Now() + kNotificationPause);
     }
   }
   co_return Result<>{};
 }
 
-void Housekeeper::NoteChange() {
-  references_changed_ = true;
+void Housekeeper::NoteChanges(const std::vector<std::string>& notifications) {
   next_refresh_ = {};
+  for (const std::string& notification : notifications) {
+    if (notification.starts_with(kOneUser)) {
+      changed_users_.insert(notification.substr(kOneUser.size()));
+    } else if (notification == kManyUsers) {
+      has_unknown_changes_ = true;
+    }
+  }
+  if (changed_users_.size() <= kUsersPerSweep) return;
+  changed_users_.clear();
+  has_unknown_changes_ = true;
 }
 
 pipeline::TimePoint Housekeeper::NextDeadline() const {
-  const bool is_sweeping = sweep_ || references_changed_;
+  const bool is_sweeping = sweep_ || has_unknown_changes_ || !changed_users_.empty();
   const pipeline::TimePoint next_pass =
       is_sweeping ? next_pass_ : std::max(next_retry_, next_pass_);
   return std::min({next_refresh_, next_pass, next_hourly_, next_measure_, next_watch_,
@@ -207,13 +236,18 @@ pipeline::Task<Result<>> Housekeeper::StartQuotaPeriods(session::AsyncConnection
 }
 
 pipeline::Task<Result<>> Housekeeper::Measure(session::AsyncConnection& connection) {
-  static const std::string count_pending = CountPending();
-  const session::Statement count{count_pending.c_str(), {}};
+  const session::Statement count{kCountPending, {}};
   const Result<session::PgResult> counted = co_await connection.Execute(count);
   if (!counted) co_return std::unexpected(counted.error());
   pipeline::DeadLettersPending pending;
-  for (std::size_t i = 0; i < pending.by_reason.size(); ++i) {
-    pending.by_reason[i] = session::Int64At(counted->get(), 0, static_cast<int>(i));
+  bool is_long = false;
+  for (int row = 0; row < PQntuples(counted->get()); ++row) {
+    const auto reason = std::ranges::find(kDeadLetterReasonNames,
+                                          std::string_view(PQgetvalue(counted->get(), row, 0)));
+    is_long = is_long || session::Int64At(counted->get(), row, 2) > kChangesMax;
+    if (reason == kDeadLetterReasonNames.end()) continue;
+    pending.by_reason.at(static_cast<std::size_t>(reason - kDeadLetterReasonNames.begin())) =
+        session::Int64At(counted->get(), row, 1);
   }
   telemetry_.On(pending);
   session::Statement statement{kMeasure, {}};
@@ -222,7 +256,8 @@ pipeline::Task<Result<>> Housekeeper::Measure(session::AsyncConnection& connecti
   if (!measured) co_return std::unexpected(measured.error());
   telemetry_.On(pipeline::PartitionRunway{seconds(session::Int64At(measured->get(), 0, 0))});
   telemetry_.On(pipeline::RetentionOverdue{seconds(session::Int64At(measured->get(), 0, 1))});
-  co_return Result<>{};
+  if (!is_long) co_return Result<>{};
+  co_return co_await connection.ExecuteScript(kAddUpPending);
 }
 
 // A lock may be refused while a table is truncated or restored: looked at again the next time.
@@ -235,6 +270,10 @@ pipeline::Task<Result<>> Housekeeper::Watch(session::AsyncConnection& connection
                                            reported.error().context});
   }
   co_return Result<>{};
+}
+
+pipeline::Task<Result<>> Housekeeper::CorrectPending(session::AsyncConnection& connection) {
+  co_return co_await connection.ExecuteScript(kCorrectPending);
 }
 
 pipeline::Task<Result<>> Housekeeper::RemoveFinished(session::AsyncConnection& connection) {
@@ -262,18 +301,24 @@ DeadLetterSelection Housekeeper::NewSweep(bool is_timed) const {
   return sweep;
 }
 
-// When references changed every letter without an owner is tried; by the timer only those whose
-// back-off is over. The timer goes first, since references may change all the time.
+// When references changed the letters that may have an owner now are tried, by the timer those
+// whose back-off is over. The timer goes first, since references may change all the time.
 void Housekeeper::ChooseSweep(pipeline::TimePoint now) {
-  const bool is_timed = sweep_ && sweep_->only_due;
-  if (is_timed) return;
+  if (sweep_ && sweep_->only_due) return;
   if (now >= next_retry_) {
-    references_changed_ = references_changed_ || sweep_;
+    if (sweep_) has_unknown_changes_ = true;  // it is not finished
     sweep_ = NewSweep(/*is_timed=*/true);
     next_retry_ = now + options_.retry_dead_letters;
-  } else if (references_changed_) {
-    references_changed_ = false;
+  } else if (sweep_) {
+    return;
+  } else if (!changed_users_.empty()) {
     sweep_ = NewSweep(/*is_timed=*/false);
+    sweep_->users.assign(changed_users_.begin(), changed_users_.end());
+    changed_users_.clear();
+  } else if (has_unknown_changes_) {
+    has_unknown_changes_ = false;
+    sweep_ = NewSweep(/*is_timed=*/false);
+    sweep_->only_with_owner = true;
   }
 }
 

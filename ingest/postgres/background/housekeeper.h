@@ -5,12 +5,17 @@
 // partitions ahead; counts pending dead letters and the runway; removes finished dead letters;
 // starts quota periods; looks for what a person must know (attention.h).
 // Nothing here is needed for a batch to commit: a lane creates a missing month itself.
+// What a change costs depends on what changed and not on how many letters wait: notifications name
+// users, and only letters of these are tried. What was not announced is looked for each hour,
+// without a write.
 //
 // Owner         main's executor; its own session, opened again when it breaks.
 #include <chrono>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
+#include <vector>
 
 #include "ingest/pipeline/runtime.h"
 #include "ingest/pipeline/telemetry.h"
@@ -50,7 +55,8 @@ class Housekeeper {
   pipeline::Task<Result<>> Watch(session::AsyncConnection& connection);
   pipeline::Task<Result<>> RemoveFinished(session::AsyncConnection& connection);
   pipeline::Task<> RetryDeadLetters();
-  void NoteChange();
+  pipeline::Task<Result<>> CorrectPending(session::AsyncConnection& connection);
+  void NoteChanges(const std::vector<std::string>& notifications);
   void ChooseSweep(pipeline::TimePoint now);
   [[nodiscard]] DeadLetterSelection NewSweep(bool is_timed) const;
   [[nodiscard]] pipeline::TimePoint NextDeadline() const;
@@ -62,7 +68,9 @@ class Housekeeper {
   pipeline::Runtime runtime_;
   pipeline::Wakeup stop_;
   bool stopping_ = false;
-  bool references_changed_ = false;
+  // What may have an owner now: letters of these users, or any.
+  std::set<std::string> changed_users_;
+  bool has_unknown_changes_ = false;
   pipeline::TimePoint next_refresh_;
   pipeline::TimePoint next_retry_;
   pipeline::TimePoint next_hourly_;

@@ -1,7 +1,11 @@
 #include "ingest/postgres/batch/batch_params.h"
 
+#include <algorithm>
 #include <array>
+#include <cstdint>
+#include <limits>
 #include <optional>
+#include <ranges>
 #include <utility>
 
 namespace usage_ingest::postgres::batch {
@@ -150,8 +154,11 @@ session::QueryParams DeadLetterParams(std::string_view group_id,
   session::PgArray reasons(session::PgType::kText);
   session::PgArray details(session::PgType::kText);
   session::PgArray key_hashes(session::PgType::kText);
+  session::PgArray user_ids(session::PgType::kText);
+  session::PgArray model_ids(session::PgType::kText);
   session::PgArray event_ids(session::PgType::kText);
   session::PgArray times(session::PgType::kTimestamptz);
+  session::PgArray counts_quotas(session::PgType::kBool);
   session::PgArray payloads(session::PgType::kBytea);
   for (const pipeline::DeadLetter& letter : letters) {
     topics.Add(std::string_view(letter.source->topic));
@@ -163,19 +170,42 @@ session::QueryParams DeadLetterParams(std::string_view group_id,
     reasons.Add(Name(letter.reason));
     details.AddOrNull(letter.detail);
     key_hashes.AddOrNull(letter.key_hash);
+    user_ids.AddOrNull(letter.user_id);
+    model_ids.AddOrNull(letter.model_id);
     event_ids.AddOrNull(letter.event_id);
     if (letter.event_time.value == 0) {
       times.AddNull();
     } else {
       times.Add(letter.event_time);
     }
+    counts_quotas.Add(letter.counts_quotas);
     payloads.Add(letter.payload);
   }
   session::QueryParams params;
   params.Add(group_id).Add(topics).Add(partitions).Add(topic_ids).Add(epochs).Add(offsets);
-  params.Add(indexes).Add(reasons).Add(details).Add(key_hashes).Add(event_ids);
-  params.Add(times).Add(payloads);
+  params.Add(indexes).Add(reasons).Add(details).Add(key_hashes).Add(user_ids).Add(model_ids);
+  params.Add(event_ids).Add(times).Add(counts_quotas).Add(payloads);
   return params;
+}
+
+session::QueryParams QuotaPeriodParams(const pipeline::Batch& batch,
+                                       const pipeline::Parents& parents) {
+  EventTimeUs oldest{std::numeric_limits<std::int64_t>::max()};
+  for (const pipeline::BatchEvent& event : batch.events) {
+    if (event.state != pipeline::BatchEvent::State::kRow) continue;
+    oldest = std::min(oldest, event.row.event.created_at);
+  }
+  session::QueryParams params = IdParams(parents.subscriptions);
+  params.Add(oldest);
+  return params;
+}
+
+const UsageRow* LastInserted(const pipeline::Batch& batch) {
+  for (const pipeline::BatchEvent& event : std::views::reverse(batch.events)) {
+    const bool is_row = event.state == pipeline::BatchEvent::State::kRow;
+    if (is_row && !event.is_duplicate) return &event.row;
+  }
+  return nullptr;
 }
 
 }  // namespace usage_ingest::postgres::batch

@@ -27,4 +27,10 @@ namespace usage_ingest::postgres::batch {
 [[nodiscard]] session::QueryParams DeadLetterParams(std::string_view group_id,
                                                     std::span<const pipeline::DeadLetter> letters);
 
+// Of the transaction's subscriptions, from its oldest event on.
+[[nodiscard]] session::QueryParams QuotaPeriodParams(const pipeline::Batch& batch,
+                                                     const pipeline::Parents& parents);
+// Null: no row was inserted.
+[[nodiscard]] const UsageRow* LastInserted(const pipeline::Batch& batch);
+
 }  // namespace usage_ingest::postgres::batch

@@ -41,8 +41,13 @@ std::size_t DeadLetterProgress::RowsToSet(const pipeline::Batch& batch) const {
   return ids_.size();
 }
 
-void DeadLetterProgress::RecordOutcomes(const pipeline::Batch& batch,
-                                        std::vector<session::Statement>& statements) const {
+std::optional<session::Statement> DeadLetterProgress::AddDeadLetters(
+    std::span<const pipeline::DeadLetter>) const {
+  return std::nullopt;
+}
+
+std::optional<session::Statement> DeadLetterProgress::RecordOutcomes(
+    const pipeline::Batch& batch) const {
   std::vector<LetterOutcome> outcomes(ids_.size());
   for (const pipeline::BatchEvent& event : batch.events) {
     Note(event, outcomes[event.record]);
@@ -63,7 +68,7 @@ void DeadLetterProgress::RecordOutcomes(const pipeline::Batch& batch,
   }
   session::Statement statement{sql::kRecordRetries, {}};
   statement.params.Add(ids).Add(states).Add(reasons).Add(details);
-  statements.push_back(std::move(statement));
+  return statement;
 }
 
 // When the lost COMMIT went through the letters are not pending any more: the next compare-and-set

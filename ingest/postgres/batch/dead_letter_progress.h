@@ -20,8 +20,10 @@ class DeadLetterProgress final : public ProgressStore {
 
   [[nodiscard]] session::Statement CompareAndSet(const pipeline::Batch& batch) const override;
   [[nodiscard]] std::size_t RowsToSet(const pipeline::Batch& batch) const override;
-  void RecordOutcomes(const pipeline::Batch& batch,
-                      std::vector<session::Statement>& statements) const override;
+  [[nodiscard]] std::optional<session::Statement> AddDeadLetters(
+      std::span<const pipeline::DeadLetter> letters) const override;
+  [[nodiscard]] std::optional<session::Statement> RecordOutcomes(
+      const pipeline::Batch& batch) const override;
   [[nodiscard]] std::optional<session::Statement> ReadOffsets(
       const pipeline::Batch& batch) const override;
 

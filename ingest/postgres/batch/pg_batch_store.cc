@@ -38,8 +38,10 @@ std::string CopyInto(std::string_view table) {
 }
 const std::string kCopyRows = CopyInto("public.usage_logs");
 const std::string kCopyStage = CopyInto("pg_temp.usage_ingest_stage");
+// Dropped at COMMIT: no other session can freeze a temporary table, and one that lives as long as
+// its session would hold back the freeze horizon of the database.
 const std::string kMakeStage =
-    "CREATE TEMPORARY TABLE IF NOT EXISTS usage_ingest_stage ON COMMIT DELETE ROWS AS SELECT " +
+    "CREATE TEMPORARY TABLE IF NOT EXISTS usage_ingest_stage ON COMMIT DROP AS SELECT " +
     UsageLogColumnNames() + " FROM public.usage_logs WITH NO DATA";
 // Sorted as every writer sorts, so that two with the same ids wait for each other in one order.
 const std::string kInsertStaged = "INSERT INTO public.usage_logs (" + UsageLogColumnNames() +
@@ -50,32 +52,6 @@ constexpr const char* kClearStage = "DELETE FROM pg_temp.usage_ingest_stage";
 constexpr const char* kFindDeclined =
     "SELECT s.id FROM pg_temp.usage_ingest_stage AS s WHERE NOT EXISTS (SELECT FROM "
     "public.usage_logs AS u WHERE u.id = s.id AND u.created_at = s.created_at) ORDER BY s.id";
-
-constexpr const char* kBeginPiece = "SAVEPOINT usage_ingest_piece";
-// A check that is deferred to COMMIT would refuse the whole batch there.
-constexpr const char* kKeepPiece =
-    "SET CONSTRAINTS ALL IMMEDIATE; RELEASE SAVEPOINT usage_ingest_piece";
-constexpr const char* kUndoPiece =
-    "ROLLBACK TO SAVEPOINT usage_ingest_piece; RELEASE SAVEPOINT usage_ingest_piece";
-
-session::Statement AskQuotaPeriods(const pipeline::Batch& batch, const pipeline::Parents& parents) {
-  EventTimeUs oldest{std::numeric_limits<std::int64_t>::max()};
-  for (const pipeline::BatchEvent& event : batch.events) {
-    if (event.state != pipeline::BatchEvent::State::kRow) continue;
-    oldest = std::min(oldest, event.row.event.created_at);
-  }
-  session::Statement statement{sql::kQuotaPeriods, IdParams(parents.subscriptions)};
-  statement.params.Add(oldest);
-  return statement;
-}
-
-const UsageRow* LastInserted(const pipeline::Batch& batch) {
-  for (const pipeline::BatchEvent& event : std::views::reverse(batch.events)) {
-    const bool is_row = event.state == pipeline::BatchEvent::State::kRow;
-    if (is_row && !event.is_duplicate) return &event.row;
-  }
-  return nullptr;
-}
 
 }  // namespace
 
@@ -199,7 +175,8 @@ pipeline::Task<Result<pipeline::BeginResult>> PgBatchStore::Begin(
   const std::size_t parents_statement = statements.size();
   statements.push_back({sql::kLockParents, ParentParams(parents)});
   const bool has_periods = options_.has_quota_periods && !parents.subscriptions.empty();
-  if (has_periods) statements.push_back(AskQuotaPeriods(batch, parents));
+  if (has_periods)
+    statements.push_back(session::Statement{sql::kQuotaPeriods, QuotaPeriodParams(batch, parents)});
   statements.push_back({kAskCopyPathVersion, {}});
 
   const auto results = co_await connection_.Pipeline(statements);
@@ -221,7 +198,7 @@ pipeline::Task<Result<pipeline::BeginResult>> PgBatchStore::Begin(
   if (!found.due.empty()) {
     const std::array<session::Statement, 2> start = {
         session::Statement{sql::kStartQuotaPeriods, IdParams(found.due)},
-        AskQuotaPeriods(batch, parents)};
+        session::Statement{sql::kQuotaPeriods, QuotaPeriodParams(batch, parents)}};
     const auto started = co_await connection_.Pipeline(start, session::SqlStep::kSums);
     if (!started) co_return Failed(started.error());
     found = QuotaPeriodsOf(started->back().get());
@@ -231,13 +208,13 @@ pipeline::Task<Result<pipeline::BeginResult>> PgBatchStore::Begin(
 }
 
 pipeline::Task<Result<>> PgBatchStore::BeginPiece() {
-  co_return co_await connection_.ExecuteScript(kBeginPiece);
+  co_return co_await connection_.ExecuteScript(sql::kBeginPiece);
 }
 
 pipeline::Task<Result<>> PgBatchStore::EndPiece(pipeline::PieceEnd end) {
   const bool keeps = end == pipeline::PieceEnd::kKeep;
-  const Result<> ended =
-      co_await connection_.ExecuteScript(keeps ? kKeepPiece : kUndoPiece, session::SqlStep::kSums);
+  const Result<> ended = co_await connection_.ExecuteScript(
+      keeps ? sql::kKeepPiece : sql::kUndoPiece, session::SqlStep::kSums);
   if (!ended) co_return Failed(ended.error());
   co_return ended;
 }
@@ -349,11 +326,15 @@ pipeline::Task<Result<std::vector<Uuid>>> PgBatchStore::FindDeclined() {
 
 pipeline::Task<Result<pipeline::QuotaChanges>> PgBatchStore::AddSums(
     const aggregate::Deltas& deltas) {
+  if (deltas.summaries.empty()) co_return pipeline::QuotaChanges{};
+  // A lane that is refused here repeats its whole batch, so it waits longer than for a row. The
+  // lane that has the turn waits for no lock for longer than lock_timeout, so this ends.
   std::vector<session::Statement> statements;
+  statements.push_back({kWaitLong.c_str(), {}});
+  statements.push_back({sql::kTakeTurn, {}});
+  statements.push_back({kWaitShort.c_str(), {}});
+  statements.push_back(AddSummaries(deltas.summaries));
   std::size_t quota_statement = 0;
-  if (!deltas.summaries.empty()) {
-    statements.push_back(AddSummaries(deltas.summaries));
-  }
   if (!deltas.quotas.empty()) {
     quota_statement = statements.size();
     statements.push_back({sql::kAddQuotas, QuotaParams(deltas.quotas, options_.warn_at_percent)});
@@ -364,7 +345,6 @@ pipeline::Task<Result<pipeline::QuotaChanges>> PgBatchStore::AddSums(
       statements.push_back({sql::kCountNewPeriods, IdParams(subscriptions)});
     }
   }
-  if (statements.empty()) co_return pipeline::QuotaChanges{};
   const auto results = co_await connection_.Pipeline(statements, session::SqlStep::kSums);
   if (!results) co_return Failed(results.error());
   if (deltas.quotas.empty()) co_return pipeline::QuotaChanges{};
@@ -374,9 +354,20 @@ pipeline::Task<Result<pipeline::QuotaChanges>> PgBatchStore::AddSums(
   co_return QuotaChangesOf((*results)[quota_statement].get());
 }
 
+pipeline::Task<Result<>> PgBatchStore::AddDeadLetters(
+    std::span<const pipeline::DeadLetter> letters) {
+  const std::optional<session::Statement> statement = progress_.AddDeadLetters(letters);
+  if (!statement) co_return Result<>{};
+  const Result<session::PgResult> added = co_await connection_.Execute(*statement);
+  if (added) co_return Result<>{};
+  letter_ids_collide_ = added.error().context.find("dead_letters_pkey") != std::string::npos;
+  co_return Failed(added.error());
+}
+
 pipeline::Task<Result<>> PgBatchStore::RecordOutcomes(const pipeline::Batch& batch) {
   std::vector<session::Statement> statements;
-  progress_.RecordOutcomes(batch, statements);
+  std::optional<session::Statement> outcomes = progress_.RecordOutcomes(batch);
+  if (outcomes) statements.push_back(std::move(*outcomes));
   if (const UsageRow* row = LastInserted(batch)) {
     session::Statement sample{sql::kSampleRow, {}};
     sample.params.Add(row->event.id).Add(row->event.created_at).Add(row->owner.subscription_id);
@@ -385,7 +376,6 @@ pipeline::Task<Result<>> PgBatchStore::RecordOutcomes(const pipeline::Batch& bat
   if (statements.empty()) co_return Result<>{};
   const auto results = co_await connection_.Pipeline(statements);
   if (results) co_return Result<>{};
-  letter_ids_collide_ = results.error().context.find("dead_letters_pkey") != std::string::npos;
   co_return Failed(results.error());
 }
 

@@ -51,6 +51,7 @@ class PgBatchStore final : public pipeline::BatchStore {
       std::span<const UsageRow* const> rows) override;
   [[nodiscard]] pipeline::CopyFailure failure() const override { return failure_; }
   pipeline::Task<Result<pipeline::QuotaChanges>> AddSums(const aggregate::Deltas& deltas) override;
+  pipeline::Task<Result<>> AddDeadLetters(std::span<const pipeline::DeadLetter> letters) override;
   pipeline::Task<Result<>> RecordOutcomes(const pipeline::Batch& batch) override;
   pipeline::Task<Result<>> Commit() override;
 

@@ -21,13 +21,13 @@ class OffsetProgress : public ProgressStore {
   std::size_t RowsToSet(const pipeline::Batch& batch) const override {
     return batch.partitions.size();
   }
-  void RecordOutcomes(const pipeline::Batch& batch,
-                      std::vector<session::Statement>& statements) const override {
-    if (!batch.dead_letters.empty()) {
-      statements.push_back({sql::kAddDeadLetters, DeadLetterParams(group_id_, batch.dead_letters)});
-    }
-    statements.push_back(
-        {sql_.record_outcomes.c_str(), OutcomeParams(Reader(), sql_.columns, batch.partitions)});
+  std::optional<session::Statement> AddDeadLetters(
+      std::span<const pipeline::DeadLetter> letters) const override {
+    return session::Statement{sql::kAddDeadLetters, DeadLetterParams(group_id_, letters)};
+  }
+  std::optional<session::Statement> RecordOutcomes(const pipeline::Batch& batch) const override {
+    return session::Statement{sql_.record_outcomes.c_str(),
+                              OutcomeParams(Reader(), sql_.columns, batch.partitions)};
   }
   std::optional<session::Statement> ReadOffsets(const pipeline::Batch& batch) const override {
     return session::Statement{sql_.read_offsets.c_str(),
@@ -79,10 +79,12 @@ class DryRunProgress final : public ProgressStore {
     return {"SELECT 1", {}};
   }
   std::size_t RowsToSet(const pipeline::Batch&) const override { return 1; }
-  void RecordOutcomes(const pipeline::Batch& batch,
-                      std::vector<session::Statement>& statements) const override {
-    if (batch.dead_letters.empty()) return;
-    statements.push_back({sql::kAddDeadLetters, DeadLetterParams("", batch.dead_letters)});
+  std::optional<session::Statement> AddDeadLetters(
+      std::span<const pipeline::DeadLetter> letters) const override {
+    return session::Statement{sql::kAddDeadLetters, DeadLetterParams("", letters)};
+  }
+  std::optional<session::Statement> RecordOutcomes(const pipeline::Batch&) const override {
+    return std::nullopt;
   }
   std::optional<session::Statement> ReadOffsets(const pipeline::Batch&) const override {
     return std::nullopt;

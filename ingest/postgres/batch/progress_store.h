@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -24,9 +25,12 @@ class ProgressStore {
   // Its command reports exactly RowsToSet() rows, or another process has set them since.
   [[nodiscard]] virtual session::Statement CompareAndSet(const pipeline::Batch& batch) const = 0;
   [[nodiscard]] virtual std::size_t RowsToSet(const pipeline::Batch& batch) const = 0;
-  // Adds the statements that store what became of the events, dead letters included.
-  virtual void RecordOutcomes(const pipeline::Batch& batch,
-                              std::vector<session::Statement>& statements) const = 0;
+  // nullopt: the letters are stored already.
+  [[nodiscard]] virtual std::optional<session::Statement> AddDeadLetters(
+      std::span<const pipeline::DeadLetter> letters) const = 0;
+  // What became of the events. nullopt: this reader does not store it.
+  [[nodiscard]] virtual std::optional<session::Statement> RecordOutcomes(
+      const pipeline::Batch& batch) const = 0;
   // next_offset of each of the batch's partitions, in order; NULL for a missing row. nullopt: this
   // reader has no offsets, and the ids of its rows tell what is committed.
   [[nodiscard]] virtual std::optional<session::Statement> ReadOffsets(

@@ -60,6 +60,14 @@ LEFT JOIN LATERAL (
   ORDER BY t.id = q.team_id DESC NULLS LAST, t.id LIMIT 1) t ON true
 ORDER BY q.ord)sql";
 
+// A part of a transaction that can be undone alone (narrowing.h).
+inline constexpr const char* kBeginPiece = "SAVEPOINT usage_ingest_piece";
+// A check that is deferred to COMMIT would refuse the whole batch there.
+inline constexpr const char* kKeepPiece =
+    "SET CONSTRAINTS ALL IMMEDIATE; RELEASE SAVEPOINT usage_ingest_piece";
+inline constexpr const char* kUndoPiece =
+    "ROLLBACK TO SAVEPOINT usage_ingest_piece; RELEASE SAVEPOINT usage_ingest_piece";
+
 // $1 subscriptions, $2 the time of the oldest event.
 inline constexpr const char* kQuotaPeriods =
     "SELECT subscription_id, started_at, is_due FROM "
@@ -74,6 +82,11 @@ inline constexpr const char* kCountNewPeriods =
 
 // What a row of kAddQuotas reports.
 enum class QuotaNews : std::int64_t { kSuspended, kWarned, kWarnedBefore };
+
+// One lane after the other from here to COMMIT: the lanes of all daemons add to the same rows of
+// hours, days, months and subscriptions.
+inline constexpr const char* kTakeTurn =
+    "SELECT pg_advisory_xact_lock(hashtextextended('usage_ingest sums', 0))";
 
 // $1 subscriptions, $2 requests, $3 tokens, $4 thresholds in per cent. The rows are locked in order
 // first, and their status before the update is read under that lock, so exactly one writer sees a
@@ -112,12 +125,12 @@ JOIN unnest($4::int8[]) AS percent
 inline constexpr const char* kAddDeadLetters = R"sql(
 INSERT INTO usage_ingest.dead_letters
   (group_id, topic, partition, topic_id, leader_epoch, record_offset, event_index, reason, detail,
-   key_hash, event_id, event_time, payload)
+   key_hash, user_id, model_id, event_id, event_time, counts_quotas, payload)
 SELECT $1, d.* FROM unnest($2::text[], $3::int4[], $4::text[], $5::int4[], $6::int8[], $7::int4[],
-                           $8::text[], $9::text[], $10::text[], $11::text[], $12::timestamptz[],
-                           $13::bytea[])
+                           $8::text[], $9::text[], $10::text[], $11::text[], $12::text[],
+                           $13::text[], $14::timestamptz[], $15::bool[], $16::bytea[])
   AS d(topic, partition, topic_id, leader_epoch, record_offset, event_index, reason, detail,
-       key_hash, event_id, event_time, payload)
+       key_hash, user_id, model_id, event_id, event_time, counts_quotas, payload)
 ON CONFLICT (topic, partition, topic_id, leader_epoch, record_offset, event_index) DO NOTHING)sql";
 
 // $1 id, $2 created_at, $3 subscription of a row that this transaction inserts. A sample that is
@@ -145,16 +158,63 @@ WHERE l.id = d.id)sql";
 
 // The next pending letters, the longest untried first, so that each is tried however many there
 // are. One without a payload (none was kept) is left to a person. $1 reason ('' any),
-// $2 only those due, $3 ids ('{}' any), $4 first seen since, $5 not tried after, $6 how many.
+// $2 only those due, $3 ids ('{}' any), $4 first seen since, $5 not tried after, $6 how many,
+// $7 bytes of payloads (a larger payload comes alone), $8 only those that may have an owner now.
+// The back-off ends at an hour; at a day where changes of keys and subscriptions bring the letter
+// forward.
 inline constexpr const char* kNextDeadLetters = R"sql(
-SELECT id, topic, partition::int8, record_offset, event_index::int8, payload
-FROM usage_ingest.dead_letters
-WHERE state = 'pending' AND ($1 = '' OR reason = $1) AND octet_length(payload) > 0
-  AND (cardinality($3::int8[]) = 0 OR id = ANY ($3::int8[]))
-  AND first_seen_at >= $4::timestamptz
-  AND (last_attempt_at IS NULL OR last_attempt_at < $5::timestamptz)
-  AND ($2::int8 = 0 OR last_attempt_at IS NULL OR last_attempt_at <
-       clock_timestamp() - least(interval '1 hour', interval '1 minute' * 2 ^ least(attempts, 6)))
-ORDER BY last_attempt_at NULLS FIRST, id LIMIT $6)sql";
+SELECT id, topic, partition::int8, record_offset, event_index::int8, counts_quotas::int4::int8,
+       payload
+FROM (
+SELECT *, row_number() OVER untried AS number, sum(octet_length(payload)) OVER untried AS bytes
+FROM (
+  SELECT id, topic, partition, record_offset, event_index, counts_quotas, payload, last_attempt_at
+  FROM usage_ingest.dead_letters AS l
+  WHERE state = 'pending' AND ($1 = '' OR reason = $1) AND octet_length(payload) > 0
+    AND (cardinality($3::int8[]) = 0 OR id = ANY ($3::int8[]))
+    AND first_seen_at >= $4::timestamptz
+    AND (last_attempt_at IS NULL OR last_attempt_at < $5::timestamptz)
+    AND ($2::int8 = 0 OR last_attempt_at IS NULL OR last_attempt_at <
+         clock_timestamp() - least(interval '1 minute' * 2 ^ least(attempts, 12),
+           CASE WHEN reason = 'unattributed' AND model_id IS NOT NULL THEN interval '1 day'
+                ELSE interval '1 hour' END))
+    AND ($8::int8 = 0 OR model_id IS NULL OR EXISTS (
+         SELECT FROM public.subscriptions AS s JOIN (
+             SELECT a.user_id, a.subscription_id FROM usage_ingest.key_history AS h
+               JOIN public.api_keys AS a ON a.id = h.api_key_id WHERE h.key_hash = l.key_hash
+             UNION ALL
+             SELECT a.user_id, a.subscription_id FROM public.api_keys AS a
+              WHERE a.key_hash::text = l.key_hash
+             UNION ALL
+             SELECT CASE WHEN l.user_id ~ '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$'
+                         THEN l.user_id::uuid END, NULL) AS o
+           ON s.user_id = o.user_id OR s.id = o.subscription_id
+        WHERE s.model_id = l.model_id))
+  ORDER BY last_attempt_at NULLS FIRST, id LIMIT $6
+) AS next WINDOW untried AS (ORDER BY last_attempt_at NULLS FIRST, id)
+) AS sized
+WHERE number = 1 OR bytes <= $7::int8 ORDER BY last_attempt_at NULLS FIRST, id)sql";
+
+// The letters that a change of these users' keys or subscriptions can give an owner, and those of
+// which neither key nor user is known. $1 users, $2 first seen since, $3 not tried after,
+// $4 how many.
+inline constexpr const char* kLettersOfUsers = R"sql(
+WITH waiting AS NOT MATERIALIZED (
+  SELECT id, key_hash, user_id, first_seen_at, last_attempt_at FROM usage_ingest.dead_letters
+   WHERE state = 'pending' AND reason = 'unattributed'
+), found AS (
+  SELECT * FROM waiting WHERE user_id = ANY ($1::text[])
+  UNION ALL
+  SELECT * FROM waiting WHERE key_hash = ANY (ARRAY(
+      SELECT h.key_hash FROM usage_ingest.key_history AS h
+        JOIN public.api_keys AS a ON a.id = h.api_key_id WHERE a.user_id = ANY ($1::uuid[])
+      UNION
+      SELECT a.key_hash::text FROM public.api_keys AS a WHERE a.user_id = ANY ($1::uuid[])))
+  UNION ALL
+  SELECT * FROM waiting WHERE key_hash IS NULL AND user_id IS NULL
+)
+SELECT DISTINCT id FROM found
+WHERE first_seen_at >= $2::timestamptz
+  AND (last_attempt_at IS NULL OR last_attempt_at < $3::timestamptz) LIMIT $4)sql";
 
 }  // namespace usage_ingest::postgres::batch::sql

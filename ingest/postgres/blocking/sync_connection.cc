@@ -20,6 +20,8 @@ using std::chrono::steady_clock;
 // How soon an interruption is noticed.
 constexpr auto kLookInterval = milliseconds(50);
 
+constexpr int kPoolingAttempts = 3;
+
 std::unexpected<Error> Interrupted() { return Fail(ErrorCode::kShuttingDown, "interrupted"); }
 
 void HandleNotice(void* handler, const PGresult* notice) {
@@ -79,17 +81,56 @@ SyncConnection::SyncConnection(session::PgConn connection)
   PQsetNoticeReceiver(connection_.get(), HandleNotice, on_warning_.get());
 }
 
-Result<SyncConnection> SyncConnection::Open(std::string_view conninfo, std::string_view purpose) {
+Result<SyncConnection> SyncConnection::OpenPlain(std::string_view conninfo,
+                                                 std::string_view purpose) {
   Result<session::PgConn> handle = Connect(conninfo, purpose);
   if (!handle) return std::unexpected(handle.error());
   if (*handle == nullptr) return Fail(ErrorCode::kUnavailable, "out of memory");
   if (PQstatus(handle->get()) != CONNECTION_OK) {
     return std::unexpected(session::ConnectionError(handle->get(), "cannot connect to PostgreSQL"));
   }
-  SyncConnection connection(std::move(*handle));
+  return SyncConnection(std::move(*handle));
+}
+
+Result<SyncConnection> SyncConnection::Open(std::string_view conninfo, std::string_view purpose) {
+  auto opened = OpenPlain(conninfo, purpose);
+  if (!opened) return opened;
+  SyncConnection& connection = *opened;
+  if (auto done = connection.RefuseTransactionPooling(conninfo); !done) {
+    return std::unexpected(done.error());
+  }
   const std::string set_up = session::SessionSetUp(session::SessionUse::kCommand);
   if (auto done = connection.Execute(set_up); !done) return std::unexpected(done.error());
-  return connection;
+  return opened;
+}
+
+// Two sessions that are both connected never share a server process, unless a proxy gives out
+// processes by transaction: then the second one gets what the first one has just left, or the first
+// one gets another while the second holds its old one. A proxy shows itself by a process id that is
+// not the server's: it must route cancel requests.
+Result<> SyncConnection::RefuseTransactionPooling(std::string_view conninfo) {
+  const auto ask = [](SyncConnection& connection) -> Result<std::int64_t> {
+    auto rows = connection.Execute("SELECT pg_catalog.pg_backend_pid()");
+    if (!rows) return std::unexpected(rows.error());
+    return rows->number(0, 0);
+  };
+  auto before = ask(*this);
+  if (!before) return std::unexpected(before.error());
+  if (*before == backend_pid()) return {};
+  auto second = OpenPlain(conninfo, "probe");
+  if (!second) return std::unexpected(second.error());
+  for (int attempt = 0; attempt < kPoolingAttempts; ++attempt) {
+    if (before = ask(*this); !before) return std::unexpected(before.error());
+    auto transaction = SyncTransaction::Begin(*second);
+    if (!transaction) return std::unexpected(transaction.error());
+    const auto other = ask(*second);
+    if (!other) return std::unexpected(other.error());
+    // Not asked if it is clear already: the second one may hold the only process of the pool.
+    const auto after = *other == *before ? Result<std::int64_t>(0) : ask(*this);
+    if (!after) return std::unexpected(after.error());
+    if (*after != *before) return Fail(ErrorCode::kUnavailable, std::string(kTransactionPooling));
+  }
+  return {};
 }
 
 Result<SyncRows> SyncConnection::Check(PGresult* raw) {

@@ -47,8 +47,14 @@ class SyncRows {
 
 using SyncParam = std::optional<std::string>;
 
+// Begins the context of the error kUnavailable that Open gives for a transaction pooler.
+inline constexpr std::string_view kTransactionPooling =
+    "cannot connect to PostgreSQL: a proxy gives each transaction another session (transaction "
+    "pooling): settings, temporary tables and LISTEN are lost in between";
+
 class SyncConnection {
  public:
+  // Nothing is set, locked or written in a session of a transaction pooler: other programs use it.
   // `purpose` ends the application_name: usage-ingestd/<purpose>.
   [[nodiscard]] static Result<SyncConnection> Open(std::string_view conninfo,
                                                    std::string_view purpose);
@@ -72,6 +78,10 @@ class SyncConnection {
 
  private:
   explicit SyncConnection(session::PgConn connection);
+  // Connected, and nothing is set yet.
+  [[nodiscard]] static Result<SyncConnection> OpenPlain(std::string_view conninfo,
+                                                        std::string_view purpose);
+  Result<> RefuseTransactionPooling(std::string_view conninfo);
   Result<SyncRows> Check(PGresult* result);
   // After a statement was sent: its last result.
   Result<SyncRows> Await(std::chrono::milliseconds interval = std::chrono::hours(1),

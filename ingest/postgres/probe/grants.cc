@@ -37,6 +37,8 @@ constexpr std::array kPrivileges = {
               "events without a row"},
     Privilege{On::kTable, "usage_ingest.row_samples", "SELECT, INSERT, UPDATE, DELETE", "", false,
               "rows that disappear are noticed"},
+    Privilege{On::kTable, "usage_ingest.pending_changes", "SELECT, INSERT, DELETE", "", false,
+              "how many of those are pending"},
     Privilege{On::kTable, "usage_ingest.key_history", "SELECT, INSERT, UPDATE, DELETE", "", false,
               "attribution of rotated keys"},
     Privilege{On::kTable, "usage_ingest.replays", "SELECT, INSERT, UPDATE, DELETE", "", false,

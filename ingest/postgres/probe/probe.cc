@@ -11,20 +11,12 @@ namespace usage_ingest::postgres::probe {
 namespace {
 
 constexpr int kServerVersionMin = 150000;
-constexpr int kPoolingAttempts = 3;
-
-Result<std::string> BackendPid(blocking::SyncConnection& connection) {
-  auto rows = connection.Execute("SELECT pg_backend_pid()");
-  if (!rows) return std::unexpected(rows.error());
-  return std::string(rows->text(0, 0));
-}
 
 void ReportPooling(ProbeReport& report) {
   report.findings.push_back(
       {.severity = Severity::kFatal,
        .where = "postgres.conninfo",
-       .what = "a proxy gives each transaction another session (transaction pooling): settings, "
-               "temporary tables and LISTEN are lost in between",
+       .what = std::string(blocking::kTransactionPooling),
        .fix = "connect to PostgreSQL itself, or to a pool with pool_mode = session"});
 }
 
@@ -72,34 +64,6 @@ Result<bool> ProbeServer(blocking::SyncConnection& connection, ProbeReport& repo
          .fix = "connect with target_session_attrs=read-write"});
   }
   return true;
-}
-
-// Two sessions that are both connected never share a server process, unless a proxy gives out
-// processes by transaction: then the second one gets what the first one has just left, or the first
-// one gets another while the second holds its old one.
-Result<> ProbePooling(blocking::SyncConnection& connection, std::string_view conninfo,
-                      ProbeReport& report) {
-  auto second = blocking::SyncConnection::Open(conninfo, "probe");
-  if (!second) return std::unexpected(second.error());
-  for (int attempt = 0; attempt < kPoolingAttempts; ++attempt) {
-    const auto before = BackendPid(connection);
-    if (!before) return std::unexpected(before.error());
-    auto transaction = blocking::SyncTransaction::Begin(*second);
-    if (!transaction) return std::unexpected(transaction.error());
-    const auto other = BackendPid(*second);
-    if (!other) return std::unexpected(other.error());
-    if (*other == *before) {
-      ReportPooling(report);
-      return {};
-    }
-    const auto after = BackendPid(connection);
-    if (!after) return std::unexpected(after.error());
-    if (*after != *before) {
-      ReportPooling(report);
-      return {};
-    }
-  }
-  return {};
 }
 
 Result<bool> ProbeMigrations(blocking::SyncConnection& connection, ProbeReport& report) {
@@ -156,15 +120,16 @@ Result<bool> ProbeMigrations(blocking::SyncConnection& connection, ProbeReport& 
 }
 
 Result<ProbeReport> ProbeDatabase(std::string_view conninfo, std::size_t writers) {
-  auto connection = blocking::SyncConnection::Open(conninfo, "probe");
-  if (!connection) return std::unexpected(connection.error());
   ProbeReport report;
+  auto connection = blocking::SyncConnection::Open(conninfo, "probe");
+  if (!connection && connection.error().context == blocking::kTransactionPooling) {
+    ReportPooling(report);
+    return report;
+  }
+  if (!connection) return std::unexpected(connection.error());
   const auto server = ProbeServer(*connection, report);
   if (!server) return std::unexpected(server.error());
   if (!*server) return report;
-  if (auto done = ProbePooling(*connection, conninfo, report); !done) {
-    return std::unexpected(done.error());
-  }
   if (auto done = ProbeSessions(*connection, writers, report); !done) {
     return std::unexpected(done.error());
   }

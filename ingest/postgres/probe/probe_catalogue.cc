@@ -98,7 +98,9 @@ SELECT wanted.table_name, wanted.trigger_name, wanted.consequence, wanted.steps
       ('models', 'usage_ingest_announce', 'changes reach attribution late', '22'),
       ('teams', 'usage_ingest_announce', 'changes reach attribution late', '22'),
       ('subscriptions', 'usage_ingest_announce', 'changes reach attribution late', '22'),
-      ('api_keys', 'usage_ingest_announce', 'changes reach attribution late', '22'))
+      ('api_keys', 'usage_ingest_announce', 'changes reach attribution late', '22'),
+      ('subscriptions', 'usage_ingest_announce_user', 'changes reach dead letters late', '22'),
+      ('api_keys', 'usage_ingest_announce_user', 'changes reach dead letters late', '22'))
            AS wanted(table_name, trigger_name, consequence, steps)
  WHERE NOT EXISTS (SELECT FROM pg_trigger AS t
                     WHERE t.tgrelid = to_regclass('public.' || wanted.table_name)

@@ -10,8 +10,6 @@ namespace usage_ingest::postgres::probe {
 // False: nothing more can be checked.
 Result<bool> ProbeServer(blocking::SyncConnection& connection, ProbeReport& report);
 Result<bool> ProbeSchema(blocking::SyncConnection& connection, ProbeReport& report);
-Result<> ProbePooling(blocking::SyncConnection& connection, std::string_view conninfo,
-                      ProbeReport& report);
 Result<bool> ProbeMigrations(blocking::SyncConnection& connection, ProbeReport& report);
 Result<bool> ProbeTables(blocking::SyncConnection& connection, ProbeReport& report);
 Result<> ProbeUsageLogs(blocking::SyncConnection& connection, ProbeReport& report);

@@ -58,6 +58,20 @@ std::unexpected<Error> AsyncConnection::Broken(std::string_view doing) {
   return std::unexpected(std::move(error));
 }
 
+// There are proxies that answer single statements and no pipeline.
+std::unexpected<Error> AsyncConnection::Silent() {
+  const bool is_in_pipeline = PQpipelineStatus(connection_.get()) != PQ_PIPELINE_OFF;
+  Close();
+  if (is_in_pipeline && !has_pipelined_) {
+    return Fail(ErrorCode::kUnavailable,
+                "PostgreSQL did not answer the first pipeline of the session; if a pooler without "
+                "pipelines (Pgpool-II) is in between, connect to PostgreSQL itself, or to "
+                "PgBouncer with pool_mode = session");
+  }
+  return Fail(ErrorCode::kUnavailable,
+              "PostgreSQL did not answer in time; the connection was closed");
+}
+
 void AsyncConnection::AttachSocket() {
   const int socket = PQsocket(connection_.get());
   if (socket_.is_open() && socket_.native_handle() == socket) return;
@@ -88,11 +102,7 @@ pipeline::Task<Result<>> AsyncConnection::WaitSocket(Direction direction) {
   ArmWatchdog(std::chrono::steady_clock::now() + kReplyTimeout);
   co_await socket_.async_wait(what, boost::asio::redirect_error(boost::asio::use_awaitable, error));
   DisarmWatchdog();
-  if (error) {
-    Close();
-    co_return Fail(ErrorCode::kUnavailable,
-                   "PostgreSQL did not answer in time; the connection was closed");
-  }
+  if (error) co_return Silent();
   co_return Result<>{};
 }
 
@@ -121,6 +131,7 @@ pipeline::Task<Result<>> AsyncConnection::Connect() {
 
 Result<> AsyncConnection::Start(const ConnectKeywords& keywords) {
   Close();
+  has_pipelined_ = false;
   connection_.reset(
       PQconnectStartParams(keywords.keywords(), keywords.values(), /*expand_dbname=*/1));
   if (connection_ == nullptr) return Fail(ErrorCode::kUnavailable, "out of memory");
@@ -269,6 +280,7 @@ pipeline::Task<Result<std::vector<PgResult>>> AsyncConnection::Pipeline(
     if (!synced && *result != nullptr) results.push_back(std::move(*result));
   }
   if (PQexitPipelineMode(connection_.get()) == 0) co_return Broken("pipeline");
+  has_pipelined_ = true;
   if (failed) co_return std::unexpected(*failed);
   co_return results;
 }
@@ -312,12 +324,12 @@ pipeline::Task<Result<std::vector<std::string>>> AsyncConnection::WaitForNotific
     co_return Fail(ErrorCode::kUnavailable, "waiting for notifications");
   }
   if (!error && PQconsumeInput(connection_.get()) == 0) co_return Broken("reading");
-  std::vector<std::string> channels;
+  std::vector<std::string> payloads;
   while (PGnotify* notify = PQnotifies(connection_.get())) {
-    channels.emplace_back(notify->relname);
+    payloads.emplace_back(notify->extra);
     PQfreemem(notify);
   }
-  co_return channels;
+  co_return payloads;
 }
 
 }  // namespace usage_ingest::postgres::session

@@ -64,7 +64,7 @@ class AsyncConnection {
   pipeline::Task<Result<std::int64_t>> CopyIn(const char* sql, const NextPiece& next_piece);
   // Text without parameters; several statements are allowed.
   pipeline::Task<Result<>> ExecuteScript(const char* sql, SqlStep step = SqlStep::kOther);
-  // Waits for notifications until `deadline`; returns the names of their channels, in order.
+  // Waits for notifications until `deadline`; returns their payloads, in order.
   pipeline::Task<Result<std::vector<std::string>>> WaitForNotifications(
       std::chrono::steady_clock::time_point deadline);
 
@@ -80,6 +80,7 @@ class AsyncConnection {
   [[nodiscard]] Error ErrorOfAnswer(const PGresult* result, SqlStep step) const;
   pipeline::Task<Result<>> SendCopy(const NextPiece& next_piece);
   [[nodiscard]] std::unexpected<Error> Broken(std::string_view doing);
+  [[nodiscard]] std::unexpected<Error> Silent();
   void AttachSocket();
   void ArmWatchdog(std::chrono::steady_clock::time_point deadline);
   void DisarmWatchdog();
@@ -91,6 +92,7 @@ class AsyncConnection {
   boost::asio::posix::stream_descriptor socket_;
   MessageLanguage message_language_ = MessageLanguage::kUnknown;
   std::chrono::steady_clock::time_point sent_at_;  // the statement that is answered next
+  bool has_pipelined_ = false;                     // this session has answered a pipeline
   // A timer's handler may be queued already when the timer is cancelled; by the turn it sees that
   // it is late.
   boost::asio::steady_timer watchdog_;

@@ -25,6 +25,8 @@ void AppendBigEndian(std::string& out, Integer value) {
 
 Oid ArrayTypeOf(PgType element) {
   switch (element) {
+    case PgType::kBool:
+      return 1000;
     case PgType::kBytea:
       return 1001;
     case PgType::kInt8:
@@ -66,6 +68,12 @@ void PgArray::Raw(const void* bytes, std::size_t size) {
   AppendInt32(bytes_, static_cast<std::int32_t>(size));
   bytes_.append(static_cast<const char*>(bytes), size);
   ++count_;
+}
+
+void PgArray::AddBool(bool value) {
+  USAGE_INGEST_CHECK(element_ == PgType::kBool);
+  const char byte = value ? 1 : 0;
+  Raw(&byte, sizeof byte);
 }
 
 void PgArray::Add(std::int64_t value) {

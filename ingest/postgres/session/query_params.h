@@ -10,6 +10,7 @@
 //               each dimension size and lower bound, then each element's length and bytes.
 #include <libpq-fe.h>
 
+#include <concepts>
 #include <cstdint>
 #include <deque>
 #include <span>
@@ -24,6 +25,7 @@ namespace usage_ingest::postgres::session {
 
 // OIDs of pg_type.dat; they never change.
 enum class PgType : Oid {
+  kBool = 16,
   kBytea = 17,
   kInt8 = 20,
   kInt4 = 23,
@@ -35,6 +37,11 @@ enum class PgType : Oid {
 class PgArray {
  public:
   explicit PgArray(PgType element);
+  template <class T>
+    requires std::same_as<T, bool>  // no pointer, no number
+  void Add(T value) {               // kBool
+    AddBool(value);
+  }
   void Add(std::int64_t value);      // kInt8
   void Add(std::int32_t value);      // kInt4
   void Add(std::string_view value);  // kText, kBytea
@@ -49,6 +56,7 @@ class PgArray {
   [[nodiscard]] std::string Take();
 
  private:
+  void AddBool(bool value);
   void Raw(const void* bytes, std::size_t size);
   PgType element_;
   std::int32_t count_ = 0;

@@ -108,5 +108,22 @@ TEST_F(CopyPathTest, TheSkippedTriggerMayBeAsItLikes) {
   EXPECT_EQ(database_.Number("SELECT count(*) FROM usage_summaries"), 0);
 }
 
+// The story: a temporary table lived as long as its session, for months, and no other session may
+// freeze one: the age of the database grew.
+TEST_F(CopyPathTest, NoTemporaryTableOutlivesItsTransaction) {
+  RowWriter writer = MakeWriter(batch::ForeignKeys::kAuto);
+  ASSERT_TRUE(writer.Connect());
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(writer.Stage(writer.Row(kTime)));
+  EXPECT_EQ(Rows(), 3);
+  EXPECT_EQ(database_.Number("SELECT count(*) FROM pg_class WHERE relpersistence = 't'"), 0);
+  const auto age = [&] {
+    return database_.Number(
+        "SELECT max(age(relfrozenxid)) FROM pg_class WHERE relkind IN ('r', 't')");
+  };
+  for (int i = 0; i < 100; ++i) database_.Execute("SELECT txid_current()");
+  database_.Execute("VACUUM (FREEZE)");
+  EXPECT_LT(age(), 50) << "nothing keeps VACUUM from freezing all";
+}
+
 }  // namespace
 }  // namespace usage_ingest::postgres

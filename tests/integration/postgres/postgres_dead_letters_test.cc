@@ -179,9 +179,9 @@ TEST_F(DeadLettersTest, TheNextOnesAreFoundWithoutSorting) {
       "payload) SELECT 'g', 't', 0, i, 'unattributed', 'x' FROM generate_series(1, 20000) AS i;"
       "ANALYZE usage_ingest.dead_letters");
   std::string plan;
-  for (const support::Row& line :
-       database_->Query(std::string("EXPLAIN ") + batch::sql::kNextDeadLetters,
-                        {"unattributed", "1", "{}", "2000-01-01", "2100-01-01", "500"})) {
+  for (const support::Row& line : database_->Query(
+           std::string("EXPLAIN ") + batch::sql::kNextDeadLetters,
+           {"unattributed", "1", "{}", "2000-01-01", "2100-01-01", "500", "1000000", "0"})) {
     plan += *line[0] + '\n';
   }
   EXPECT_TRUE(Holds(plan, "Index Scan using dead_letters_pending")) << plan;

@@ -56,5 +56,118 @@ TEST_F(HousekeepingTest, RunwayCountsThePartitionThatBeginsAtMinvalue) {
   })) << daemon.Get("/metrics").body;
 }
 
+// 200,000 letters wait, each of another key and user. The story: each change of a reference rewrote
+// all of them, and they were counted every five seconds.
+class ManyLettersTest : public HousekeepingTest {
+ protected:
+  static constexpr std::int64_t kWaiting = 200'000;
+
+  void SetUp() override {
+    database_ = std::make_unique<Database>(CreateMigrated("litemaas"));
+    Populate(*database_, 1);
+    database_->Execute(
+        "INSERT INTO users (id, username, email, oauth_provider, oauth_id) SELECT "
+        "('00000000-0000-4000-8000-00000000000' || i)::uuid, 'new' || i, 'new' || i, 'o', 'new' || "
+        "i FROM generate_series(1, 2) AS i");
+    // Tried a moment ago: the timer has nothing to do.
+    AddLetters("SELECT i, 'hash-' || i, gen_random_uuid()::text FROM generate_series(1, " +
+               std::to_string(kWaiting) + ") AS i");
+    AddLetters("SELECT -1, 'other', '00000000-0000-4000-8000-000000000001'");
+    AddLetters(
+        "SELECT -1 - i, 'other', '00000000-0000-4000-8000-000000000002' "
+        "FROM generate_series(1, 3) AS i");
+    database_->Execute("ANALYZE usage_ingest.dead_letters");
+    daemon_ = std::make_unique<support::DaemonProcess>(OptionsOf("3"));
+    daemon_->Start();
+  }
+  void AddLetters(const std::string& offset_key_and_user) {
+    database_->Execute(
+        "INSERT INTO usage_ingest.dead_letters (group_id, topic, partition, record_offset, reason, "
+        "key_hash, user_id, model_id, attempts, last_attempt_at, payload) SELECT 'g', 't', 0, "
+        "l.record_offset, 'unattributed', l.key_hash, l.user_id, 'model-a', 20, now(), "
+        "convert_to(format('{\"id\":\"%s\",\"startTime\":%s,\"model_group\":\"model-a\","
+        "\"prompt_tokens\":5,\"metadata\":{\"user_api_key_user_id\":\"%s\"}}', "
+        "l.record_offset, extract(epoch FROM now()), l.user_id), 'UTF8') FROM (" +
+        offset_key_and_user + ") AS l(record_offset, key_hash, user_id)");
+  }
+  void Subscribe(int user) {
+    database_->Execute(
+        "INSERT INTO subscriptions (user_id, model_id, status) VALUES "
+        "('00000000-0000-4000-8000-00000000000" +
+        std::to_string(user) + "', 'model-a', 'active')");
+  }
+  bool WaitForHealed(int letters) {
+    return support::WaitUntil(support::After(60s), [&] {
+      return daemon_->Metric("usage_ingest_dead_letters_healed_total") == letters;
+    });
+  }
+  std::int64_t Written() {
+    return database_->Number(
+        "SELECT n_tup_ins + n_tup_upd + n_tup_del FROM pg_stat_user_tables "
+        "WHERE relid = 'usage_ingest.dead_letters'::regclass");
+  }
+  std::int64_t Read() {
+    return database_->Number(
+        "SELECT seq_tup_read + idx_tup_fetch + (SELECT sum(idx_tup_read) FROM "
+        "pg_stat_user_indexes WHERE relid = t.relid) FROM pg_stat_user_tables AS t "
+        "WHERE relid = 'usage_ingest.dead_letters'::regclass");
+  }
+
+  std::unique_ptr<Database> database_;
+  std::unique_ptr<support::DaemonProcess> daemon_;
+};
+
+TEST_F(ManyLettersTest, AChangeCostsWhatItCanHeal) {
+  Subscribe(1);
+  ASSERT_TRUE(WaitForHealed(1)) << daemon_->log();
+  ASSERT_TRUE(support::WaitUntil(support::After(30s), [&] {
+    return daemon_->Metric("usage_ingest_dead_letters_pending") == kWaiting + 3;
+  }));
+  // What the start of the daemon costs is not in these numbers once they stay.
+  std::int64_t written = 0;
+  std::int64_t read = 0;
+  ASSERT_TRUE(support::WaitUntil(support::After(60s), [&] {
+    written = Written();
+    read = Read();
+    return support::HoldsFor(7s, [&] { return Written() == written && Read() == read; });
+  })) << "they are counted, or tried, again and again";
+  Subscribe(2);
+  ASSERT_TRUE(WaitForHealed(4)) << daemon_->log();
+  database_->Execute("UPDATE subscriptions SET status = 'suspended'");
+  EXPECT_TRUE(support::WaitUntil(support::After(30s), [&] { return Written() >= written + 6; }));
+  EXPECT_TRUE(support::HoldsFor(10s, [&] { return Written() <= written + 6; })) << Written();
+  EXPECT_LE(Read(), read + 100);
+  EXPECT_EQ(daemon_->Metric("usage_ingest_dead_letters_pending"), kWaiting);
+}
+
+// The kept number is that of the table, also when another program changes it.
+TEST_F(ManyLettersTest, TheNumberOfPendingLettersIsExact) {
+  const auto kept = [&] {
+    return database_->Number("SELECT coalesce(sum(letters), 0) FROM usage_ingest.pending_changes");
+  };
+  EXPECT_EQ(kept(), kWaiting + 4);
+  database_->Execute("UPDATE usage_ingest.dead_letters SET state = 'discarded' WHERE id <= 10");
+  EXPECT_EQ(kept(), kWaiting - 6);
+  database_->Execute("DELETE FROM usage_ingest.dead_letters WHERE id <= 15");
+  EXPECT_EQ(kept(), kWaiting - 11);
+  database_->Execute("TRUNCATE usage_ingest.dead_letters");
+  EXPECT_EQ(kept(), 0);
+  AddLetters("SELECT 1, 'hash', 'user'");
+  EXPECT_EQ(kept(), 1);
+  // Many changes become one row, and what triggers did not see is corrected at the next start.
+  database_->Execute(
+      "INSERT INTO usage_ingest.pending_changes SELECT 'unattributed', x FROM generate_series(1, "
+      "200), "
+      "unnest(ARRAY[1, -1]) AS x");
+  EXPECT_TRUE(support::WaitUntil(support::After(30s), [&] {
+    return database_->Number("SELECT count(*) FROM usage_ingest.pending_changes") == 1;
+  }));
+  EXPECT_EQ(kept(), 1);
+  database_->Execute("UPDATE usage_ingest.pending_changes SET letters = 7");
+  daemon_->Terminate();
+  daemon_->Start();
+  EXPECT_TRUE(support::WaitUntil(support::After(30s), [&] { return kept() == 1; })) << kept();
+}
+
 }  // namespace
 }  // namespace usage_ingest::postgres

@@ -5,6 +5,7 @@
 
 #include "tests/integration/postgres/postgres_fixture.h"
 #include "tests/support/child_process.h"
+#include "tests/support/daemon_process.h"
 #include "tests/support/free_port.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/wait.h"
@@ -45,7 +46,8 @@ class PoolingTest : public PostgresTest {
                               .user = support::PostgresUser()});
     const std::string conninfo = "host=127.0.0.1 dbname=litemaas user=postgres port=" + port;
     EXPECT_TRUE(support::WaitUntil(support::After(10s), [&] {
-      return blocking::SyncConnection::Open(conninfo, "test").has_value();
+      const auto opened = blocking::SyncConnection::Open(conninfo, "test");
+      return opened || opened.error().context == blocking::kTransactionPooling;
     })) << support::ReadFile(files_.path() / "pgbouncer.log");
     return conninfo;
   }
@@ -62,6 +64,48 @@ TEST_F(PoolingTest, TransactionPoolingIsRefused) {
     ASSERT_FALSE(report->findings.empty());
     EXPECT_TRUE(Holds(report->findings[0].what, "transaction pooling"));
     EXPECT_TRUE(Holds(report->findings[0].fix, "pool_mode = session"));
+  }
+}
+
+// The story: `migrate` left its advisory lock behind, `import` and `check-config` their settings,
+// in sessions that LiteMaaS uses too.
+TEST_F(PoolingTest, NoCommandChangesASessionThatOthersUse) {
+  const std::string conninfo = StartProxy("transaction", 1);
+  Database shared(conninfo);
+  const auto settings = [&] {
+    return shared.Lines(
+        "SELECT name, setting FROM pg_settings WHERE source = 'session' AND name NOT IN "
+        "('application_name', 'client_encoding', 'DateStyle', 'TimeZone', "
+        "'standard_conforming_strings')");
+  };
+  const auto before = settings();
+  const std::filesystem::path events = files_.path() / "events";
+  std::ofstream(events)
+      << R"({"id":"a","startTime":1700000000,"model_group":"m","prompt_tokens":1})";
+  support::DaemonProcess program({.brokers = "127.0.0.1:1", .conninfo = conninfo});
+  const std::vector<std::vector<std::string>> commands = {{"run"},
+                                                          {"migrate"},
+                                                          {"migrate", "--dry-run"},
+                                                          {"check-config", "--connect"},
+                                                          {"import", events.string()},
+                                                          {"import", "--dry-run", events.string()},
+                                                          {"dead-letters", "list"},
+                                                          {"dead-letters", "retry"},
+                                                          {"partitions", "ensure"},
+                                                          {"summaries", "verify"},
+                                                          {"partitions", "list"}};
+  for (const std::vector<std::string>& command : commands) {
+    const support::CommandResult result = program.Run(command);
+    const std::string name = command.front() + " " + command.back();
+    EXPECT_NE(result.exit_code, 0) << name;
+    EXPECT_TRUE(Holds(result.output + result.errors, "transaction pooling"))
+        << name << result.output << result.errors;
+    EXPECT_TRUE(Holds(result.output + result.errors, "pool_mode = session")) << name;
+    EXPECT_EQ(settings(), before) << name;
+    EXPECT_EQ(postgres_.Connect("litemaas")
+                  .Number("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"),
+              0)
+        << name;
   }
 }
 

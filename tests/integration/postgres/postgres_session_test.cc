@@ -9,6 +9,7 @@
 #include "ingest/postgres/session/async_connection.h"
 #include "schema/limits.h"
 #include "tests/integration/postgres/postgres_fixture.h"
+#include "tests/support/tcp_gate.h"
 
 namespace usage_ingest::postgres {
 namespace {
@@ -160,6 +161,31 @@ TEST_F(SessionTest, ConnectTimeoutIsThatOfTheConninfo) {
   };
   EXPECT_LT(waited(" connect_timeout=2"), 4s);
   EXPECT_GE(waited(" connect_timeout=7"), 7s) << "longer than the default";
+}
+
+// The story: behind Pgpool-II nothing was ever written, and nothing said why.
+TEST_F(SessionTest, AProxyThatAnswersNoPipelineIsNamed) {
+  support::TcpGate gate(postgres_.port());
+  session::AsyncConnection& connection = Connection(
+      "host=127.0.0.1 dbname=postgres user=postgres port=" + std::to_string(gate.port()));
+  ASSERT_TRUE(Await(connection.Connect()));
+  EXPECT_EQ(CodeOf("SELECT 1"), "");
+  const session::Statement statements[] = {{"SELECT 1", {}}, {"SELECT 2", {}}};
+  gate.Stall();
+  const auto silent = Await(connection.Pipeline(statements));
+  ASSERT_FALSE(silent);
+  EXPECT_EQ(silent.error().code, ErrorCode::kUnavailable);
+  EXPECT_TRUE(Holds(silent.error().context, "pipeline")) << silent.error().context;
+  EXPECT_TRUE(Holds(silent.error().context, "connect to PostgreSQL itself"));
+  EXPECT_FALSE(connection.connected());
+  // One that has answered a pipeline before is no such proxy.
+  gate.Resume();
+  ASSERT_TRUE(Await(connection.Connect()));
+  ASSERT_TRUE(Await(connection.Pipeline(statements)));
+  gate.Stall();
+  const auto late = Await(connection.Pipeline(statements));
+  ASSERT_FALSE(late);
+  EXPECT_FALSE(Holds(late.error().context, "pipeline")) << late.error().context;
 }
 
 }  // namespace

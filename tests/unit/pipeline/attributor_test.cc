@@ -57,6 +57,7 @@ class AnsweringStore final : public BatchStore {
   Task<Result<QuotaChanges>> AddSums(const aggregate::Deltas&) override {
     return Never<Result<QuotaChanges>>();
   }
+  Task<Result<>> AddDeadLetters(std::span<const DeadLetter>) override { return Never<Result<>>(); }
   Task<Result<>> RecordOutcomes(const Batch&) override { return Never<Result<>>(); }
   Task<Result<>> Commit() override { return Never<Result<>>(); }
 

@@ -57,6 +57,23 @@ TEST_F(BatchWriterTest, ACutDuringTheSearchForABadRowTakesNoRowOut) {
   EXPECT_EQ(batch_.events[2].state, BatchEvent::State::kDeadLetter);
 }
 
+// The story: 40,000 payloads of 10 KB went in one statement, and each was copied three times.
+TEST_F(BatchWriterTest, DeadLettersAreStoredByStatementsOfABoundedSize) {
+  const std::string half(BatchWriter::kDeadLetterStatementBytes / 2 + 1, 'x');
+  const std::string large(BatchWriter::kDeadLetterStatementBytes * 2, 'x');
+  const std::string small = "x";
+  Fill(0, 1);
+  for (const std::string* payload : {&small, &small, &half, &half, &large, &small}) {
+    DeadLetter letter;
+    letter.payload = *payload;
+    batch_.AddDeadLetter(0, letter);
+    ++batch_.partitions[0].outcomes.events;
+  }
+  ASSERT_TRUE(Write());
+  EXPECT_EQ(store_.statement_letters, (std::vector<std::size_t>{3, 1, 1, 1}));
+  EXPECT_EQ(store_.letters.size(), 6U);
+}
+
 // An error of a trigger that has gone since, or one that was no fault of a row.
 TEST_F(BatchWriterTest, WhenNoRowAloneIsRefusedAllAreWritten) {
   store_.FailNext(Step::kCopy, ErrorCode::kBadRecord);
@@ -207,9 +224,9 @@ TEST_F(BatchWriterTest, QuotasAreCountedUnlessTheReplayLeavesThemOut) {
   ASSERT_EQ(store_.quotas.size(), 1U);
   EXPECT_EQ(store_.quotas[0].requests, 3);
 
-  BatchWriter without_quotas = MakeWriter({.session = {}, .count_quotas = false});
   Fill(3, 6);
-  const auto written = Write(without_quotas);
+  for (BatchEvent& event : batch_.events) event.row.counts_quotas = false;
+  const auto written = Write();
   ASSERT_TRUE(written);
   EXPECT_EQ(written->outcomes.inserted, 3);
   EXPECT_TRUE(store_.quotas.empty());

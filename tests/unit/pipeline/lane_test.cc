@@ -67,6 +67,7 @@ class FencingStore final : public BatchStore {
   Task<Result<QuotaChanges>> AddSums(const aggregate::Deltas&) override {
     co_return QuotaChanges{};
   }
+  Task<Result<>> AddDeadLetters(std::span<const DeadLetter>) override { co_return Result<>{}; }
   Task<Result<>> RecordOutcomes(const Batch& batch) override {
     elements.push_back(batch.elements());
     if (batch.elements() > elements_end) co_return Fail(ErrorCode::kTooLarge, "57014");

@@ -25,6 +25,7 @@ enum class Step {
   kCopy,
   kStage,
   kSums,
+  kLetters,
   kOutcomes,
   kCommit,
   kAsk
@@ -54,8 +55,9 @@ class ScriptedStore final : public BatchStore {
   bool is_committed = false;           // what the offsets row says when asked
   std::vector<Parents> locked;
   std::vector<aggregate::QuotaDelta> quotas;
-  std::vector<std::string> letters;  // payloads of the last transaction's dead letters
-  bool knows_owner = true;           // attribution finds one
+  std::vector<std::string> letters;            // payloads of the last transaction's dead letters
+  std::vector<std::size_t> statement_letters;  // how many letters each statement stored
+  bool knows_owner = true;                     // attribution finds one
   int resets = 0;
   CopyPath path = CopyPath::kBatch;  // what the session decides
 
@@ -97,6 +99,7 @@ class ScriptedStore final : public BatchStore {
     if (!result) co_return std::unexpected(result.error());
     open_.clear();
     open_requests_.clear();
+    letters.clear();
     locked.push_back(parents);
     co_return BeginResult{.gone = std::exchange(gone, {}), .periods = periods};
   }
@@ -169,13 +172,14 @@ class ScriptedStore final : public BatchStore {
     }
     co_return QuotaChanges{};
   }
-  Task<Result<>> RecordOutcomes(const Batch& batch) override {
-    auto result = Next(Step::kOutcomes);
+  Task<Result<>> AddDeadLetters(std::span<const DeadLetter> added) override {
+    auto result = Next(Step::kLetters);
     if (!result) co_return result;
-    letters.clear();
-    for (const DeadLetter& letter : batch.dead_letters) letters.emplace_back(letter.payload);
+    for (const DeadLetter& letter : added) letters.emplace_back(letter.payload);
+    statement_letters.push_back(added.size());
     co_return result;
   }
+  Task<Result<>> RecordOutcomes(const Batch&) override { co_return Next(Step::kOutcomes); }
   Task<Result<>> Commit() override {
     auto result = Next(Step::kCommit);
     if (!result) co_return result;
