@@ -1,4 +1,4 @@
-// All processes are killed at random under load, for a given time. The database refuses parts of the
+// All processes are killed at random under load, for a given time. The database refuses parts of
 // batches, changes its schema and loses rows. Then the totals match.
 //
 // USAGE_INGEST_CHAOS_MINUTES, USAGE_INGEST_SEED and USAGE_INGEST_CHAOS_RATE (events a second) make
