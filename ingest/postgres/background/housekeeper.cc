@@ -96,7 +96,7 @@ DELETE FROM usage_ingest.dead_letters WHERE id IN (
 
 Housekeeper::Housekeeper(HousekeeperOptions options, std::function<void()> expire_attribution,
                          DeadLetterRetrier& retrier, pipeline::TelemetrySink& telemetry,
-                         pipeline::Runtime runtime)
+                         const pipeline::Runtime& runtime)
     : options_(std::move(options)),
       expire_attribution_(std::move(expire_attribution)),
       retrier_(retrier),
@@ -138,26 +138,7 @@ pipeline::Task<Result<>> Housekeeper::Session(session::AsyncConnection& connecti
   next_refresh_ = {};
   while (!stopping_) {
     const pipeline::TimePoint now = runtime_.clock.Now();
-    Result<> done;
-    if (now >= next_hourly_) {
-      next_hourly_ = now + kHour;
-      has_unknown_changes_ = true;  // triggers do not fire for a restore or for replication
-      done = co_await EnsurePartitions(connection);
-      if (done) done = co_await RemoveFinished(connection);
-      if (done) done = co_await CorrectPending(connection);
-    }
-    if (done && now >= next_measure_) {
-      next_measure_ = now + kMeasureEvery;
-      done = co_await Measure(connection);
-    }
-    if (done && options_.has_quota_periods && now >= next_quota_periods_) {
-      next_quota_periods_ = now + kQuotaPeriodsEvery;
-      done = co_await StartQuotaPeriods(connection);
-    }
-    if (done && now >= next_watch_) {
-      next_watch_ = now + kWatchEvery;
-      done = co_await Watch(connection);
-    }
+    const Result<> done = co_await DoWhatIsDue(connection, now);
     if (!done) co_return done;
     if (now >= next_refresh_) {
       next_refresh_ = now + options_.attribution_refresh;
@@ -173,6 +154,31 @@ pipeline::Task<Result<>> Housekeeper::Session(session::AsyncConnection& connecti
     }
   }
   co_return Result<>{};
+}
+
+pipeline::Task<Result<>> Housekeeper::DoWhatIsDue(session::AsyncConnection& connection,
+                                                  pipeline::TimePoint now) {
+  Result<> done;
+  if (now >= next_hourly_) {
+    next_hourly_ = now + kHour;
+    has_unknown_changes_ = true;  // triggers do not fire for a restore or for replication
+    done = co_await EnsurePartitions(connection);
+    if (done) done = co_await RemoveFinished(connection);
+    if (done) done = co_await CorrectPending(connection);
+  }
+  if (done && now >= next_measure_) {
+    next_measure_ = now + kMeasureEvery;
+    done = co_await Measure(connection);
+  }
+  if (done && options_.has_quota_periods && now >= next_quota_periods_) {
+    next_quota_periods_ = now + kQuotaPeriodsEvery;
+    done = co_await StartQuotaPeriods(connection);
+  }
+  if (done && now >= next_watch_) {
+    next_watch_ = now + kWatchEvery;
+    done = co_await Watch(connection);
+  }
+  co_return done;
 }
 
 void Housekeeper::NoteChanges(const std::vector<std::string>& notifications) {

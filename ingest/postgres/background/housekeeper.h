@@ -40,7 +40,7 @@ class Housekeeper {
   // `expire_attribution` is called when references may have changed.
   Housekeeper(HousekeeperOptions options, std::function<void()> expire_attribution,
               DeadLetterRetrier& retrier, pipeline::TelemetrySink& telemetry,
-              pipeline::Runtime runtime);
+              const pipeline::Runtime& runtime);
 
   // Until Stop().
   pipeline::Task<> Run();
@@ -48,6 +48,8 @@ class Housekeeper {
 
  private:
   pipeline::Task<Result<>> Session(session::AsyncConnection& connection);
+  pipeline::Task<Result<>> DoWhatIsDue(session::AsyncConnection& connection,
+                                       pipeline::TimePoint now);
   pipeline::Task<Result<>> EnsurePartitions(session::AsyncConnection& connection);
   // For subscriptions without events: one that is suspended has none.
   pipeline::Task<Result<>> StartQuotaPeriods(session::AsyncConnection& connection);

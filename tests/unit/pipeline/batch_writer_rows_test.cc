@@ -141,8 +141,8 @@ TEST_F(IsolationTest, ARowThatATriggerDeclinesIsNeitherADuplicateNorTheEnd) {
 TEST_F(IsolationTest, WhatIsLeftOfABatchOfAReplayStaysOutOfTheQuotas) {
   store_.declined = {Id(3)};
   Fill(0, 10);
-  BatchWriter without_quotas = MakeWriter({.session = {}, .count_quotas = false});
-  const auto written = Write(without_quotas);
+  for (BatchEvent& event : batch_.events) event.row.counts_quotas = false;
+  const auto written = Write();
   ASSERT_TRUE(written);
   EXPECT_EQ(written->outcomes.inserted, 9);
   EXPECT_TRUE(store_.quotas.empty());
