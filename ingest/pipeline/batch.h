@@ -32,7 +32,7 @@ struct PartitionMove {
   LogPosition expected_log = {};                 // and with it
   Offset next_offset;                            // what it will hold
   Offset records_end;                            // behind its last record: a hole may follow
-  std::optional<RecordFingerprint> last_record;  // the last before next_offset; none after a gap
+  std::optional<RecordFingerprint> last_record;  // the last before next_offset, if known
   EventCounts outcomes;
 };
 

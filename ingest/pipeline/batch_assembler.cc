@@ -46,10 +46,10 @@ bool BatchAssembler::Add(Batch& batch, Record& record, std::size_t elements_max)
     PartitionMove& move = batch.partitions[partition];
     move.outcomes.gap_records += record.gap_records;
     move.next_offset = move.records_end = record.offset;
-    move.last_record.reset();
-    position.last_record.reset();
+    move.last_record = position.last_record = record.last_record;
     position.stored = position.read = record.offset;
-    position.log = {position.topic_id, kUnknownLeaderEpoch};
+    position.log = {position.topic_id,
+                    record.last_record ? record.last_record->leader_epoch : kUnknownLeaderEpoch};
     return true;
   }
   if (record.kind == Record::Kind::kHole) {

@@ -91,7 +91,8 @@ class Record {
   // Of the leader that appended it.
   std::int32_t leader_epoch = kUnknownLeaderEpoch;
   std::uint32_t first_index = 0;  // what its elements are counted from: a retried dead letter's own
-  std::optional<RecordFingerprint> last_record;  // kStart: what PostgreSQL remembers
+  std::optional<RecordFingerprint>
+      last_record;  // kStart: what PostgreSQL remembers; kGap: before offset
   std::string_view value;
   Kind kind = Kind::kMessage;
   bool is_tombstone = false;  // a null value, which is not the same as an empty one

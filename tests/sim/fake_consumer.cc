@@ -204,7 +204,7 @@ void FakeConsumer::StartReading(const std::vector<StoredOffset>& stored) {
     partition.Start(plan, stored[i]);
     PushStart(partition, stored[i]);
     if (plan.reason != kafka::consumer::StartReason::kContinue && !has(PlantedBug::kGapNotTold)) {
-      PushControl(partition, Record::Kind::kGap, plan.deliver_from, plan.gap_records);
+      PushGap(partition, plan);
     }
     committer_.Report(partition.source(), std::min(stored[i].next_offset, plan.deliver_from));
   }
@@ -224,7 +224,9 @@ kafka::consumer::LogNow FakeConsumer::LogNowOf(const TopicPartition& source,
   if (!is_changed && next <= now.ends.high) return now;
   now.differs_from = now.ends.low;
   if (kafka::consumer::CanSearchByEpoch(stored, now.topic_id)) {
-    now.differs_from = log.FindEpochEnd(stored.last_record->leader_epoch, next);
+    const kafka::client::EpochEnd end = log.FindEpochEnd(stored.last_record->leader_epoch, next);
+    now.differs_from = end.offset;
+    now.last_same = end.last_record;
   }
   return now;
 }
@@ -252,14 +254,15 @@ void FakeConsumer::PushStart(const AssignedPartition& partition, const StoredOff
   USAGE_INGEST_CHECK(links_.lanes[partition.lane()].TryPush(record));
 }
 
-void FakeConsumer::PushControl(const AssignedPartition& partition, Record::Kind kind, Offset offset,
-                               std::int64_t gap_records) {
+void FakeConsumer::PushGap(const AssignedPartition& partition,
+                           const kafka::consumer::StartPlan& plan) {
   Record record;
-  record.kind = kind;
+  record.kind = Record::Kind::kGap;
   record.source = partition.source();
   record.epoch = epoch();
-  record.offset = offset;
-  record.gap_records = gap_records;
+  record.offset = plan.deliver_from;
+  record.gap_records = plan.gap_records;
+  record.last_record = plan.expect_before;
   USAGE_INGEST_CHECK(links_.lanes[partition.lane()].TryPush(record));
 }
 
@@ -291,14 +294,9 @@ bool FakeConsumer::Poll() {
 }
 
 bool FakeConsumer::Deliver(AssignedPartition& partition, const LogRecord& logged) {
-  Record record;
+  Record record = RecordOf(logged);
   record.source = partition.source();
   record.epoch = epoch();
-  record.offset = logged.offset;
-  record.timestamp_ms = logged.timestamp_ms;
-  record.leader_epoch = logged.leader_epoch;
-  record.value = logged.produced.value;
-  record.is_tombstone = logged.produced.is_tombstone;
   fetched_[partition.source()] = logged.leader_epoch;
   switch (partition.Decide(record)) {
     case AssignedPartition::Decision::kDrop:

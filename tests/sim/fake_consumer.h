@@ -72,8 +72,8 @@ class FakeConsumer {
                                                  const StoredOffset& stored);
   [[nodiscard]] bool IsOutside(const kafka::consumer::AssignedPartition& partition);
   void PushStart(const kafka::consumer::AssignedPartition& partition, const StoredOffset& stored);
-  void PushControl(const kafka::consumer::AssignedPartition& partition, pipeline::Record::Kind kind,
-                   Offset offset, std::int64_t gap_records);
+  void PushGap(const kafka::consumer::AssignedPartition& partition,
+               const kafka::consumer::StartPlan& plan);
   bool Poll();
   bool Deliver(kafka::consumer::AssignedPartition& partition, const LogRecord& logged);
   bool PushHeldBack();

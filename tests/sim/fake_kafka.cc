@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "ingest/kafka/client/message_record.h"
+
 namespace usage_ingest::sim {
 
 void FakeLog::Append(ProducedRecord record, std::int64_t timestamp_ms, std::int64_t hole) {
@@ -35,13 +37,24 @@ Offset FakeLog::EndOf(std::int32_t leader_epoch) const {
   return next == records_.end() ? log_.high : next->offset;
 }
 
-Offset FakeLog::FindEpochEnd(std::int32_t leader_epoch, Offset below) const {
-  Offset end = log_.low;
+kafka::client::EpochEnd FakeLog::FindEpochEnd(std::int32_t leader_epoch, Offset below) const {
+  kafka::client::EpochEnd end{log_.low};
   for (const LogRecord& record : records_) {
     const bool is_within = record.offset >= log_.low && record.offset < below;
-    if (is_within && record.leader_epoch == leader_epoch) end = Offset{record.offset.value + 1};
+    if (!is_within || record.leader_epoch != leader_epoch) continue;
+    end = {Offset{record.offset.value + 1}, kafka::client::FingerprintOf(RecordOf(record))};
   }
   return end;
+}
+
+pipeline::Record RecordOf(const LogRecord& logged) {
+  pipeline::Record record;
+  record.offset = logged.offset;
+  record.timestamp_ms = logged.timestamp_ms;
+  record.leader_epoch = logged.leader_epoch;
+  record.value = logged.produced.value;
+  record.is_tombstone = logged.produced.is_tombstone;
+  return record;
 }
 
 void FakeGroup::Join(MemberId member) {

@@ -18,7 +18,9 @@
 #include <utility>
 #include <vector>
 
+#include "ingest/kafka/client/epoch_ends.h"
 #include "ingest/kafka/consumer/start_plan.h"
+#include "ingest/pipeline/record.h"
 #include "schema/kafka_position.h"
 #include "tests/sim/event_factory.h"
 
@@ -32,6 +34,9 @@ struct LogRecord {
   std::int32_t leader_epoch = 0;
   ProducedRecord produced;
 };
+
+// As the consumer gets it; the value stays in the log.
+[[nodiscard]] pipeline::Record RecordOf(const LogRecord& logged);
 
 class FakeLog {
  public:
@@ -47,7 +52,7 @@ class FakeLog {
   // Where the records of `leader_epoch` and of the epochs before it end.
   [[nodiscard]] Offset EndOf(std::int32_t leader_epoch) const;
   // What client::FindEpochEnds finds in the records of [low, below).
-  [[nodiscard]] Offset FindEpochEnd(std::int32_t leader_epoch, Offset below) const;
+  [[nodiscard]] kafka::client::EpochEnd FindEpochEnd(std::int32_t leader_epoch, Offset below) const;
   // Also those that retention has taken: the truth.
   [[nodiscard]] const std::deque<LogRecord>& records() const { return records_; }
 

@@ -1,9 +1,11 @@
 #include "ingest/kafka/client/epoch_ends.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "ingest/kafka/client/client_factory.h"
 #include "ingest/kafka/client/kafka_error.h"
+#include "ingest/kafka/client/message_record.h"
 #include "ingest/kafka/client/partition_list.h"
 
 namespace usage_ingest::kafka::client {
@@ -22,23 +24,24 @@ class Bisection {
   [[nodiscard]] Offset middle() const { return Offset{low_ + (high_ - low_) / 2}; }
 
   // The first record at or behind middle().
-  void OnRecord(Offset offset, std::int32_t epoch) {
-    if (offset.value >= high_ || epoch > search_.epoch) return OnEnd();
-    low_ = offset.value + 1;
-    epoch_below_ = epoch;
+  void OnRecord(const pipeline::Record& record) {
+    if (record.offset.value >= high_ || record.leader_epoch > search_.epoch) return OnEnd();
+    low_ = record.offset.value + 1;
+    record_below_ = FingerprintOf(record);
   }
   // There is none.
   void OnEnd() { high_ = middle().value; }
 
-  [[nodiscard]] Offset result() const {
-    return epoch_below_ == search_.epoch ? Offset{low_} : search_.within.low;
+  [[nodiscard]] EpochEnd result() const {
+    const bool is_found = record_below_ && record_below_->leader_epoch == search_.epoch;
+    return is_found ? EpochEnd{Offset{low_}, record_below_} : EpochEnd{search_.within.low};
   }
 
  private:
   EpochSearch search_;
   std::int64_t low_;
   std::int64_t high_;
-  std::int32_t epoch_below_ = kUnknownLeaderEpoch;  // of the record before low_
+  std::optional<RecordFingerprint> record_below_;  // of the record before low_
 };
 
 class Search {
@@ -53,14 +56,14 @@ class Search {
         if (std::chrono::steady_clock::now() > deadline) {
           return Fail(ErrorCode::kUnavailable, "searching a log that changed: no answer in time");
         }
-        const MessageHandle message(rd_kafka_consumer_poll(client_, kPollMs));
-        if (message != nullptr) OnMessage(*message);
+        MessageHandle message(rd_kafka_consumer_poll(client_, kPollMs));
+        if (message != nullptr) OnMessage(std::move(message));
       }
     }
     return {};
   }
-  [[nodiscard]] std::vector<Offset> Results() const {
-    std::vector<Offset> results;
+  [[nodiscard]] std::vector<EpochEnd> Results() const {
+    std::vector<EpochEnd> results;
     for (const Bisection& log : logs_) results.push_back(log.result());
     return results;
   }
@@ -79,17 +82,17 @@ class Search {
   }
 
   // Other errors are retried by librdkafka.
-  void OnMessage(const rd_kafka_message_t& message) {
-    if (message.rkt == nullptr) return;
+  void OnMessage(MessageHandle message) {
+    if (message->rkt == nullptr) return;
     const auto found = std::ranges::find_if(waiting_, [&](const Bisection* log) {
-      return log->source()->partition.value == message.partition &&
-             log->source()->topic == rd_kafka_topic_name(message.rkt);
+      return log->source()->partition.value == message->partition &&
+             log->source()->topic == rd_kafka_topic_name(message->rkt);
     });
     if (found == waiting_.end()) return;
-    if (message.err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+    if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
       (*found)->OnEnd();
-    } else if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR) {
-      (*found)->OnRecord(Offset{message.offset}, rd_kafka_message_leader_epoch(&message));
+    } else if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+      (*found)->OnRecord(MakeRecord(std::move(message), (*found)->source(), {}));
     } else {
       return;
     }
@@ -103,9 +106,9 @@ class Search {
 
 }  // namespace
 
-Result<std::vector<Offset>> FindEpochEnds(const KafkaOptions& options,
-                                          std::span<const EpochSearch> searches,
-                                          std::chrono::milliseconds timeout) {
+Result<std::vector<EpochEnd>> FindEpochEnds(const KafkaOptions& options,
+                                            std::span<const EpochSearch> searches,
+                                            std::chrono::milliseconds timeout) {
   const auto deadline = std::chrono::steady_clock::now() + timeout;
   ClientEvents events(nullptr, ClientEvents::Voice::kSilent);
   const auto client = MakeClient(options, ClientRole::kRangeReader, events);

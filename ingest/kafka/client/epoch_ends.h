@@ -8,6 +8,7 @@
 // Owner         one thread; blocks until `timeout`. Makes a client of its own, outside any group.
 // Errors        kUnavailable: the brokers did not answer in time.
 #include <chrono>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -23,10 +24,14 @@ struct EpochSearch {
   Watermarks within;
 };
 
-// For each search the offset behind the last record of its epoch; the beginning of `within` where
-// that holds no record of it.
-[[nodiscard]] Result<std::vector<Offset>> FindEpochEnds(const KafkaOptions& options,
-                                                        std::span<const EpochSearch> searches,
-                                                        std::chrono::milliseconds timeout);
+struct EpochEnd {
+  Offset offset;  // behind the last record of the epoch; the beginning of `within` without one
+  std::optional<RecordFingerprint> last_record = std::nullopt;
+};
+
+// The end of each search's epoch.
+[[nodiscard]] Result<std::vector<EpochEnd>> FindEpochEnds(const KafkaOptions& options,
+                                                          std::span<const EpochSearch> searches,
+                                                          std::chrono::milliseconds timeout);
 
 }  // namespace usage_ingest::kafka::client

@@ -22,7 +22,7 @@ Result<client::TopicIds> BrokerLogQueries::QueryTopicIds(std::span<const std::st
   return client::QueryTopicIds(client_.handle(), topics, kTopicIdsTimeout);
 }
 
-Result<std::vector<Offset>> BrokerLogQueries::FindEpochEnds(
+Result<std::vector<client::EpochEnd>> BrokerLogQueries::FindEpochEnds(
     std::span<const client::EpochSearch> searches) {
   return client::FindEpochEnds(options_, searches, kSearchTimeout);
 }

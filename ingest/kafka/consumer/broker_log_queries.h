@@ -19,7 +19,7 @@ class BrokerLogQueries final : public LogQueries {
       std::span<const std::string> topics) override;
   [[nodiscard]] Result<std::vector<client::Watermarks>> QueryEnds(
       std::span<const TopicPartition* const> partitions) override;
-  [[nodiscard]] Result<std::vector<Offset>> FindEpochEnds(
+  [[nodiscard]] Result<std::vector<client::EpochEnd>> FindEpochEnds(
       std::span<const client::EpochSearch> searches) override;
   void RequestTopicIds(std::span<const std::string> topics) override;
   [[nodiscard]] std::optional<Result<client::TopicIds>> TakeTopicIds() override;

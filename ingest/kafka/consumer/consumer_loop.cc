@@ -208,6 +208,7 @@ void ConsumerLoop::StartPartition(AssignedPartition& partition,
     pipeline::Record gap = ControlRecord(partition, pipeline::Record::Kind::kGap);
     gap.offset = plan.deliver_from;
     gap.gap_records = plan.gap_records;
+    gap.last_record = plan.expect_before;
     feeder_.PushControl(partition.lane(), std::move(gap));
   }
   start_reporter_.Report(partition.source(), start);

@@ -33,7 +33,7 @@ class LogQueries {
       std::span<const TopicPartition* const> partitions) = 0;
 
   // As in client/epoch_ends.h.
-  [[nodiscard]] virtual Result<std::vector<Offset>> FindEpochEnds(
+  [[nodiscard]] virtual Result<std::vector<client::EpochEnd>> FindEpochEnds(
       std::span<const client::EpochSearch> searches) = 0;
 
   // QueryTopicIds without waiting: one request at a time, and its answer, once.

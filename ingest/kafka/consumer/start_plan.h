@@ -26,8 +26,9 @@ enum class StartReason : unsigned char {
 struct StartPlan {
   StartReason reason = StartReason::kContinue;
   Offset assign_at;
-  Offset deliver_from;                             // a record below is compared, not delivered
-  std::optional<RecordFingerprint> expect_before;  // of record deliver_from - 1, when that is read
+  Offset deliver_from;  // a record below is compared, not delivered
+  // Of record deliver_from - 1, when that is read. It goes with a stored position that moves back.
+  std::optional<RecordFingerprint> expect_before;
   std::int64_t gap_records = 0;  // known to be gone: [next_offset, low), or [0, low) of a new log
 };
 
@@ -37,6 +38,7 @@ struct LogNow {
   TopicId topic_id = {};  // empty: unknown
   // From here on it is not the log that was read; below it is. nullopt: no difference is known.
   std::optional<Offset> differs_from = std::nullopt;
+  std::optional<RecordFingerprint> last_same = std::nullopt;  // of the record before, if known
 };
 
 // Whether the stored position is about another topic of the same name.

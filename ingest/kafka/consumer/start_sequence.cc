@@ -111,7 +111,8 @@ Result<std::vector<LogNow>> StartSequence::QueryLogs() const {
   const auto epoch_ends = logs_.FindEpochEnds(searches);
   if (!epoch_ends) return std::unexpected(epoch_ends.error());
   for (std::size_t k = 0; k < searched.size(); ++k) {
-    logs[searched[k]].differs_from = (*epoch_ends)[k];
+    logs[searched[k]].differs_from = (*epoch_ends)[k].offset;
+    logs[searched[k]].last_same = (*epoch_ends)[k].last_record;
   }
   return logs;
 }

@@ -57,6 +57,17 @@ TEST(StartPlanTest, BeginsAtZeroOfAnEmptyLog) {
   EXPECT_EQ(plan.assign_at, Offset{0});
 }
 
+// The log may be truncated a second time before a record of it is stored.
+TEST(StartPlanTest, ATruncatedLogIsComparedAtTheRecordBefore) {
+  LogNow log = Changed(Log(0, 500, "id"), 40);
+  log.last_same = kLast;
+  const StartPlan plan = PlanStart(Of("id", Stored(100)), log);
+  EXPECT_EQ(plan.reason, StartReason::kTruncated);
+  EXPECT_EQ(plan.deliver_from, Offset{40});
+  EXPECT_EQ(plan.assign_at, Offset{39});
+  EXPECT_EQ(plan.expect_before, kLast);
+}
+
 TEST(StartPlanTest, CountsExactlyWhatRetentionTook) {
   const StartPlan plan = PlanStart(Stored(100), Log(101, 500));
   EXPECT_EQ(plan.reason, StartReason::kRetention);

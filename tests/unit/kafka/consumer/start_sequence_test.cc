@@ -34,7 +34,7 @@ class FakeLogQueries final : public LogQueries {
     return std::vector(partitions.size(), client::Watermarks{Offset{0}, Offset{100}});
   }
 
-  Result<std::vector<Offset>> FindEpochEnds(
+  Result<std::vector<client::EpochEnd>> FindEpochEnds(
       std::span<const client::EpochSearch> searches) override {
     searched.assign(searches.begin(), searches.end());
     return std::vector(searches.size(), epoch_end);
@@ -45,7 +45,7 @@ class FakeLogQueries final : public LogQueries {
 
   bool fails = false;
   TopicId topic_id;
-  Offset epoch_end;
+  client::EpochEnd epoch_end;
   std::vector<client::EpochSearch> searched;
   std::vector<std::string> asked_topics;
 };
@@ -195,7 +195,7 @@ TEST_F(StartSequenceTest, AnotherTopicIsReadAfterADelay) {
 
 TEST_F(StartSequenceTest, ATruncatedLogIsSearchedForTheEndOfTheLeaderThatWasRead) {
   logs_.topic_id = "id";
-  logs_.epoch_end = Offset{7};
+  logs_.epoch_end = {.offset = Offset{7}};
   StoredOffset stored = At(10);
   stored.topic_id = "id";
   stored.last_record = RecordFingerprint{.timestamp_ms = 1, .value_hash = 2, .leader_epoch = 5};

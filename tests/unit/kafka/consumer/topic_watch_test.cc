@@ -23,9 +23,9 @@ class FakeLogQueries final : public LogQueries {
       std::span<const TopicPartition* const> /*partitions*/) override {
     return std::vector<client::Watermarks>{};
   }
-  Result<std::vector<Offset>> FindEpochEnds(
+  Result<std::vector<client::EpochEnd>> FindEpochEnds(
       std::span<const client::EpochSearch> /*searches*/) override {
-    return std::vector<Offset>{};
+    return std::vector<client::EpochEnd>{};
   }
   void RequestTopicIds(std::span<const std::string> topics) override {
     ++requests;
