@@ -1,8 +1,5 @@
 #pragma once
 // TopicChecks: what `check-config --connect` says about one topic.
-//
-// A topic may be readable and lose usage all the same: by compaction, by a short retention, by a
-// single replica. Those are warnings: they may be meant.
 #include <cstddef>
 #include <vector>
 

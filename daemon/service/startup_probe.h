@@ -1,5 +1,6 @@
 #pragma once
-// StartupProbe: waits for the database and checks whether the daemon may write into it.
+// StartupProbe: waits for the database and checks whether the daemon may write into it. Then it
+// warns, once, of topics that may lose usage by their settings.
 //
 // The checks are those of `check-config --connect`. They block, so they have a thread of their own,
 // and main serves /healthz and /readyz at the same time. If the database is away, the probe waits.

@@ -101,5 +101,17 @@ TEST_F(PartitionsSkipTest, CheckConfigFetchesARecordAndLooksAtTheTopic) {
                                    HasSubstr("cleanup.policy=delete")));
 }
 
+TEST_F(PartitionsSkipTest, RunWarnsOfATopicThatMayLoseUsage) {
+  kafka_.admin().CreateTopic("compacted", {.settings = {{"cleanup.policy", "compact"}}});
+  DaemonOptions options = DaemonDefaults();
+  options.topics = {"compacted"};
+  DaemonProcess daemon(options);
+  daemon.Start();
+  EXPECT_TRUE(WaitUntil(After(std::chrono::seconds(30)), [&] {
+    return daemon.log().find("topic compacted: it is compacted") != std::string::npos;
+  })) << daemon.log();
+  EXPECT_EQ(daemon.Terminate(), 0) << daemon.log();
+}
+
 }  // namespace
 }  // namespace usage_ingest::support

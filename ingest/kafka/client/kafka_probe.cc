@@ -164,6 +164,22 @@ Result<KafkaFindings> ProbeKafka(const KafkaOptions& options, std::chrono::milli
   return findings;
 }
 
+Result<std::vector<TopicFinding>> ProbeTopicSettings(const KafkaOptions& options,
+                                                     std::chrono::milliseconds timeout) {
+  ClientEvents events(nullptr, ClientEvents::Voice::kSilent);
+  auto client = MakeClient(options, ClientRole::kProbe, events);
+  if (!client) return std::unexpected(client.error());
+  Probe probe(events, client->get(), std::chrono::steady_clock::now() + timeout);
+  KafkaFindings findings;
+  for (const std::string& name : options.topics) {
+    auto finding = probe.Look(name, findings);
+    if (!finding) return std::unexpected(finding.error());
+    if (finding->problem.empty()) probe.LookAtSettings(*finding);
+    findings.topics.push_back(std::move(*finding));
+  }
+  return std::move(findings.topics);
+}
+
 Result<Watermarks> ProbeWatermarks(const KafkaOptions& options, const TopicPartition& source,
                                    std::chrono::milliseconds timeout) {
   ClientEvents events(nullptr, ClientEvents::Voice::kSilent);

@@ -38,6 +38,10 @@ struct KafkaFindings {
 [[nodiscard]] Result<KafkaFindings> ProbeKafka(const KafkaOptions& options,
                                                std::chrono::milliseconds timeout);
 
+// What the brokers tell of the topics without a fetch.
+[[nodiscard]] Result<std::vector<TopicFinding>> ProbeTopicSettings(
+    const KafkaOptions& options, std::chrono::milliseconds timeout);
+
 // Where the log of one partition begins and ends.
 [[nodiscard]] Result<Watermarks> ProbeWatermarks(const KafkaOptions& options,
                                                  const TopicPartition& source,

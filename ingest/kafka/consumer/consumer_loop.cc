@@ -15,6 +15,8 @@
 namespace usage_ingest::kafka::consumer {
 namespace {
 
+using RecordKind = pipeline::Record::Kind;
+
 // Between two looks at the inbox; few compared to what a lane's queue holds.
 constexpr int kPollsPerTurn = 512;
 // While an answer is awaited, or paused queues may have room again.
@@ -198,15 +200,13 @@ void ConsumerLoop::StartPartition(AssignedPartition& partition,
                                   const StartSequence::PartitionStart& start) {
   const auto& [stored, plan, topic_id] = start;
   partition.Start(plan, stored);
-  pipeline::Record begin = ControlRecord(partition, pipeline::Record::Kind::kStart);
-  begin.offset = stored.next_offset;
+  pipeline::Record begin = ControlRecord(partition, RecordKind::kStart, stored.next_offset);
   begin.topic_id = assignment_.Intern(topic_id);
   begin.stored_topic_id = assignment_.Intern(stored.topic_id);
   begin.last_record = stored.last_record;
   feeder_.PushControl(partition.lane(), std::move(begin));
   if (plan.reason != StartReason::kContinue) {
-    pipeline::Record gap = ControlRecord(partition, pipeline::Record::Kind::kGap);
-    gap.offset = plan.deliver_from;
+    pipeline::Record gap = ControlRecord(partition, RecordKind::kGap, plan.deliver_from);
     gap.gap_records = plan.gap_records;
     gap.last_record = plan.expect_before;
     feeder_.PushControl(partition.lane(), std::move(gap));
@@ -217,9 +217,10 @@ void ConsumerLoop::StartPartition(AssignedPartition& partition,
 }
 
 pipeline::Record ConsumerLoop::ControlRecord(const AssignedPartition& partition,
-                                             pipeline::Record::Kind kind) const {
+                                             pipeline::Record::Kind kind, Offset offset) const {
   pipeline::Record record;
   record.kind = kind;
+  record.offset = offset;
   record.source = partition.source();
   record.epoch = assignment_.epoch();
   return record;
@@ -393,9 +394,7 @@ void ConsumerLoop::OnEndReached(AssignedPartition& partition, Offset end) {
   if (!partition.OnEndReached(end)) return;
   // In order with the records, so that PostgreSQL's offset follows to the end of the log: what is
   // no record is neither lag nor, when retention removes it, a gap.
-  pipeline::Record hole = ControlRecord(partition, pipeline::Record::Kind::kHole);
-  hole.offset = end;
-  feeder_.PushControl(partition.lane(), std::move(hole));
+  feeder_.PushControl(partition.lane(), ControlRecord(partition, RecordKind::kHole, end));
 }
 
 }  // namespace usage_ingest::kafka::consumer

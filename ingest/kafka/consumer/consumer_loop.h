@@ -58,7 +58,7 @@ class ConsumerLoop {
   void AssignAsPlanned(const StartSequence::Assign& starts, TimePoint now);
   void StartPartition(AssignedPartition& partition, const StartSequence::PartitionStart& start);
   [[nodiscard]] pipeline::Record ControlRecord(const AssignedPartition& partition,
-                                               pipeline::Record::Kind kind) const;
+                                               pipeline::Record::Kind kind, Offset offset) const;
 
   // Reports of lanes and of PostgreSQL.
   void ServeInbox(TimePoint now);

@@ -34,7 +34,7 @@ StartPlan PlanStart(const StoredOffset& stored, const LogNow& log) {
     // Nothing that was read differs: the leader has changed, and a control record is before next.
     if (from == next && next <= high) return From(StartReason::kContinue, next, 0);
     // Below `from` everything was read. What the old log held behind next_offset is gone too, and
-    // nothing tells how much that was. The log may be truncated once more before a record is
+    // nothing tells how much that was. The log may be truncated again before a record is
     // stored, so the one before is remembered and compared.
     StartPlan plan = From(StartReason::kTruncated, from, 0);
     if (log.last_same && from > low) {
