@@ -159,9 +159,13 @@ SELECT w.table_name, w.name, w.is_missing, w.is_fatal, COALESCE(w.error, w.warni
   FROM wrong AS w
   LEFT JOIN LATERAL (
     SELECT format('ALTER COLUMN %I DROP DEFAULT', w.name) AS drops,
-           format('ALTER COLUMN %I SET DEFAULT (%s)::text::%s', w.name,
-                  pg_get_expr(d.adbin, d.adrelid), w.expected) AS sets
+           format('ALTER COLUMN %I SET DEFAULT ', w.name)
+               -- a number fits any of the types
+               || CASE WHEN expression ~ '^[(]?''?-?[0-9.]+''?[)]?(::[a-z ]+)?$'
+                  THEN substring(expression FROM '-?[0-9.]+')
+                  ELSE format('(%s)::text::%s', expression, w.expected) END AS sets
       FROM pg_attrdef AS d
+     CROSS JOIN LATERAL pg_get_expr(d.adbin, d.adrelid) AS expression
      WHERE d.adrelid = w.attrelid AND d.adnum = w.attnum AND w.attgenerated = '') AS initial ON true
  CROSS JOIN LATERAL (
     SELECT string_agg(format('DROP TRIGGER %I ON %s;', t.tgname, t.tgrelid::regclass), ' ') AS drops,

@@ -16,6 +16,8 @@ struct Login {
   Protocol protocol = Protocol::kSaslPlaintext;
   std::string mechanism = {};  // empty: the certificate alone
 };
+// The name of a test in ctest would else be the bytes of the structure, pointers among them.
+void PrintTo(const Login& login, std::ostream* out) { *out << login.name; }
 
 class LoginFixture : public ConsumerFixture {
  protected:

@@ -205,8 +205,8 @@ TEST_F(IsolationTest, ThePrintedFixOfANarrowCounterCanBeRun) {
   for (unsigned i = 0; i < 20; ++i) Add(i % 2);
   MustWrite(10, 10);
   const probe::ProbeReport report = Probe("litemaas");
-  const auto narrow =
-      std::ranges::find(report.findings, "subscriptions.used_tokens", &probe::Finding::where);
+  const auto narrow = std::ranges::find(report.findings, "public.subscriptions.used_tokens",
+                                        &probe::Finding::where);
   ASSERT_NE(narrow, report.findings.end());
   database_.Execute(narrow->fix);
   EXPECT_EQ(CatalogueLines(database_), before);
