@@ -157,7 +157,7 @@ pipeline::Task<Result<>> PgBatchStore::EnsurePartition(EventTimeUs month_start) 
 
 pipeline::Task<Result<pipeline::BeginResult>> PgBatchStore::Begin(
     const pipeline::Batch& batch, const pipeline::Parents& parents) {
-  is_stage_used_ = false;
+  is_stage_used_ = is_in_piece_ = false;
   std::vector<session::Statement> statements;
   statements.push_back({kBegin, {}});
   statements.push_back({kTakeOver, {}});
@@ -208,6 +208,7 @@ pipeline::Task<Result<pipeline::BeginResult>> PgBatchStore::Begin(
 }
 
 pipeline::Task<Result<>> PgBatchStore::BeginPiece() {
+  is_in_piece_ = true;
   co_return co_await connection_.ExecuteScript(sql::kBeginPiece);
 }
 
@@ -327,12 +328,12 @@ pipeline::Task<Result<std::vector<Uuid>>> PgBatchStore::FindDeclined() {
 pipeline::Task<Result<pipeline::QuotaChanges>> PgBatchStore::AddSums(
     const aggregate::Deltas& deltas) {
   if (deltas.summaries.empty()) co_return pipeline::QuotaChanges{};
-  // A lane that is refused here repeats its whole batch, so it waits longer than for a row. The
-  // lane that has the turn waits for no lock for longer than lock_timeout, so this ends.
+  // A lane that is refused here repeats its whole batch, so it waits longer than for a row. A batch
+  // in pieces takes long and would delay the others: it waits for rows only.
   std::vector<session::Statement> statements;
-  statements.push_back({kWaitLong.c_str(), {}});
-  statements.push_back({sql::kTakeTurn, {}});
-  statements.push_back({kWaitShort.c_str(), {}});
+  for (const char* step : {kWaitLong.c_str(), sql::kTakeTurn, kWaitShort.c_str()}) {
+    if (!is_in_piece_) statements.push_back({step, {}});
+  }
   statements.push_back(AddSummaries(deltas.summaries));
   std::size_t quota_statement = 0;
   if (!deltas.quotas.empty()) {

@@ -73,6 +73,7 @@ class PgBatchStore final : public pipeline::BatchStore {
   bool skips_constraints_ = false;   // copy_path.h
   std::string copy_path_version_;    // when that was decided
   bool is_stage_used_ = false;       // in this transaction: the stage has rows of an earlier piece
+  bool is_in_piece_ = false;         // in this transaction a piece was begun
   bool letter_ids_collide_ = false;  // the sequence of dead_letters is behind its table
   pipeline::CopyFailure failure_;
   // Since when each attempt of this batch was refused a lock.
