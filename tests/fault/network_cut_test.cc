@@ -44,6 +44,11 @@ class NetworkCutTest : protected Cables, public FaultTest {
   [[nodiscard]] bool ReadyAtItsOwnSide() const {
     return ends->side.Get(daemon_->http_port(), "/readyz").find(" 200 ") != std::string::npos;
   }
+  // Ready, and no lag.
+  [[nodiscard]] bool SaysThatNothingWaits() const {
+    const std::string status = ends->side.Get(daemon_->http_port(), "/status");
+    return ReadyAtItsOwnSide() && status.find(R"("lag_records":0,"lag_seconds":0)") != status.npos;
+  }
   // Without HTTP over a cable: the daemon is asked at its own side.
   void ExpectGoesOn() {
     load_.PublishAll(*producer_);
@@ -72,6 +77,27 @@ TEST_F(NetworkCutTest, KafkaUnreachable) {
   EXPECT_TRUE(WaitUntil(After(30s), [&] { return !ReadyAtItsOwnSide(); })) << daemon_->log();
   ends->kafka.Heal();
   ExpectGoesOn();
+}
+
+// A link of 60 KB/s takes 17 s for one batch of a megabyte (K18): what waits is told all the same.
+TEST_F(NetworkCutTest, KafkaIsSlow) {
+  StartInTheMiddle(BehindTheCables());
+  ASSERT_TRUE(WaitUntil(After(20s), [&] { return ReadyAtItsOwnSide(); }));
+  ends->kafka.Throttle(60);
+  for (int i = 0; i < 8; ++i) {
+    producer_->Produce({.topic = kTopic, .partition = 0, .value = std::string(900'000, 'x')});
+  }
+  producer_->Flush();
+  EXPECT_TRUE(WaitUntil(After(30s), [&] {
+    const std::string status = ends->side.Get(daemon_->http_port(), "/status");
+    const bool is_known = status.find(R"("lag_records":)") != std::string::npos &&
+                          status.find(R"("lag_records":null)") == std::string::npos;
+    return !ReadyAtItsOwnSide() || (is_known && status.find(R"("lag_records":0,)") == status.npos);
+  })) << ends->side.Get(daemon_->http_port(), "/status");
+  EXPECT_FALSE(SaysThatNothingWaits());
+  ends->kafka.Throttle(100'000);
+  EXPECT_TRUE(WaitUntil(After(60s), [&] { return SaysThatNothingWaits(); })) << daemon_->log();
+  EXPECT_EQ(daemon_->Terminate(), 0) << daemon_->log();
 }
 
 TEST_F(NetworkCutTest, BothUnreachable) {

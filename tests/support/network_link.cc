@@ -14,11 +14,15 @@ namespace {
 
 using namespace std::chrono_literals;
 
-void Ip(const std::string& arguments, std::vector<std::string> command = {}) {
-  std::istringstream words("ip " + arguments);
+void Run(const std::string& line, std::vector<std::string> command = {}) {
+  std::istringstream words(line);
   for (std::string word; words >> word;) command.push_back(word);
   const CommandResult result = RunCommand({.command = command}, After(10s));
-  if (result.exit_code != 0) throw std::runtime_error("ip " + arguments + ": " + result.errors);
+  if (result.exit_code != 0) throw std::runtime_error(line + ": " + result.errors);
+}
+
+void Ip(const std::string& arguments, std::vector<std::string> prefix = {}) {
+  Run("ip " + arguments, std::move(prefix));
 }
 
 std::filesystem::path NetworkOf(pid_t pid) {
@@ -80,6 +84,12 @@ void NetworkLink::Heal() const {
   Ip("link set " + name_ + " up");
   // The route goes with the link.
   Ip("route replace " + far_ + "/32 dev " + name_ + " src " + near_);
+}
+
+// A burst is more than the largest packet of a veth, 64 KiB: a larger one would never get through.
+void NetworkLink::Throttle(int kbytes_per_second) const {
+  Run("tc qdisc replace dev " + name_ + " root tbf rate " + std::to_string(kbytes_per_second * 8) +
+      "kbit burst 128kb latency 400ms");
 }
 
 }  // namespace usage_ingest::support

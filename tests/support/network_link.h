@@ -41,6 +41,8 @@ class NetworkLink {
   // Silently: what is sent is lost, and neither side gets an error.
   void Cut() const;
   void Heal() const;
+  // What goes to the far side: at most so much, for as long as the link is there.
+  void Throttle(int kbytes_per_second) const;
 
   // Addresses that are reached over this cable only.
   [[nodiscard]] const std::string& near_address() const noexcept { return near_; }
