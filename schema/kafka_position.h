@@ -42,6 +42,10 @@ struct RecordFingerprint {
   friend bool operator==(const RecordFingerprint&, const RecordFingerprint&) = default;
 };
 
+[[nodiscard]] inline std::int32_t LeaderEpochOf(const std::optional<RecordFingerprint>& record) {
+  return record ? record->leader_epoch : kUnknownLeaderEpoch;
+}
+
 // Which log, and which leader appended the record before the offset: with the offset, this tells a
 // position from one in another log. Ids are interned like TopicPartition.
 struct LogPosition {

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <optional>
 #include <string_view>
 
 namespace usage_ingest {
@@ -112,6 +113,13 @@ inline constexpr auto kSkipReasonNames = ReasonNames(kSkipReasons);
 
 [[nodiscard]] constexpr std::string_view Name(DeadLetterReason reason) {
   return kDeadLetterReasonNames[static_cast<std::size_t>(reason)];
+}
+// nullopt: the name of no reason.
+[[nodiscard]] constexpr std::optional<DeadLetterReason> ParseDeadLetterReason(
+    std::string_view name) {
+  const auto found = std::ranges::find(kDeadLetterReasonNames, name);
+  if (found == kDeadLetterReasonNames.end()) return std::nullopt;
+  return static_cast<DeadLetterReason>(found - kDeadLetterReasonNames.begin());
 }
 [[nodiscard]] constexpr std::string_view Name(SkipReason reason) {
   return kSkipReasonNames[static_cast<std::size_t>(reason)];

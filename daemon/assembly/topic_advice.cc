@@ -106,10 +106,11 @@ std::vector<text::Problem> TopicAdvice(const TopicFinding& topic, std::size_t pr
 Result<std::vector<text::Problem>> QueryTopicAdvice(const config::Config& config,
                                                     std::chrono::milliseconds timeout) {
   const kafka::client::KafkaOptions options = KafkaOptionsFor(config);
-  const auto topics = kafka::client::ProbeTopicSettings(options, timeout);
-  if (!topics) return std::unexpected(topics.error());
+  const auto found =
+      kafka::client::ProbeKafka(options, timeout, kafka::client::ProbeDepth::kSettings);
+  if (!found) return std::unexpected(found.error());
   Problems problems;
-  for (const TopicFinding& topic : *topics) {
+  for (const TopicFinding& topic : found->topics) {
     if (!topic.problem.empty() || !topic.settings_problem.empty()) continue;
     std::ranges::move(TopicAdvice(topic, options.prefetch_bytes), std::back_inserter(problems));
   }

@@ -28,11 +28,9 @@ bool BatchAssembler::Add(Batch& batch, Record& record, std::size_t elements_max)
   // What was decoded under an older assignment is read again under this one.
   if (!batch.empty() && batch.partitions.front().epoch != record.epoch) batch.Clear();
   if (record.kind == Record::Kind::kStart) {
-    const std::int32_t leader_epoch =
-        record.last_record ? record.last_record->leader_epoch : kUnknownLeaderEpoch;
     positions_[record.source] = {.epoch = record.epoch,
                                  .topic_id = record.topic_id,
-                                 .log = {record.stored_topic_id, leader_epoch},
+                                 .log = {record.stored_topic_id, LeaderEpochOf(record.last_record)},
                                  .stored = record.offset,
                                  .read = record.offset,
                                  .last_record = record.last_record};
@@ -48,8 +46,7 @@ bool BatchAssembler::Add(Batch& batch, Record& record, std::size_t elements_max)
     move.next_offset = move.records_end = record.offset;
     move.last_record = position.last_record = record.last_record;
     position.stored = position.read = record.offset;
-    position.log = {position.topic_id,
-                    record.last_record ? record.last_record->leader_epoch : kUnknownLeaderEpoch};
+    position.log = {position.topic_id, LeaderEpochOf(record.last_record)};
     return true;
   }
   if (record.kind == Record::Kind::kHole) {

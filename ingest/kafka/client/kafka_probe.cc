@@ -90,14 +90,13 @@ class Probe {
     return MakeKafkaError(code, "reading a record").context;
   }
 
-  void LookAtSettings(TopicFinding& finding) {
+  void LookAtSettings(TopicFinding& finding, std::chrono::milliseconds timeout) {
     const QueueHandle queue(rd_kafka_queue_new(client_));
     rd_kafka_ConfigResource_t* resource =
         rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, finding.name.c_str());
     rd_kafka_DescribeConfigs(client_, &resource, 1, nullptr, queue.get());
     rd_kafka_ConfigResource_destroy(resource);
-    const EventHandle event(
-        rd_kafka_queue_poll(queue.get(), static_cast<int>(kReadTimeout.count())));
+    const EventHandle event(rd_kafka_queue_poll(queue.get(), static_cast<int>(timeout.count())));
     const auto* result =
         event == nullptr ? nullptr : rd_kafka_event_DescribeConfigs_result(event.get());
     std::size_t count = 0;
@@ -144,7 +143,8 @@ class Probe {
 
 }  // namespace
 
-Result<KafkaFindings> ProbeKafka(const KafkaOptions& options, std::chrono::milliseconds timeout) {
+Result<KafkaFindings> ProbeKafka(const KafkaOptions& options, std::chrono::milliseconds timeout,
+                                 ProbeDepth depth) {
   ClientEvents events(nullptr, ClientEvents::Voice::kSilent);  // what it has to say is the result
   auto client = MakeClient(options, ClientRole::kProbe, events);
   if (!client) return std::unexpected(client.error());
@@ -154,30 +154,15 @@ Result<KafkaFindings> ProbeKafka(const KafkaOptions& options, std::chrono::milli
     auto finding = probe.Look(name, findings);
     if (!finding) return std::unexpected(finding.error());
     if (finding->problem.empty()) {
-      finding->read_problem = probe.ReadOne(name);
-      probe.LookAtSettings(*finding);
+      if (depth == ProbeDepth::kRead) finding->read_problem = probe.ReadOne(name);
+      probe.LookAtSettings(*finding, depth == ProbeDepth::kRead ? kReadTimeout : timeout);
     }
     findings.topics.push_back(std::move(*finding));
   }
+  if (depth == ProbeDepth::kSettings) return findings;
   const auto healthy = std::ranges::find(findings.topics, std::string(), &TopicFinding::problem);
   if (healthy != findings.topics.end()) findings.group_problem = probe.LookAtGroup(healthy->name);
   return findings;
-}
-
-Result<std::vector<TopicFinding>> ProbeTopicSettings(const KafkaOptions& options,
-                                                     std::chrono::milliseconds timeout) {
-  ClientEvents events(nullptr, ClientEvents::Voice::kSilent);
-  auto client = MakeClient(options, ClientRole::kProbe, events);
-  if (!client) return std::unexpected(client.error());
-  Probe probe(events, client->get(), std::chrono::steady_clock::now() + timeout);
-  KafkaFindings findings;
-  for (const std::string& name : options.topics) {
-    auto finding = probe.Look(name, findings);
-    if (!finding) return std::unexpected(finding.error());
-    if (finding->problem.empty()) probe.LookAtSettings(*finding);
-    findings.topics.push_back(std::move(*finding));
-  }
-  return std::move(findings.topics);
 }
 
 Result<Watermarks> ProbeWatermarks(const KafkaOptions& options, const TopicPartition& source,

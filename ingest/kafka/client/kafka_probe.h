@@ -35,12 +35,14 @@ struct KafkaFindings {
   std::string group_problem;         // empty: its offsets may be read
 };
 
-[[nodiscard]] Result<KafkaFindings> ProbeKafka(const KafkaOptions& options,
-                                               std::chrono::milliseconds timeout);
+enum class ProbeDepth : unsigned char {
+  kSettings,  // the topics and their settings: nothing is fetched
+  kRead,      // also the right to read the topics and the group
+};
 
-// What the brokers tell of the topics without a fetch.
-[[nodiscard]] Result<std::vector<TopicFinding>> ProbeTopicSettings(
-    const KafkaOptions& options, std::chrono::milliseconds timeout);
+[[nodiscard]] Result<KafkaFindings> ProbeKafka(const KafkaOptions& options,
+                                               std::chrono::milliseconds timeout,
+                                               ProbeDepth depth = ProbeDepth::kRead);
 
 // Where the log of one partition begins and ends.
 [[nodiscard]] Result<Watermarks> ProbeWatermarks(const KafkaOptions& options,

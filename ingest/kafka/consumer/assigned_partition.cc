@@ -12,8 +12,7 @@ void AssignedPartition::Start(const StartPlan& plan, const StoredOffset& stored)
   expect_before_ = plan.expect_before;
   const bool is_read_on =
       plan.reason == StartReason::kContinue || plan.reason == StartReason::kRetention;
-  const auto& last = is_read_on ? stored.last_record : plan.expect_before;
-  leader_epoch_ = last ? last->leader_epoch : kUnknownLeaderEpoch;
+  leader_epoch_ = LeaderEpochOf(is_read_on ? stored.last_record : plan.expect_before);
 }
 
 AssignedPartition::Decision AssignedPartition::Decide(const pipeline::Record& record) {

@@ -92,12 +92,12 @@ session::Statement AskSetAside() {
 std::vector<pipeline::SetAsideEvents> GroupsOf(const PGresult* counted) {
   std::vector<pipeline::SetAsideEvents> groups;
   for (int row = 0; row < PQntuples(counted); ++row) {
-    const auto reason = std::ranges::find(kDeadLetterReasonNames, TextAt(counted, row, 0));
-    groups.push_back(
-        {.reason = static_cast<DeadLetterReason>(reason - kDeadLetterReasonNames.begin()),
-         .events = session::Int64At(counted, row, 1),
-         .since_ms = session::Int64At(counted, row, 2),
-         .detail = TextAt(counted, row, 3)});
+    const auto reason = ParseDeadLetterReason(TextAt(counted, row, 0));
+    if (!reason) continue;
+    groups.push_back({.reason = *reason,
+                      .events = session::Int64At(counted, row, 1),
+                      .since_ms = session::Int64At(counted, row, 2),
+                      .detail = TextAt(counted, row, 3)});
   }
   return groups;
 }

@@ -102,7 +102,9 @@ Housekeeper::Housekeeper(HousekeeperOptions options, std::function<void()> expir
       retrier_(retrier),
       telemetry_(telemetry),
       runtime_(runtime),
-      stop_(runtime) {}
+      stop_(runtime) {
+  if (!options_.has_quota_periods) next_quota_periods_ = pipeline::TimePoint::max();
+}
 
 void Housekeeper::Stop() {
   boost::asio::post(runtime_.executor, [this] {
@@ -110,6 +112,10 @@ void Housekeeper::Stop() {
     retrier_.Stop();
     stop_.Notify();
   });
+}
+
+void Housekeeper::ReportFailed(const Error& error) {
+  telemetry_.On(pipeline::PostgresFailed{pipeline::PostgresErrorClass::kTransient, error.context});
 }
 
 pipeline::Task<> Housekeeper::Run() {
@@ -124,8 +130,7 @@ pipeline::Task<> Housekeeper::Run() {
     if (stopping_) break;
     if (!session) {
       telemetry_.On(pipeline::PostgresSession{pipeline::kHousekeeperSession, false});
-      telemetry_.On(pipeline::PostgresFailed{pipeline::PostgresErrorClass::kTransient,
-                                             session.error().context});
+      ReportFailed(session.error());
     }
     co_await stop_.WaitUntil(runtime_.clock.Now() + kReconnectAfter);
   }
@@ -170,7 +175,7 @@ pipeline::Task<Result<>> Housekeeper::DoWhatIsDue(session::AsyncConnection& conn
     next_measure_ = now + kMeasureEvery;
     done = co_await Measure(connection);
   }
-  if (done && options_.has_quota_periods && now >= next_quota_periods_) {
+  if (done && now >= next_quota_periods_) {
     next_quota_periods_ = now + kQuotaPeriodsEvery;
     done = co_await StartQuotaPeriods(connection);
   }
@@ -199,8 +204,8 @@ pipeline::TimePoint Housekeeper::NextDeadline() const {
   const bool is_sweeping = sweep_ || has_unknown_changes_ || !changed_users_.empty();
   const pipeline::TimePoint next_pass =
       is_sweeping ? next_pass_ : std::max(next_retry_, next_pass_);
-  return std::min({next_refresh_, next_pass, next_hourly_, next_measure_, next_watch_,
-                   options_.has_quota_periods ? next_quota_periods_ : next_measure_});
+  return std::min(
+      {next_refresh_, next_pass, next_hourly_, next_measure_, next_watch_, next_quota_periods_});
 }
 
 pipeline::Task<Result<>> Housekeeper::EnsurePartitions(session::AsyncConnection& connection) {
@@ -211,8 +216,7 @@ pipeline::Task<Result<>> Housekeeper::EnsurePartitions(session::AsyncConnection&
     if (ensured) continue;
     if (!connection.connected()) co_return std::unexpected(ensured.error());
     // A lock was refused: again soon, as the months ahead are not needed today.
-    telemetry_.On(pipeline::PostgresFailed{pipeline::PostgresErrorClass::kTransient,
-                                           ensured.error().context});
+    ReportFailed(ensured.error());
     next_hourly_ = runtime_.clock.Now() + seconds(5);
     break;
   }
@@ -231,8 +235,7 @@ pipeline::Task<Result<>> Housekeeper::StartQuotaPeriods(session::AsyncConnection
   if (!started) {
     if (!connection.connected()) co_return std::unexpected(started.error());
     // A lock was refused; the next event of the subscription, or the next turn, starts it.
-    telemetry_.On(pipeline::PostgresFailed{pipeline::PostgresErrorClass::kTransient,
-                                           started.error().context});
+    ReportFailed(started.error());
     co_return Result<>{};
   }
   const std::int64_t count = session::Int64At(started->get(), 0, 0);
@@ -248,11 +251,10 @@ pipeline::Task<Result<>> Housekeeper::Measure(session::AsyncConnection& connecti
   pipeline::DeadLettersPending pending;
   bool is_long = false;
   for (int row = 0; row < PQntuples(counted->get()); ++row) {
-    const auto reason = std::ranges::find(kDeadLetterReasonNames,
-                                          std::string_view(PQgetvalue(counted->get(), row, 0)));
+    const auto reason = ParseDeadLetterReason(PQgetvalue(counted->get(), row, 0));
     is_long = is_long || session::Int64At(counted->get(), row, 2) > kChangesMax;
-    if (reason == kDeadLetterReasonNames.end()) continue;
-    pending.by_reason.at(static_cast<std::size_t>(reason - kDeadLetterReasonNames.begin())) =
+    if (!reason) continue;
+    pending.by_reason.at(static_cast<std::size_t>(*reason)) =
         session::Int64At(counted->get(), row, 1);
   }
   telemetry_.On(pending);
@@ -272,8 +274,7 @@ pipeline::Task<Result<>> Housekeeper::Watch(session::AsyncConnection& connection
     const Result<> reported = co_await report(connection, telemetry_);
     if (reported) continue;
     if (!connection.connected()) co_return reported;
-    telemetry_.On(pipeline::PostgresFailed{pipeline::PostgresErrorClass::kTransient,
-                                           reported.error().context});
+    ReportFailed(reported.error());
   }
   co_return Result<>{};
 }
@@ -341,8 +342,7 @@ pipeline::Task<> Housekeeper::RetryDeadLetters() {
   } else if (report || report.error().code != ErrorCode::kUnavailable) {
     sweep_.reset();  // another instance retries the same letters
   } else {
-    telemetry_.On(
-        pipeline::PostgresFailed{pipeline::PostgresErrorClass::kTransient, report.error().context});
+    ReportFailed(report.error());
   }
 }
 

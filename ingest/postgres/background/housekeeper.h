@@ -58,6 +58,8 @@ class Housekeeper {
   pipeline::Task<Result<>> RemoveFinished(session::AsyncConnection& connection);
   pipeline::Task<> RetryDeadLetters();
   pipeline::Task<Result<>> CorrectPending(session::AsyncConnection& connection);
+  // The session, or the next turn, tries again.
+  void ReportFailed(const Error& error);
   void NoteChanges(const std::vector<std::string>& notifications);
   void ChooseSweep(pipeline::TimePoint now);
   [[nodiscard]] DeadLetterSelection NewSweep(bool is_timed) const;
