@@ -44,10 +44,7 @@ std::string LoginBlock(const std::string& document) {
 class DocumentedLoginTest : public PipelineTest {
  protected:
   DocumentedLoginTest()
-      : PipelineTest({.kafka = Listeners().Options(
-                          {{"authorizer.class.name",
-                            "org.apache.kafka.metadata.authorizer.StandardAuthorizer"},
-                           {"super.users", "User:ANONYMOUS"}})}) {}
+      : PipelineTest({.kafka = Listeners().Options(SecureListeners::RightsAreAsked())}) {}
 
   void SetUp() override {
     PipelineTest::SetUp();

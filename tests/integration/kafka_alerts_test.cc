@@ -26,10 +26,7 @@ const SecureListeners& Listeners() {
 class KafkaAlertsTest : public PipelineTest {
  protected:
   KafkaAlertsTest()
-      : PipelineTest({.kafka = Listeners().Options(
-                          {{"authorizer.class.name",
-                            "org.apache.kafka.metadata.authorizer.StandardAuthorizer"},
-                           {"super.users", "User:ANONYMOUS"}})}) {}
+      : PipelineTest({.kafka = Listeners().Options(SecureListeners::RightsAreAsked())}) {}
 
   void SetUp() override {
     PipelineTest::SetUp();

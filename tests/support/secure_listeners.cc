@@ -43,6 +43,11 @@ KafkaOptions SecureListeners::Options(std::map<std::string, std::string> setting
           .settings = std::move(settings)};
 }
 
+std::map<std::string, std::string> SecureListeners::RightsAreAsked() {
+  return {{"authorizer.class.name", "org.apache.kafka.metadata.authorizer.StandardAuthorizer"},
+          {"super.users", "User:ANONYMOUS"}};
+}
+
 void SecureListeners::AddUser(KafkaAdmin& admin) {
   for (const auto mechanism :
        {RD_KAFKA_SCRAM_MECHANISM_SHA_256, RD_KAFKA_SCRAM_MECHANISM_SHA_512}) {

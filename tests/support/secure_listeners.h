@@ -27,6 +27,8 @@ class SecureListeners {
 
   // `settings`: server.properties, over those of the listeners.
   [[nodiscard]] KafkaOptions Options(std::map<std::string, std::string> settings = {}) const;
+  // More of them: the broker asks for each right of a user. The plain listener may do everything.
+  [[nodiscard]] static std::map<std::string, std::string> RightsAreAsked();
   // SCRAM passwords are kept in the cluster, so they need a broker that runs.
   static void AddUser(KafkaAdmin& admin);
 

@@ -15,9 +15,7 @@ using ::testing::HasSubstr;
 class AccessTest : public ConsumerFixture {
  protected:
   static void SetUpTestSuite() {
-    secure = std::make_unique<SecureBroker>(std::map<std::string, std::string>{
-        {"authorizer.class.name", "org.apache.kafka.metadata.authorizer.StandardAuthorizer"},
-        {"super.users", "User:ANONYMOUS"}});
+    secure = std::make_unique<SecureBroker>(support::SecureListeners::RightsAreAsked());
   }
   static void TearDownTestSuite() { secure.reset(); }
 

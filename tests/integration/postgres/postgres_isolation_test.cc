@@ -4,70 +4,26 @@
 // that the refused part is in dead letters which say why, and that they heal when the cause is
 // gone.
 #include <algorithm>
-#include <boost/asio/io_context.hpp>
-#include <memory>
 
-#include "ingest/pipeline/batch_writer.h"
-#include "ingest/postgres/background/dead_letter_retrier.h"
-#include "ingest/postgres/batch/pg_batch_store.h"
-#include "tests/integration/postgres/postgres_fixture.h"
-#include "tests/integration/postgres/run_task.h"
+#include "tests/integration/postgres/writer_fixture.h"
 
 namespace usage_ingest::postgres {
 namespace {
 
 using namespace std::chrono_literals;
-using pipeline::Batch;
-using pipeline::BatchEvent;
 
 constexpr std::int64_t kSecond = 1'000'000;
 constexpr std::int64_t kJanuary = 1'735'732'800 * kSecond;  // 2025-01-01 12:00:00 UTC
-constexpr char kRole[] = "ingest";
 
-class IgnoringSink final : public pipeline::TelemetrySink {
- public:
-  void On(const pipeline::TelemetryEvent& /*event*/) override {}
-};
-
-class IsolationTest : public PostgresTest {
+class IsolationTest : public WriterTest {
  protected:
-  explicit IsolationTest(const support::PostgresOptions& options = {.fsync = false})
-      : PostgresTest(options), database_(CreateMigrated("litemaas")) {
-    Populate(database_, 2);
-    database_.Execute(
-        "SELECT usage_ingest.ensure_partition('2025-01-01'); INSERT INTO "
-        "usage_ingest.kafka_offsets "
-        "(group_id, topic, partition, next_offset) VALUES ('g', 't', 0, 0)");
-    CreateDaemonRole(kRole, "litemaas", /*fast=*/true);
-    for (const char* order : {"ASC", "DESC"}) {
-      subscriptions_.push_back(database_.Value(
-          "SELECT s.id FROM subscriptions AS s WHERE model_id = 'model-a' ORDER BY id " +
-          std::string(order) + " LIMIT 1"));
-    }
+  explicit IsolationTest(const support::PostgresOptions& postgres = {.fsync = false})
+      : WriterTest(postgres) {
+    database_.Execute("SELECT usage_ingest.ensure_partition('2025-01-01')");
   }
 
-  // An event of one of the two users of model-a, which stays pending until the writer attributes
-  // it.
   void Add(std::size_t user, std::int64_t created_at = kJanuary, std::int32_t tokens = 1) {
-    const std::string hash = database_.Value(
-        "SELECT key_hash FROM api_keys WHERE subscription_id = '" + subscriptions_[user] + "'");
-    const std::string id = "event-" + std::to_string(texts_.size());
-    const std::string& value = *texts_.emplace_back(std::make_unique<std::string>(
-        R"({"id":")" + id + R"(","status":"success","startTime":)" +
-        std::to_string(created_at / kSecond) + R"(,"endTime":)" +
-        std::to_string(created_at / kSecond) + R"(,"prompt_tokens":)" + std::to_string(tokens) +
-        R"(,"completion_tokens":0,"model_group":"model-a","metadata":{"user_api_key_hash":")" +
-        hash + R"("}})"));
-    pipeline::Record record;
-    record.source = &source_;
-    record.offset = Offset{static_cast<std::int64_t>(texts_.size()) - 1};
-    record.value = value;
-    assembler_.AddDetached(batch_, std::move(record));
-  }
-  Result<pipeline::WriteResult> Write(const pipeline::BatchWriterOptions& options = {}) {
-    batch::PgBatchStore store = MakeStore();
-    pipeline::BatchWriter writer(options, store, attributor_, sink_, {io_.get_executor(), clock_});
-    return RunTask(io_, writer.Write(batch_));
+    WriterTest::Add(user, created_at, tokens);
   }
   void MustWrite(std::int64_t inserted, std::int64_t dead_lettered) {
     const auto begun = std::chrono::steady_clock::now();
@@ -96,39 +52,14 @@ class IsolationTest : public PostgresTest {
   }
   // The daemon's own retry books them when the cause is gone.
   void ExpectHeals(std::int64_t letters) {
-    background::DeadLetterRetrier retrier(StoreOptions(), {.metadata_keys = {}}, sink_,
-                                          {io_.get_executor(), clock_});
-    const auto retried = RunTask(io_, retrier.Retry({}));
+    const auto retried = Retry();
     ASSERT_TRUE(retried) << retried.error().context;
     EXPECT_EQ(retried->outcomes.inserted, letters);
     EXPECT_EQ(Number("SELECT count(*) FROM usage_ingest.dead_letters WHERE state = 'pending'"), 0);
   }
-  std::int64_t Number(const std::string& sql) { return database_.Number(sql); }
 
-  [[nodiscard]] batch::PgBatchStoreOptions StoreOptions() const {
-    return {.conninfo = postgres_.conninfo("litemaas", kRole),
-            .application_name = "usage-ingestd/test"};
-  }
-  batch::PgBatchStore MakeStore() { return {io_.get_executor(), StoreOptions(), *progress_}; }
-
-  Database database_;
-  std::vector<std::string> subscriptions_;  // of two users
   std::int64_t rows_before_ = 0;
   std::int64_t summaries_before_ = 0;
-
- private:
-  boost::asio::io_context io_;
-  pipeline::SystemClock clock_;
-  IgnoringSink sink_;
-  std::vector<std::unique_ptr<std::string>> texts_;
-  const TopicPartition source_{"t", PartitionId{0}};
-  const std::atomic<std::uint64_t> epoch_{0};
-  pipeline::BatchAssembler assembler_{{.metadata_keys = {}}, clock_, epoch_};
-  pipeline::Attributor attributor_{1000, [this](std::string_view value, std::uint32_t index) {
-                                     return assembler_.DeadLetterPayload(value, index);
-                                   }};
-  const std::unique_ptr<batch::ProgressStore> progress_ = batch::MakeGroupProgress("g");
-  Batch batch_;
 };
 
 // -- the sums of a subscription

@@ -17,24 +17,25 @@ using Lines = std::vector<std::string>;
 
 class QuotaPeriodsTest : public WriterTest {
  protected:
-  QuotaPeriodsTest()
-      : WriterTest({.conninfo = {},
-                    .application_name = {},
-                    .has_quota_periods = true,
-                    .warn_at_percent = {80, 95, 100}}) {
+  QuotaPeriodsTest() {
+    options_.has_quota_periods = true;
+    options_.warn_at_percent = {80, 95, 100};
     const MigrateOutcome outcome =
         Migrate("litemaas", {.enforce_quotas = batch::QuotaEnforcement::kActiveOnly});
     if (!outcome.result) throw std::runtime_error(outcome.result.error().context);
     database_.Execute("UPDATE subscriptions SET quota_requests = 0, quota_tokens = 0");
   }
 
+  void Add(std::int64_t created_at_us, std::int32_t tokens = 1) {
+    WriterTest::Add(0, created_at_us, tokens);
+  }
   void Set(const std::string& assignments) {
-    database_.Execute("UPDATE subscriptions SET " + assignments + " WHERE id = '" + subscription_ +
-                      "'");
+    database_.Execute("UPDATE subscriptions SET " + assignments + " WHERE id = '" +
+                      subscriptions_[0] + "'");
   }
   std::string Read(const std::string& columns) {
     return database_
-        .Lines("SELECT " + columns + " FROM subscriptions WHERE id = '" + subscription_ + "'")
+        .Lines("SELECT " + columns + " FROM subscriptions WHERE id = '" + subscriptions_[0] + "'")
         .at(0);
   }
   std::int64_t Audited(const std::string& action) {
@@ -184,7 +185,7 @@ TEST_F(QuotaPeriodsTest, OneThatCannotStartStopsNoOther) {
       "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$; "
       "CREATE TRIGGER refuse BEFORE UPDATE OF reset_at ON subscriptions FOR EACH ROW WHEN (OLD.id "
       "= '" +
-      subscription_ +
+      subscriptions_[0] +
       "' AND OLD.used_requests > 0) EXECUTE FUNCTION refuse(); UPDATE subscriptions SET reset_at = "
       "now(); UPDATE subscriptions SET used_requests = 1");
   EXPECT_EQ(RunTimer(), Number("SELECT count(*) - 1 FROM subscriptions"));
@@ -195,7 +196,7 @@ TEST_F(QuotaPeriodsTest, OneThatCannotStartStopsNoOther) {
 
 // The rows of the batch were assigned to the old period: the batch is repeated.
 TEST_F(QuotaPeriodsTest, APeriodThatBeginsDuringTheTransactionIsSeen) {
-  const std::string ids = "{" + subscription_ + "}";
+  const std::string ids = "{" + subscriptions_[0] + "}";
   Database daemon(postgres_.conninfo("litemaas", "ingest"));
   daemon.Execute("BEGIN");
   EXPECT_EQ(daemon.Query(batch::sql::kCountNewPeriods, {ids}).at(0).at(0), "0");
@@ -240,8 +241,7 @@ TEST_F(QuotaPeriodsTest, RandomPeriodsAreAsAnOracleSays) {
     std::set<int> warned;
     bool is_suspended = false;
   } oracle;
-  std::int64_t start = NowUs() - 86'400 * kSecondUs;
-  bool is_due = false;
+  bool is_due = true;
   const auto begin_period = [&] {
     oracle.resets += oracle.used > 0 ? 1 : 0;
     oracle.used = 0;
@@ -249,8 +249,7 @@ TEST_F(QuotaPeriodsTest, RandomPeriodsAreAsAnOracleSays) {
     oracle.is_suspended = is_due = false;
   };
   Set("quota_requests = " + std::to_string(kQuota));
-  start = EndPeriod(86'400);
-  is_due = true;
+  std::int64_t start = EndPeriod(86'400);
   std::mt19937 random(18);  // NOLINT(cert-msc51-cpp): the same months each time
   for (int step = 0; step < 120; ++step) {
     const auto choice = random() % 10;

@@ -10,6 +10,7 @@
 
 #include "ingest/pipeline/batch_assembler.h"
 #include "ingest/pipeline/batch_writer.h"
+#include "ingest/postgres/background/dead_letter_retrier.h"
 #include "ingest/postgres/batch/pg_batch_store.h"
 #include "tests/integration/postgres/postgres_fixture.h"
 #include "tests/integration/postgres/run_task.h"
@@ -19,32 +20,36 @@ namespace usage_ingest::postgres {
 class WriterTest : public PostgresTest {
  protected:
   static constexpr std::int64_t kSecondUs = 1'000'000;
+  static constexpr char kRole[] = "ingest";
 
-  // A role "ingest" as the daemon has it.
-  explicit WriterTest(batch::PgBatchStoreOptions options)
-      : database_(CreateMigrated("litemaas")), options_(std::move(options)) {
+  // The role is as the daemon has it.
+  explicit WriterTest(const support::PostgresOptions& postgres = {.fsync = false})
+      : PostgresTest(postgres), database_(CreateMigrated("litemaas")) {
     Populate(database_, 2);
     database_.Execute(
         "INSERT INTO usage_ingest.kafka_offsets (group_id, topic, partition, next_offset) VALUES "
         "('g', 't', 0, 0)");
-    CreateDaemonRole("ingest", "litemaas", /*fast=*/true);
-    options_.conninfo = postgres_.conninfo("litemaas", "ingest");
+    CreateDaemonRole(kRole, "litemaas", /*fast=*/true);
+    options_.conninfo = postgres_.conninfo("litemaas", kRole);
     options_.application_name = "usage-ingestd/test";
-    subscription_ = database_.Value(
-        "SELECT id FROM subscriptions WHERE model_id = 'model-a' ORDER BY id LIMIT 1");
-    key_hash_ = database_.Value("SELECT key_hash FROM api_keys WHERE subscription_id = '" +
-                                subscription_ + "'");
+    for (const auto& row :
+         database_.Query("SELECT s.id, a.key_hash FROM subscriptions AS s JOIN api_keys AS a ON "
+                         "a.subscription_id = s.id WHERE model_id = 'model-a' ORDER BY s.id")) {
+      subscriptions_.push_back(row.at(0).value());
+      key_hashes_.push_back(row.at(1).value());
+    }
   }
 
-  // An event of `subscription_` in the next batch.
-  void Add(std::int64_t created_at_us, std::int32_t tokens = 1) {
+  // An event of one of the two users of model-a in the next batch. It stays pending until the
+  // writer attributes it.
+  void Add(std::size_t user, std::int64_t created_at_us, std::int32_t tokens) {
     const std::string second = std::to_string(created_at_us / kSecondUs);
     const std::string& value = *texts_.emplace_back(std::make_unique<std::string>(
         R"({"id":"event-)" + std::to_string(texts_.size()) +
         R"(","status":"success","startTime":)" + second + R"(,"endTime":)" + second +
         R"(,"prompt_tokens":)" + std::to_string(tokens) +
         R"(,"completion_tokens":0,"model_group":"model-a","metadata":{"user_api_key_hash":")" +
-        key_hash_ + R"("}})"));
+        key_hashes_[user] + R"("}})"));
     pipeline::Record record;
     record.source = &source_;
     record.offset = Offset{static_cast<std::int64_t>(texts_.size()) - 1};
@@ -59,11 +64,17 @@ class WriterTest : public PostgresTest {
     batch_.Clear();
     return written;
   }
+  // The daemon's own retry of dead letters.
+  Result<background::RetryReport> Retry() {
+    background::DeadLetterRetrier retrier(options_, {.metadata_keys = {}}, sink_,
+                                          {io_.get_executor(), clock_});
+    return RunTask(io_, retrier.Retry({}));
+  }
   [[nodiscard]] std::int64_t Number(const std::string& sql) { return database_.Number(sql); }
 
   Database database_;
   batch::PgBatchStoreOptions options_;
-  std::string subscription_;
+  std::vector<std::string> subscriptions_;  // of the two users
 
  private:
   class IgnoringSink final : public pipeline::TelemetrySink {
@@ -71,7 +82,7 @@ class WriterTest : public PostgresTest {
     void On(const pipeline::TelemetryEvent& /*event*/) override {}
   };
 
-  std::string key_hash_;
+  std::vector<std::string> key_hashes_;
   boost::asio::io_context io_;
   pipeline::SystemClock clock_;
   IgnoringSink sink_;

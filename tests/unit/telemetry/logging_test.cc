@@ -4,16 +4,13 @@
 #include <gtest/gtest.h>
 #include <spdlog/details/log_msg.h>
 #include <spdlog/formatter.h>
-#include <spdlog/sinks/ostream_sink.h>
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <sstream>
-
 #include "daemon/telemetry/json_log_formatter.h"
 #include "daemon/telemetry/log_sink.h"
+#include "tests/support/captured_log.h"
 
 namespace usage_ingest::telemetry {
 namespace {
@@ -41,28 +38,10 @@ TEST(LoggingTest, AutoIsTheJournalOnlyWhenStderrReallyIsIt) {
   EXPECT_EQ(ChooseLogTarget(config::LogFormat::kText, ours), LogTarget::kText);
 }
 
-// Collects the lines of spdlog while it lives.
-class CapturedLog {
- public:
-  CapturedLog() {
-    spdlog::set_default_logger(std::make_shared<spdlog::logger>(
-        "test", std::make_shared<spdlog::sinks::ostream_sink_mt>(text_)));
-  }
-  ~CapturedLog() { spdlog::set_default_logger(before_); }
-  CapturedLog(const CapturedLog&) = delete;
-  CapturedLog& operator=(const CapturedLog&) = delete;
-  [[nodiscard]] std::string text() const { return text_.str(); }
-  [[nodiscard]] std::ptrdiff_t lines() const { return std::ranges::count(text_.view(), '\n'); }
-
- private:
-  std::ostringstream text_;
-  std::shared_ptr<spdlog::logger> before_ = spdlog::default_logger();
-};
-
 // Two lanes fail in turn, each with another row each time.
 TEST(LoggingTest, ErrorsThatDifferInATupleNumberAreOneLineForEachCause) {
   LogSink sink;
-  const CapturedLog log;
+  const support::CapturedLog log;
   for (int row = 0; row < 100; ++row) {
     for (const char* table : {"usage_summaries", "subscriptions"}) {
       const std::string message =
@@ -76,7 +55,7 @@ TEST(LoggingTest, ErrorsThatDifferInATupleNumberAreOneLineForEachCause) {
 
 TEST(LoggingTest, EachStuckPartitionHasALine) {
   LogSink sink;
-  const CapturedLog log;
+  const support::CapturedLog log;
   for (int repeated = 0; repeated < 3; ++repeated) {
     for (const char* why : {"t/0 is stuck at offset 5", "t/1 is stuck at offset 5"}) {
       sink.On(pipeline::PartitionStuck{.stuck = true, .why = why});

@@ -1,13 +1,9 @@
 #include "ingest/kafka/client/client_events.h"
 
 #include <gtest/gtest.h>
-#include <spdlog/sinks/ostream_sink.h>
-#include <spdlog/spdlog.h>
-
-#include <algorithm>
-#include <sstream>
 
 #include "ingest/kafka/client/group_client.h"
+#include "tests/support/captured_log.h"
 
 namespace usage_ingest::kafka::client {
 namespace {
@@ -20,28 +16,10 @@ class ErrorCounter final : public pipeline::TelemetrySink {
   int errors = 0;
 };
 
-// Collects the lines of spdlog while it lives.
-class CapturedLog {
- public:
-  CapturedLog() {
-    spdlog::set_default_logger(std::make_shared<spdlog::logger>(
-        "test", std::make_shared<spdlog::sinks::ostream_sink_mt>(text_)));
-  }
-  ~CapturedLog() { spdlog::set_default_logger(before_); }
-  CapturedLog(const CapturedLog&) = delete;
-  CapturedLog& operator=(const CapturedLog&) = delete;
-  [[nodiscard]] std::string text() const { return text_.str(); }
-  [[nodiscard]] std::ptrdiff_t lines() const { return std::ranges::count(text_.view(), '\n'); }
-
- private:
-  std::ostringstream text_;
-  std::shared_ptr<spdlog::logger> before_ = spdlog::default_logger();
-};
-
 TEST(ClientEventsTest, AnErrorOfOneKindIsLoggedOnceWhateverItsText) {
   ErrorCounter counter;
   ClientEvents events(&counter, ClientEvents::Voice::kLog);
-  const CapturedLog log;
+  const support::CapturedLog log;
   for (int ms = 0; ms < 100; ++ms) {
     events.Report({ErrorCode::kUnavailable, "after " + std::to_string(ms) + "ms"}, "_TRANSPORT");
   }
@@ -58,7 +36,7 @@ TEST(ClientEventsTest, ABrokerThatIsAwayIsLoggedOncePerKindOfError) {
   options.brokers = "127.0.0.1:1";
   options.topics = {"t"};
   options.group_id = "g";
-  const CapturedLog log;
+  const support::CapturedLog log;
   auto client = GroupClient::Make(options, &counter);
   ASSERT_TRUE(client.has_value()) << client.error().context;
   ASSERT_TRUE((*client)->Subscribe(options.topics).has_value());
