@@ -20,7 +20,7 @@ BatchMark Batch::Mark(const TopicPartition* source) const {
                  .dead_letters = dead_letters.size(),
                  .partitions = partitions.size(),
                  .bytes = bytes,
-                 .payload_bytes_max = payload_bytes_max,
+                 .letter_bytes_max = letter_bytes_max,
                  .move = std::nullopt,
                  .dead_letter_counts = dead_letter_counts,
                  .skip_counts = skip_counts};
@@ -35,7 +35,7 @@ void Batch::Restore(const BatchMark& mark) {
   dead_letters.resize(mark.dead_letters);
   partitions.resize(mark.partitions);
   bytes = mark.bytes;
-  payload_bytes_max = mark.payload_bytes_max;
+  letter_bytes_max = mark.letter_bytes_max;
   dead_letter_counts = mark.dead_letter_counts;
   skip_counts = mark.skip_counts;
   if (!mark.move) return;
@@ -51,7 +51,7 @@ void Batch::Clear() noexcept {
   skip_counts.fill(0);
   bytes = 0;
   released_bytes = 0;
-  payload_bytes_max = 0;
+  letter_bytes_max = 0;
   handled_records = 0;
   handled_events = 0;
   decode_time = {};

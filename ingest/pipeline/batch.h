@@ -77,7 +77,7 @@ struct BatchMark {
   std::size_t dead_letters = 0;
   std::size_t partitions = 0;
   std::size_t bytes = 0;
-  std::size_t payload_bytes_max = 0;
+  std::size_t letter_bytes_max = 0;
   std::optional<PartitionMove> move;  // of the record's partition
   std::array<std::int64_t, kDeadLetterReasonNames.size()> dead_letter_counts{};
   std::array<std::int64_t, kSkipReasonNames.size()> skip_counts{};
@@ -99,18 +99,16 @@ class Batch {
   std::size_t bytes = 0;  // of the records read
   // Of these: values that are released or in the arena now, with their share of a fetch buffer.
   std::size_t released_bytes = 0;
-  // What payloads of dead letters may take beside the records: an event whose owner turns out to be
-  // unknown needs its bytes twice. Zero again for a record that is released.
-  std::size_t payload_bytes_max = 0;
+  // What dead letters of the kept records may take: an event whose owner turns out to be unknown
+  // needs its bytes twice. A released record has none: its batch is read again first.
+  std::size_t letter_bytes_max = 0;
   // All that grows with the batch: the records, and what was decoded from them.
   [[nodiscard]] std::size_t memory_bytes() const {
     return bytes - released_bytes + events.size() * sizeof(BatchEvent) +
            dead_letters.size() * sizeof(DeadLetter) + arena.bytes_used();
   }
   // The same once every event that may become a dead letter is one.
-  [[nodiscard]] std::size_t memory_bytes_max() const {
-    return memory_bytes() + payload_bytes_max + events.size() * sizeof(DeadLetter);
-  }
+  [[nodiscard]] std::size_t memory_bytes_max() const { return memory_bytes() + letter_bytes_max; }
   std::size_t handled_records = 0;     // the first ones, which RecordKeeper has handled
   std::size_t handled_events = 0;      // and their events
   std::uint64_t attributed_as_of = 0;  // Attributor's: what its rows' owners were true of

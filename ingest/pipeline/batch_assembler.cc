@@ -124,7 +124,7 @@ void BatchAssembler::Decode(Batch& batch, Record record, std::uint32_t partition
   origin.is_import = record.is_import;
   origin.first_index = record.first_index;
   batch.bytes += record.bytes();
-  batch.payload_bytes_max += record.value.size();
+  batch.letter_bytes_max += record.value.size();
   batch.records.push_back(std::move(record));
   batch_ = &batch;
   partition_ = partition;
@@ -134,6 +134,7 @@ void BatchAssembler::Decode(Batch& batch, Record record, std::uint32_t partition
 void BatchAssembler::OnEvent(std::uint32_t index, const UsageEvent& event) {
   ++batch_->partitions[partition_].outcomes.events;
   BatchEvent& added = batch_->events.emplace_back();
+  batch_->letter_bytes_max += sizeof(DeadLetter);
   added.row.event = event;
   added.row.counts_quotas = batch_->records.back().counts_quotas;
   added.record = static_cast<std::uint32_t>(batch_->records.size() - 1);

@@ -32,8 +32,10 @@ void RecordKeeper::KeepOrRelease(Batch& batch) {
     NoteIfLast(*move, record);
     if (!releases_records_) continue;
     batch.released_bytes += record.value.size() + limits::kRecordOverheadBytes;
+    const std::size_t first_event = batch.handled_events;
     if (AttributeEventsOf(batch, batch.handled_records) && batches_to_keep_ == 0) {
-      batch.payload_bytes_max -= record.value.size();
+      const std::size_t events = batch.handled_events - first_event;
+      batch.letter_bytes_max -= record.value.size() + (events * sizeof(DeadLetter));
       record.ReleaseBytes();
     } else {
       record.MoveTo(batch.arena.Copy(record.value));
