@@ -159,7 +159,7 @@ LoadedConfig LoadConfig(const std::optional<ConfigText>& file, const Environment
   if (needs.postgres) {
     RequireKey("postgres", "conninfo", "\"host=db dbname=litemaas user=usage_ingest\"", loaded);
   }
-  CheckRelations(loaded.config, loaded.set_at, loaded.source, loaded.problems);
+  CheckRelations(loaded);
   return loaded;
 }
 

@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include <initializer_list>
+#include <map>
+#include <string>
+#include <vector>
 
 #include "daemon/config/memory_plan.h"
 #include "daemon/text/units.h"
@@ -23,12 +26,16 @@ std::string WhereSet(const Seen& seen, std::initializer_list<const char*> keys,
 
 std::string InMebibytes(std::size_t bytes) { return fmt::format("{}MiB", (bytes >> 20) + 1); }
 
+MemoryShape ShapeOf(const Config& config) {
+  return {.budget_bytes = config.memory_budget_bytes,
+          .writers = config.postgres.writers,
+          .batch_bytes_max = config.batch.bytes_max,
+          .record_bytes_max = config.events.record_bytes_max};
+}
+
 void CheckMemory(const Config& config, const Seen& seen, const std::string& fallback,
                  text::Problems& problems) {
-  const MemoryShape shape{.budget_bytes = config.memory_budget_bytes,
-                          .writers = config.postgres.writers,
-                          .batch_bytes_max = config.batch.bytes_max,
-                          .record_bytes_max = config.events.record_bytes_max};
+  const MemoryShape shape = ShapeOf(config);
   const std::size_t needed = BudgetNeeded(shape);
   if (shape.budget_bytes >= needed) return;
   problems.push_back(
@@ -45,6 +52,19 @@ void CheckMemory(const Config& config, const Seen& seen, const std::string& fall
            fmt::format("raise memory.budget to {}, or lower batch.bytes_max, postgres.writers or "
                        "events.record_bytes_max",
                        InMebibytes(needed))});
+}
+
+// More writers share one budget: at some number their transactions become so small that they cost
+// more than the writers gain.
+void CheckWriters(const Config& config, std::vector<std::string>& warnings) {
+  const MemoryShape shape = ShapeOf(config);
+  if (shape.writers <= PostgresConfig{}.writers || shape.budget_bytes < BudgetNeeded(shape)) return;
+  const std::size_t bytes = PlanMemory(shape).transaction_bytes;
+  if (bytes >= kTransactionBytesEnough) return;
+  warnings.push_back(fmt::format(
+      "postgres.writers = {}: memory.budget leaves {} MiB for each transaction, and below {} MiB "
+      "more writers make ingestion slower; raise memory.budget to {} or lower postgres.writers",
+      shape.writers, bytes >> 20, kTransactionBytesEnough >> 20, InMebibytes(BudgetEnough(shape))));
 }
 
 void CheckRecordFitsBatch(const Config& config, const Seen& seen, const std::string& fallback,
@@ -78,11 +98,12 @@ void CheckRetries(const Config& config, const Seen& seen, const std::string& fal
 
 }  // namespace
 
-void CheckRelations(const Config& config, const Seen& seen, const std::string& fallback,
-                    text::Problems& problems) {
-  CheckMemory(config, seen, fallback, problems);
-  CheckRecordFitsBatch(config, seen, fallback, problems);
-  CheckRetries(config, seen, fallback, problems);
+void CheckRelations(LoadedConfig& loaded) {
+  const Seen& seen = loaded.set_at;
+  CheckMemory(loaded.config, seen, loaded.source, loaded.problems);
+  CheckWriters(loaded.config, loaded.warnings);
+  CheckRecordFitsBatch(loaded.config, seen, loaded.source, loaded.problems);
+  CheckRetries(loaded.config, seen, loaded.source, loaded.problems);
 }
 
 }  // namespace usage_ingest::config

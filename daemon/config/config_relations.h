@@ -1,16 +1,10 @@
 #pragma once
 // Config relations: rules between keys, such as a budget that is too small for the writers.
-#include <map>
-#include <string>
-
-#include "daemon/config/config.h"
-#include "daemon/text/problem.h"
+#include "daemon/config/config_load.h"
 
 namespace usage_ingest::config {
 
-// `seen` tells where a key was set, so that a problem points at a line; `fallback` when neither
-// was.
-void CheckRelations(const Config& config, const std::map<std::string, std::string>& seen,
-                    const std::string& fallback, text::Problems& problems);
+// Adds problems, which point at the line where one of the keys was set, and warnings.
+void CheckRelations(LoadedConfig& loaded);
 
 }  // namespace usage_ingest::config

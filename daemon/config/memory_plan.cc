@@ -22,6 +22,11 @@ std::size_t BudgetNeeded(const MemoryShape& shape) {
   return kFixedBytes + BatchesBytes(shape) + FlowBytesNeeded(shape);
 }
 
+std::size_t BudgetEnough(const MemoryShape& shape) {
+  const std::size_t flow = std::max(kFlowBytesEnough, FlowBytesNeeded(shape));
+  return kFixedBytes + flow + (2 * shape.writers * kTransactionBytesEnough);
+}
+
 MemoryPlan PlanMemory(const MemoryShape& shape) {
   USAGE_INGEST_CHECK(shape.budget_bytes >= BudgetNeeded(shape));
   const std::size_t left = shape.budget_bytes - kFixedBytes;

@@ -308,6 +308,21 @@ TEST(ConfigLoadTest, AMistypedVariableIsAProblemAndAForeignOneAWarning) {
   EXPECT_THAT(loaded.warnings, ElementsAre(HasSubstr("USAGE_INGEST_ZEBRA")));
 }
 
+TEST(ConfigLoadTest, ManyWritersOfASmallBudgetAreAWarning) {
+  const LoadedConfig loaded = LoadWithRequired("postgres.writers = 16\nmemory.budget = '2GiB'\n");
+  EXPECT_TRUE(loaded.problems.empty());
+  ASSERT_THAT(loaded.warnings, ElementsAre(HasSubstr("postgres.writers = 16")));
+  EXPECT_THAT(loaded.warnings[0], HasSubstr("leaves 53 MiB"));
+  EXPECT_THAT(loaded.warnings[0], HasSubstr("raise memory.budget to 2385MiB"));
+}
+
+TEST(ConfigLoadTest, TheBudgetOfTheWarningIsEnough) {
+  const LoadedConfig loaded =
+      LoadWithRequired("postgres.writers = 16\nmemory.budget = '2385MiB'\n");
+  EXPECT_TRUE(loaded.problems.empty());
+  EXPECT_TRUE(loaded.warnings.empty());
+}
+
 // What Kubernetes adds to the environment when a service is named "usage-ingest-kafka".
 TEST(ConfigLoadTest, AServiceLinkOfKubernetesIsNoSetting) {
   const LoadedConfig loaded =
