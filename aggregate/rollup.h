@@ -1,5 +1,5 @@
 #pragma once
-// Rollup: what the rows of one transaction add to summaries and quotas.
+// Rollup: what the rows of one transaction add to summaries, to the history and to quotas.
 //
 // The seed's trigger updates a summary and a subscription for every row, so a busy subscription
 // makes as many versions of its own row. Here a transaction adds each group once.
@@ -15,6 +15,8 @@
 #include <string_view>
 #include <vector>
 
+#include "aggregate/daily_usage.h"
+#include "aggregate/totals.h"
 #include "schema/usage_event.h"
 
 namespace usage_ingest::aggregate {
@@ -25,21 +27,6 @@ enum class PeriodType : unsigned char { kDay, kHour, kMonth };
 
 // Start of the UTC period that holds `time`.
 [[nodiscard]] EventTimeUs PeriodStart(PeriodType type, EventTimeUs time);
-
-// Each member is in a column of summary_columns.h.
-struct Totals {
-  std::int64_t requests = 0;  // rows with is_request; so are errors and latencies
-  std::int64_t errors = 0;    // status_code >= 400
-  std::int64_t request_tokens = 0;
-  std::int64_t response_tokens = 0;
-  std::int64_t latency_ms_sum = 0;  // over known latencies only
-  std::int64_t latency_count = 0;
-  MicroCost cost;
-
-  void Add(const UsageEvent& event);
-  void Add(const Totals& other);
-  friend bool operator==(const Totals&, const Totals&) = default;
-};
 
 struct SummaryDelta {
   Uuid subscription_id;
@@ -60,6 +47,7 @@ struct QuotaDelta {
 
 struct Deltas {
   std::vector<SummaryDelta> summaries;  // sorted by (subscription, model, period type, start)
+  std::vector<DailyDelta> days;         // sorted by their keys
   std::vector<QuotaDelta> quotas;       // sorted by subscription; none that adds nothing
 };
 

@@ -22,6 +22,8 @@ struct UsageEvent {
   std::string_view model_id;
   std::int32_t request_tokens = 0;
   std::int32_t response_tokens = 0;
+  std::int32_t cached_tokens = 0;     // a part of request_tokens
+  std::int32_t reasoning_tokens = 0;  // a part of response_tokens
   MicroCost input_cost;
   MicroCost output_cost;
   std::optional<std::int32_t> latency_ms;

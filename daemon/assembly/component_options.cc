@@ -66,6 +66,7 @@ postgres::batch::PgBatchStoreOptions StoreOptionsFor(const config::Config& confi
   options.conninfo = config.postgres.conninfo;
   options.application_name = "usage-ingestd/" + who;
   options.foreign_keys = config.postgres.foreign_keys;
+  options.has_history = config.history.is_kept;
   options.has_quota_periods = config.quotas.has_periods;
   options.warn_at_percent = config.quotas.warn_at_percent;
   return options;

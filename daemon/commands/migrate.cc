@@ -87,6 +87,7 @@ class Migrate final : public Command {
     postgres::migrate::MigrateOptions options;
     options.dry_run = dry_run_;
     options.months_ahead = context.config().partitions.months_ahead;
+    options.keeps_history = context.config().history.is_kept;
     options.enforce_quotas = context.config().quotas.enforce;
     Steps steps;
     options.on_steps = [&](const Steps& pending) {

@@ -1,4 +1,4 @@
-// `summaries`: compares usage_summaries with usage_logs, and repairs it.
+// `summaries`: compares usage_summaries and the history with usage_logs, and repairs them.
 #include <iostream>
 #include <optional>
 
@@ -7,12 +7,15 @@
 #include "daemon/text/json_writer.h"
 #include "daemon/text/progress_bar.h"
 #include "daemon/text/text_table.h"
+#include "ingest/postgres/admin/daily_admin.h"
 #include "ingest/postgres/admin/summary_admin.h"
 
 namespace usage_ingest::commands {
 namespace {
 
 using Align = text::TextTable::Align;
+using aggregate::kDailyColumns;
+using postgres::admin::DailyDifference;
 
 std::string_view KindOf(const postgres::admin::SummaryDifference& difference) {
   if (difference.row_missing) return "missing";
@@ -55,7 +58,71 @@ void WriteColumns(text::JsonWriter& json, std::string_view key,
   json.EndObject();
 }
 
-void PrintJson(const postgres::admin::VerifyReport& report) {
+void PrintHistoryTable(const std::vector<DailyDifference>& differences) {
+  text::TextTable table({{"subscription", Align::kLeft},
+                         {"model", Align::kLeft},
+                         {"day", Align::kLeft},
+                         {"column", Align::kLeft},
+                         {"in the history"},
+                         {"in usage_logs"}});
+  for (const DailyDifference& each : differences) {
+    for (std::size_t i = 0; i < kDailyColumns.size(); ++i) {
+      if (each.rows[i] == each.history[i]) continue;
+      table.AddRow({each.subscription_id, each.model_id, each.day,
+                    std::string(kDailyColumns[i].name), each.history[i], each.rows[i]});
+    }
+  }
+  if (!table.empty()) table.Print(std::cout);
+}
+
+void WriteSums(text::JsonWriter& json, std::string_view key,
+               const postgres::admin::DailyValues& values) {
+  json.Key(key).BeginObject();
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    json.Key(kDailyColumns[i].name).String(values[i]);  // numeric(18,6) is no double
+  }
+  json.EndObject();
+}
+
+void PrintHistory(const postgres::admin::VerifyDailyReport& report) {
+  PrintHistoryTable(report.differences);
+  std::cout << text::Grouped(report.sums_compared) << " days of the history compared, "
+            << text::Grouped(report.sums_missing + report.sums_too_much) << " differ\n";
+  if (report.sums_missing > 0) {
+    std::cout << "  fix: usage-ingestd summaries rebuild (with the same --from and --to)\n";
+  }
+  if (report.sums_too_much > 0) {
+    std::cout
+        << "  the history of " << text::Grouped(report.sums_too_much)
+        << " has more than usage_logs. If rows were deleted, that is right. If rows were read "
+           "again after that, and all are there now: usage-ingestd summaries rebuild "
+           "--rows-complete\n";
+  }
+}
+
+void WriteHistory(text::JsonWriter& json, const postgres::admin::VerifyDailyReport& report) {
+  json.BeginObject();
+  json.Key("days").Int(report.days);
+  json.Key("sums_compared").Int(report.sums_compared);
+  json.Key("sums_missing").Int(report.sums_missing);
+  json.Key("sums_too_much").Int(report.sums_too_much);
+  json.Key("differences").BeginArray();
+  for (const DailyDifference& each : report.differences) {
+    json.BeginObject();
+    json.Key("day").String(each.day);
+    json.Key("subscription_id").String(each.subscription_id);
+    json.Key("model_id").String(each.model_id);
+    WriteSums(json, "rows", each.rows);
+    WriteSums(json, "history", each.history);
+    json.EndObject();
+  }
+  json.EndArray().EndObject();
+}
+
+// Nullopt: history.daily is off.
+using HistoryReport = std::optional<postgres::admin::VerifyDailyReport>;
+
+void PrintJson(const postgres::admin::VerifyReport& report, const HistoryReport& history) {
   text::JsonWriter json;
   json.BeginObject();
   json.Key("periods").Int(report.chunks_done);
@@ -75,7 +142,12 @@ void PrintJson(const postgres::admin::VerifyReport& report) {
     WriteColumns(json, "actual", each.actual);
     json.EndObject();
   }
-  json.EndArray().EndObject();
+  json.EndArray();
+  if (history) {
+    json.Key("history");
+    WriteHistory(json, *history);
+  }
+  json.EndObject();
   std::cout << json.Take() << '\n';
 }
 
@@ -110,8 +182,10 @@ class Verify final : public SummariesCommand {
  public:
   Verify()
       : SummariesCommand({.name = "verify",
-                          .summary = "Compare usage_summaries with usage_logs, row by row",
-                          .description = "Exit status 1: they differ.",
+                          .summary = "Compare summaries and history with usage_logs, row by row",
+                          .description =
+                              "Exit status 1: they differ. Days of the history without any row of "
+                              "their subscription left are not compared.",
                           .examples = {"usage-ingestd summaries verify --from 2026-11-01"}}) {}
 
   int Run(const CommandContext& context) override {
@@ -123,16 +197,34 @@ class Verify final : public SummariesCommand {
     const auto report = assembly::ValueOrThrow(
         postgres::admin::VerifySummaries(connection, options), "usage_summaries");
     progress.Clear();
+    const HistoryReport history = VerifyHistory(context, connection);
     if (json_) {
-      PrintJson(report);
+      PrintJson(report, history);
     } else {
       PrintText(report);
+      if (history) PrintHistory(*history);
     }
-    return text::ToInt(report.rows_different == 0 ? text::ExitCode::kOk
-                                                  : text::ExitCode::kDifferences);
+    const bool history_differs =
+        history && (history->sums_missing != 0 || history->sums_too_much != 0);
+    return text::ToInt(report.rows_different == 0 && !history_differs
+                           ? text::ExitCode::kOk
+                           : text::ExitCode::kDifferences);
   }
 
  private:
+  HistoryReport VerifyHistory(const CommandContext& context,
+                              postgres::blocking::SyncConnection& connection) const {
+    if (!context.config().history.is_kept) return std::nullopt;
+    text::ProgressBar progress("days of the history");
+    postgres::admin::VerifyDailyOptions options;
+    options.range = range_;
+    options.progress = [&](std::int64_t done, std::int64_t total) { progress.Update(done, total); };
+    auto report = assembly::ValueOrThrow(postgres::admin::VerifyDaily(connection, options),
+                                         "usage_ingest.usage_daily");
+    progress.Clear();
+    return report;
+  }
+
   static void PrintText(const postgres::admin::VerifyReport& report) {
     PrintDifferences(report);
     const auto listed = static_cast<std::int64_t>(report.differences.size());
@@ -154,9 +246,20 @@ class Rebuild final : public SummariesCommand {
   Rebuild()
       : SummariesCommand(
             {.name = "rebuild",
-             .summary = "Repair usage_summaries from usage_logs",
-             .description = "It works in small transactions; the daemon may run.",
+             .summary = "Repair summaries and history from usage_logs",
+             .description =
+                 "It works in small transactions; the daemon may run. The history gets what it "
+                 "lacks. It keeps what it has more than the rows, since rows may have been "
+                 "deleted.",
              .examples = {"usage-ingestd summaries rebuild --from 2026-10-01 --to 2026-11-01"}}) {}
+
+  std::vector<Option> Options() override {
+    std::vector<Option> options = SummariesCommand::Options();
+    options.push_back(Flag("--rows-complete",
+                           "no row of the range is missing: make the history equal to the rows",
+                           rows_are_complete_));
+    return options;
+  }
 
   int Run(const CommandContext& context) override {
     auto connection = Connect(context);
@@ -167,16 +270,37 @@ class Rebuild final : public SummariesCommand {
     const auto report = assembly::ValueOrThrow(
         postgres::admin::RebuildSummaries(connection, options), "usage_summaries");
     progress.Clear();
+    const std::int64_t days = RebuildHistory(context, connection);
     if (json_) {
       text::JsonWriter json;
       json.BeginObject().Key("periods").Int(report.chunks_done);
-      json.Key("rows_repaired").Int(report.rows_repaired).EndObject();
+      json.Key("rows_repaired").Int(report.rows_repaired);
+      json.Key("history_rows_repaired").Int(days).EndObject();
       std::cout << json.Take() << '\n';
     } else {
-      std::cout << text::Grouped(report.rows_repaired) << " summaries repaired\n";
+      std::cout << text::Grouped(report.rows_repaired) << " summaries repaired, "
+                << text::Grouped(days) << " rows of the history\n";
     }
     return 0;
   }
+
+ private:
+  // Returns how many rows it has repaired.
+  std::int64_t RebuildHistory(const CommandContext& context,
+                              postgres::blocking::SyncConnection& connection) const {
+    if (!context.config().history.is_kept) return 0;
+    text::ProgressBar progress("days of the history");
+    postgres::admin::RebuildDailyOptions options;
+    options.range = range_;
+    options.rows_are_complete = rows_are_complete_;
+    options.progress = [&](std::int64_t done, std::int64_t total) { progress.Update(done, total); };
+    const auto report = assembly::ValueOrThrow(postgres::admin::RebuildDaily(connection, options),
+                                               "usage_ingest.usage_daily");
+    progress.Clear();
+    return report.rows_repaired;
+  }
+
+  bool rows_are_complete_ = false;
 };
 
 }  // namespace
@@ -186,7 +310,7 @@ CommandPtr MakeSummaries() {
   commands.push_back(std::make_unique<Verify>());
   commands.push_back(std::make_unique<Rebuild>());
   return MakeGroup({.name = "summaries",
-                    .summary = "Compare usage_summaries with usage_logs, or repair it",
+                    .summary = "Compare summaries and history with usage_logs, or repair them",
                     .examples = {}},
                    std::move(commands));
 }

@@ -75,6 +75,10 @@ struct QuotasConfig {
   std::vector<std::int64_t> warn_at_percent = {80, 95, 100};
 };
 
+struct HistoryConfig {
+  bool is_kept = true;  // usage_ingest.usage_daily is written
+};
+
 struct Config {
   KafkaConfig kafka;
   PostgresConfig postgres;
@@ -85,6 +89,7 @@ struct Config {
   std::chrono::milliseconds dead_letters_keep = std::chrono::days(90);
   PartitionsConfig partitions;
   QuotasConfig quotas;
+  HistoryConfig history;
   // Not 9464: exporters of OpenTelemetry use it by default.
   ListenAddress http_listen{"127.0.0.1", 19464};
   LogLevel log_level = LogLevel::kInfo;

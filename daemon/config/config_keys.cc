@@ -71,6 +71,8 @@ void AddDatabaseKeys(std::vector<ConfigKey>& keys) {
                       ChoiceOf<bool>({{"on", true}, {"off", false}})));
   keys.push_back(
       Bind("quotas", "warn_at", USAGE_INGEST_MEMBER(quotas.warn_at_percent), Percents()));
+  keys.push_back(Bind("history", "daily", USAGE_INGEST_MEMBER(history.is_kept),
+                      ChoiceOf<bool>({{"on", true}, {"off", false}})));
 }
 
 void AddTimerKeys(std::vector<ConfigKey>& keys) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
+#include <cstring>
 
 namespace usage_ingest::event {
 namespace {
@@ -31,6 +33,15 @@ CredentialKind ClassifyCredential(std::string_view text) {
   if (text == kMasterKey) return CredentialKind::kMasterKey;
   if (IsInternalWord(text)) return CredentialKind::kInternal;
   return CredentialKind::kRawKey;
+}
+
+void WriteLowerCase(std::string_view hash, char* out) {
+  // Digits have this bit set, capital letters do not.
+  constexpr std::uint64_t kLower = 0x2020202020202020;
+  std::array<std::uint64_t, kKeyHashBytes / sizeof(std::uint64_t)> words;
+  std::memcpy(words.data(), hash.data(), kKeyHashBytes);
+  for (std::uint64_t& word : words) word |= kLower;
+  std::memcpy(out, words.data(), kKeyHashBytes);
 }
 
 bool IsInternalWord(std::string_view text) {

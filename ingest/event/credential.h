@@ -17,6 +17,10 @@ inline constexpr std::string_view kRedacted = "[redacted]";
 
 [[nodiscard]] CredentialKind ClassifyCredential(std::string_view text);
 
+// A hash in lower case, as the tables have it. REQUIRES: kKeyHashBytes of hexadecimal digits, and
+// room for as many.
+void WriteLowerCase(std::string_view hash, char* out);
+
 // Health checks and jobs of LiteLLM itself carry one of these words as key hash, key alias, team id
 // or team alias.
 [[nodiscard]] bool IsInternalWord(std::string_view text);

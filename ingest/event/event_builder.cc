@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <cstring>
 
 #include "ingest/event/cost_split.h"
 #include "ingest/event/credential.h"
 #include "ingest/event/element_identity.h"
 #include "ingest/event/spend_logs.h"
 #include "ingest/event/status_code.h"
+#include "ingest/event/token_details.h"
 #include "ingest/json/json_text.h"
 #include "schema/limits.h"
 
@@ -26,16 +26,6 @@ constexpr std::int64_t kYear10000Us = 253'402'300'800'000'000;
 // Thousandths from millionths, half away from zero, within [0, 2^31).
 std::int32_t ClampedMillis(std::int64_t micros) {
   return static_cast<std::int32_t>(std::clamp<std::int64_t>((micros + 500) / 1000, 0, kInt32Max));
-}
-
-// Of hexadecimal digits. REQUIRES: kKeyHashBytes at both.
-void WriteLowerCase(std::string_view hash, char* out) {
-  // Digits have this bit set, capital letters do not.
-  constexpr std::uint64_t kLower = 0x2020202020202020;
-  std::array<std::uint64_t, kKeyHashBytes / sizeof(std::uint64_t)> words;
-  std::memcpy(words.data(), hash.data(), kKeyHashBytes);
-  for (std::uint64_t& word : words) word |= kLower;
-  std::memcpy(out, words.data(), kKeyHashBytes);
 }
 
 // One element on its way to a row. A step returns false when it has rejected the element.
@@ -357,11 +347,15 @@ bool Draft::IsIdlePoll() const {
 
 void Draft::WriteMetadata(MetadataWriter& writer, json::JsonIndex& spare) {
   const bool is_cut = event_.litellm_request_id.size() != id_.size();
+  const TokenDetails details = ReadTokenDetails(reader_);
+  event_.cached_tokens = CountOf(details.cached);
+  event_.reasoning_tokens = CountOf(details.reasoning);
   event_.metadata_json = writer.Write({.reader = reader_,
                                        .spare = spare,
                                        .secret = secret_,
                                        .request_id = is_cut ? id_ : std::string_view(),
                                        .ttft_ms = ttft_ms_,
+                                       .tokens = details,
                                        .cost = cost_});
 }
 

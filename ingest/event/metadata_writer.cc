@@ -7,19 +7,13 @@
 #include "ingest/event/credential.h"
 #include "schema/check.h"
 #include "schema/request_marks.h"
+#include "schema/token_keys.h"
 
 namespace usage_ingest::event {
-namespace {
-
-constexpr std::int64_t kTokensMax = 2'147'483'647;
-
-}  // namespace
-
 struct MetadataWriter::Key {
   std::string_view name;
   void (MetadataWriter::*write)(const Member&, const Source&);
   Field field = Field::kNone;
-  Field otherwise = Field::kNone;  // counts: read when `field` has none or 0
 };
 
 // The closed list. docs/events.md and docs/configuration.md name the keys in this order, and
@@ -39,8 +33,8 @@ std::span<const MetadataWriter::Key> MetadataWriter::Keys() {
       {"end_user", &W::WriteText, Field::kEndUser},
       {"tags", &W::WriteTags, Field::kTags},
       {"cost", &W::WriteCost},
-      {"cached_tokens", &W::WriteCount, Field::kCachedTokens, Field::kCacheReadTokens},
-      {"reasoning_tokens", &W::WriteCount, Field::kReasoningTokens},
+      {kCachedTokens, &W::WriteCachedTokens},
+      {kReasoningTokens, &W::WriteReasoningTokens},
       {"error_class", &W::WriteText, Field::kErrorClass},
       {"request_id", &W::WriteRequestId},
       {kBilledRetryAttempt, &W::WriteFlag, Field::kBilledRetryAttempt},
@@ -65,9 +59,10 @@ MetadataWriter::MetadataWriter(const std::vector<std::string>& keys) {
     USAGE_INGEST_CHECK(key != Keys().end());
     members_.push_back({&*key, json::JsonBuffer::Name(name)});
   }
-  // Whatever events.metadata says: the summaries depend on them.
+  // Whatever events.metadata says: the summaries and the history depend on them.
   for (const Key& key : Keys()) {
-    if (IsNoRequestMark(key.name) && std::ranges::find(keys, key.name) == keys.end()) {
+    const bool is_needed = IsNoRequestMark(key.name) || IsTokenKey(key.name);
+    if (is_needed && std::ranges::find(keys, key.name) == keys.end()) {
       members_.push_back({&key, json::JsonBuffer::Name(key.name)});
     }
   }
@@ -91,13 +86,12 @@ void MetadataWriter::WriteFlag(const Member& member, const Source& source) {
   out_.Append("true,");
 }
 
-void MetadataWriter::WriteCount(const Member& member, const Source& source) {
-  std::int64_t count = source.reader.Whole(member.key->field);
-  if (member.key->otherwise != Field::kNone && (count == json::kNoNumber || count == 0)) {
-    const std::int64_t other = source.reader.Whole(member.key->otherwise);
-    if (other != json::kNoNumber) count = other;
-  }
-  AppendCount(member, count);
+void MetadataWriter::WriteCachedTokens(const Member& member, const Source& source) {
+  AppendCount(member, source.tokens.cached);
+}
+
+void MetadataWriter::WriteReasoningTokens(const Member& member, const Source& source) {
+  AppendCount(member, source.tokens.reasoning);
 }
 
 void MetadataWriter::WriteTtft(const Member& member, const Source& source) {
@@ -141,7 +135,7 @@ void MetadataWriter::AppendText(const Member& member, const CleanText& value,
 }
 
 void MetadataWriter::AppendCount(const Member& member, std::int64_t value) {
-  if (value < 0 || value > kTokensMax) return;  // kNoNumber, too
+  if (value == json::kNoNumber) return;
   std::array<char, 20> digits;
   const char* const end = std::to_chars(digits.data(), digits.data() + 20, value).ptr;
   out_.Append(member.name);

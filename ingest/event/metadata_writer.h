@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "ingest/event/field_reader.h"
+#include "ingest/event/token_details.h"
 #include "ingest/json/json_buffer.h"
 #include "ingest/json/json_index.h"
 #include "ingest/json/json_walker.h"
@@ -31,6 +32,7 @@ class MetadataWriter {
     std::string_view secret;      // a raw key that no value may contain, or ""
     std::string_view request_id;  // when litellm_request_id had to be cut
     std::int64_t ttft_ms = json::kNoNumber;
+    TokenDetails tokens = {};
     Decimal cost;
   };
   // In the arena; "{}" when there is nothing.
@@ -48,7 +50,8 @@ class MetadataWriter {
   // Each writes the member with a comma after it, or nothing.
   void WriteText(const Member& member, const Source& source);
   void WriteFlag(const Member& member, const Source& source);
-  void WriteCount(const Member& member, const Source& source);
+  void WriteCachedTokens(const Member& member, const Source& source);
+  void WriteReasoningTokens(const Member& member, const Source& source);
   void WriteTtft(const Member& member, const Source& source);
   void WriteTags(const Member& member, const Source& source);
   void WriteCost(const Member& member, const Source& source);

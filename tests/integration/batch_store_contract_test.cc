@@ -57,6 +57,9 @@ class PostgresWorld final : public StoreWorld, private postgres::PostgresTest {
         "SELECT coalesce(sum(request_count), 0)::bigint FROM usage_summaries "
         "WHERE period_type = 'hour'");
   }
+  std::int64_t HistoryRequests() override {
+    return Number("SELECT coalesce(sum(requests), 0)::bigint FROM usage_ingest.usage_daily");
+  }
   std::int64_t UsedRequests() override {
     return Number(
         "SELECT coalesce(used_requests, 0) FROM subscriptions WHERE model_id = 'model-a'");

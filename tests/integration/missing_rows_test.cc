@@ -94,6 +94,7 @@ class MissingRowsTest : public PipelineTest {
     EXPECT_EQ(daemon_->Get("/readyz").body, "ready\n");
     EXPECT_EQ(RowCount(), load_.expectation().inserted());
     Totals::ExpectSummariesExact(database_);
+    Totals::ExpectHistoryExact(database_);
     totals_->ExpectCountersExact(database_);
   }
 

@@ -133,6 +133,7 @@ void BatchStoreContractTest::ExpectNothing() {
   EXPECT_EQ(world_->NextOffset(), 0);
   EXPECT_EQ(world_->CountedEvents(), 0);
   EXPECT_EQ(world_->SummaryRequests(), 0);
+  EXPECT_EQ(world_->HistoryRequests(), 0);
   EXPECT_EQ(world_->UsedRequests(), 0);
   EXPECT_EQ(world_->DeadLetterCount(), 0);
 }
@@ -149,6 +150,7 @@ TEST_P(BatchStoreContractTest, RowsSumsCountersAndOffsetAreCommittedTogether) {
   EXPECT_EQ(world_->NextOffset(), 2);
   EXPECT_EQ(world_->CountedEvents(), 2);
   EXPECT_EQ(world_->SummaryRequests(), 2);
+  EXPECT_EQ(world_->HistoryRequests(), 2);
   EXPECT_EQ(world_->UsedRequests(), 2);
 }
 
@@ -160,6 +162,7 @@ TEST_P(BatchStoreContractTest, ASecondBatchAddsToTheSumsOfTheFirst) {
   ASSERT_TRUE(Write(*store_, *first));
   ASSERT_TRUE(Write(*store_, *second));
   EXPECT_EQ(world_->SummaryRequests(), 2);
+  EXPECT_EQ(world_->HistoryRequests(), 2);
   EXPECT_EQ(world_->UsedRequests(), 2);
   EXPECT_EQ(world_->CountedEvents(), 2);
 }
@@ -272,6 +275,7 @@ TEST_P(BatchStoreContractTest, APieceIsUndoneAlone) {
   ASSERT_TRUE(Await(store_->Commit()));
   EXPECT_EQ(world_->RowCount(), 1);
   EXPECT_EQ(world_->SummaryRequests(), 1);
+  EXPECT_EQ(world_->HistoryRequests(), 1);
   EXPECT_EQ(world_->UsedRequests(), 1);
 }
 
@@ -322,24 +326,6 @@ TEST_P(BatchStoreContractTest, MissingParentsAreReported) {
   ASSERT_TRUE(answers) << answers.error().context;
   EXPECT_FALSE(answers->front().owner);
   EXPECT_NE(answers->front().missing, "");
-}
-
-TEST_P(BatchStoreContractTest, ASuspensionIsReportedOnce) {
-  constexpr int kUses = StoreWorld::kQuota + 2;
-  std::vector<std::int64_t> told;
-  for (int number = 0; number < kUses; ++number) {
-    const auto batch = MakeBatch(number, {{.number = number}});
-    ASSERT_TRUE(Write(*store_, *batch, Until::kRows));
-    aggregate::Rollup rollup;
-    rollup.Add(batch->events.front().row);
-    const Result<pipeline::QuotaChanges> changes = Await(store_->AddSums(rollup.Take()));
-    ASSERT_TRUE(changes) << changes.error().context;
-    ASSERT_TRUE(Await(store_->RecordOutcomes(*batch)));
-    told.push_back(changes->suspended);
-    ASSERT_TRUE(Await(store_->Commit()));
-  }
-  EXPECT_THAT(told, ElementsAre(0, 0, 0, 1, 0));
-  EXPECT_EQ(world_->UsedRequests(), kUses);
 }
 
 TEST_P(BatchStoreContractTest, ADeadLetterIsKeptOnceHoweverOftenItIsDecided) {

@@ -40,6 +40,7 @@ class StoreWorld {
   virtual std::int64_t NextOffset() = 0;
   virtual std::int64_t CountedEvents() = 0;
   virtual std::int64_t SummaryRequests() = 0;  // of all hours
+  virtual std::int64_t HistoryRequests() = 0;
   virtual std::int64_t UsedRequests() = 0;
   virtual std::int64_t DeadLetterCount() = 0;
 

@@ -49,6 +49,7 @@ std::string Checker::Check() {
   if (auto wrong = CheckTotals(); !wrong.empty()) return wrong;
   if (auto wrong = CheckRefusals(); !wrong.empty()) return wrong;
   if (auto wrong = CheckSums(); !wrong.empty()) return wrong;
+  if (auto wrong = CheckHistory(); !wrong.empty()) return wrong;
   return CheckKafka();
 }
 
@@ -208,6 +209,40 @@ std::string Checker::CheckSums() {
     const int is_suspended = subscription.is_suspended ? 1 : 0;
     if (subscription.suspensions - subscription.reactivations != is_suspended) {
       return "a suspension was not told exactly once: " + id.ToString();
+    }
+  }
+  return {};
+}
+
+// INV-10. Keys and teams are left out: a row forgets those that are deleted, the history does not.
+std::string Checker::CheckHistory() {
+  const Tables& tables = database_.tables();
+  const auto add = [this](const StoredRow& row) {
+    if (row.is_foreign) return;
+    const Attribution owner{.subscription_id = row.owner.subscription_id};
+    for (int copy = 0; copy < row.copies; ++copy) days_.Add({EventOf(row), owner});
+  };
+  for (const auto& [id, row] : tables.rows) add(row);
+  std::ranges::for_each(tables.cascaded_rows, add);
+  std::map<HistoryKey, aggregate::DailyTotals> history;
+  for (const auto& [key, totals] : tables.history) {
+    history[{.day = key.day,
+             .subscription_id = key.subscription_id,
+             .api_key_id = {},
+             .team_id = {},
+             .model = key.model}]
+        .Add(totals);
+  }
+  const std::vector<aggregate::DailyDelta> expected = days_.Take();
+  if (expected.size() != history.size()) {
+    return fmt::format("INV-10: {} days in the history, but the rows make {}", history.size(),
+                       expected.size());
+  }
+  for (const aggregate::DailyDelta& day : expected) {
+    const auto found = history.find(KeyOf(day.key));
+    if (found == history.end() || found->second != day.totals) {
+      return fmt::format("INV-10: day {} of {} is not the sum of its rows", day.key.day,
+                         day.key.subscription_id.ToString());
     }
   }
   return {};

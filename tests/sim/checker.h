@@ -42,11 +42,13 @@ class Checker {
   [[nodiscard]] std::string CheckRows() const;
   [[nodiscard]] std::string CheckRefusals() const;
   [[nodiscard]] std::string CheckSums();
+  [[nodiscard]] std::string CheckHistory();
   [[nodiscard]] bool IsAccounted(PartitionId partition, const LogRecord& record) const;
 
   FakeKafka& kafka_;
   FakeDatabase& database_;
   aggregate::Rollup rollup_;  // kept, since making one costs more than using it
+  aggregate::DailyRollup days_;
   std::map<Uuid, Truth> truths_;
   std::vector<std::size_t> learned_;         // records of each log
   std::map<PartitionId, Offset> was_ahead_;  // before a fail-over

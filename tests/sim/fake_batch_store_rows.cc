@@ -153,6 +153,11 @@ Task<Result<pipeline::QuotaChanges>> FakeBatchStore::AddSums(const aggregate::De
       delta.model_id = *kept_models_.emplace(delta.model_id).first;
     }
   }
+  if (!has(PlantedBug::kHistoryDropped) || !was_staged_) {
+    for (const auto& delta : deltas.days) {
+      transaction.history.emplace_back(KeyOf(delta.key), delta.totals);
+    }
+  }
   const std::int64_t suspended = AddQuotas(transaction, deltas);
   const Result<> returned = co_await Return();
   if (!returned) co_return std::unexpected(returned.error());

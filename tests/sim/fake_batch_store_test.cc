@@ -48,6 +48,11 @@ class FakeWorld final : public StoreWorld {
     }
     return requests;
   }
+  std::int64_t HistoryRequests() override {
+    std::int64_t requests = 0;
+    for (const auto& [key, totals] : database_.tables().history) requests += totals.totals.requests;
+    return requests;
+  }
   std::int64_t UsedRequests() override {
     return database_.tables().subscriptions.at(kSubscription).used_requests;
   }

@@ -139,6 +139,7 @@ void FakeDatabase::Commit(SessionId session) {
     if (done.overwrites_summaries) tables_.summaries[key] = {};
     tables_.summaries[key].Add(totals);
   }
+  for (const auto& [key, totals] : done.history) tables_.history[key].Add(totals);
   ApplyQuotas(done.quotas);
   for (const auto& [key, reason] : done.dead_letters) tables_.dead_letters.emplace(key, reason);
   Rollback(session);  // gives the locks back; the writes are in
@@ -181,11 +182,16 @@ bool FakeDatabase::TryDeleteSubscription(Uuid id) {
   std::erase_if(tables_.rows, [&](const auto& row) {
     if (row.second.owner.subscription_id != id) return false;
     tables_.cascaded.insert(row.first);
+    tables_.cascaded_rows.push_back(row.second);
     tables_.cascaded_count += row.second.copies;
     return true;
   });
   std::erase_if(tables_.summaries,
                 [&](const auto& summary) { return summary.first.subscription_id == id; });
+  if (tables_.deletes_history) {
+    std::erase_if(tables_.history,
+                  [&](const auto& day) { return day.first.subscription_id == id; });
+  }
   NoteChange();
   return true;
 }
@@ -194,7 +200,7 @@ bool FakeDatabase::TryInsertForeign(const Uuid& id, const StoredRow& row) {
   const Uuid& owner = row.owner.subscription_id;
   if (tables_.rows.contains(id) || is_locked({LockKind::kRow, id})) return false;
   if (is_locked({LockKind::kParent, owner}) || is_locked({LockKind::kSummary, owner})) return false;
-  tables_.rows.emplace(id, row);
+  tables_.rows.emplace(id, row).first->second.is_foreign = true;
   const UsageEvent event = EventOf(row);
   for (const SummaryKey& key : PeriodsOf(row)) tables_.summaries[key].Add(event);
   ApplyQuotas({{owner, 1, event.total_tokens()}});

@@ -46,6 +46,7 @@ struct Transaction {
   std::map<Uuid, StoredRow> rows;
   std::vector<std::pair<SummaryKey, aggregate::Totals>> summaries;
   bool overwrites_summaries = false;  // a planted bug
+  std::vector<std::pair<HistoryKey, aggregate::DailyTotals>> history;
   std::vector<aggregate::QuotaDelta> quotas;
   std::vector<std::pair<LetterKey, DeadLetterReason>> dead_letters;
   std::vector<std::pair<PartitionId, EventCounts>> outcomes;

@@ -42,8 +42,10 @@ enum class PlantedBug : unsigned char {
   kRefusalHeld,           // sums that are refused look like a failure that passes
   kPieceNotUndone,        // what was refused stays in the transaction, sums and rows
   kFailureRefuses,        // a failure that passes looks like a refusal
+  kHistoryDropped,        // the history is left alone when the staged path was taken
+  kHistoryDeleted,        // it goes with its subscription
 };
-inline constexpr std::array<std::string_view, 28> kPlantedBugNames = {"None",
+inline constexpr std::array<std::string_view, 30> kPlantedBugNames = {"None",
                                                                       "CasIgnored",
                                                                       "DuplicatesAccepted",
                                                                       "SilentReconnect",
@@ -70,7 +72,9 @@ inline constexpr std::array<std::string_view, 28> kPlantedBugNames = {"None",
                                                                       "LettersOfAllLogs",
                                                                       "RefusalHeld",
                                                                       "PieceNotUndone",
-                                                                      "FailureRefuses"};
+                                                                      "FailureRefuses",
+                                                                      "HistoryDropped",
+                                                                      "HistoryDeleted"};
 
 // The await points of a lane: before and after each step's effect.
 enum class Step : unsigned char {

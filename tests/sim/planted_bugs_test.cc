@@ -35,7 +35,8 @@ INSTANTIATE_TEST_SUITE_P(
         PlantedBug::kKafkasOffsetBelieved, PlantedBug::kKafkaAhead, PlantedBug::kGapNotTold,
         PlantedBug::kWentBackUnnoticed, PlantedBug::kBytesIgnored, PlantedBug::kTopicIdIgnored,
         PlantedBug::kElectionUnnoticed, PlantedBug::kLettersOfAllLogs, PlantedBug::kRefusalHeld,
-        PlantedBug::kPieceNotUndone, PlantedBug::kFailureRefuses),
+        PlantedBug::kPieceNotUndone, PlantedBug::kFailureRefuses, PlantedBug::kHistoryDropped,
+        PlantedBug::kHistoryDeleted),
     [](const auto& chosen) {
       return std::string(kPlantedBugNames.at(static_cast<std::size_t>(chosen.param)));
     });

@@ -32,6 +32,7 @@ void Simulation::CreateSubscription(const Uuid& user, const std::string& model) 
 
 void Simulation::Populate() {
   Tables& tables = database_.tables();
+  tables.deletes_history = options_.bug == PlantedBug::kHistoryDeleted;
   for (std::size_t i = 0; i < kTeams; ++i) tables.teams.insert(TeamId(i));
   for (std::size_t i = 0; i < kUsers; ++i) {
     for (const std::string& model : Models()) CreateSubscription(UserId(i), model);

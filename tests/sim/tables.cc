@@ -26,6 +26,14 @@ UsageEvent EventOf(const StoredRow& row) {
   return event;
 }
 
+HistoryKey KeyOf(const aggregate::DailyKey& key) {
+  return {.day = key.day,
+          .subscription_id = key.subscription_id,
+          .api_key_id = key.api_key_id,
+          .team_id = key.team_id,
+          .model = std::string(key.model_id)};
+}
+
 std::optional<Attribution> Attribute(const Tables& tables, std::string_view key_hash,
                                      std::string_view team_id, std::string_view model) {
   const auto key = tables.api_keys.find(std::string(key_hash));

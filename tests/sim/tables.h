@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "aggregate/rollup.h"
 #include "schema/event_counts.h"
@@ -31,7 +32,8 @@ struct StoredRow {
   std::optional<std::int32_t> latency_ms;
   std::int16_t status_code = 0;
   Attribution owner;
-  int copies = 1;  // more than one is what the primary key forbids
+  int copies = 1;           // more than one is what the primary key forbids
+  bool is_foreign = false;  // of another writer: not in the history
 };
 [[nodiscard]] StoredRow MakeStoredRow(const UsageRow& row);
 // Views into `row`.
@@ -44,6 +46,16 @@ struct SummaryKey {
   EventTimeUs period_start;
   friend auto operator<=>(const SummaryKey&, const SummaryKey&) = default;
 };
+
+struct HistoryKey {
+  std::int32_t day = 0;
+  Uuid subscription_id;
+  Uuid api_key_id;
+  Uuid team_id;
+  std::string model;
+  friend auto operator<=>(const HistoryKey&, const HistoryKey&) = default;
+};
+[[nodiscard]] HistoryKey KeyOf(const aggregate::DailyKey& key);
 
 struct Subscription {
   Uuid user_id;
@@ -78,6 +90,7 @@ struct Tables {
   std::map<PartitionId, OffsetsRow> offsets;
   std::map<Uuid, StoredRow> rows;
   std::map<SummaryKey, aggregate::Totals> summaries;
+  std::map<HistoryKey, aggregate::DailyTotals> history;  // nothing deletes from it
   std::map<Uuid, Subscription> subscriptions;
   std::map<std::string, ApiKey> api_keys;  // by hash
   std::set<Uuid> teams;
@@ -86,6 +99,8 @@ struct Tables {
 
   // For the checker: rows that went with their subscription, and rows that another writer inserted.
   std::set<Uuid> cascaded;
+  std::vector<StoredRow> cascaded_rows;
+  bool deletes_history = false;  // a planted bug
   std::int64_t cascaded_count = 0;
   std::int64_t foreign_rows = 0;
 };

@@ -31,6 +31,23 @@ constexpr char kSummaries[] =
     "error_count, avg_latency_ms, latency_ms_sum, latency_count, request_tokens, response_tokens, "
     "total_cost FROM usage_summaries";
 
+// What usage_daily must be at least (INV-10). Keys and teams are left out: rows forget them.
+const std::string kDays =
+    "SELECT (l.created_at AT TIME ZONE 'UTC')::date, l.subscription_id, l.model_id, "
+    "count(*) FILTER (WHERE is_request), count(*) FILTER (WHERE is_request AND l.status_code >= "
+    "400), sum(l.request_tokens), sum(l.response_tokens), "
+    "coalesce(sum((l.metadata->>'cached_tokens')::bigint), 0), "
+    "coalesce(sum((l.metadata->>'reasoning_tokens')::bigint), 0), "
+    "sum(l.total_cost)::numeric(18, 6), coalesce(sum(l.latency_ms) FILTER (WHERE is_request), 0), "
+    "count(l.latency_ms) FILTER (WHERE is_request) FROM " +
+    kRows + " GROUP BY 1, 2, 3";
+constexpr char kHistory[] =
+    "SELECT day, subscription_id, model_id, sum(requests), sum(errors), sum(input_tokens), "
+    "sum(output_tokens), sum(cached_tokens), sum(reasoning_tokens), sum(cost), "
+    "sum(latency_ms_sum), sum(latency_count) FROM usage_ingest.usage_daily AS h "
+    "WHERE EXISTS (SELECT FROM subscriptions AS s WHERE s.id = h.subscription_id) "
+    "GROUP BY 1, 2, 3";
+
 std::string OffsetsOf(const ExpectedTotals& expected, const std::string& what) {
   return "SELECT coalesce(sum(" + what +
          "), 0) FROM usage_ingest.kafka_offsets WHERE group_id = '" + expected.group + "'";
@@ -74,6 +91,7 @@ void Totals::ExpectMatch(Database& database, KafkaAdmin& kafka, const ExpectedTo
   ExpectOffsetsAccountFor(database, expected);
   ExpectRows(database, expected);
   ExpectSummariesExact(database);
+  ExpectHistoryExact(database);
   ExpectCountersExact(database);
   ExpectKafkaFollows(database, kafka, expected);
 }
@@ -108,6 +126,11 @@ void Totals::ExpectRows(Database& database, const ExpectedTotals& expected) {
 void Totals::ExpectSummariesExact(Database& database) {
   ExpectSameLines("summaries and the aggregate of the rows (INV-2)", database.Lines(kAggregates),
                   database.Lines(kSummaries));
+}
+
+void Totals::ExpectHistoryExact(Database& database) {
+  ExpectSameLines("the history and the aggregate of the rows (INV-10)", database.Lines(kDays),
+                  database.Lines(kHistory));
 }
 
 void Totals::ExpectCountersExact(Database& database) const {

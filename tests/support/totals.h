@@ -2,7 +2,7 @@
 // Totals: how every end-to-end test ends. What was produced is accounted for, exactly.
 //
 // INV-1 per partition and in sum, INV-2 for hours, days and months, INV-3 per subscription, INV-4
-// by the number of rows, INV-7 against Kafka: by SQL, not by what the daemon says of itself.
+// by the number of rows, INV-7 against Kafka, INV-10 for each day: by SQL, not by what the daemon says of itself.
 //
 // Owner         the test. Make it before the daemon runs: it remembers the counters.
 #include <cstdint>
@@ -46,6 +46,8 @@ class Totals {
   static void ExpectOffsetsAccountFor(Database& database, const ExpectedTotals& expected);
   static void ExpectRows(Database& database, const ExpectedTotals& expected);
   static void ExpectSummariesExact(Database& database);
+  // Of what is left of the rows: the history knows more.
+  static void ExpectHistoryExact(Database& database);
   void ExpectCountersExact(Database& database) const;
   static void ExpectKafkaFollows(Database& database, KafkaAdmin& kafka,
                                  const ExpectedTotals& expected);

@@ -11,6 +11,10 @@
 
 namespace usage_ingest::postgres::admin {
 
+inline constexpr const char* kOnlyOneRebuild =
+    "another `summaries rebuild`, or `partitions retain`, is running: two rebuilds would add each "
+    "difference twice, and retain takes away the rows that a rebuild reads; run it again later";
+
 class HistoryLock {
  public:
   [[nodiscard]] static Result<HistoryLock> Take(blocking::SyncConnection& connection,

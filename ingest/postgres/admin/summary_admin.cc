@@ -1,42 +1,15 @@
 #include "ingest/postgres/admin/summary_admin.h"
 
-#include <algorithm>
+#include <utility>
 
 #include "ingest/postgres/admin/history_lock.h"
+#include "ingest/postgres/admin/repairs.h"
 #include "ingest/postgres/admin/summary_sql.h"
-#include "ingest/postgres/blocking/retry_while_locked.h"
-#include "ingest/postgres/session/session_setup.h"
-#include "schema/limits.h"
 
 namespace usage_ingest::postgres::admin {
 namespace {
 
-constexpr const char* kOnlyOne =
-    "another `summaries rebuild`, or `partitions retain`, is running: two rebuilds would add each "
-    "difference twice, and retain takes away the rows that a rebuild reads; run it again later";
 constexpr const char* kMayDelete = "SELECT has_table_privilege('public.usage_summaries', 'DELETE')";
-
-// A day or a month: start, end and level.
-using Chunk = std::array<blocking::SyncParam, 3>;
-
-blocking::SyncParam TimeParam(const std::optional<EventTimeUs>& time) {
-  if (!time) return std::nullopt;
-  return std::to_string(time->value);
-}
-
-Result<std::vector<Chunk>> FindChunks(blocking::SyncConnection& connection,
-                                      const SummaryRange& range) {
-  const std::array<blocking::SyncParam, 2> params = {TimeParam(range.from), TimeParam(range.to)};
-  auto rows = connection.Query(GetSummarySql().find_chunks, params);
-  if (!rows) return std::unexpected(rows.error());
-  std::vector<Chunk> chunks;
-  chunks.reserve(static_cast<std::size_t>(rows->count()));
-  for (int i = 0; i < rows->count(); ++i) {
-    chunks.push_back({std::string(rows->text(i, 1)), std::string(rows->text(i, 2)),
-                      std::string(rows->text(i, 0))});
-  }
-  return chunks;
-}
 
 SummaryDifference ReadDifference(const blocking::SyncRows& rows, int row) {
   SummaryDifference difference{.subscription_id = std::string(rows.text(row, 0)),
@@ -57,7 +30,7 @@ SummaryDifference ReadDifference(const blocking::SyncRows& rows, int row) {
   return difference;
 }
 
-Result<> VerifyChunk(blocking::SyncConnection& connection, const Chunk& chunk,
+Result<> VerifyChunk(blocking::SyncConnection& connection, const SummaryChunk& chunk,
                      std::size_t differences_max, VerifyReport& report) {
   auto counts = connection.Query(GetSummarySql().count_differences, chunk);
   if (!counts) return std::unexpected(counts.error());
@@ -76,42 +49,26 @@ Result<> VerifyChunk(blocking::SyncConnection& connection, const Chunk& chunk,
 }
 
 // Returns how many summaries differ; they are in the temporary table then.
-Result<std::int64_t> CollectRepairs(blocking::SyncConnection& connection, const Chunk& chunk) {
+Result<std::int64_t> CollectRepairs(blocking::SyncConnection& connection,
+                                    const SummaryChunk& chunk) {
   auto inserted = connection.Query(GetSummarySql().collect_repairs, chunk);
   if (!inserted) return std::unexpected(inserted.error());
   return inserted->affected();
 }
 
-Result<> ApplyRepairs(blocking::SyncConnection& connection, std::int64_t begin, std::int64_t end,
-                      bool may_delete) {
-  const std::array<blocking::SyncParam, 2> range = {std::to_string(begin), std::to_string(end)};
-  auto transaction = blocking::SyncTransaction::Begin(
-      connection, "BEGIN; " + session::SetLockTimeout(limits::kLockTimeoutRebuild));
-  if (!transaction) return std::unexpected(transaction.error());
-  if (auto done = connection.Query(GetSummarySql().apply_repairs, range); !done) {
-    return std::unexpected(done.error());
-  }
-  if (may_delete) {
-    if (auto done = connection.Query(GetSummarySql().remove_unfounded, range); !done) {
-      return std::unexpected(done.error());
-    }
-  }
-  return transaction->Commit();
-}
-
-Result<> RepairChunk(blocking::SyncConnection& connection, const Chunk& chunk,
+Result<> RepairChunk(blocking::SyncConnection& connection, const SummaryChunk& chunk,
                      const RebuildOptions& options, bool may_delete, RebuildReport& report) {
   const auto repairs = CollectRepairs(connection, chunk);
   if (!repairs) return std::unexpected(repairs.error());
-  const std::int64_t step = std::max(1, options.rows_per_transaction);
-  for (std::int64_t begin = 0; begin < *repairs; begin += step) {
-    const std::int64_t end = std::min(begin + step, *repairs);
-    auto done = blocking::RetryWhileLocked("usage_summaries", options.lock_wait_max, [&] {
-      return ApplyRepairs(connection, begin, end, may_delete);
-    });
-    if (!done) return done;
-    report.rows_repaired += end - begin;
-  }
+  std::vector<std::string> statements = {GetSummarySql().apply_repairs};
+  if (may_delete) statements.push_back(GetSummarySql().remove_unfounded);
+  auto applied = ApplyRepairs(connection, *repairs,
+                              {.what = "usage_summaries",
+                               .statements = std::move(statements),
+                               .rows_per_transaction = options.rows_per_transaction,
+                               .lock_wait_max = options.lock_wait_max});
+  if (!applied) return applied;
+  report.rows_repaired += *repairs;
   if (*repairs == 0) return {};
   auto emptied = connection.Execute("TRUNCATE pg_temp.usage_ingest_repair");
   if (!emptied) return std::unexpected(emptied.error());
@@ -124,10 +81,10 @@ Result<RebuildReport> Rebuild(blocking::SyncConnection& connection, const Rebuil
   if (auto done = connection.Execute(GetSummarySql().make_repairs); !done) {
     return std::unexpected(done.error());
   }
-  const auto chunks = FindChunks(connection, options.range);
+  const auto chunks = FindSummaryChunks(connection, options.range);
   if (!chunks) return std::unexpected(chunks.error());
   RebuildReport report;
-  for (const Chunk& chunk : *chunks) {
+  for (const SummaryChunk& chunk : *chunks) {
     auto done = RepairChunk(connection, chunk, options, may_delete->boolean(0, 0), report);
     if (!done) return std::unexpected(done.error());
     ++report.chunks_done;
@@ -142,10 +99,10 @@ Result<RebuildReport> Rebuild(blocking::SyncConnection& connection, const Rebuil
 
 Result<VerifyReport> VerifySummaries(blocking::SyncConnection& connection,
                                      const VerifyOptions& options) {
-  const auto chunks = FindChunks(connection, options.range);
+  const auto chunks = FindSummaryChunks(connection, options.range);
   if (!chunks) return std::unexpected(chunks.error());
   VerifyReport report;
-  for (const Chunk& chunk : *chunks) {
+  for (const SummaryChunk& chunk : *chunks) {
     auto done = VerifyChunk(connection, chunk, options.differences_max, report);
     if (!done) return std::unexpected(done.error());
     ++report.chunks_done;
@@ -158,7 +115,7 @@ Result<VerifyReport> VerifySummaries(blocking::SyncConnection& connection,
 
 Result<RebuildReport> RebuildSummaries(blocking::SyncConnection& connection,
                                        const RebuildOptions& options) {
-  const auto lock = HistoryLock::Take(connection, kOnlyOne);
+  const auto lock = HistoryLock::Take(connection, kOnlyOneRebuild);
   if (!lock) return std::unexpected(lock.error());
   return Rebuild(connection, options);
 }

@@ -21,15 +21,11 @@
 #include <vector>
 
 #include "aggregate/summary_columns.h"
+#include "ingest/postgres/admin/summary_chunks.h"
 #include "ingest/postgres/blocking/sync_connection.h"
 #include "schema/strong.h"
 
 namespace usage_ingest::postgres::admin {
-
-struct SummaryRange {
-  std::optional<EventTimeUs> from;  // nullopt: from the first row
-  std::optional<EventTimeUs> to;    // nullopt: to the last row
-};
 
 // What is compared: the sums, and the average that follows from two of them.
 inline constexpr auto kComparedColumns = [] {
@@ -51,9 +47,6 @@ struct SummaryDifference {
   bool row_missing = false;
   bool row_unfounded = false;  // there is no usage_logs row behind it
 };
-
-// Called after each day and month: how many are done, and how many there are.
-using SummaryProgress = std::function<void(std::int64_t done, std::int64_t total)>;
 
 struct VerifyOptions {
   SummaryRange range = {};

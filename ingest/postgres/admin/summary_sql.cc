@@ -12,35 +12,6 @@ namespace {
 using aggregate::JoinSummaryColumns;
 using aggregate::SummaryColumn;
 
-constexpr const char* kChunks = R"sql(
-WITH rows_reach AS (
-  SELECT least((SELECT min(created_at) FROM public.usage_logs)::timestamptz,
-               (SELECT min(period_start) FROM public.usage_summaries)::timestamptz) AS first,
-         greatest((SELECT max(created_at) FROM public.usage_logs)::timestamptz,
-                  (SELECT max(period_start) FROM public.usage_summaries)::timestamptz) AS last
-), reach AS (
-  SELECT greatest(first, 'epoch'::timestamptz + $1::bigint * interval '1 microsecond') AS first,
-         least(last, 'epoch'::timestamptz + ($2::bigint - 1) * interval '1 microsecond') AS last
-    FROM rows_reach
-), chunks AS (
-  SELECT 'day' AS level, day AS start, day + interval '1 day' AS finish
-    FROM reach, generate_series(date_trunc('day', first), last, interval '1 day') AS day
-  UNION ALL
-  SELECT 'month', month, month + interval '1 month'
-    FROM reach, generate_series(date_trunc('month', first), last, interval '1 month') AS month
-), partitioned AS (
-  SELECT range_agg(CASE WHEN is_default THEN tstzrange(NULL, NULL)
-                        ELSE tstzrange(from_time, to_time) END)
-         -- A late event may have brought a retired month's partition back, with few of its rows.
-         - COALESCE((SELECT range_agg(tstzrange(from_time, to_time))
-                       FROM usage_ingest.retired_partitions), '{}') AS spans
-    FROM usage_ingest.partitions_of_usage_logs() WHERE NOT detach_pending
-)
-SELECT level, start::text, finish::text
-  FROM chunks, partitioned
- WHERE spans @> tstzrange(start, finish)
- ORDER BY finish, level)sql";
-
 // Rows of usage_summaries beside what usage_logs adds up to, in [$1, $2). $3 is the level: 'day'
 // compares hours and days, 'month' months. To be followed by a SELECT from "differences".
 // {0} the sums of rows under their names, {1} the names, {2} the sums of sums, {3} the sums as they
@@ -180,8 +151,7 @@ SummarySql MakeSummarySql() {
       fmt::format(kSelectRepairs, JoinSummaryColumns([](const SummaryColumn& column) {
                     return fmt::format("{0} - actual_{0}", column.name);
                   }));
-  return {.find_chunks = kChunks,
-          .count_differences = compare + kCount,
+  return {.count_differences = compare + kCount,
           .show_differences =
               compare + fmt::format(kShow, aggregate::SummaryColumnNames(), ActualColumns()),
           .make_repairs = fmt::format(kMakeRepairs, JoinSummaryColumns([](const SummaryColumn& c) {

@@ -7,9 +7,6 @@
 namespace usage_ingest::postgres::admin {
 
 struct SummarySql {
-  // What there is to compare: days and months (level, start, end), oldest first, of the range [$1,
-  // $2) in microseconds since 1970 (NULL: as far as there are rows) that lie within partitions.
-  std::string find_chunks;
   // $1 and $2 are a chunk's bounds, $3 its level. Answers four counts: rows compared, different,
   // of these missing, and unfounded.
   std::string count_differences;

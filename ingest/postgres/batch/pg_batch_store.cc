@@ -1,21 +1,17 @@
 #include "ingest/postgres/batch/pg_batch_store.h"
 
-#include <algorithm>
 #include <array>
 #include <cstdlib>
-#include <iterator>
-#include <limits>
-#include <ranges>
 #include <utility>
 
 #include "ingest/postgres/batch/batch_params.h"
 #include "ingest/postgres/batch/batch_results.h"
 #include "ingest/postgres/batch/copy_encoder.h"
 #include "ingest/postgres/batch/copy_path.h"
+#include "ingest/postgres/batch/lock_waits.h"
 #include "ingest/postgres/batch/statements.h"
-#include "ingest/postgres/batch/summary_upsert.h"
+#include "ingest/postgres/batch/sum_statements.h"
 #include "ingest/postgres/batch/usage_log_columns.h"
-#include "ingest/postgres/session/session_setup.h"
 #include "schema/check.h"
 #include "schema/limits.h"
 
@@ -28,9 +24,6 @@ using std::chrono::steady_clock;
 constexpr const char* kBegin = "BEGIN";
 constexpr const char* kRollback = "ROLLBACK";
 constexpr const char* kTakeOver = "SET LOCAL usage_ingest.aggregating = 'on'";
-
-const std::string kWaitLong = session::SetLockTimeout(limits::kLockTimeoutBlocked);
-const std::string kWaitShort = session::SetLockTimeout(limits::kLockTimeout);
 
 std::string CopyInto(std::string_view table) {
   return "COPY " + std::string(table) + " (" + UsageLogColumnNames() +
@@ -164,14 +157,14 @@ pipeline::Task<Result<pipeline::BeginResult>> PgBatchStore::Begin(
   if (blocked_since_ && steady_clock::now() - *blocked_since_ > limits::kStalledBlocksMax) {
     // Wait longer than the watch needs to find the session that blocks us and to end it. Only for
     // the first lock: a session that holds none cannot be part of a cycle.
-    statements.push_back({kWaitLong.c_str(), {}});
+    statements.push_back({WaitLongForLocks(), {}});
     watch_ = StalledSessionWatch::Start(executor_, {.conninfo = options_.conninfo,
                                                     .waiting_pid = connection_.backend_pid(),
                                                     .activities = activities_});
   }
   const std::size_t set_statement = statements.size();
   statements.push_back(progress_.CompareAndSet(batch));
-  if (watch_) statements.push_back({kWaitShort.c_str(), {}});
+  if (watch_) statements.push_back({WaitShortForLocks(), {}});
   const std::size_t parents_statement = statements.size();
   statements.push_back({sql::kLockParents, ParentParams(parents)});
   const bool has_periods = options_.has_quota_periods && !parents.subscriptions.empty();
@@ -330,29 +323,13 @@ pipeline::Task<Result<pipeline::QuotaChanges>> PgBatchStore::AddSums(
   if (deltas.summaries.empty()) co_return pipeline::QuotaChanges{};
   // A lane that is refused here repeats its whole batch, so it waits longer than for a row. A batch
   // in pieces takes long and would delay the others: it waits for rows only.
-  std::vector<session::Statement> statements;
-  for (const char* step : {kWaitLong.c_str(), sql::kTakeTurn, kWaitShort.c_str()}) {
-    if (!is_in_piece_) statements.push_back({step, {}});
-  }
-  statements.push_back(AddSummaries(deltas.summaries));
-  std::size_t quota_statement = 0;
-  if (!deltas.quotas.empty()) {
-    quota_statement = statements.size();
-    statements.push_back({sql::kAddQuotas, QuotaParams(deltas.quotas, options_.warn_at_percent)});
-    if (options_.has_quota_periods) {
-      std::vector<Uuid> subscriptions;
-      std::ranges::transform(deltas.quotas, std::back_inserter(subscriptions),
-                             &aggregate::QuotaDelta::subscription_id);
-      statements.push_back({sql::kCountNewPeriods, IdParams(subscriptions)});
-    }
-  }
-  const auto results = co_await connection_.Pipeline(statements, session::SqlStep::kSums);
+  const SumStatements sums(deltas, {.takes_turn = !is_in_piece_,
+                                    .has_history = options_.has_history,
+                                    .has_quota_periods = options_.has_quota_periods,
+                                    .warn_at_percent = options_.warn_at_percent});
+  const auto results = co_await connection_.Pipeline(sums.statements(), session::SqlStep::kSums);
   if (!results) co_return Failed(results.error());
-  if (deltas.quotas.empty()) co_return pipeline::QuotaChanges{};
-  if (options_.has_quota_periods && session::Int64At(results->back().get(), 0, 0) != 0) {
-    co_return Fail(ErrorCode::kConflict, "a quota period began during the transaction");
-  }
-  co_return QuotaChangesOf((*results)[quota_statement].get());
+  co_return sums.Read(*results);
 }
 
 pipeline::Task<Result<>> PgBatchStore::AddDeadLetters(

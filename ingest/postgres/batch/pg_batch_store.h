@@ -20,7 +20,8 @@ struct PgBatchStoreOptions {
   std::string conninfo;
   std::string application_name;  // usage-ingestd/<lane>
   ForeignKeys foreign_keys = ForeignKeys::kAuto;
-  bool dry_run = false;  // ROLLBACK in the place of COMMIT
+  bool dry_run = false;     // ROLLBACK in the place of COMMIT
+  bool has_history = true;  // usage_ingest.usage_daily
   bool has_quota_periods = false;
   std::vector<std::int64_t> warn_at_percent = {};  // of a quota
 };

@@ -7,6 +7,7 @@
 #include <chrono>
 
 #include "ingest/postgres/blocking/retry_while_locked.h"
+#include "ingest/postgres/migrate/history_fill.h"
 #include "ingest/postgres/migrate/migration_partitioning.h"
 #include "ingest/postgres/session/session_setup.h"
 #include "schema/limits.h"
@@ -131,6 +132,8 @@ Result<> MigrationRunner::RunBody(const MigrationStep& step) {
       return RunBatches(step);
     case MigrationMode::kPartitioning:
       return PartitionUsageLogs(connection_, *this);
+    case MigrationMode::kHistory:
+      return FillHistory(connection_, options_, out_);
   }
   std::abort();  // -Wswitch-enum: all modes are above
 }
@@ -223,7 +226,7 @@ Result<> MigrationRunner::Describe(const MigrationStep& step) {
     return {};
   }
   fmt::print(out_, "-- {}\n-- Locks: {}\n-- Time: {}\n\n", step.purpose, step.locks, step.time);
-  if (step.mode == MigrationMode::kDeclaration) return {};
+  if (step.mode == MigrationMode::kDeclaration || step.mode == MigrationMode::kHistory) return {};
   if (step.mode == MigrationMode::kPartitioning) return DescribePartitioning(connection_, out_);
   auto plan = PlanStep(connection_, step);
   if (!plan) return std::unexpected(plan.error());

@@ -9,12 +9,13 @@
 namespace usage_ingest::postgres::migrate {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, MigrationMode>, 5> kModes = {{
+constexpr std::array<std::pair<std::string_view, MigrationMode>, 6> kModes = {{
     {"transaction", MigrationMode::kTransaction},
     {"declaration", MigrationMode::kDeclaration},
     {"plan", MigrationMode::kPlan},
     {"batches", MigrationMode::kBatches},
     {"partitioning", MigrationMode::kPartitioning},
+    {"history", MigrationMode::kHistory},
 }};
 
 std::string_view TakeLine(std::string_view& text) {

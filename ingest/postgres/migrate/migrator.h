@@ -27,8 +27,9 @@ namespace usage_ingest::postgres::migrate {
 using OnMigrationSteps = std::function<void(const std::vector<MigrationStep>& steps)>;
 
 struct MigrateOptions {
-  bool dry_run = false;  // print the plan; change nothing, lock nothing
-  int months_ahead = 3;  // partitions made beyond the current month
+  bool dry_run = false;       // print the plan; change nothing, lock nothing
+  int months_ahead = 3;       // partitions made beyond the current month
+  bool keeps_history = true;  // history.daily
   batch::QuotaEnforcement enforce_quotas = batch::QuotaEnforcement::kAuto;
   std::chrono::seconds lock_wait_max = std::chrono::minutes(10);  // for each lock
   OnMigrationSteps on_steps = {};

@@ -1,5 +1,6 @@
 #include "tests/integration/postgres/daemon_like_writer.h"
 
+#include "ingest/postgres/batch/daily_upsert.h"
 #include "ingest/postgres/batch/statements.h"
 #include "ingest/postgres/batch/summary_upsert.h"
 
@@ -43,6 +44,22 @@ SELECT array_agg(subscription_id), array_agg(model_id), array_agg(type), array_a
        array_agg(latency_ms_sum), array_agg(latency_count), array_agg(request_tokens),
        array_agg(response_tokens), array_agg(cost)
   FROM sums)sql";
+// The same for the history, in the order of aggregate/daily_columns.h.
+constexpr const char* kDays = R"sql(
+WITH days AS (
+  SELECT (created_at AT TIME ZONE 'UTC')::date - DATE '1970-01-01' AS day, subscription_id,
+         '00000000-0000-0000-0000-000000000000'::uuid AS none, model_id, count(*) AS requests,
+         count(*) FILTER (WHERE status_code >= 400) AS errors, sum(request_tokens) AS input_tokens,
+         sum(response_tokens) AS output_tokens, 0 AS zero,
+         (sum(input_cost + output_cost) * 1000000)::bigint AS cost,
+         COALESCE(sum(latency_ms), 0) AS latency_ms_sum, count(latency_ms) AS latency_count
+    FROM batch GROUP BY 1, 2, 3, 4 ORDER BY subscription_id, day, model_id COLLATE "C"
+)
+SELECT array_agg(day), array_agg(subscription_id), array_agg(none), array_agg(none),
+       array_agg(model_id), array_agg(requests), array_agg(errors), array_agg(input_tokens),
+       array_agg(output_tokens), array_agg(zero), array_agg(zero), array_agg(cost),
+       array_agg(latency_ms_sum), array_agg(latency_count)
+  FROM days)sql";
 constexpr const char* kTicks = R"sql(
 SELECT array_agg(id), array_agg(requests), array_agg(tokens), '{80,95,100}'::int8[]
   FROM (SELECT subscription_id AS id, count(*) AS requests,
@@ -81,6 +98,7 @@ void DaemonLikeWriter::WriteInTransaction(int rows) {
   database_.Execute(kInsertRows);
   if (fast_path_) database_.Execute("SET LOCAL session_replication_role = origin");
   database_.Execute(batch::AddSummaries({}).sql, OnlyRow(database_, kSums));
+  database_.Execute(batch::AddDaily({}).sql, OnlyRow(database_, kDays));
   database_.Execute(batch::sql::kAddQuotas, OnlyRow(database_, kTicks));
   database_.Execute("COMMIT");
 }

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "ingest/postgres/admin/daily_admin.h"
 #include "ingest/postgres/admin/partition_admin.h"
 #include "ingest/postgres/admin/summary_admin.h"
 #include "ingest/postgres/blocking/sync_connection.h"

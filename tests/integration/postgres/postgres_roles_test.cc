@@ -106,8 +106,9 @@ TEST_F(RolesTest, DefinerFunctionsIgnoreTheCallersSearchPath) {
       ingest.Lines("SELECT * FROM usage_ingest.lock_parents(ARRAY['" + id + "'::uuid], '{}', '{}')")
           .empty());
   EXPECT_EQ(ingest.Value("SELECT usage_ingest.ensure_partition('2017-02-01')"), "created");
-  for (const char* name : {"lock_parents", "ensure_partition", "remember_key",
-                           "announce_references", "announce_user", "count_pending"}) {
+  for (const char* name :
+       {"lock_parents", "ensure_partition", "remember_key", "announce_references", "announce_user",
+        "count_pending", "names_of_use"}) {
     EXPECT_EQ(
         database_->Value("SELECT prosecdef AND array_to_string(proconfig, ' ') LIKE "
                          "'%search_path=pg_catalog, pg_temp%' FROM pg_proc WHERE proname = $1",

@@ -44,17 +44,20 @@ class WriterTest : public PostgresTest {
   // writer attributes it.
   void Add(std::size_t user, std::int64_t created_at_us, std::int32_t tokens) {
     const std::string second = std::to_string(created_at_us / kSecondUs);
-    const std::string& value = *texts_.emplace_back(std::make_unique<std::string>(
-        R"({"id":"event-)" + std::to_string(texts_.size()) +
-        R"(","status":"success","startTime":)" + second + R"(,"endTime":)" + second +
-        R"(,"prompt_tokens":)" + std::to_string(tokens) +
-        R"(,"completion_tokens":0,"model_group":"model-a","metadata":{"user_api_key_hash":")" +
-        key_hashes_[user] + R"("}})"));
-    pipeline::Record record;
-    record.source = &source_;
-    record.offset = Offset{static_cast<std::int64_t>(texts_.size()) - 1};
-    record.value = value;
-    assembler_.AddDetached(batch_, std::move(record));
+    AddJson(user, R"("status":"success","startTime":)" + second + R"(,"endTime":)" + second +
+                      R"(,"prompt_tokens":)" + std::to_string(tokens) +
+                      R"(,"completion_tokens":0)");
+  }
+  // The same with these members, and these of its metadata.
+  void AddJson(std::size_t user, const std::string& members, const std::string& metadata = "") {
+    AddRecord(*texts_.emplace_back(std::make_unique<std::string>(
+        R"({"id":"event-)" + std::to_string(texts_.size()) + R"(",)" + members +
+        R"(,"model_group":"model-a","metadata":{"user_api_key_hash":")" + key_hashes_[user] +
+        R"(")" + (metadata.empty() ? "" : "," + metadata) + "}}")));
+  }
+  // All events so far, in the next batch again.
+  void RepeatAll() {
+    for (const auto& text : texts_) AddRecord(*text);
   }
   // The batch is empty then.
   Result<pipeline::WriteResult> Write() {
@@ -74,6 +77,7 @@ class WriterTest : public PostgresTest {
 
   Database database_;
   batch::PgBatchStoreOptions options_;
+  bool counts_quotas_ = true;               // of the next events
   std::vector<std::string> subscriptions_;  // of the two users
 
  private:
@@ -82,7 +86,17 @@ class WriterTest : public PostgresTest {
     void On(const pipeline::TelemetryEvent& /*event*/) override {}
   };
 
+  void AddRecord(const std::string& value) {
+    pipeline::Record record;
+    record.source = &source_;
+    record.offset = Offset{records_++};
+    record.value = value;
+    record.counts_quotas = counts_quotas_;
+    assembler_.AddDetached(batch_, std::move(record));
+  }
+
   std::vector<std::string> key_hashes_;
+  std::int64_t records_ = 0;
   boost::asio::io_context io_;
   pipeline::SystemClock clock_;
   IgnoringSink sink_;

@@ -103,6 +103,8 @@ retention_months = 24
 enforce = "active-only"
 periods = "off"
 warn_at = ["50%", "120%"]
+[history]
+daily = "off"
 [http]
 listen = "[::1]:0"
 [log]
@@ -138,6 +140,7 @@ drain = "20s"
   EXPECT_EQ(config.quotas.enforce, postgres::batch::QuotaEnforcement::kActiveOnly);
   EXPECT_FALSE(config.quotas.has_periods);
   EXPECT_EQ(config.quotas.warn_at_percent, (std::vector<std::int64_t>{50, 120}));
+  EXPECT_FALSE(config.history.is_kept);
   EXPECT_EQ(config.http_listen, (ListenAddress{"::1", 0}));
   EXPECT_EQ(config.log_level, LogLevel::kDebug);
   EXPECT_EQ(config.log_format, LogFormat::kJson);

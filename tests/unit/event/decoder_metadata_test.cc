@@ -115,6 +115,25 @@ TEST_F(DecoderMetadataTest, CachedAndReasoningTokens) {
   EXPECT_EQ(Usage("[]"), "{}");
 }
 
+// The history adds them up, and is calculated again from the metadata.
+TEST_F(DecoderMetadataTest, TokenDetailsAreInTheEventAndKeptWhateverIsConfigured) {
+  EventJson event;
+  event.top = {{"id", R"("x")"}, {"startTime", "1795365287.5"}};
+  event.metadata["usage_object"] = R"({"prompt_tokens_details":{"cached_tokens":5},)"
+                                   R"("completion_tokens_details":{"reasoning_tokens":7}})";
+  EXPECT_EQ(Row(event.Text()).cached_tokens, 5);
+  EXPECT_EQ(Row(event.Text()).reasoning_tokens, 7);
+  Decoder silent({.metadata_keys = {}});
+  CollectingSink sink;
+  silent.Decode(origin_, event.Text(), arena_, sink);
+  ASSERT_EQ(sink.events.size(), 1U);
+  EXPECT_EQ(sink.events[0].second.metadata_json, R"({"cached_tokens":5,"reasoning_tokens":7})");
+  event.metadata["usage_object"] = R"({"prompt_tokens_details":{"cached_tokens":2147483648},)"
+                                   R"("completion_tokens_details":{"reasoning_tokens":-7}})";
+  EXPECT_EQ(Row(event.Text()).cached_tokens, 0);
+  EXPECT_EQ(Row(event.Text()).reasoning_tokens, 0);
+}
+
 // Which rows are no request of the user: LiteLLM marks them in the metadata of both shapes.
 TEST_F(DecoderMetadataTest, MarksOfLiteLlm) {
   EventJson event;

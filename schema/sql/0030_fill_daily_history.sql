@@ -1,0 +1,6 @@
+-- The history of rows that were there before it: what the rows of each UTC day add up to and the
+-- history does not have yet. `summaries rebuild` does the same later (ingest/postgres/admin/daily_sql.cc).
+-- Mode: history
+-- Locks: a thousand rows of usage_daily at a time, for milliseconds
+-- Time: seconds a million rows
+-- Reversible: TRUNCATE usage_ingest.usage_daily
