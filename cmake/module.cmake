@@ -18,18 +18,26 @@ function(usage_ingest_count_in label target)
   add_dependencies(tests_${label} ${target})
 endfunction()
 
-# usage_ingest_test(<label> <source> [ALONE] [libs...]): one GoogleTest executable for one *_test.cc;
-# its cases become ctest cases with the label, which is the folder: unit, sim, integration, fault, ...
-# ALONE: no other test runs beside it.
-function(usage_ingest_test label source)
-  cmake_parse_arguments(ARG "ALONE" "" "" ${ARGN})
+# usage_ingest_test_program(<label> <source> [libs...]): one GoogleTest executable <label>_<stem> for one
+# *_test.cc.
+function(usage_ingest_test_program label source)
   get_filename_component(stem ${source} NAME_WE)
   set(target ${label}_${stem})
   add_executable(${target} ${source})
   target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR})
-  target_link_libraries(${target} PRIVATE ${ARG_UNPARSED_ARGUMENTS}
+  target_link_libraries(${target} PRIVATE ${ARGN}
     usage_ingest_warnings usage_ingest_sanitize GTest::gmock GTest::gtest GTest::gtest_main)
   usage_ingest_count_in(${label} ${target})
+endfunction()
+
+# usage_ingest_test(<label> <source> [ALONE] [libs...]): such an executable, whose cases become ctest
+# cases with the label, which is the folder: unit, sim, integration, fault, ...
+# ALONE: no other test runs beside it.
+function(usage_ingest_test label source)
+  cmake_parse_arguments(ARG "ALONE" "" "" ${ARGN})
+  usage_ingest_test_program(${label} ${source} ${ARG_UNPARSED_ARGUMENTS})
+  get_filename_component(stem ${source} NAME_WE)
+  set(target ${label}_${stem})
   # ctest starts tests of high cost first, so that none of them is left over at the end.
   set(cost_fault 30)
   set(cost_integration 20)

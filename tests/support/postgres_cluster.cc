@@ -2,8 +2,11 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <cctype>
 #include <cstdlib>
 #include <fstream>
+#include <iterator>
 #include <stdexcept>
 
 #include "tests/support/free_port.h"
@@ -17,12 +20,14 @@ namespace fs = std::filesystem;
 constexpr auto kStartMax = 30s;
 constexpr auto kStopMax = 30s;
 
-void RunAsPostgres(std::vector<std::string> command) {
+// Returns its output.
+std::string RunAsPostgres(const std::vector<std::string>& command) {
   const CommandResult result = RunCommand(
       {.command = command, .working_directory = "/", .user = PostgresUser()}, After(60s));
   if (result.exit_code != 0) {
     throw std::runtime_error(command[0] + ": " + result.output + result.errors);
   }
+  return result.output;
 }
 
 void GiveToPostgres(const fs::path& directory) {
@@ -32,17 +37,24 @@ void GiveToPostgres(const fs::path& directory) {
   if (result.exit_code != 0) throw std::runtime_error("chown: " + result.errors);
 }
 
-// A data directory fresh from initdb, made once and copied by every test.
+// A data directory fresh from initdb, made once for each server and copied by every test.
 fs::path Template() {
-  const fs::path ready = fs::path(USAGE_INGEST_TEST_CACHE) / "postgres-15";
+  const std::string initdb = (PostgresBinaries() / "initdb").string();
+  // "initdb (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)"
+  const std::string version = RunAsPostgres({initdb, "--version"});
+  std::string name;
+  std::ranges::copy_if(version, std::back_inserter(name),
+                       [](char c) { return std::isalnum(c) != 0 || c == '.'; });
+  const fs::path ready = fs::path(USAGE_INGEST_TEST_CACHE) / name;
   if (fs::exists(ready / "PG_VERSION")) return ready;
   fs::create_directories(ready.parent_path());
   const TempDir scratch;
   const fs::path made = scratch.path() / "data";
   fs::create_directory(made);
   GiveToPostgres(made);
-  RunAsPostgres({(PostgresBinaries() / "initdb").string(), "--pgdata=" + made.string(), "--no-sync",
-                 "--auth=trust", "--username=postgres", "--locale=C.UTF-8", "--encoding=UTF8"});
+  // ignored because only a failure matters, and it throws
+  static_cast<void>(RunAsPostgres({initdb, "--pgdata=" + made.string(), "--no-sync", "--auth=trust",
+                                   "--username=postgres", "--locale=C.UTF-8", "--encoding=UTF8"}));
   // Two tests may get here at once: each copies to a name of its own, the first rename wins.
   const fs::path mine = ready.string() + "." + std::to_string(getpid());
   fs::copy(made, mine, fs::copy_options::recursive);

@@ -1,8 +1,8 @@
 #pragma once
-// PostgresCluster: a real PostgreSQL 15 of the test's own, on a port of 127.0.0.1.
+// PostgresCluster: a real PostgreSQL of the test's own, on a port of 127.0.0.1.
 //
-// Ready in about a second: the result of initdb is kept in the build folder and copied. Everybody
-// on 127.0.0.1 is trusted, as the tests connect as several roles.
+// Ready in about a second: the result of initdb is kept in the build folder and copied. All roles
+// on 127.0.0.1 are trusted, as the tests connect as several roles.
 //
 // Owner         the test; destroyed with it, also when the test is killed.
 // Source        PostgreSQL refuses to run as root: a test that does runs it as user postgres.
