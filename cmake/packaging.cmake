@@ -19,7 +19,7 @@ install(FILES ${top}/systemd/usage-ingestd.service ${top}/systemd/usage-ingestd-
 install(FILES ${top}/systemd/usage-ingestd.toml DESTINATION /etc/usage-ingestd)
 install(FILES ${top}/systemd/usage-ingestd.sysusers DESTINATION lib/sysusers.d RENAME usage-ingestd.conf)
 install(FILES ${top}/systemd/usage-ingestd.tmpfiles DESTINATION lib/tmpfiles.d RENAME usage-ingestd.conf)
-install(FILES ${top}/contrib/litellm/usage_kafka_logger.py
+install(FILES ${top}/contrib/litellm/usage_kafka_logger.py ${top}/contrib/litellm/usage_gate.py
   DESTINATION share/usage-ingestd/litellm)
 install(FILES ${top}/monitoring/alerts.yaml ${top}/monitoring/grafana-dashboard.json
   DESTINATION share/usage-ingestd/monitoring)

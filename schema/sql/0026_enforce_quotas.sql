@@ -1,6 +1,6 @@
 -- Quotas: what suspends a subscription in mode "active-only", what is stored about each suspension,
--- and how a suspension is lifted. The mode is the argument of trigger usage_ingest_quota; the end of
--- migrate sets it as quotas.enforce says.
+-- how a suspension is lifted, and which calls a gateway must refuse. The mode is the argument of
+-- trigger usage_ingest_quota; the end of migrate sets it as quotas.enforce says.
 -- Mode: transaction
 -- Locks: SHARE ROW EXCLUSIVE on subscriptions, for milliseconds
 -- Time: milliseconds
@@ -238,6 +238,117 @@ AS $$
      WHERE own.subscription_id = wanted;
 $$;
 REVOKE ALL ON FUNCTION usage_ingest.is_liftable(UUID) FROM PUBLIC;
+
+-- The calls that a gateway must refuse: those of a model by these keys, and by this user with a key
+-- that is not known. The same rule as attribution (docs/events.md, "Whose usage it is"), from the
+-- side of suspended subscriptions: of all (NULL), or of the users of the named ones. A row without
+-- user_id is of keys that name the subscription themselves. Only a SpendLogs row has the hash of a
+-- hash, a call has not.
+CREATE OR REPLACE FUNCTION usage_ingest.suspended_calls(changed UUID[])
+RETURNS TABLE (subscription_id UUID, model_id TEXT, user_id UUID, key_hashes TEXT[], reason TEXT,
+               resumes_at TIMESTAMP WITH TIME ZONE)
+LANGUAGE plpgsql
+STABLE
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET TimeZone = 'UTC'
+SET jit = off
+AS $$
+#variable_conflict use_column
+DECLARE
+    users UUID[];
+BEGIN
+    IF changed IS NULL THEN
+        users := ARRAY(SELECT DISTINCT s.user_id FROM public.subscriptions AS s
+                        WHERE s.status::text = 'suspended');
+    ELSE
+        users := ARRAY(SELECT DISTINCT s.user_id FROM public.subscriptions AS s
+                        WHERE s.id = ANY (changed));
+    END IF;
+    RETURN QUERY
+    WITH own AS (
+        SELECT DISTINCT ON (s.user_id, s.model_id) s.id, s.user_id, s.status
+          FROM public.subscriptions AS s WHERE s.user_id = ANY (users)
+         ORDER BY s.user_id, s.model_id, s.status::text = 'active' DESC,
+                  s.status::text = 'suspended' DESC, s.created_at DESC NULLS LAST, s.id
+    ), candidates AS (
+        SELECT a.id, a.key_hash::text FROM public.api_keys AS a WHERE a.user_id = ANY (users)
+        UNION
+        SELECT a.id, a.key_hash::text FROM public.api_keys AS a
+          JOIN public.subscriptions AS s ON s.id = a.subscription_id
+         WHERE s.user_id = ANY (users) AND s.status::text = 'suspended'
+    ), hashes AS (
+        SELECT c.key_hash FROM candidates AS c
+        UNION
+        SELECT h.key_hash FROM usage_ingest.key_history AS h
+          JOIN candidates AS c ON c.id = h.api_key_id
+         WHERE h.kind IN ('key_hash', 'value_sha256')
+    ), keys AS (
+        SELECT hashes.key_hash, k.user_id, k.subscription_id
+          FROM hashes CROSS JOIN LATERAL (
+            SELECT a.user_id, a.subscription_id
+              FROM (SELECT h.api_key_id, h.kind, h.first_seen_at
+                      FROM usage_ingest.key_history AS h WHERE h.key_hash = hashes.key_hash
+                     UNION ALL
+                    SELECT present.id, 'key_hash', NULL FROM public.api_keys AS present
+                     WHERE present.key_hash::text = hashes.key_hash) AS h
+              JOIN public.api_keys AS a ON a.id = h.api_key_id
+             ORDER BY hashes.key_hash IN (lower(a.key_hash), encode(sha256(convert_to(
+                          lower(a.key_hash), 'UTF8')), 'hex')) DESC,
+                      h.kind LIKE 'key_hash%' DESC, h.first_seen_at DESC NULLS LAST, a.id
+             LIMIT 1) AS k
+    ), calls AS (
+        SELECT o.id, o.user_id, k.key_hash
+          FROM own AS o LEFT JOIN keys AS k ON k.user_id = o.user_id
+         WHERE o.status::text = 'suspended'
+        UNION ALL
+        SELECT s.id, NULL, k.key_hash
+          FROM keys AS k JOIN public.subscriptions AS s ON s.id = k.subscription_id
+         WHERE s.status::text = 'suspended'
+           AND NOT EXISTS (SELECT FROM public.subscriptions AS n
+                            WHERE n.user_id = k.user_id AND n.model_id = s.model_id)
+    ), grouped AS (
+        SELECT c.id, c.user_id,
+               coalesce(array_agg(c.key_hash) FILTER (WHERE c.key_hash IS NOT NULL), '{}') AS hashes
+          FROM calls AS c GROUP BY c.id, c.user_id
+    ), periods AS (
+        SELECT d.duration, usage_ingest.has_periods('suspended', d.duration::text) AS has_periods
+          FROM (SELECT DISTINCT s.budget_duration AS duration FROM public.subscriptions AS s) AS d
+    )
+    SELECT s.id, s.model_id::text, g.user_id, g.hashes,
+           CASE WHEN by_quota.yes THEN 'quota exceeded' || coalesce(' (' || nullif(concat_ws(', ',
+                    CASE WHEN s.used_requests > s.quota_requests THEN
+                        format('%s of %s requests used', s.used_requests, s.quota_requests) END,
+                    CASE WHEN s.used_tokens > s.quota_tokens THEN
+                        format('%s of %s tokens used', s.used_tokens, s.quota_tokens) END),
+                    '') || ')', '')
+                ELSE to_jsonb(s)->>'status_reason' END,
+           CASE WHEN by_quota.yes AND d.has_periods AND isfinite(s.reset_at) THEN s.reset_at END
+      FROM grouped AS g JOIN public.subscriptions AS s ON s.id = g.id
+      LEFT JOIN periods AS d ON d.duration = s.budget_duration
+      LEFT JOIN usage_ingest.suspensions AS p ON p.subscription_id = s.id
+     CROSS JOIN LATERAL (
+           -- As status_columns() has it; a call for each row would take most of the time.
+           SELECT p.status_columns IS NOT NULL AND p.status_columns = (
+                  SELECT jsonb_object_agg(key, value) FROM jsonb_each(to_jsonb(s))
+                   WHERE key LIKE 'status%')) AS by_quota(yes);
+END;
+$$;
+REVOKE ALL ON FUNCTION usage_ingest.suspended_calls(UUID[]) FROM PUBLIC;
+
+-- Whether attribution goes by this key: the user that a call names is then not asked for.
+CREATE OR REPLACE FUNCTION usage_ingest.is_known_key(hash TEXT)
+RETURNS BOOLEAN
+LANGUAGE sql
+STABLE
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT EXISTS (SELECT FROM usage_ingest.key_history AS h
+                     JOIN public.api_keys AS a ON a.id = h.api_key_id WHERE h.key_hash = hash)
+        OR EXISTS (SELECT FROM public.api_keys AS a WHERE a.key_hash::text = hash);
+$$;
+REVOKE ALL ON FUNCTION usage_ingest.is_known_key(TEXT) FROM PUBLIC;
 
 -- An existing trigger keeps its mode.
 DO $$

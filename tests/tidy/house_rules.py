@@ -9,7 +9,7 @@ import tree
 LINES_MAX = 400
 README_LINES_MAX = 30
 README_FOLDERS = (*modules.MODULES, "ingest", "ingest/kafka", "ingest/postgres", "daemon", "systemd",
-                  "bench", "tests", "monitoring", "contrib/litellm")
+                  "bench", "tests", "monitoring")
 # Data that others made; it is never edited.
 CAPTURED = ("tests/data/", "bench/load/templates/")
 # In two pieces each, so that this file does not find itself.

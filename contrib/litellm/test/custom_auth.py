@@ -7,11 +7,13 @@ from litellm.proxy._types import LitellmUserRoles, ProxyException, UserAPIKeyAut
 
 ALICE = "5b0b7c1e-6f0a-4c0e-9a53-0d9a6f1f2a11"
 BOB = "8d1f2c70-1f3e-4f0a-a8b7-2f6f5f0c9b22"
+STRANGER = "3c9a4f10-77aa-4a57-9d11-52d0a8e1c077"  # LiteMaaS does not know this user
 TEAM = "a0000000-0000-4000-8000-000000000001"
 
 KEYS = {
     "sk-test-alice": ALICE,
     "sk-test-bob": BOB,
+    "sk-test-stranger": STRANGER,
     # A key that does not begin with "sk-": LiteLLM puts the key itself where its hash belongs.
     "plain-credential-of-bob": BOB,
 }

@@ -208,58 +208,25 @@ INSERT INTO api_keys (user_id, team_id, name, key_hash, key_prefix) VALUES
 
 
 class TotalsTest(unittest.TestCase):
-    program: str
-    config: Path
-    http: int
     db: services.Postgres
+    ingestd: services.Ingestd
     daemon: subprocess.Popen
     rows: defaultdict[str, list[list[str]]]
 
     @classmethod
     def setUpClass(cls):
-        cls.program = os.environ["USAGE_INGESTD"]
         cls.db = services.Postgres(STACK, RUN["folder"])
-        cls.prepare()
-        cls.start_daemon()
+        cls.ingestd = services.Ingestd(RUN["folder"], cls.db, RUN["brokers"])
+        cls.ingestd.migrate()
+        names = {"alice": custom_auth.ALICE, "bob": custom_auth.BOB, "team": custom_auth.TEAM}  # LiteMaaS' own rows
+        cls.db.sql(SEED.format(alice_hash=sha256(traffic.ALICE), bob_hash=sha256(traffic.BOB), **names))
+        cls.daemon = cls.ingestd.start(STACK)
+        count = "SELECT coalesce(sum(events), 0) FROM usage_ingest.kafka_offsets"
+        services.wait_for("usage-ingestd", 60, lambda: int(cls.db.sql(count)[0][0]) >= len(RUN["messages"]), cls.daemon)
         cls.rows = defaultdict(list)
         columns = "status_code, request_tokens, response_tokens, total_cost, model_id, latency_ms, error_message, api_key_id, team_id, metadata"
         for line in cls.db.sql(f"SELECT metadata->>'end_user', {columns} FROM usage_logs ORDER BY created_at"):
             cls.rows[line[0]].append(line[1:])
-
-    @classmethod
-    def ingestd(cls, *arguments: str, user: str = "owner") -> str:
-        env = {**os.environ, "USAGE_INGEST_KAFKA_BROKERS": RUN["brokers"],
-               "USAGE_INGEST_POSTGRES_CONNINFO": cls.db.conninfo(user)}
-        done = subprocess.run([cls.program, "--config", str(cls.config), *arguments], env=env, text=True, capture_output=True,
-                              check=False)
-        if done.returncode:
-            raise RuntimeError(f"{arguments}: {done.returncode}\n{done.stdout}{done.stderr}")
-        return done.stdout
-
-    @classmethod
-    def prepare(cls):
-        """What an operator does: migrate as owner, a role for the daemon, LiteMaaS' own rows."""
-        cls.http = services.free_port()
-        cls.config = RUN["folder"] / "usage-ingestd.toml"
-        cls.config.write_text(f'[http]\nlisten = "127.0.0.1:{cls.http}"\n')
-        cls.ingestd("migrate")
-        cls.db.sql("CREATE ROLE usage_ingest LOGIN")
-        cls.db.sql(cls.ingestd("migrate", "--print-grants", "usage_ingest"))
-        names = {"alice": custom_auth.ALICE, "bob": custom_auth.BOB, "team": custom_auth.TEAM}
-        cls.db.sql(SEED.format(alice_hash=sha256(traffic.ALICE), bob_hash=sha256(traffic.BOB), **names))
-
-    @classmethod
-    def start_daemon(cls):
-        env = {**os.environ, "USAGE_INGEST_KAFKA_BROKERS": RUN["brokers"],
-               "USAGE_INGEST_POSTGRES_CONNINFO": cls.db.conninfo("usage_ingest")}
-        log = RUN["folder"] / "usage-ingestd.log"
-        cls.daemon = services.start(STACK, log, [cls.program, "--config", str(cls.config), "run"], env=env)
-        count = "SELECT coalesce(sum(events), 0) FROM usage_ingest.kafka_offsets"
-        try:
-            services.wait_for("usage-ingestd", 60, lambda: int(cls.db.sql(count)[0][0]) >= len(RUN["messages"]), cls.daemon)
-        except Exception:
-            print(log.read_text())
-            raise
 
     def row(self, scenario: str) -> dict:
         self.assertEqual(len(self.rows[scenario]), 1, scenario)
@@ -340,9 +307,9 @@ class TotalsTest(unittest.TestCase):
     def test_summaries_are_exact_and_an_import_of_the_same_events_changes_nothing(self):
         export = RUN["folder"] / "export.ndjson"
         export.write_text("".join(json.dumps(event) + "\n" for _, event in RUN["messages"]))
-        made = json.loads(self.ingestd("import", str(export), "--json", user="usage_ingest").splitlines()[-1])
+        made = json.loads(self.ingestd.run("import", str(export), "--json", user="usage_ingest").splitlines()[-1])
         self.assertEqual((made["inserted"], made["duplicates"]), (0, len(RUN["messages"]) - 1))
-        self.ingestd("summaries", "verify")
+        self.ingestd.run("summaries", "verify")
 
     def test_rows_of_spend_logs_for_the_same_time_add_nothing(self):
         """As in "Taking over" of docs/operations.md, from LiteLLM's own table with LiteLLM's own rows."""
@@ -356,7 +323,7 @@ class TotalsTest(unittest.TestCase):
             rows = self.db.sql(f"""UPDATE "LiteLLM_SpendLogs" SET api_key = {api_key} WHERE length(api_key) = 64;
                                    SELECT row_to_json(s) FROM "LiteLLM_SpendLogs" s""", database="litellm")
             export.write_text("".join(row[0] + "\n" for row in rows))
-            made = json.loads(self.ingestd("import", str(export), "--json", user="usage_ingest").splitlines()[-1])
+            made = json.loads(self.ingestd.run("import", str(export), "--json", user="usage_ingest").splitlines()[-1])
             self.assertEqual((made["inserted"], made["dead_lettered"]), (0, 0))
             self.assertEqual(made["duplicates"] + made["skipped"], len(rows))
             self.assertGreater(made["duplicates"], 10)
@@ -364,7 +331,7 @@ class TotalsTest(unittest.TestCase):
 
     def test_metrics_and_readiness(self):
         def get(path):
-            return urllib.request.urlopen(f"http://127.0.0.1:{self.http}{path}", timeout=5)
+            return urllib.request.urlopen(f"http://127.0.0.1:{self.ingestd.http}{path}", timeout=5)
         self.assertEqual(get("/readyz").status, 200)
         self.assertIn(f'usage_ingest_events_total{{outcome="inserted"}} {len(RUN["messages"]) - 1}', get("/metrics").read().decode())
 

@@ -131,9 +131,19 @@ class Postgres:
         self._run("initdb", "-D", str(data), "-U", "owner", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C")
         options = ["-c", "fsync=off", "-c", f"unix_socket_directories={data}", "-c", "listen_addresses=127.0.0.1"]
         command = [*self._as, str(self.binaries / "postgres"), "-D", str(data), "-p", str(self.port), *options]
-        process = start(stack, folder / "postgres.log", command, cwd=data)
-        wait_for("postgres", 30, self._ready, process)
+        self._start = lambda: start(stack, folder / "postgres.log", command, cwd=data)
+        self._data = data
+        self.begin()
         self.sql("CREATE DATABASE litemaas", database="postgres")
+
+    def begin(self) -> None:
+        self.process = self._start()
+        wait_for("postgres", 30, self._ready, self.process)
+
+    def end(self) -> None:
+        """At once, with all sessions."""
+        self._run("pg_ctl", "stop", "-D", str(self._data), "-m", "fast", "-w")
+        self.process.wait(30)
 
     def _run(self, program: str, *arguments: str) -> None:
         subprocess.run([*self._as, str(self.binaries / program), *arguments], check=True, capture_output=True, cwd="/")
@@ -155,13 +165,48 @@ class Postgres:
         return [line.split("\x1f") for line in done.stdout.splitlines()]
 
 
+class Ingestd:
+    """usage-ingestd: its commands, and the daemon."""
+
+    def __init__(self, folder: Path, db: Postgres, brokers: str) -> None:
+        self.http, self._db, self._brokers, self._folder = free_port(), db, brokers, folder
+        self._program = os.environ["USAGE_INGESTD"]
+        self._config = folder / "usage-ingestd.toml"
+        self._config.write_text(f'[http]\nlisten = "127.0.0.1:{self.http}"\n')
+
+    def _env(self, user: str) -> dict[str, str]:
+        return {**os.environ, "USAGE_INGEST_KAFKA_BROKERS": self._brokers,
+                "USAGE_INGEST_POSTGRES_CONNINFO": self._db.conninfo(user)}
+
+    def run(self, *arguments: str, user: str = "owner") -> str:
+        command = [self._program, "--config", str(self._config), *arguments]
+        done = subprocess.run(command, env=self._env(user), text=True, capture_output=True, check=False)
+        if done.returncode:
+            raise RuntimeError(f"{arguments}: {done.returncode}\n{done.stdout}{done.stderr}")
+        return done.stdout
+
+    def migrate(self) -> None:
+        """What an operator does: migrate as owner, a role for the daemon."""
+        self.run("migrate")
+        self._db.sql("CREATE ROLE usage_ingest LOGIN")
+        self._db.sql(self.run("migrate", "--print-grants", "usage_ingest"))
+
+    def start(self, stack: ExitStack) -> subprocess.Popen:
+        command = [self._program, "--config", str(self._config), "run"]
+        return start(stack, self._folder / "usage-ingestd.log", command, env=self._env("usage_ingest"))
+
+    def is_ready(self) -> bool:
+        return urllib.request.urlopen(f"http://127.0.0.1:{self.http}/readyz", timeout=5).status == 200
+
+
 class Proxy:
     """A LiteLLM proxy with our callback, as an operator would run it, and an upstream of its own.
 
     It starts in the background; `wait` for it. `flags` choose the server, "" is uvicorn.
     """
 
-    def __init__(self, stack: ExitStack, folder: Path, name: str, env: dict[str, str], flags="", keep_no_log=False) -> None:
+    def __init__(self, stack: ExitStack, folder: Path, name: str, env: dict[str, str], flags="", keep_no_log=False,
+                 gate=False) -> None:
         self.name, self.port = name, free_port()
         self.home = folder / name
         self.home.mkdir()
@@ -170,8 +215,11 @@ class Proxy:
         config = (HERE / "proxy_config.yaml").read_text().replace("@UPSTREAM@", upstream)
         if keep_no_log:
             config = config.replace("global_disable_no_log_param: true", "global_disable_no_log_param: false")
+        if gate:
+            config = config.replace('callbacks: ["', 'callbacks: ["usage_gate.usage_gate", "')
         (self.home / "config.yaml").write_text(config)
-        for source in (HERE.parent / "usage_kafka_logger.py", HERE / "custom_auth.py", HERE / "spend_probe.py"):
+        ours = (HERE.parent / name for name in ("usage_kafka_logger.py", "usage_gate.py"))
+        for source in (*ours, HERE / "custom_auth.py", HERE / "spend_probe.py"):
             shutil.copy(source, self.home)
         quiet = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOG": "ERROR", "LITELLM_MODE": "PRODUCTION",
                  "DISABLE_ADMIN_UI": "True", "NO_PROXY": "127.0.0.1",
