@@ -16,6 +16,7 @@ namespace usage_ingest::commands {
 [[nodiscard]] CommandPtr MakeSummaries();
 [[nodiscard]] CommandPtr MakePartitions();
 [[nodiscard]] CommandPtr MakeQuotas();
+[[nodiscard]] CommandPtr MakeReport();
 [[nodiscard]] CommandPtr MakeSupportBundle();
 [[nodiscard]] CommandPtr MakeVersion();
 [[nodiscard]] CommandPtr MakeCompletion();
@@ -24,7 +25,7 @@ namespace usage_ingest::commands {
 [[nodiscard]] inline CommandList AllCommands() {
   CommandList all;
   for (const auto make : {MakeRun, MakeCheckConfig, MakeMigrate, MakeStatus, MakeReplay, MakeImport,
-                          MakeDeadLetters, MakeSummaries, MakePartitions, MakeQuotas,
+                          MakeDeadLetters, MakeSummaries, MakePartitions, MakeQuotas, MakeReport,
                           MakeSupportBundle, MakeVersion, MakeCompletion, MakeMan}) {
     all.push_back(make());
   }

@@ -1,0 +1,93 @@
+#include "ingest/postgres/admin/usage_report.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace usage_ingest::postgres::admin {
+namespace {
+
+using aggregate::DailyColumn;
+using aggregate::JoinDailyColumns;
+
+constexpr std::array<std::string_view, 3> kUser = {"user_id", "username", "user_email"};
+constexpr std::array<std::string_view, 2> kTeam = {"team_id", "team_alias"};
+constexpr std::array<std::string_view, 5> kKey = {"api_key_id", "key_hash", "key_alias", "username",
+                                                  "user_email"};
+constexpr std::array<std::string_view, 3> kModel = {"model_id", "model_name", "provider"};
+constexpr std::array<std::string_view, 1> kProvider = {"provider"};
+constexpr std::array kSubjects = {ReportSubject{"user", kUser}, ReportSubject{"team", kTeam},
+                                  ReportSubject{"key", kKey, 2}, ReportSubject{"model", kModel},
+                                  ReportSubject{"provider", kProvider, 0}};
+
+// Names change; a line has those of its last day. So names are grouped first, and few groups are
+// left of many rows. {0} the period, {1} the columns of the subject, {2} sums of the rows, {3} what
+// identifies the subject, {4} the names of the last day, {5} sums of sums, {6} the columns as text,
+// {7} the names of the sums, {8} no columns, {9} the first day, {10} the day after the last one,
+// {11} the order of subjects, {12} how a period is written.
+constexpr std::string_view kReport = R"sql(
+WITH named AS (
+  SELECT {0} AS period_start, {1}, max(day) AS last_day, {2}
+    FROM usage_ingest.usage_daily WHERE day >= {9} AND day < {10} GROUP BY {0}, {1}
+), lines AS MATERIALIZED (
+  SELECT to_char(period_start, '{12}') AS period, {3}, {4} {5}
+    FROM named GROUP BY period_start, {3}
+)
+SELECT period, {6}, {7} FROM (
+  SELECT 1 AS part, period, {6}, {7} FROM lines
+  UNION ALL
+  SELECT 2, '', {8}, {5} FROM lines
+) AS report ORDER BY part, period COLLATE "C", {11})sql";
+
+std::string Join(std::span<const std::string_view> columns, std::string_view format) {
+  std::string joined;
+  for (const std::string_view column : columns) {
+    if (!joined.empty()) joined += ", ";
+    joined += fmt::format(fmt::runtime(format), column);
+  }
+  return joined;
+}
+
+std::string ReportSql(const blocking::SyncConnection& connection, const ReportOptions& options) {
+  const auto columns = options.subject->columns;
+  const auto names = columns.subspan(1);
+  std::string last_names = Join(names, "(array_agg({0} ORDER BY last_day DESC))[1] AS {0}");
+  if (!last_names.empty()) last_names += ",";
+  const std::string sums = JoinDailyColumns([](const DailyColumn& column) {
+    return fmt::format("COALESCE(sum({0}), 0)::{1} AS {0}", column.name, column.type);
+  });
+  return fmt::format(
+      kReport, options.per_month ? "date_trunc('month', day::timestamp)" : "day",
+      fmt::join(columns, ", "), sums, columns.front(), last_names, sums,
+      Join(columns, "nullif({0}::text, '00000000-0000-0000-0000-000000000000') AS {0}"),
+      aggregate::DailyColumnNames(), Join(columns, "NULL"),
+      connection.QuoteLiteral(options.from_day) + "::date",
+      connection.QuoteLiteral(options.to_day) + "::date",
+      Join(columns, "{0} COLLATE \"C\" NULLS FIRST"), options.per_month ? "YYYY-MM" : "YYYY-MM-DD");
+}
+
+ReportLine ReadLine(const blocking::SyncRows& rows, int row, std::size_t subject_columns) {
+  ReportLine line{.period = std::string(rows.text(row, 0)), .subject = {}, .sums = {}};
+  int column = 1;
+  for (std::size_t i = 0; i < subject_columns; ++i) {
+    line.subject.emplace_back(rows.text(row, column++));
+  }
+  for (std::string& sum : line.sums) sum = rows.text(row, column++);
+  if (line.period.empty()) line.subject.clear();
+  return line;
+}
+
+}  // namespace
+
+std::span<const ReportSubject> ReportSubjects() { return kSubjects; }
+
+Result<> ReportUsage(blocking::SyncConnection& connection, const ReportOptions& options,
+                     const std::function<void(const ReportLine& line)>& on_line) {
+  auto rows = connection.Execute(ReportSql(connection, options));
+  if (!rows) return std::unexpected(rows.error());
+  for (int i = 0; i < rows->count(); ++i) {
+    on_line(ReadLine(*rows, i, options.subject->columns.size()));
+  }
+  return {};
+}
+
+}  // namespace usage_ingest::postgres::admin
