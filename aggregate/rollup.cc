@@ -39,11 +39,13 @@ struct Group {
   // What of the totals no quota counts.
   std::int64_t exempt_requests = 0;
   std::int64_t exempt_tokens = 0;
+  MicroCost exempt_cost = {};
 };
 
 void AddTo(QuotaDelta& quota, const Group& group) {
   quota.requests += group.totals.requests - group.exempt_requests;
   quota.tokens += group.totals.request_tokens + group.totals.response_tokens - group.exempt_tokens;
+  quota.cost.value += group.totals.cost.value - group.exempt_cost.value;
 }
 
 // Adds [first, last), the hours of one (subscription, model), rolled up to `type`.
@@ -105,6 +107,7 @@ void Rollup::Add(const UsageRow& row, QuotaUse use) {
   if (use == QuotaUse::kCounted) return;
   group.exempt_requests += row.event.is_request ? 1 : 0;
   group.exempt_tokens += row.event.request_tokens + row.event.response_tokens;
+  group.exempt_cost.value += row.event.input_cost.value + row.event.output_cost.value;
 }
 
 Deltas Rollup::Take() {
@@ -123,12 +126,13 @@ Deltas Rollup::Take() {
     }
     const Uuid& subscription_id = first->key.subscription_id;
     if (deltas.quotas.empty() || deltas.quotas.back().subscription_id != subscription_id) {
-      deltas.quotas.push_back({subscription_id, 0, 0});
+      deltas.quotas.push_back({.subscription_id = subscription_id});
     }
     for (; first != last; ++first) AddTo(deltas.quotas.back(), *first);
   }
-  std::erase_if(deltas.quotas,
-                [](const QuotaDelta& delta) { return delta.requests == 0 && delta.tokens == 0; });
+  std::erase_if(deltas.quotas, [](const QuotaDelta& delta) {
+    return delta.requests == 0 && delta.tokens == 0 && delta.cost == MicroCost{};
+  });
   impl_->index.Clear();
   return deltas;
 }

@@ -41,8 +41,9 @@ enum class QuotaUse : unsigned char { kCounted, kNotCounted };
 
 struct QuotaDelta {
   Uuid subscription_id;
-  std::int64_t requests;
-  std::int64_t tokens;
+  std::int64_t requests = 0;
+  std::int64_t tokens = 0;
+  MicroCost cost = {};
 };
 
 struct Deltas {

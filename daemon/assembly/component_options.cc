@@ -69,6 +69,8 @@ postgres::batch::PgBatchStoreOptions StoreOptionsFor(const config::Config& confi
   options.has_history = config.history.is_kept;
   options.has_quota_periods = config.quotas.has_periods;
   options.warn_at_percent = config.quotas.warn_at_percent;
+  options.keeps_spend = config.litemaas.keeps_spend;
+  options.keeps_last_used = config.litemaas.keeps_last_used;
   return options;
 }
 

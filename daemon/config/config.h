@@ -79,6 +79,12 @@ struct HistoryConfig {
   bool is_kept = true;  // usage_ingest.usage_daily is written
 };
 
+// Columns of LiteMaaS that the daemon fills, unless LiteMaaS or LiteLLM does.
+struct LiteMaasConfig {
+  bool keeps_last_used = true;  // api_keys.last_used_at
+  bool keeps_spend = true;      // subscriptions.current_spend
+};
+
 struct Config {
   KafkaConfig kafka;
   PostgresConfig postgres;
@@ -90,6 +96,7 @@ struct Config {
   PartitionsConfig partitions;
   QuotasConfig quotas;
   HistoryConfig history;
+  LiteMaasConfig litemaas;
   // Not 9464: exporters of OpenTelemetry use it by default.
   ListenAddress http_listen{"127.0.0.1", 19464};
   LogLevel log_level = LogLevel::kInfo;

@@ -73,6 +73,11 @@ void AddDatabaseKeys(std::vector<ConfigKey>& keys) {
       Bind("quotas", "warn_at", USAGE_INGEST_MEMBER(quotas.warn_at_percent), Percents()));
   keys.push_back(Bind("history", "daily", USAGE_INGEST_MEMBER(history.is_kept),
                       ChoiceOf<bool>({{"on", true}, {"off", false}})));
+  const auto on_or_off = ChoiceOf<bool>({{"on", true}, {"off", false}});
+  keys.push_back(
+      Bind("litemaas", "last_used_at", USAGE_INGEST_MEMBER(litemaas.keeps_last_used), on_or_off));
+  keys.push_back(
+      Bind("litemaas", "current_spend", USAGE_INGEST_MEMBER(litemaas.keeps_spend), on_or_off));
 }
 
 void AddTimerKeys(std::vector<ConfigKey>& keys) {

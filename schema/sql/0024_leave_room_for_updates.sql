@@ -8,7 +8,7 @@ SELECT 'run' AS kind,
        format('ALTER TABLE public.%I SET (fillfactor = %s)', wanted.name, wanted.percent)
            AS statement,
        format('SHARE UPDATE EXCLUSIVE on %s, milliseconds', wanted.name) AS remark
-  FROM (VALUES ('subscriptions', 80), ('usage_summaries', 75)) AS wanted(name, percent)
+  FROM (VALUES ('api_keys', 80), ('subscriptions', 80), ('usage_summaries', 75)) AS wanted(name, percent)
  WHERE NOT EXISTS (SELECT FROM pg_class AS c
                     WHERE c.oid = to_regclass('public.' || wanted.name)
                       AND array_to_string(c.reloptions, ',') LIKE '%fillfactor%');

@@ -28,6 +28,15 @@ CREATE TABLE IF NOT EXISTS usage_ingest.quota_warnings (
 COMMENT ON TABLE usage_ingest.quota_warnings IS
     'thresholds of quotas that were reached in the present period';
 
+CREATE TABLE IF NOT EXISTS usage_ingest.spend (
+    subscription_id UUID PRIMARY KEY,
+    cost NUMERIC(18, 6) NOT NULL
+) WITH (fillfactor = 70);
+COMMENT ON TABLE usage_ingest.spend IS
+    'subscriptions whose current_spend the daemon keeps';
+COMMENT ON COLUMN usage_ingest.spend.cost IS
+    'what the last update had to add: current_spend has its whole cents, the rest is added next time';
+
 -- LiteMaaS writes words, LiteLLM "30d" and the like. NULL: no periods ("lifetime", or not known).
 CREATE OR REPLACE FUNCTION usage_ingest.period_length(duration TEXT)
 RETURNS INTERVAL
@@ -109,6 +118,7 @@ DECLARE
     ended CONSTANT INTEGER :=
         usage_ingest.periods_between(first_end, duration, clock_timestamp());
     next_reset CONSTANT TIMESTAMP WITH TIME ZONE := first_end + (ended + 1) * duration;
+    spent JSONB := '{}';
 BEGIN
     INSERT INTO usage_ingest.quota_periods AS p (subscription_id, started_at, ends_at, counted_from)
     VALUES (wanted, first_end + ended * duration, next_reset, first_end)
@@ -118,12 +128,19 @@ BEGIN
     DELETE FROM usage_ingest.quota_warnings AS w WHERE w.subscription_id = wanted;
     UPDATE public.subscriptions AS s SET used_requests = 0, used_tokens = 0, reset_at = next_reset
      WHERE s.id = wanted;
+    -- Where another program keeps current_spend, it also resets it.
+    DELETE FROM usage_ingest.spend AS own WHERE own.subscription_id = wanted;
+    IF FOUND AND subscription ? 'current_spend' THEN
+        UPDATE public.subscriptions AS s SET current_spend = 0 WHERE s.id = wanted;
+        spent := jsonb_build_object('current_spend', subscription->'current_spend');
+    END IF;
     IF (subscription->>'used_requests')::numeric <> 0
        OR (subscription->>'used_tokens')::numeric <> 0 THEN
         PERFORM usage_ingest.write_audit(
             subscription, 'subscription.quota_reset',
-            jsonb_build_object('used_requests', subscription->'used_requests',
-                               'used_tokens', subscription->'used_tokens', 'reset_at', ends),
+            spent || jsonb_build_object(
+                'used_requests', subscription->'used_requests',
+                'used_tokens', subscription->'used_tokens', 'reset_at', ends),
             jsonb_build_object('used_requests', 0, 'used_tokens', 0, 'reset_at', next_reset),
             jsonb_build_object('reset_at', next_reset));
     END IF;

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <limits>
+#include <map>
 #include <optional>
 #include <ranges>
 #include <utility>
@@ -131,15 +132,21 @@ session::QueryParams QuestionParams(std::span<const pipeline::AttributionQuestio
   return params;
 }
 
-session::QueryParams QuotaParams(std::span<const aggregate::QuotaDelta> quotas,
-                                 std::span<const std::int64_t> warn_at_percent) {
+session::QueryParams SubscriptionParams(std::span<const aggregate::QuotaDelta> quotas) {
   session::PgArray subscriptions(session::PgType::kUuid);
   for (const aggregate::QuotaDelta& delta : quotas) subscriptions.Add(delta.subscription_id);
   session::QueryParams params;
   params.Add(subscriptions);
+  return params;
+}
+
+session::QueryParams QuotaParams(std::span<const aggregate::QuotaDelta> quotas,
+                                 std::span<const std::int64_t> warn_at_percent) {
+  session::QueryParams params = SubscriptionParams(quotas);
   AddInt8Column(params, quotas, [](const aggregate::QuotaDelta& d) { return d.requests; });
   AddInt8Column(params, quotas, [](const aggregate::QuotaDelta& d) { return d.tokens; });
   AddInt8Column(params, warn_at_percent, [](std::int64_t percent) { return percent; });
+  AddInt8Column(params, quotas, [](const aggregate::QuotaDelta& d) { return d.cost.value; });
   return params;
 }
 
@@ -197,6 +204,26 @@ session::QueryParams QuotaPeriodParams(const pipeline::Batch& batch,
   }
   session::QueryParams params = IdParams(parents.subscriptions);
   params.Add(oldest);
+  return params;
+}
+
+session::QueryParams KeyUseParams(const pipeline::Batch& batch) {
+  std::map<Uuid, EventTimeUs> last_use;
+  for (const pipeline::BatchEvent& event : batch.events) {
+    const bool is_inserted =
+        event.state == pipeline::BatchEvent::State::kRow && !event.is_duplicate;
+    if (!is_inserted || event.row.owner.api_key_id.is_nil()) continue;
+    EventTimeUs& last = last_use[event.row.owner.api_key_id];
+    last = std::max(last, event.row.event.created_at);
+  }
+  session::PgArray keys(session::PgType::kUuid);
+  session::PgArray times(session::PgType::kTimestamptz);
+  for (const auto& [key, last] : last_use) {
+    keys.Add(key);
+    times.Add(last);
+  }
+  session::QueryParams params;
+  params.Add(keys).Add(times);
   return params;
 }
 

@@ -21,6 +21,8 @@ namespace usage_ingest::postgres::batch {
 [[nodiscard]] session::QueryParams ParentParams(const pipeline::Parents& parents);
 [[nodiscard]] session::QueryParams QuestionParams(
     std::span<const pipeline::AttributionQuestion> questions);
+[[nodiscard]] session::QueryParams SubscriptionParams(
+    std::span<const aggregate::QuotaDelta> quotas);
 [[nodiscard]] session::QueryParams QuotaParams(std::span<const aggregate::QuotaDelta> quotas,
                                                std::span<const std::int64_t> warn_at_percent);
 [[nodiscard]] session::QueryParams IdParams(std::span<const Uuid> ids);
@@ -30,6 +32,8 @@ namespace usage_ingest::postgres::batch {
 // Of the transaction's subscriptions, from its oldest event on.
 [[nodiscard]] session::QueryParams QuotaPeriodParams(const pipeline::Batch& batch,
                                                      const pipeline::Parents& parents);
+// The keys of the rows that the transaction inserts, and when each was used last.
+[[nodiscard]] session::QueryParams KeyUseParams(const pipeline::Batch& batch);
 // Null: no row was inserted.
 [[nodiscard]] const UsageRow* LastInserted(const pipeline::Batch& batch);
 

@@ -4,7 +4,7 @@
 #include <cctype>
 #include <cstring>
 
-#include "ingest/postgres/batch/statements.h"
+#include "ingest/postgres/batch/quota_update.h"
 #include "ingest/postgres/session/query_params.h"
 
 namespace usage_ingest::postgres::batch {
@@ -63,9 +63,9 @@ QuotaPeriodsFound QuotaPeriodsOf(const PGresult* rows) {
 pipeline::QuotaChanges QuotaChangesOf(const PGresult* rows) {
   pipeline::QuotaChanges changes;
   for (int row = 0; row < PQntuples(rows); ++row) {
-    const sql::QuotaNews news{session::Int64At(rows, row, 1)};
-    changes.suspended += news == sql::QuotaNews::kSuspended ? 1 : 0;
-    changes.warnings += news == sql::QuotaNews::kWarned ? 1 : 0;
+    const QuotaNews news{session::Int64At(rows, row, 1)};
+    changes.suspended += news == QuotaNews::kSuspended ? 1 : 0;
+    changes.warnings += news == QuotaNews::kWarned ? 1 : 0;
   }
   return changes;
 }

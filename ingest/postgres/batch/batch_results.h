@@ -29,7 +29,7 @@ struct QuotaPeriodsFound {
   std::vector<Uuid> due;  // whose period has ended
 };
 [[nodiscard]] QuotaPeriodsFound QuotaPeriodsOf(const PGresult* rows);
-// An answer to kAddQuotas.
+// An answer to AddQuotas().
 [[nodiscard]] pipeline::QuotaChanges QuotaChangesOf(const PGresult* rows);
 // "COPY usage_logs, line 17, column metadata" names the row; the header is not counted as a line.
 // REQUIRES: an English message.

@@ -46,10 +46,13 @@ SELECT has_parameter_privilege(current_user, 'session_replication_role', 'SET'):
  ORDER BY tgrelid, tgname)sql";
 
 // A trigger that is made, dropped, enabled or disabled changes a row of pg_trigger; a table that is
-// attached brings its triggers with it.
+// attached brings its triggers with it. A column that is dropped has another name.
 const char* const kAskCopyPathVersion = R"sql(
 SELECT md5(coalesce(string_agg(oid || ' ' || xmin, ',' ORDER BY oid), ''))
        || (SELECT count(*) FROM pg_inherits)
+       || coalesce((SELECT ' ' || xmin FROM pg_attribute
+                     WHERE attrelid = 'public.subscriptions'::regclass
+                       AND attname = 'current_spend'), '')
   FROM pg_trigger WHERE NOT tgisinternal)sql";
 
 bool CopyPath::may_skip_constraints() const {

@@ -59,12 +59,13 @@ pipeline::Task<Result<>> PgBatchStore::Connect() {
   StopWatch();
   const Result<> connected = co_await connection_.Connect();
   if (!connected) co_return connected;
-  co_return co_await ChooseCopyPath();
+  co_return co_await AskCatalogue();
 }
 
-pipeline::Task<Result<>> PgBatchStore::ChooseCopyPath() {
+pipeline::Task<Result<>> PgBatchStore::AskCatalogue() {
   // The version first: DDL between the two is then seen in the next batch.
-  const std::array<session::Statement, 2> statements = {session::Statement{kAskCopyPathVersion, {}},
+  const std::array<session::Statement, 3> statements = {session::Statement{kAskCopyPathVersion, {}},
+                                                        session::Statement{kAskHasSpend, {}},
                                                         session::Statement{kAskCopyPath, {}}};
   const auto answers = co_await connection_.Pipeline(statements);
   if (!answers) co_return std::unexpected(answers.error());
@@ -72,6 +73,8 @@ pipeline::Task<Result<>> PgBatchStore::ChooseCopyPath() {
       SkipsConstraints(ReadCopyPath(answers->back().get()), options_.foreign_keys);
   if (!skips) co_return std::unexpected(skips.error());
   skips_constraints_ = *skips;
+  const bool has_spend = session::Int64At((*answers)[1].get(), 0, 0) != 0;
+  spend_ = options_.keeps_spend && has_spend ? Spend::kAdded : Spend::kLeftAlone;
   copy_path_version_ = PQgetvalue(answers->front().get(), 0, 0);
   co_return Result<>{};
 }
@@ -181,7 +184,7 @@ pipeline::Task<Result<pipeline::BeginResult>> PgBatchStore::Begin(
                    "them, or the database has lost transactions");
   }
   if (copy_path_version_ != PQgetvalue(results->back().get(), 0, 0)) {
-    const Result<> chosen = co_await ChooseCopyPath();
+    const Result<> chosen = co_await AskCatalogue();
     if (!chosen) co_return std::unexpected(chosen.error());
   }
   pipeline::BeginResult begun{.gone = GoneParents((*results)[parents_statement].get()),
@@ -326,6 +329,7 @@ pipeline::Task<Result<pipeline::QuotaChanges>> PgBatchStore::AddSums(
   const SumStatements sums(deltas, {.takes_turn = !is_in_piece_,
                                     .has_history = options_.has_history,
                                     .has_quota_periods = options_.has_quota_periods,
+                                    .spend = spend_,
                                     .warn_at_percent = options_.warn_at_percent});
   const auto results = co_await connection_.Pipeline(sums.statements(), session::SqlStep::kSums);
   if (!results) co_return Failed(results.error());
@@ -350,6 +354,7 @@ pipeline::Task<Result<>> PgBatchStore::RecordOutcomes(const pipeline::Batch& bat
     session::Statement sample{sql::kSampleRow, {}};
     sample.params.Add(row->event.id).Add(row->event.created_at).Add(row->owner.subscription_id);
     statements.push_back(std::move(sample));
+    if (options_.keeps_last_used) statements.push_back({sql::kNoteKeyUse, KeyUseParams(batch)});
   }
   if (statements.empty()) co_return Result<>{};
   const auto results = co_await connection_.Pipeline(statements);

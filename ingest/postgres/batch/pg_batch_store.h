@@ -11,6 +11,7 @@
 #include "ingest/pipeline/batch_store.h"
 #include "ingest/postgres/batch/foreign_keys.h"
 #include "ingest/postgres/batch/progress_store.h"
+#include "ingest/postgres/batch/quota_update.h"
 #include "ingest/postgres/batch/stalled_session_watch.h"
 #include "ingest/postgres/session/async_connection.h"
 
@@ -23,6 +24,8 @@ struct PgBatchStoreOptions {
   bool dry_run = false;     // ROLLBACK in the place of COMMIT
   bool has_history = true;  // usage_ingest.usage_daily
   bool has_quota_periods = false;
+  bool keeps_spend = false;                        // subscriptions.current_spend
+  bool keeps_last_used = false;                    // api_keys.last_used_at
   std::vector<std::int64_t> warn_at_percent = {};  // of a quota
 };
 
@@ -59,7 +62,7 @@ class PgBatchStore final : public pipeline::BatchStore {
   [[nodiscard]] session::AsyncConnection& connection() noexcept { return connection_; }
 
  private:
-  pipeline::Task<Result<>> ChooseCopyPath();
+  pipeline::Task<Result<>> AskCatalogue();
   pipeline::Task<Result<>> EnterCopyPath();
   pipeline::Task<Result<>> LeaveCopyPath();
   pipeline::Task<Result<std::int64_t>> Copy(const char* sql, std::span<const UsageRow* const> rows);
@@ -71,8 +74,9 @@ class PgBatchStore final : public pipeline::BatchStore {
   PgBatchStoreOptions options_;
   const ProgressStore& progress_;
   session::AsyncConnection connection_;
-  bool skips_constraints_ = false;   // copy_path.h
-  std::string copy_path_version_;    // when that was decided
+  bool skips_constraints_ = false;  // copy_path.h
+  Spend spend_ = Spend::kLeftAlone;
+  std::string copy_path_version_;    // when these two were decided
   bool is_stage_used_ = false;       // in this transaction: the stage has rows of an earlier piece
   bool is_in_piece_ = false;         // in this transaction a piece was begun
   bool letter_ids_collide_ = false;  // the sequence of dead_letters is behind its table

@@ -4,8 +4,6 @@
 //
 // Source        docs/database.md; docs/events.md, "Attribution".
 
-#include <cstdint>
-
 namespace usage_ingest::postgres::batch::sql {
 
 inline constexpr const char* kLockParents =
@@ -74,52 +72,16 @@ inline constexpr const char* kQuotaPeriods =
     "usage_ingest.quota_periods_of($1::uuid[], $2::timestamptz)";
 inline constexpr const char* kStartQuotaPeriods =
     "SELECT usage_ingest.start_quota_periods($1::uuid[], 9223372036854775807)";
-// Periods that another session has started since this transaction began. After kAddQuotas, whose
-// locks keep it so until COMMIT. $1 subscriptions.
+// Periods that another session has started since this transaction began. After the update of the
+// quotas, whose locks keep it so until COMMIT. $1 subscriptions.
 inline constexpr const char* kCountNewPeriods =
     "SELECT count(*)::int8 FROM usage_ingest.quota_periods "
     "WHERE subscription_id = ANY ($1::uuid[]) AND started_at > now()";
-
-// What a row of kAddQuotas reports.
-enum class QuotaNews : std::int64_t { kSuspended, kWarned, kWarnedBefore };
 
 // One lane after the other from here to COMMIT: the lanes of all daemons add to the same rows of
 // hours, days, months and subscriptions.
 inline constexpr const char* kTakeTurn =
     "SELECT pg_advisory_xact_lock(hashtextextended('usage_ingest sums', 0))";
-
-// $1 subscriptions, $2 requests, $3 tokens, $4 thresholds in per cent. The rows are locked in order
-// first, and their status before the update is read under that lock, so exactly one writer sees a
-// subscription become suspended. Triggers of the database suspend it, and write and announce that
-// (0026). A threshold is reached by the update that moves the counter to it or over it; a quota of
-// 0 has none.
-inline constexpr const char* kAddQuotas = R"sql(
-WITH d AS (
-  SELECT * FROM unnest($1::uuid[], $2::int8[], $3::int8[]) AS d(id, requests, tokens)
-), before AS (
-  SELECT s.id, s.status::text AS status, coalesce(s.used_requests, 0) AS used_requests,
-         coalesce(s.used_tokens, 0) AS used_tokens
-  FROM public.subscriptions s JOIN d ON d.id = s.id
-  ORDER BY s.id FOR NO KEY UPDATE OF s
-), after AS (
-  UPDATE public.subscriptions s
-  SET used_requests = coalesce(s.used_requests, 0) + d.requests,
-      used_tokens = coalesce(s.used_tokens, 0) + d.tokens
-  FROM d, before WHERE s.id = d.id AND before.id = d.id
-  RETURNING s.id, s.status::text AS status, before.status AS status_before,
-            s.used_requests, s.used_tokens, s.quota_requests, s.quota_tokens,
-            before.used_requests AS requests_before, before.used_tokens AS tokens_before
-)
-SELECT id, 0::int8 FROM after
-WHERE status = 'suspended' AND status_before IS DISTINCT FROM 'suspended'
-UNION ALL
-SELECT id, CASE usage_ingest.warn_of_quota(id, resource, percent) WHEN 1 THEN 1 ELSE 2 END::int8
-FROM after CROSS JOIN LATERAL (VALUES
-  ('requests', requests_before::float8, used_requests::float8, quota_requests::float8),
-  ('tokens', tokens_before::float8, used_tokens::float8, quota_tokens::float8))
-  AS r(resource, used_before, used, quota)
-JOIN unnest($4::int8[]) AS percent
-  ON quota > 0 AND used_before < quota * percent / 100 AND used >= quota * percent / 100)sql";
 
 // $1 group, then a column each. A letter that is there already is of the same record, read again.
 inline constexpr const char* kAddDeadLetters = R"sql(
@@ -140,6 +102,10 @@ INSERT INTO usage_ingest.row_samples (row_id, created_at, subscription_id) VALUE
 ON CONFLICT (row_id, created_at) DO UPDATE
 SET subscription_id = excluded.subscription_id, sampled_at = excluded.sampled_at,
     subscription_deleted = false, missing_since = NULL)sql";
+
+// $1 api keys, $2 when each was used last by a row that this transaction inserts.
+inline constexpr const char* kNoteKeyUse =
+    "SELECT usage_ingest.note_key_use($1::uuid[], $2::timestamptz[])";
 
 // Behind a switch-over by logical replication, which does not carry sequences.
 inline constexpr const char* kAdvanceLetterIds = "SELECT usage_ingest.advance_dead_letter_ids()";

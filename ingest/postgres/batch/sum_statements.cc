@@ -1,8 +1,5 @@
 #include "ingest/postgres/batch/sum_statements.h"
 
-#include <algorithm>
-#include <iterator>
-
 #include "ingest/postgres/batch/batch_params.h"
 #include "ingest/postgres/batch/batch_results.h"
 #include "ingest/postgres/batch/daily_upsert.h"
@@ -20,19 +17,16 @@ SumStatements::SumStatements(const aggregate::Deltas& deltas, const SumOptions& 
   }
   statements_.push_back(AddSummaries(deltas.summaries));
   if (options.has_history) statements_.push_back(AddDaily(deltas.days));
-  if (!deltas.quotas.empty()) AddQuotas(deltas.quotas, options);
+  if (!deltas.quotas.empty()) AddQuotaUse(deltas.quotas, options);
 }
 
-void SumStatements::AddQuotas(std::span<const aggregate::QuotaDelta> quotas,
-                              const SumOptions& options) {
+void SumStatements::AddQuotaUse(std::span<const aggregate::QuotaDelta> quotas,
+                                const SumOptions& options) {
   quotas_ = statements_.size();
-  statements_.push_back({sql::kAddQuotas, QuotaParams(quotas, options.warn_at_percent)});
+  statements_.push_back(AddQuotas(quotas, options.warn_at_percent, options.spend));
   if (!options.has_quota_periods) return;
-  std::vector<Uuid> subscriptions;
-  std::ranges::transform(quotas, std::back_inserter(subscriptions),
-                         &aggregate::QuotaDelta::subscription_id);
   periods_ = statements_.size();
-  statements_.push_back({sql::kCountNewPeriods, IdParams(subscriptions)});
+  statements_.push_back({sql::kCountNewPeriods, SubscriptionParams(quotas)});
 }
 
 Result<pipeline::QuotaChanges> SumStatements::Read(

@@ -15,6 +15,7 @@
 
 #include "aggregate/rollup.h"
 #include "ingest/pipeline/batch_store.h"
+#include "ingest/postgres/batch/quota_update.h"
 #include "ingest/postgres/session/async_connection.h"
 
 namespace usage_ingest::postgres::batch {
@@ -23,6 +24,7 @@ struct SumOptions {
   bool takes_turn = true;
   bool has_history = true;
   bool has_quota_periods = false;
+  Spend spend = Spend::kLeftAlone;
   std::span<const std::int64_t> warn_at_percent = {};
 };
 
@@ -35,10 +37,10 @@ class SumStatements {
       std::span<const session::PgResult> results) const;
 
  private:
-  void AddQuotas(std::span<const aggregate::QuotaDelta> quotas, const SumOptions& options);
+  void AddQuotaUse(std::span<const aggregate::QuotaDelta> quotas, const SumOptions& options);
 
   std::vector<session::Statement> statements_;
-  std::optional<std::size_t> quotas_;   // the place of kAddQuotas
+  std::optional<std::size_t> quotas_;   // the place of AddQuotas()
   std::optional<std::size_t> periods_;  // of kCountNewPeriods
 };
 

@@ -11,6 +11,8 @@ namespace {
 
 using On = Privilege::On;
 
+constexpr std::string_view kSpend = "optional: what subscriptions have spent";
+
 constexpr std::array kPrivileges = {
     Privilege{On::kDatabase, "", "CONNECT", "", false, "a session"},
     Privilege{On::kDatabase, "", "TEMPORARY", "", false, "rows that may be duplicates are staged"},
@@ -24,6 +26,8 @@ constexpr std::array kPrivileges = {
               false, "attribution, quotas"},
     Privilege{On::kTable, "public.subscriptions", "UPDATE", "used_requests, used_tokens", false,
               "quota counters"},
+    Privilege{On::kTable, "public.subscriptions", "SELECT", "current_spend", true, kSpend},
+    Privilege{On::kTable, "public.subscriptions", "UPDATE", "current_spend", true, kSpend},
     Privilege{On::kTable, "public.users", "SELECT", "id", false, "attribution"},
     Privilege{On::kTable, "public.teams", "SELECT", "id, litellm_team_id", false, "attribution"},
     Privilege{On::kTable, "public.api_keys", "SELECT",
@@ -53,6 +57,10 @@ constexpr std::array kPrivileges = {
               false, "names in the history"},
     Privilege{On::kTable, "usage_ingest.quota_periods", "SELECT", "", false,
               "which period an event counts in"},
+    Privilege{On::kTable, "usage_ingest.spend", "SELECT, INSERT, UPDATE", "", false,
+              "what of current_spend is less than a cent"},
+    Privilege{On::kFunction, "usage_ingest.note_key_use(uuid[], timestamptz[])", "EXECUTE", "",
+              false, "when keys were used last"},
     Privilege{On::kFunction, "usage_ingest.quota_periods_of(uuid[], timestamptz)", "EXECUTE", "",
               false, "which period an event counts in"},
     Privilege{On::kFunction, "usage_ingest.start_quota_periods(uuid[], bigint)", "EXECUTE", "",

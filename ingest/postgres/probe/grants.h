@@ -16,7 +16,7 @@ struct Privilege {
   std::string_view object;      // schema-qualified; "" is the current database
   std::string_view privileges;  // comma-separated, as GRANT has them
   std::string_view columns;     // comma-separated; "" is the whole table
-  bool optional;                // only the fast path needs it
+  bool optional;                // the daemon works without it
   std::string_view why;
 };
 

@@ -100,9 +100,13 @@ std::string HasPrivilege(const Privilege& privilege, const blocking::SyncConnect
   std::string sql;
   for (std::string_view rest = privilege.columns; !rest.empty();) {
     const std::size_t end = rest.find(", ");
+    const std::string_view column = rest.substr(0, end);
+    // That a column is missing is another check's, and an error of has_column_privilege().
     sql += fmt::format(
-        "{}{}", sql.empty() ? "" : " AND ",
-        all_of("has_column_privilege", fmt::format("{}, '{}'", table, rest.substr(0, end))));
+        "{}CASE WHEN EXISTS (SELECT FROM pg_attribute WHERE attrelid = {} AND attname = '{}' AND "
+        "NOT attisdropped) THEN {} ELSE true END",
+        sql.empty() ? "" : " AND ", table, column,
+        all_of("has_column_privilege", fmt::format("{}, '{}'", table, column)));
     rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 2);
   }
   return sql;

@@ -1,7 +1,7 @@
 #include "tests/integration/postgres/daemon_like_writer.h"
 
 #include "ingest/postgres/batch/daily_upsert.h"
-#include "ingest/postgres/batch/statements.h"
+#include "ingest/postgres/batch/quota_update.h"
 #include "ingest/postgres/batch/summary_upsert.h"
 
 namespace usage_ingest::postgres {
@@ -61,9 +61,10 @@ SELECT array_agg(day), array_agg(subscription_id), array_agg(none), array_agg(no
        array_agg(latency_ms_sum), array_agg(latency_count)
   FROM days)sql";
 constexpr const char* kTicks = R"sql(
-SELECT array_agg(id), array_agg(requests), array_agg(tokens), '{80,95,100}'::int8[]
+SELECT array_agg(id), array_agg(requests), array_agg(tokens), '{80,95,100}'::int8[], array_agg(cost)
   FROM (SELECT subscription_id AS id, count(*) AS requests,
-               sum(request_tokens + response_tokens) AS tokens
+               sum(request_tokens + response_tokens) AS tokens,
+               (sum(input_cost + output_cost) * 1000000)::bigint AS cost
           FROM batch GROUP BY 1 ORDER BY 1) AS ticks)sql";
 
 std::vector<std::string> OnlyRow(Database& database, const std::string& sql) {
@@ -99,7 +100,7 @@ void DaemonLikeWriter::WriteInTransaction(int rows) {
   if (fast_path_) database_.Execute("SET LOCAL session_replication_role = origin");
   database_.Execute(batch::AddSummaries({}).sql, OnlyRow(database_, kSums));
   database_.Execute(batch::AddDaily({}).sql, OnlyRow(database_, kDays));
-  database_.Execute(batch::sql::kAddQuotas, OnlyRow(database_, kTicks));
+  database_.Execute(batch::AddQuotasSql(batch::Spend::kAdded), OnlyRow(database_, kTicks));
   database_.Execute("COMMIT");
 }
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "ingest/postgres/admin/quota_admin.h"
-#include "ingest/postgres/batch/statements.h"
+#include "ingest/postgres/batch/quota_update.h"
 #include "ingest/postgres/probe/grants.h"
 #include "tests/integration/postgres/postgres_fixture.h"
 
@@ -49,9 +49,9 @@ class QuotasTest : public PostgresTest {
     Database daemon(postgres_.conninfo("litemaas", "ingest"));
     daemon.Execute("BEGIN; SET LOCAL usage_ingest.aggregating = 'on'");
     Lines suspended;
-    for (const auto& row : daemon.Query(
-             batch::sql::kAddQuotas,
-             {"{" + std::string(kId) + "}", "{" + requests + "}", "{" + tokens + "}", "{}"})) {
+    for (const auto& row : daemon.Query(batch::AddQuotasSql(batch::Spend::kLeftAlone),
+                                        {"{" + std::string(kId) + "}", "{" + requests + "}",
+                                         "{" + tokens + "}", "{}", "{0}"})) {
       suspended.push_back(row.at(0).value());
     }
     daemon.Execute("COMMIT");

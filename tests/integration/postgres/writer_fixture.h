@@ -42,11 +42,13 @@ class WriterTest : public PostgresTest {
 
   // An event of one of the two users of model-a in the next batch. It stays pending until the
   // writer attributes it.
-  void Add(std::size_t user, std::int64_t created_at_us, std::int32_t tokens) {
+  // `more` is JSON: further fields, with a comma before each.
+  void Add(std::size_t user, std::int64_t created_at_us, std::int32_t tokens,
+           const std::string& more = "") {
     const std::string second = std::to_string(created_at_us / kSecondUs);
     AddJson(user, R"("status":"success","startTime":)" + second + R"(,"endTime":)" + second +
                       R"(,"prompt_tokens":)" + std::to_string(tokens) +
-                      R"(,"completion_tokens":0)");
+                      R"(,"completion_tokens":0)" + more);
   }
   // The same with these members, and these of its metadata.
   void AddJson(std::size_t user, const std::string& members, const std::string& metadata = "") {

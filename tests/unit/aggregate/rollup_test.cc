@@ -53,6 +53,7 @@ TEST(RollupTest, AddsEachGroupOncePerPeriod) {
   ASSERT_EQ(deltas.quotas.size(), 1u);
   EXPECT_EQ(deltas.quotas[0].requests, 3);
   EXPECT_EQ(deltas.quotas[0].tokens, 45);
+  EXPECT_EQ(deltas.quotas[0].cost, MicroCost{21});
 }
 
 TEST(RollupTest, ARowThatNoQuotaCountsIsInTheSummariesOnly) {
@@ -66,6 +67,20 @@ TEST(RollupTest, ARowThatNoQuotaCountsIsInTheSummariesOnly) {
   EXPECT_EQ(deltas.quotas[0].subscription_id, Subscription(1));
   EXPECT_EQ(deltas.quotas[0].requests, 1);
   EXPECT_EQ(deltas.quotas[0].tokens, 15);
+  EXPECT_EQ(deltas.quotas[0].cost, MicroCost{7});
+}
+
+// A guardrail's cost, for example.
+TEST(RollupTest, ARowOfCostAloneIsSpent) {
+  UsageRow row = Row(1, kNowUs, std::nullopt);
+  row.event.is_request = false;
+  row.event.request_tokens = row.event.response_tokens = 0;
+  Rollup rollup;
+  rollup.Add(row);
+  const Deltas deltas = rollup.Take();
+  ASSERT_EQ(deltas.quotas.size(), 1u);
+  EXPECT_EQ(deltas.quotas[0].requests, 0);
+  EXPECT_EQ(deltas.quotas[0].cost, MicroCost{7});
 }
 
 TEST(RollupTest, TakeStartsAgainFromZero) {

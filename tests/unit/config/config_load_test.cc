@@ -59,6 +59,8 @@ TEST(ConfigLoadTest, RequiredKeysAreEnoughAndTheRestHasTheContractsDefaults) {
   EXPECT_EQ(config.dead_letters_keep, std::chrono::days(90));
   EXPECT_EQ(config.partitions.months_ahead, 3);
   EXPECT_EQ(config.partitions.retention_months, 0);
+  EXPECT_TRUE(config.litemaas.keeps_last_used);
+  EXPECT_TRUE(config.litemaas.keeps_spend);
   EXPECT_EQ(config.http_listen, (ListenAddress{"127.0.0.1", 19464}));
   EXPECT_EQ(config.log_level, LogLevel::kInfo);
   EXPECT_EQ(config.log_format, LogFormat::kAuto);
@@ -105,6 +107,9 @@ periods = "off"
 warn_at = ["50%", "120%"]
 [history]
 daily = "off"
+[litemaas]
+last_used_at = "off"
+current_spend = "off"
 [http]
 listen = "[::1]:0"
 [log]
@@ -141,6 +146,8 @@ drain = "20s"
   EXPECT_FALSE(config.quotas.has_periods);
   EXPECT_EQ(config.quotas.warn_at_percent, (std::vector<std::int64_t>{50, 120}));
   EXPECT_FALSE(config.history.is_kept);
+  EXPECT_FALSE(config.litemaas.keeps_last_used);
+  EXPECT_FALSE(config.litemaas.keeps_spend);
   EXPECT_EQ(config.http_listen, (ListenAddress{"::1", 0}));
   EXPECT_EQ(config.log_level, LogLevel::kDebug);
   EXPECT_EQ(config.log_format, LogFormat::kJson);
