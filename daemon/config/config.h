@@ -83,6 +83,7 @@ struct HistoryConfig {
 struct LiteMaasConfig {
   bool keeps_last_used = true;  // api_keys.last_used_at
   bool keeps_spend = true;      // subscriptions.current_spend
+  bool fills_daily_usage_cache = false;
 };
 
 struct Config {

@@ -78,6 +78,8 @@ void AddDatabaseKeys(std::vector<ConfigKey>& keys) {
       Bind("litemaas", "last_used_at", USAGE_INGEST_MEMBER(litemaas.keeps_last_used), on_or_off));
   keys.push_back(
       Bind("litemaas", "current_spend", USAGE_INGEST_MEMBER(litemaas.keeps_spend), on_or_off));
+  keys.push_back(Bind("litemaas", "daily_usage_cache",
+                      USAGE_INGEST_MEMBER(litemaas.fills_daily_usage_cache), on_or_off));
 }
 
 void AddTimerKeys(std::vector<ConfigKey>& keys) {

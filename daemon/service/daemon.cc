@@ -96,7 +96,8 @@ postgres::background::HousekeeperOptions HousekeeperOptionsFor(const config::Con
           .dead_letters_keep = config.dead_letters_keep,
           .months_ahead = config.partitions.months_ahead,
           .retention_months = config.partitions.retention_months,
-          .has_quota_periods = config.quotas.has_periods};
+          .has_quota_periods = config.quotas.has_periods,
+          .fills_daily_usage_cache = config.litemaas.fills_daily_usage_cache};
 }
 
 Daemon::Daemon(const config::Config& config, std::function<void()> reload)

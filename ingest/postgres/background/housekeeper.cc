@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "ingest/postgres/background/attention.h"
+#include "ingest/postgres/background/daily_usage_cache.h"
 
 namespace usage_ingest::postgres::background {
 namespace {
@@ -16,6 +17,8 @@ constexpr auto kMeasureEvery = seconds(5);
 constexpr auto kWatchEvery = seconds(15);
 constexpr auto kHour = std::chrono::hours(1);
 constexpr auto kQuotaPeriodsEvery = seconds(30);
+// LiteMaaS calls a document of today out of date after 5 minutes.
+constexpr auto kDailyUsageEvery = seconds(120);
 constexpr auto kReconnectAfter = seconds(1);
 // References change in bursts (LiteMaaS creates a user, a key, a subscription): one retry for all.
 constexpr auto kNotificationPause = std::chrono::milliseconds(200);
@@ -104,6 +107,7 @@ Housekeeper::Housekeeper(HousekeeperOptions options, std::function<void()> expir
       runtime_(runtime),
       stop_(runtime) {
   if (!options_.has_quota_periods) next_quota_periods_ = pipeline::TimePoint::max();
+  if (!options_.fills_daily_usage_cache) next_daily_usage_ = pipeline::TimePoint::max();
 }
 
 void Housekeeper::Stop() {
@@ -179,6 +183,10 @@ pipeline::Task<Result<>> Housekeeper::DoWhatIsDue(session::AsyncConnection& conn
     next_quota_periods_ = now + kQuotaPeriodsEvery;
     done = co_await StartQuotaPeriods(connection);
   }
+  if (done && now >= next_daily_usage_) {
+    next_daily_usage_ = now + kDailyUsageEvery;
+    done = co_await FillDailyUsageCache(connection);
+  }
   if (done && now >= next_watch_) {
     next_watch_ = now + kWatchEvery;
     done = co_await Watch(connection);
@@ -204,8 +212,8 @@ pipeline::TimePoint Housekeeper::NextDeadline() const {
   const bool is_sweeping = sweep_ || has_unknown_changes_ || !changed_users_.empty();
   const pipeline::TimePoint next_pass =
       is_sweeping ? next_pass_ : std::max(next_retry_, next_pass_);
-  return std::min(
-      {next_refresh_, next_pass, next_hourly_, next_measure_, next_watch_, next_quota_periods_});
+  return std::min({next_refresh_, next_pass, next_hourly_, next_measure_, next_watch_,
+                   next_quota_periods_, next_daily_usage_});
 }
 
 pipeline::Task<Result<>> Housekeeper::EnsurePartitions(session::AsyncConnection& connection) {
@@ -241,6 +249,17 @@ pipeline::Task<Result<>> Housekeeper::StartQuotaPeriods(session::AsyncConnection
   const std::int64_t count = session::Int64At(started->get(), 0, 0);
   if (count != 0) telemetry_.On(pipeline::QuotaPeriodsStarted{count});
   if (count == kPeriodsPerTransaction) next_quota_periods_ = {};
+  co_return Result<>{};
+}
+
+// Days that are left over are written a moment later, as above.
+pipeline::Task<Result<>> Housekeeper::FillDailyUsageCache(session::AsyncConnection& connection) {
+  const Result<std::string> filled = co_await FillDayBefore(daily_usage_before_, connection);
+  daily_usage_before_ = filled ? *filled : std::string();
+  if (!daily_usage_before_.empty()) next_daily_usage_ = {};
+  if (filled) co_return Result<>{};
+  if (!connection.connected()) co_return std::unexpected(filled.error());
+  ReportFailed(filled.error());
   co_return Result<>{};
 }
 

@@ -3,7 +3,8 @@
 //
 // Listens for changed references and tells the lanes and the retry of dead letters; keeps
 // partitions ahead; counts pending dead letters and the runway; removes finished dead letters;
-// starts quota periods; looks for what a person must know (attention.h).
+// starts quota periods; fills LiteMaaS' analytics (daily_usage_cache.h); looks for what a person
+// must know (attention.h).
 // Nothing here is needed for a batch to commit: a lane creates a missing month itself.
 // What a change costs depends on what changed and not on how many letters wait: notifications name
 // users, and only letters of these are tried. What was not announced is looked for each hour,
@@ -33,6 +34,7 @@ struct HousekeeperOptions {
   int months_ahead = 3;
   int retention_months = 0;  // 0: everything is kept
   bool has_quota_periods = false;
+  bool fills_daily_usage_cache = false;
 };
 
 class Housekeeper {
@@ -53,6 +55,7 @@ class Housekeeper {
   pipeline::Task<Result<>> EnsurePartitions(session::AsyncConnection& connection);
   // For subscriptions without events: one that is suspended has none.
   pipeline::Task<Result<>> StartQuotaPeriods(session::AsyncConnection& connection);
+  pipeline::Task<Result<>> FillDailyUsageCache(session::AsyncConnection& connection);
   pipeline::Task<Result<>> Measure(session::AsyncConnection& connection);
   pipeline::Task<Result<>> Watch(session::AsyncConnection& connection);
   pipeline::Task<Result<>> RemoveFinished(session::AsyncConnection& connection);
@@ -80,6 +83,8 @@ class Housekeeper {
   pipeline::TimePoint next_hourly_;
   pipeline::TimePoint next_measure_;
   pipeline::TimePoint next_quota_periods_;
+  pipeline::TimePoint next_daily_usage_;
+  std::string daily_usage_before_;  // the day that was written last; "": all are looked at
   pipeline::TimePoint next_watch_;
   pipeline::TimePoint next_pass_;
   std::optional<DeadLetterSelection> sweep_;  // what is being retried, a pass at a time

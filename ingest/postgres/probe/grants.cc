@@ -61,6 +61,8 @@ constexpr std::array kPrivileges = {
               "what of current_spend is less than a cent"},
     Privilege{On::kFunction, "usage_ingest.note_key_use(uuid[], timestamptz[])", "EXECUTE", "",
               false, "when keys were used last"},
+    Privilege{On::kFunction, "usage_ingest.fill_daily_usage_cache(date)", "EXECUTE", "", false,
+              "LiteMaaS' analytics"},
     Privilege{On::kFunction, "usage_ingest.quota_periods_of(uuid[], timestamptz)", "EXECUTE", "",
               false, "which period an event counts in"},
     Privilege{On::kFunction, "usage_ingest.start_quota_periods(uuid[], bigint)", "EXECUTE", "",

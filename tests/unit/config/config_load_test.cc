@@ -61,6 +61,7 @@ TEST(ConfigLoadTest, RequiredKeysAreEnoughAndTheRestHasTheContractsDefaults) {
   EXPECT_EQ(config.partitions.retention_months, 0);
   EXPECT_TRUE(config.litemaas.keeps_last_used);
   EXPECT_TRUE(config.litemaas.keeps_spend);
+  EXPECT_FALSE(config.litemaas.fills_daily_usage_cache);
   EXPECT_EQ(config.http_listen, (ListenAddress{"127.0.0.1", 19464}));
   EXPECT_EQ(config.log_level, LogLevel::kInfo);
   EXPECT_EQ(config.log_format, LogFormat::kAuto);
@@ -110,6 +111,7 @@ daily = "off"
 [litemaas]
 last_used_at = "off"
 current_spend = "off"
+daily_usage_cache = "on"
 [http]
 listen = "[::1]:0"
 [log]
@@ -148,6 +150,7 @@ drain = "20s"
   EXPECT_FALSE(config.history.is_kept);
   EXPECT_FALSE(config.litemaas.keeps_last_used);
   EXPECT_FALSE(config.litemaas.keeps_spend);
+  EXPECT_TRUE(config.litemaas.fills_daily_usage_cache);
   EXPECT_EQ(config.http_listen, (ListenAddress{"::1", 0}));
   EXPECT_EQ(config.log_level, LogLevel::kDebug);
   EXPECT_EQ(config.log_format, LogFormat::kJson);
