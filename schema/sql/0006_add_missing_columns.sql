@@ -1,13 +1,17 @@
 -- Columns that an existing table of LiteMaaS lacks, with their foreign keys. One that is there stays
 -- as it is, whatever its type: what the daemon cannot work with was refused before the first step.
+-- Only sums that can become full are widened: INTEGER ends at 2^31 tokens. Now, because later steps make
+-- triggers and views that name these columns, and PostgreSQL does not change the type of such a
+-- column. A large table is left to a person, as is one that a view or trigger reads already.
 -- The declared tables (0003, 0004) are created as temporary ones beside this query, and rolled back.
 -- Mode: plan
 -- Shadow: 3 4
 -- Locks: ACCESS EXCLUSIVE on the table for each column, for milliseconds (no rewrite, no scan:
 --        constant defaults only, PostgreSQL manual, ALTER TABLE, Notes); SHARE ROW EXCLUSIVE on both
---        tables of a foreign key, for milliseconds (NOT VALID, then VALIDATE beside writers)
+--        tables of a foreign key, for milliseconds (NOT VALID, then VALIDATE beside writers); ACCESS
+--        EXCLUSIVE while a small table with a narrow sum is rewritten, less than 100 ms
 -- Time: milliseconds a column
--- Reversible: ALTER TABLE ... DROP COLUMN
+-- Reversible: ALTER TABLE ... DROP COLUMN; the wider type does no harm
 WITH live_tables AS (
     SELECT wanted.oid AS wanted_oid, live.oid AS live_oid, live.relname AS table_name, live.relkind,
            -- pg_partition_tree() is empty for a table that is not partitioned
@@ -43,7 +47,37 @@ WITH live_tables AS (
                   CASE WHEN not_null AND (expression IS NOT NULL OR NOT has_rows)
                        THEN ' NOT NULL' ELSE '' END) AS statement
       FROM lacking
+), narrow AS (
+    SELECT t.table_name, t.live_oid, a.attnum, format('%I TYPE %s', a.attname, wide.type) AS change,
+           EXISTS (SELECT FROM pg_depend AS d
+                    WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = t.live_oid
+                      AND d.refobjsubid = a.attnum
+                      AND d.classid IN ('pg_rewrite'::regclass, 'pg_trigger'::regclass)) AS is_read
+      FROM (VALUES ('subscriptions', 'quota_tokens', 'integer', 'bigint'),
+                   ('subscriptions', 'used_tokens', 'integer', 'bigint'),
+                   ('usage_summaries', 'total_tokens', 'integer', 'bigint'),
+                   ('usage_summaries', 'total_cost', 'numeric(10,6)', 'numeric(18,6)'))
+           AS wide(table_name, column_name, present, type)
+      JOIN live_tables AS t ON t.table_name = wide.table_name AND t.relkind = 'r'
+      JOIN pg_attribute AS a ON a.attrelid = t.live_oid AND a.attname = wide.column_name
+       AND format_type(a.atttypid, a.atttypmod) = wide.present AND NOT a.attisdropped
+), widened AS (
+    SELECT table_name, string_agg('ALTER COLUMN ' || change, ', ' ORDER BY attnum) AS changes,
+           bool_or(is_read) AS is_read,
+           pg_relation_size(live_oid) > 1024 * 1024 AS is_large
+      FROM narrow GROUP BY table_name, live_oid
 ), steps AS (
+    SELECT table_name, 0 AS attnum, 1 AS turn,
+           CASE WHEN is_read OR is_large THEN 'note' ELSE 'run' END AS kind,
+           format('ALTER TABLE public.%I %s', table_name, changes) AS statement,
+           CASE WHEN is_read THEN 'a view or a trigger names a column of ' || table_name
+                                  || ' that can become full; the end of migrate prints the SQL'
+                WHEN is_large THEN 'sums of ' || table_name || ' can become full; to widen them '
+                                   'rewrites the table under ACCESS EXCLUSIVE, so it is left to you'
+                ELSE 'ACCESS EXCLUSIVE on ' || table_name || ' while it is rewritten, less than '
+                     '100 ms' END AS remark
+      FROM widened
+    UNION ALL
     SELECT table_name, attnum, 1 AS turn, CASE WHEN rewrites THEN 'note' ELSE 'run' END AS kind,
            statement,
            CASE WHEN rewrites

@@ -78,6 +78,9 @@ SELECT count(*), (SELECT chosen FROM usage_ingest.quota_enforcement) AS mode
    AND ((COALESCE(used_requests, 0) >= quota_requests AND quota_requests > no_limit.quota)
         OR (COALESCE(used_tokens, 0) >= quota_tokens AND quota_tokens > no_limit.quota)))sql";
 
+constexpr const char* kCreatedTables =
+    "SELECT EXISTS (SELECT FROM usage_ingest.quota_enforcement WHERE found = 'no table')";
+
 constexpr const char* kOlderUsage =
     "SELECT EXISTS (SELECT FROM public.usage_logs) OR EXISTS (SELECT FROM public.usage_summaries)";
 
@@ -182,6 +185,15 @@ Result<> ReportAfterMigrate(blocking::SyncConnection& connection, bool first_tim
                "note: {} active subscriptions have no quota left (used >= quota): mode \"{}\" "
                "suspends each at its next event\n",
                nothing_left->number(0, 0), nothing_left->text(0, 1));
+  }
+  auto created = connection.Execute(kCreatedTables);
+  if (!created) return std::unexpected(created.error());
+  if (first_time && created->boolean(0, 0)) {
+    fmt::print(
+        out,
+        "note: LiteMaaS' tables were not there, and are now as its schema document has them. "
+        "Before LiteMaaS starts here for the first time run SELECT "
+        "usage_ingest.prepare_for_litemaas(); and `usage-ingestd migrate`\n");
   }
   auto older = connection.Execute(kOlderUsage);
   if (!older) return std::unexpected(older.error());

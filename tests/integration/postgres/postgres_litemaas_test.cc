@@ -195,5 +195,66 @@ TEST_P(LiteMaasReleaseTest, LiteMaasRestoresItsBackupIntoANewInstallation) {
   EXPECT_EQ(fresh.Number("SELECT count(*) FROM usage_logs WHERE api_key_id IS NOT NULL"), 8);
 }
 
+// `migrate` came first, on an empty database; its note says what LiteMaaS needs.
+TEST_P(LiteMaasReleaseTest, StartsAfterMigrate) {
+  postgres_.Connect("postgres").Execute(std::string("CREATE DATABASE early OWNER ") + kOwner);
+  EXPECT_TRUE(Holds(MigrateAs(kOwner, "early"), "SELECT usage_ingest.prepare_for_litemaas();"));
+  Database owner = As(kOwner, "early");
+  EXPECT_ANY_THROW(StartLiteMaas(owner, GetParam())) << "or the note is not needed";
+  owner.Execute("SELECT usage_ingest.prepare_for_litemaas()");
+  EXPECT_TRUE(Holds(MigrateAs(kOwner, "early"), "quotas: mode \"active-only\""));
+  StartLiteMaas(owner, GetParam());
+  Fill(owner, {});
+  owner.Execute("UPDATE subscriptions SET quota_requests = 0, quota_tokens = 0");
+  ExpectUsable("early");
+  Import("early", Events(owner, 5));
+  ExpectCounted("early", 20, 5);
+  EXPECT_EQ(owner.Number("SELECT count(*) FROM subscriptions WHERE status <> 'active'"), 0);
+  StartLiteMaas(owner, LiteMaasReleases().back());
+  EXPECT_FALSE(Holds(MigrateAs(kOwner, "early"), "prepare_for_litemaas()"));
+  Import("early", Events(owner, 1));
+  ExpectCounted("early", 24, 6);
+}
+
+// Later steps make triggers and views that name these columns.
+TEST_P(LiteMaasReleaseTest, CountersAreWidenedFirst) {
+  Database owner = InstallMigrated();
+  for (const probe::Finding& finding : Probe("live", kDaemon).findings) {
+    EXPECT_FALSE(Holds(finding.what, "can be full")) << finding.ToLine();
+  }
+  owner.Execute("UPDATE subscriptions SET quota_tokens = 10000000000, used_tokens = 3000000000");
+  Import("live", Events(owner, 1));
+  EXPECT_EQ(owner.Number("SELECT min(used_tokens) FROM subscriptions"), 3'000'000'010);
+  EXPECT_EQ(owner.Number("SELECT count(*) FROM usage_ingest.dead_letters"), 0);
+}
+
+// A large table is not rewritten, nor one of which a view of another program reads the column; the
+// end of migrate says what a person can do.
+TEST_F(LiteMaasTest, SumsThatMigrateMayNotWidenAreReported) {
+  Database viewed = Install("viewed", LiteMaasReleases().back());
+  viewed.Execute("CREATE VIEW report AS SELECT used_tokens FROM subscriptions");
+  Database large = Install("large", LiteMaasReleases().back());
+  Populate(large, 6000);
+  for (const std::string name : {"viewed", "large"}) {
+    const std::string output = MigrateAs(kOwner, name);
+    EXPECT_TRUE(Holds(output,
+                      "ALTER TABLE public.subscriptions ALTER COLUMN quota_tokens TYPE "
+                      "bigint, ALTER COLUMN used_tokens TYPE bigint"))
+        << output;
+    EXPECT_EQ(
+        postgres_.Connect(name).Value("SELECT atttypid::regtype FROM pg_attribute WHERE attrelid = "
+                                      "'subscriptions'::regclass AND attname = 'used_tokens'"),
+        "integer");
+    int fixes = 0;
+    for (const probe::Finding& finding : Probe(name).findings) {
+      if (!Holds(finding.where, "subscriptions.used_tokens")) continue;
+      postgres_.Connect(name).Execute(finding.fix);
+      ++fixes;
+    }
+    EXPECT_EQ(fixes, 1);
+    ExpectUsable(name);
+  }
+}
+
 }  // namespace
 }  // namespace usage_ingest::postgres

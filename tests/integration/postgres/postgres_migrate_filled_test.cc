@@ -40,7 +40,8 @@ TEST_F(MigrateFilledTest, ValuesAndTypesStayAndWhatIsMissingIsAdded) {
   const std::string types =
       "SELECT attrelid::regclass, attname, format_type(atttypid, atttypmod) FROM pg_attribute "
       "WHERE attrelid IN ('users'::regclass, 'subscriptions'::regclass, 'teams'::regclass) AND "
-      "attnum BETWEEN 1 AND 11";
+      // sums that can become full are widened
+      "attnum BETWEEN 1 AND 11 AND attname NOT IN ('quota_tokens', 'used_tokens')";
   const auto types_before = database.Lines(types);
 
   MustMigrate("filled");
@@ -64,7 +65,7 @@ TEST_F(MigrateFilledTest, ValuesAndTypesStayAndWhatIsMissingIsAdded) {
   EXPECT_TRUE(Probe("filled").ok());
 }
 
-// The daemon's statements and the row trigger work on VARCHAR status and INTEGER counters.
+// The daemon's statements and the row trigger work on VARCHAR status.
 TEST_F(MigrateFilledTest, QuotaTriggerSuspendsOnVarcharStatus) {
   Database database = CreateFilled("varchar");
   Populate(database, 1);
