@@ -136,5 +136,26 @@ TEST_F(KafkaAlertsTest, NoBrokerAnswers) {
   EXPECT_THAT(history.FiringAt(20min), ElementsAre("UsageIngestKafkaDown", "UsageIngestNotReady"));
 }
 
+// An instance that starts and stops: both are a rebalance for the others.
+TEST_F(KafkaAlertsTest, AnInstanceStartsAndStopsAgainAndAgain) {
+  constexpr char kRebalances[] = "usage_ingest_rebalances_total";
+  DaemonProcess daemon(Secure());
+  daemon.StartAndWait();
+  AlertHistory history;
+  history.Add(Scrape(daemon), 40min);
+  const double before = daemon.Metric(kRebalances);
+  DaemonProcess other(Secure());
+  for (int time = 0; time < 11 && daemon.Metric(kRebalances) <= before + 10; ++time) {
+    other.StartAndWait();
+    ASSERT_EQ(other.Terminate(), 0) << other.log();
+  }
+  ASSERT_GT(daemon.Metric(kRebalances), before + 10) << daemon.log();
+  daemon.WaitReady();
+  history.Add(Scrape(daemon), 60min);
+  EXPECT_THAT(history.FiringAt(39min), IsEmpty());
+  EXPECT_THAT(history.FiringAt(41min), ElementsAre("UsageIngestRebalancing"));
+  EXPECT_THAT(history.FiringAt(99min), IsEmpty());
+}
+
 }  // namespace
 }  // namespace usage_ingest::support

@@ -53,6 +53,34 @@ class PostgresAlertsTest : public PipelineTest {
     EXPECT_EQ(done.exit_code, 0) << words[0] << ":\n" << done.output << done.errors;
   }
 
+  // The statement that a message tells its reader to run.
+  static std::string GrantOf(const std::string& message) {
+    const std::size_t begin = message.find("GRANT ");
+    return begin == std::string::npos
+               ? message
+               : message.substr(begin, message.find_first_of(";\n", begin) - begin);
+  }
+  // Of 64 KB each, as of a callback that sends full payloads; each becomes a row.
+  void PublishLargeEvents(int count) const {
+    const std::string hash = Connect().Value("SELECT key_hash FROM api_keys ORDER BY id LIMIT 1");
+    const std::string model = Connect().Value(
+        "SELECT s.model_id FROM subscriptions s JOIN api_keys k ON k.user_id = s.user_id "
+        "ORDER BY k.id, s.id LIMIT 1");
+    const std::string start = std::to_string(std::time(nullptr));
+    const std::string filler(64 * 1024, 'x');
+    for (int i = 0; i < count; ++i) {
+      producer_->Produce({.topic = kTopic,
+                          .partition = i % partitions_,
+                          .value = R"({"id":"large-)" + std::to_string(i) +
+                                   R"(","status":"success","startTime":)" + start +
+                                   R"(,"endTime":)" + start +
+                                   R"(,"prompt_tokens":1,"completion_tokens":1,"model":")" + model +
+                                   R"(","messages":")" + filler +
+                                   R"(","metadata":{"user_api_key_hash":")" + hash + R"("}})"});
+    }
+    producer_->Flush();
+  }
+
   GeneratedLoad load_{{.events = 3'000, .odd_share = 0}, kTopic};
   std::unique_ptr<Producer> producer_;
   std::unique_ptr<DaemonProcess> daemon_;
@@ -127,6 +155,7 @@ TEST_F(PostgresAlertsTest, RowsThatPostgresRefusesAreIsolated) {
   load_.Publish(*producer_, 300);
   ASSERT_TRUE(WaitFor(kPending, {"reason=\"" + reason + "\""}, [](double n) { return n > 0; }))
       << daemon_->log();
+  ASSERT_TRUE(WaitFor("usage_ingest_lag_records", {}, [](double lag) { return lag == 0; }));
   AlertHistory history;
   history.Add(Scrape(), 60min);
   EXPECT_THAT(history.FiringAt(29min), IsEmpty());
@@ -202,6 +231,82 @@ TEST_F(PostgresAlertsTest, TheRetentionJobDoesNotRun) {
   ASSERT_TRUE(WaitFor(overdue, {}, [](double seconds) { return seconds == 0; }));
   history.Add(Scrape(), 10min);
   EXPECT_THAT(history.FiringAt(91min), IsEmpty());
+}
+
+// What no retry can repair ends the process, and systemd does not start it again.
+TEST_F(PostgresAlertsTest, APrivilegeIsRevoked) {
+  Start();
+  load_.Publish(*producer_, 500);
+  ASSERT_TRUE(WaitForRows(400));
+  AlertHistory history;
+  history.Add(Scrape(), 20min);
+  ConnectAsOwner().Execute(std::string("REVOKE INSERT ON usage_logs FROM ") + kDaemonRole);
+  load_.Publish(*producer_, 500);
+  constexpr int kExitConfig = 78;  // sysexits.h
+  ASSERT_EQ(daemon_->WaitExit(60s), kExitConfig) << daemon_->log();
+  history.Add(std::nullopt, 10min);
+  EXPECT_THAT(history.FiringAt(24min), IsEmpty());
+  EXPECT_THAT(history.FiringAt(26min), ElementsAre("UsageIngestDown"));
+  // The runbook: the command prints the fix.
+  const CommandResult checked = daemon_->Run({"check-config", "--connect"});
+  EXPECT_EQ(checked.exit_code, kExitConfig) << checked.output << checked.errors;
+  ConnectAsOwner().Execute(GrantOf(checked.output + checked.errors));
+  daemon_->StartAndWait();
+  EXPECT_TRUE(WaitForRows(900)) << daemon_->log();
+}
+
+// Another installation with the same group_id moves the positions.
+TEST_F(PostgresAlertsTest, AnotherOwnerTakesPartitions) {
+  Start();
+  load_.Publish(*producer_, 2'000);
+  ASSERT_TRUE(WaitFor("usage_ingest_lag_records", {}, [](double lag) { return lag == 0; }));
+  AlertHistory history;
+  history.Add(Scrape(), 70min);
+  for (int time = 1; time <= 6; ++time) {
+    database_.Execute(
+        "UPDATE usage_ingest.kafka_offsets SET next_offset = next_offset - 10, "
+        "records = records - 10, events = events - 10, inserted = inserted - 10, "
+        "last_timestamp = NULL, last_hash = NULL, last_leader_epoch = NULL WHERE partition = 0");
+    producer_->Produce({.topic = kTopic, .partition = 0, .value = std::nullopt});
+    producer_->Flush();
+    ASSERT_TRUE(WaitFor("usage_ingest_fenced_total", {}, [&](double times) {
+      return times >= time;
+    })) << daemon_->log();
+    ASSERT_TRUE(WaitUntil(After(60s), [&] {
+      return database_.Number(
+                 "SELECT next_offset FROM usage_ingest.kafka_offsets WHERE partition = 0") ==
+             kafka_.admin().EndOffset(kTopic, 0);
+    })) << daemon_->log();
+  }
+  ASSERT_TRUE(WaitFor("usage_ingest_lag_records", {}, [](double lag) { return lag == 0; }));
+  history.Add(Scrape(), 90min);
+  EXPECT_THAT(history.FiringAt(69min), IsEmpty());
+  EXPECT_THAT(history.FiringAt(71min), ElementsAre("UsageIngestFenced"));
+  EXPECT_THAT(history.FiringAt(159min), IsEmpty());
+}
+
+// More arrives than is written. The consumer is never paused: each commit makes room in time.
+TEST_F(PostgresAlertsTest, TheMemoryBoundIsReached) {
+  database_.Execute(
+      "CREATE FUNCTION slow() RETURNS TRIGGER LANGUAGE plpgsql AS "
+      "'BEGIN PERFORM pg_sleep(0.3); RETURN NULL; END';"
+      "CREATE TRIGGER slow AFTER INSERT ON usage_logs FOR EACH STATEMENT EXECUTE FUNCTION slow()");
+  PublishLargeEvents(4'000);
+  DaemonOptions options = DaemonDefaults();
+  options.settings["memory"]["budget"] = "\"128MiB\"";
+  options.settings["postgres"]["writers"] = "1";
+  options.settings["batch"]["rows_max"] = "50";
+  options.settings["batch"]["bytes_max"] = "\"4MiB\"";
+  options.settings["events"]["record_bytes_max"] = "\"4MiB\"";
+  Start(options);
+  ASSERT_TRUE(WaitForRows(50)) << daemon_->log();
+  AlertHistory history;
+  EXPECT_TRUE(HoldsFor(4s, [&] {
+    history.Add(Scrape(), 1min);
+    return true;
+  }));
+  EXPECT_THAT(history.FiringAt(14min), Not(Contains("UsageIngestAtMemoryBound")));
+  EXPECT_THAT(history.FiringAt(45min), Contains("UsageIngestAtMemoryBound"));
 }
 
 // LiteLLM stops: its records end.
