@@ -67,16 +67,15 @@ class PostgresAlertsTest : public PipelineTest {
         "SELECT s.model_id FROM subscriptions s JOIN api_keys k ON k.user_id = s.user_id "
         "ORDER BY k.id, s.id LIMIT 1");
     const std::string start = std::to_string(std::time(nullptr));
-    const std::string filler(64 * 1024, 'x');
+    const std::string rest = R"(","status":"success","startTime":)" + start + R"(,"endTime":)" +
+                             start + R"(,"prompt_tokens":1,"completion_tokens":1,"model":")" +
+                             model + R"(","messages":")" + std::string(64 * 1024, 'x') +
+                             R"(","metadata":{"user_api_key_hash":")" + hash + R"("}})";
     for (int i = 0; i < count; ++i) {
-      producer_->Produce({.topic = kTopic,
-                          .partition = i % partitions_,
-                          .value = R"({"id":"large-)" + std::to_string(i) +
-                                   R"(","status":"success","startTime":)" + start +
-                                   R"(,"endTime":)" + start +
-                                   R"(,"prompt_tokens":1,"completion_tokens":1,"model":")" + model +
-                                   R"(","messages":")" + filler +
-                                   R"(","metadata":{"user_api_key_hash":")" + hash + R"("}})"});
+      std::string event = R"({"id":"large-)";
+      event += std::to_string(i);
+      event += rest;
+      producer_->Produce({.topic = kTopic, .partition = i % partitions_, .value = event});
     }
     producer_->Flush();
   }
