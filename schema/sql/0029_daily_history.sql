@@ -34,6 +34,9 @@ CREATE TABLE IF NOT EXISTS usage_ingest.usage_daily (
     cost NUMERIC(18, 6) NOT NULL,
     PRIMARY KEY (day, subscription_id, api_key_id, team_id, model_id)
 ) WITH (fillfactor = 75);
+-- for a month of many years: a few hundred KB, since rows are in the order of days
+CREATE INDEX IF NOT EXISTS usage_daily_day ON usage_ingest.usage_daily
+    USING brin (day) WITH (pages_per_range = 32);
 COMMENT ON TABLE usage_ingest.usage_daily IS
     'usage of each UTC day; it stays when users, subscriptions, keys and rows of usage_logs are deleted';
 COMMENT ON COLUMN usage_ingest.usage_daily.username IS

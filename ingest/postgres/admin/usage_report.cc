@@ -24,7 +24,9 @@ constexpr std::array kSubjects = {ReportSubject{"user", kUser}, ReportSubject{"t
 // identifies the subject, {4} the names of the last day, {5} sums of sums, {6} the columns as text,
 // {7} the names of the sums, {8} no columns, {9} the first day, {10} the day after the last one,
 // {11} the order of subjects, {12} how a period is written.
+// The memory is for the groups of a month; without it PostgreSQL sorts all rows on disk.
 constexpr std::string_view kReport = R"sql(
+SET work_mem = '64MB';
 WITH named AS (
   SELECT {0} AS period_start, {1}, max(day) AS last_day, {2}
     FROM usage_ingest.usage_daily WHERE day >= {9} AND day < {10} GROUP BY {0}, {1}
