@@ -1,8 +1,8 @@
 #pragma once
-// DailyUsage: what the rows of one transaction add to the durable history, usage_ingest.usage_daily.
+// DailyUsage: what the rows of one transaction add to the history, usage_ingest.usage_daily.
 //
-// Summaries and rows are deleted with their subscription, and know neither key nor team. The history
-// has one row for each UTC day, subscription, key, team and model, and no foreign key.
+// Rows and summaries are deleted with their subscription, and summaries know neither key nor team.
+// The history has one row for each UTC day, subscription, key, team and model, and no foreign key.
 //
 // Owner         a roll-up; single-threaded. Time is in the rows: there is no clock here.
 // Shape         Take() returns deltas sorted by key: the order in which every writer locks.

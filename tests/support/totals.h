@@ -2,7 +2,8 @@
 // Totals: how every end-to-end test ends. What was produced is accounted for, exactly.
 //
 // INV-1 per partition and in sum, INV-2 for hours, days and months, INV-3 per subscription, INV-4
-// by the number of rows, INV-7 against Kafka, INV-10 for each day: by SQL, not by what the daemon says of itself.
+// by the number of rows, INV-7 against Kafka, INV-10 for each day: by SQL, not by what the daemon
+// says of itself.
 //
 // Owner         the test. Make it before the daemon runs: it remembers the counters.
 #include <cstdint>

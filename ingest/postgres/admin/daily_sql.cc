@@ -64,8 +64,8 @@ CREATE TEMPORARY TABLE IF NOT EXISTS usage_ingest_daily_repair (
   model_id text COLLATE "C", {0});
 TRUNCATE pg_temp.usage_ingest_daily_repair)sql";
 
-// Where a key or a team was deleted since, the rows do not say whose the missing use was: it belongs
-// to no key and no team.
+// Where a key or a team was deleted since, the rows do not say whose the missing use was: it
+// belongs to no key and no team.
 // {0} the comparison, {1} the differences of `k`, {2} one of them is not 0, {3} which are repaired
 // key by key, {4} the differences of sums, {5} which are repaired by them.
 constexpr std::string_view kCollect = R"sql(

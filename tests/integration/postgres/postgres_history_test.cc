@@ -1,5 +1,5 @@
-// INV-10: the history is the sum of the rows that were ever inserted, whatever is deleted later. The
-// real writer on a real PostgreSQL, with the rights of the daemon's role.
+// INV-10: the history is the sum of the rows that were ever inserted, whatever is deleted later.
+// The real writer on a real PostgreSQL, with the rights of the daemon's role.
 #include "tests/integration/postgres/writer_fixture.h"
 
 namespace usage_ingest::postgres {
