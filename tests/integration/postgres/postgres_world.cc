@@ -68,7 +68,8 @@ std::int64_t PostgresWorld::SummaryRequests() {
 }
 
 std::int64_t PostgresWorld::HistoryRequests() {
-  return database_.Number("SELECT coalesce(sum(requests), 0)::bigint FROM usage_ingest.usage_daily");
+  return database_.Number(
+      "SELECT coalesce(sum(requests), 0)::bigint FROM usage_ingest.usage_daily");
 }
 
 std::int64_t PostgresWorld::UsedRequests() {
