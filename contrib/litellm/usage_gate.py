@@ -23,6 +23,7 @@ import logging
 import math
 import os
 import re
+import sys
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -212,7 +213,7 @@ class UsageGate(CustomLogger):
         model = data.get("model")
         if not isinstance(model, str) or str(call_type).startswith(EXEMPT_CALLS) or user_api_key_dict.api_key in EXEMPT_KEYS:
             return
-        refusal = await self._refusal(user_api_key_dict.api_key, user_api_key_dict.user_id, model)
+        refusal = await self._refusal(user_api_key_dict.api_key, user_api_key_dict.user_id, public_name(model))
         if refusal is not None:
             mark_refused(data)
             raise refusal
@@ -264,6 +265,18 @@ class UsageGate(CustomLogger):
         if now - self._last_log >= LOG_INTERVAL_S:
             self._last_log = now
             log.warning("calls %s: %s; since start %s", outcome, reason, dict(self.counts))
+
+
+def public_name(model: str) -> str:
+    """Of a deployment that the call names by its id, which LiteLLM tells its clients: docs/events.md, `model_id`."""
+    router = getattr(sys.modules.get("litellm.proxy.proxy_server"), "llm_router", None)
+    try:
+        found = router.registry().deployment if hasattr(router, "registry") else router.get_deployment  # before 1.110
+        params = found(model).litellm_params
+    except AttributeError:  # no router, no such deployment, or a router of a later LiteLLM
+        return model
+    provider = params.custom_llm_provider or params.model.partition("/")[0]
+    return params.model.removeprefix(f"{provider}/")
 
 
 def mark_refused(data: Mapping[str, Any]) -> None:

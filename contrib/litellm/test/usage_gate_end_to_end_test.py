@@ -133,10 +133,11 @@ class GateTest(unittest.TestCase):
         self.assertEqual(answer.headers["x-should-retry"], "false")
         self.assertGreater(int(answer.headers["retry-after"]), 0)
         self.assertEqual(call(proxy="closed").status_code, 429)
+        self.assertEqual(call(model="deployment-1").status_code, 429)  # the same model
 
     def test_3_others_are_admitted(self):
         for proxy in ("open", "closed"):
-            for where in ((traffic.BOB, "slow"), (traffic.ALICE, "gpt-4o"), (STRANGER, "gpt-4o")):
+            for where in ((traffic.BOB, "slow"), (traffic.ALICE, "gpt-4o"), (traffic.ALICE, "deployment-1"), (STRANGER, "gpt-4o")):
                 self.assertEqual(call(*where, proxy=proxy).status_code, 200, where)
 
     def test_4_a_refused_call_is_a_row_and_no_request(self):

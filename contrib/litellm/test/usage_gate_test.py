@@ -2,9 +2,12 @@
 
 import asyncio
 import re
+import sys
 import unittest
 import uuid
 from pathlib import Path
+from types import SimpleNamespace
+from unittest import mock
 
 import gate as of
 import psycopg
@@ -97,6 +100,25 @@ class WhoseCallTest(of.GateTest):
         for call_type in ("aget_responses", "aretrieve_batch", "acancel_responses", "avideo_status"):
             self.assertIsNone(await of.ask(self.gate, KEY, ALICE, "m", call_type), call_type)
         self.assertIsNotNone(await of.ask(self.gate, KEY, ALICE, "m", "aresponses"))
+
+    async def test_a_deployment_that_is_named_by_its_id_is_its_model(self):
+        self.exhaust()
+        await self.becomes(429)
+        named = {"id-1": ("openai/m", None), "id-2": ("m", "openai"), "id-3": ("openai/n", None), "id-4": ("some/m", "openai")}
+        made = {name: SimpleNamespace(litellm_params=SimpleNamespace(model=model, custom_llm_provider=provider))
+                for name, (model, provider) in named.items()}
+
+        def get_deployment(model_id):
+            return made.get(model_id)
+
+        registry = SimpleNamespace(deployment=get_deployment)
+        for router in (SimpleNamespace(get_deployment=get_deployment), SimpleNamespace(registry=lambda: registry)):
+            with mock.patch.dict(sys.modules, {"litellm.proxy.proxy_server": SimpleNamespace(llm_router=router)}):
+                answers = [await self.status(KEY, ALICE, name) for name in (*named, "m", "n")]
+            self.assertEqual(answers, [429, 429, 200, 200, 429, 200])
+        for router in (None, SimpleNamespace()):
+            with mock.patch.dict(sys.modules, {"litellm.proxy.proxy_server": SimpleNamespace(llm_router=router)}):
+                self.assertEqual(await self.status(KEY, ALICE), 429)
 
     async def test_a_call_without_a_model_is_admitted(self):
         self.exhaust()
