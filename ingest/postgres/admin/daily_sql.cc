@@ -116,8 +116,8 @@ DailySql MakeDailySql() {
       .count_differences = Compare() + kCount,
       .show_differences = Compare() + fmt::format(kShow, Names("rows_{0}"), Names("history_{0}")),
       .make_repairs = fmt::format(kMakeRepairs, Names("{0} {1}")),
-      .collect_missing =
-          Collect("NOT d.is_too_much AND NOT d.has_moved", "NOT d.is_too_much AND d.has_moved"),
+      // what is too much has a key that is, so it has moved
+      .collect_missing = Collect("NOT d.has_moved", "NOT d.is_too_much AND d.has_moved"),
       .collect_all = Collect("true", "false"),
       .apply_repairs = batch::UpsertDailySql(kRepairSource)};
 }
