@@ -1,7 +1,10 @@
 #include "tests/integration/postgres/litemaas_releases.h"
 
+#include <fmt/format.h>
+
 #include <sstream>
 #include <stdexcept>
+#include <string_view>
 
 #include "ingest/postgres/migrate/migrator.h"
 #include "tests/integration/postgres/postgres_fixture.h"
@@ -23,7 +26,7 @@ constexpr const char* kBackedUp[] = {"users",
 
 // "  WHERE: WHAT; fix: SQL;" of each line of a refusal.
 std::vector<std::string> FixesOf(const std::string& refusal) {
-  static const std::string kMark = "; fix: ";
+  constexpr std::string_view kMark = "; fix: ";
   std::vector<std::string> fixes;
   std::istringstream lines(refusal);
   for (std::string line; std::getline(lines, line);) {
@@ -79,7 +82,7 @@ LiteMaasBackup BackUpLiteMaas(Database& database) {
     backup.tables.push_back(
         {.name = name,
          .columns = columns,
-         .rows = database.CopyOut("COPY " + name + " (" + columns + ") TO STDOUT")});
+         .rows = database.CopyOut(fmt::format("COPY {} ({}) TO STDOUT", name, columns))});
   }
   return backup;
 }
@@ -88,7 +91,7 @@ void RestoreLiteMaas(Database& database, const LiteMaasBackup& backup) {
   database.Execute("BEGIN");
   for (const LiteMaasBackup::Table& table : backup.tables) {
     database.Execute("TRUNCATE TABLE " + table.name + " CASCADE");
-    database.CopyIn("COPY " + table.name + " (" + table.columns + ") FROM STDIN", table.rows);
+    database.CopyIn(fmt::format("COPY {} ({}) FROM STDIN", table.name, table.columns), table.rows);
   }
   database.Execute("COMMIT");
 }
