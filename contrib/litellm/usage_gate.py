@@ -269,7 +269,7 @@ class UsageGate(CustomLogger):
 
 def public_name(model: str) -> str:
     """Of a deployment that the call names by its id, which LiteLLM tells its clients: docs/events.md, `model_id`."""
-    router = getattr(sys.modules.get("litellm.proxy.proxy_server"), "llm_router", None)
+    router: Any = getattr(sys.modules.get("litellm.proxy.proxy_server"), "llm_router", None)
     try:
         found = router.registry().deployment if hasattr(router, "registry") else router.get_deployment  # before 1.110
         params = found(model).litellm_params

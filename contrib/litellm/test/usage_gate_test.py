@@ -116,8 +116,8 @@ class WhoseCallTest(of.GateTest):
             with mock.patch.dict(sys.modules, {"litellm.proxy.proxy_server": SimpleNamespace(llm_router=router)}):
                 answers = [await self.status(KEY, ALICE, name) for name in (*named, "m", "n")]
             self.assertEqual(answers, [429, 429, 200, 200, 429, 200])
-        for router in (None, SimpleNamespace()):
-            with mock.patch.dict(sys.modules, {"litellm.proxy.proxy_server": SimpleNamespace(llm_router=router)}):
+        for unknown in (None, SimpleNamespace()):
+            with mock.patch.dict(sys.modules, {"litellm.proxy.proxy_server": SimpleNamespace(llm_router=unknown)}):
                 self.assertEqual(await self.status(KEY, ALICE), 429)
 
     async def test_a_call_without_a_model_is_admitted(self):
