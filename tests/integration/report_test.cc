@@ -19,6 +19,7 @@ using ::testing::StartsWith;
 using Words = std::vector<std::string>;
 using Cells = std::vector<std::string>;
 
+const std::filesystem::path kSources = USAGE_INGEST_SOURCE_DIR;
 constexpr int kSums = 9;
 constexpr const char* kSumsOfNovember =
     "SELECT sum(requests), sum(errors), sum(input_tokens), sum(output_tokens), sum(cached_tokens), "
@@ -71,6 +72,22 @@ class ReportTest : public PipelineTest {
     EXPECT_EQ(result.exit_code, 0) << result.errors;
     return result.output;
   }
+  // LiteLLM's captured events, through Kafka and the daemon.
+  void IngestCaptured() {
+    SeedCaptured(database_);
+    RememberTotals();
+    Producer producer(kafka_.brokers());
+    for (const CapturedEvent& event : CapturedEvents()) {
+      producer.Produce({.topic = kTopic,
+                        .key = event.key,
+                        .value = event.value,
+                        .timestamp_ms = event.timestamp_ms});
+    }
+    producer.Flush();
+    DaemonProcess daemon(DaemonDefaults());
+    daemon.StartAndWait();
+    ExpectTotalsMatch({.records = producer.delivered()});
+  }
   // As the database adds them up.
   Cells Sums(const std::string& sql) {
     Cells sums;
@@ -94,6 +111,10 @@ class ReportTest : public PipelineTest {
         "FROM (VALUES " +
         values + ") AS v(a, b, c, d, e, f, g, h, i)");
   }
+  static void ExpectInManual(const std::string& sample) {
+    const std::string manual = ReadFile(kSources / "docs" / "litemaas.md");
+    EXPECT_THAT(manual, HasSubstr("```text\n" + sample + "```")) << sample;
+  }
   // A history without usage_logs, of one day.
   void AddDay(const std::string& username, const std::string& key_alias) {
     database_.Execute(
@@ -105,19 +126,7 @@ class ReportTest : public PipelineTest {
 };
 
 TEST_F(ReportTest, EachReportOfRealEventsAddsUpToTheHistory) {
-  SeedCaptured(database_);
-  RememberTotals();
-  Producer producer(kafka_.brokers());
-  for (const CapturedEvent& event : CapturedEvents()) {
-    producer.Produce({.topic = kTopic,
-                      .key = event.key,
-                      .value = event.value,
-                      .timestamp_ms = event.timestamp_ms});
-  }
-  producer.Flush();
-  DaemonProcess daemon(DaemonDefaults());
-  daemon.StartAndWait();
-  ExpectTotalsMatch({.records = producer.delivered()});
+  IngestCaptured();
   const Cells sums = Sums(kSumsOfNovember);
   ASSERT_GT(std::stoll(sums.at(0)), 50);
   ASSERT_GT(std::stoll(sums.at(4)), 0) << "cached tokens";
@@ -147,18 +156,31 @@ TEST_F(ReportTest, EachReportOfRealEventsAddsUpToTheHistory) {
     }
   };
   expect_same();
-  const std::string manual =
-      ReadFile(std::filesystem::path(USAGE_INGEST_SOURCE_DIR) / "docs" / "litemaas.md");
-  EXPECT_THAT(manual, HasSubstr("```text\n" + Report({"--month", "2026-11"}) + "```"));
+  ExpectInManual(Report({"--month", "2026-11"}));
   std::string csv = Report({"--by", "team", "--month", "2026-11", "--format", "csv"});
   std::erase(csv, '\r');
-  EXPECT_THAT(manual, HasSubstr("```text\n" + csv + "```"));
+  ExpectInManual(csv);
 
   const std::string before = Report({"--by", "key", "--month", "2026-11"});
   ConnectAsOwner().Execute("TRUNCATE users CASCADE");
   ASSERT_EQ(RowCount(), 0);
   EXPECT_EQ(Report({"--by", "key", "--month", "2026-11"}), before);
   expect_same();
+}
+
+// What LiteMaaS' analytics pages show of the same events.
+TEST_F(ReportTest, TheAnalyticsInTheManualAreThoseOfRealEvents) {
+  IngestCaptured();
+  Database owner = ConnectAsOwner();
+  owner.Execute(ReadFile(kSources / "tests" / "data" / "litemaas" / "analytics.sql"));
+  owner.Execute("SELECT usage_ingest.fill_daily_usage_cache('2026-11-23')");
+  std::string sample;
+  for (const char* column : {"total_metrics", "aggregated_by_provider->'anthropic'"}) {
+    sample += owner.Value("SELECT " + std::string(column) +
+                          " FROM daily_usage_cache WHERE date = '2026-11-22'") +
+              "\n";
+  }
+  ExpectInManual(sample);
 }
 
 TEST_F(ReportTest, HostileNamesStayInTheirCells) {
