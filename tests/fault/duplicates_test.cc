@@ -35,7 +35,7 @@ class DuplicatesTest : public FaultTest {
     database_.Execute("DELETE FROM usage_ingest.kafka_offsets");
     DaemonOptions as_owner = DaemonDefaults();
     as_owner.conninfo = postgres_.conninfo(kDatabase, kOwnerRole);
-    database_.Execute("TRUNCATE usage_summaries");
+    database_.Execute("TRUNCATE usage_summaries, usage_ingest.usage_daily");
     const CommandResult rebuilt = DaemonProcess(as_owner).Run({"summaries", "rebuild"});
     ASSERT_EQ(rebuilt.exit_code, 0) << rebuilt.errors;
     database_.Execute(
