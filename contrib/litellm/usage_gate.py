@@ -26,7 +26,7 @@ import re
 import sys
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -210,13 +210,13 @@ class UsageGate(CustomLogger):
 
     async def async_pre_call_hook(self, user_api_key_dict, cache, data, call_type) -> None:
         self.start()
-        model = data.get("model")
-        if not isinstance(model, str) or str(call_type).startswith(EXEMPT_CALLS) or user_api_key_dict.api_key in EXEMPT_KEYS:
+        if str(call_type).startswith(EXEMPT_CALLS) or user_api_key_dict.api_key in EXEMPT_KEYS:
             return
-        refusal = await self._refusal(user_api_key_dict.api_key, user_api_key_dict.user_id, public_name(model))
-        if refusal is not None:
-            mark_refused(data)
-            raise refusal
+        for model in dict.fromkeys(asked_models(data)):
+            refusal = await self._refusal(user_api_key_dict.api_key, user_api_key_dict.user_id, public_name(model))
+            if refusal is not None:
+                mark_refused(data)
+                raise refusal
 
     async def _refusal(self, api_key: str | None, user_id: str | None, model: str) -> HTTPException | None:
         if not self.suspensions.has_read.is_set():
@@ -265,6 +265,24 @@ class UsageGate(CustomLogger):
         if now - self._last_log >= LOG_INTERVAL_S:
             self._last_log = now
             log.warning("calls %s: %s; since start %s", outcome, reason, dict(self.counts))
+
+
+def asked_models(data: Mapping[str, Any]) -> Iterator[str]:
+    """Each model that the client names: LiteLLM asks both of "a,b", and those of `fallbacks` when the first one fails."""
+    for name in ("model", "fallbacks", "context_window_fallbacks", "content_policy_fallbacks"):
+        yield from names_in(data.get(name))
+
+
+def names_in(value: Any) -> Iterator[str]:
+    """Of a name, a list of names, {"model": name, ...} or {name: [names]}."""
+    if isinstance(value, str):
+        yield value
+        yield from (part for part in map(str.strip, value.split(",")) if part and part != value)
+    elif isinstance(value, Mapping):
+        yield from names_in(value["model"] if "model" in value else list(value.values()))
+    elif isinstance(value, list):
+        for one in value:
+            yield from names_in(one)
 
 
 def public_name(model: str) -> str:

@@ -61,7 +61,8 @@ class Import final : public Command {
 
   std::vector<Option> Options() override {
     return {FilesOperand("JSON objects or arrays, also .gz and .zst; - is standard input", paths_),
-            DryRunFlag(options_.dry_run), NoQuotaFlag(options_.no_quota), JsonFlag(json_)};
+            DryRunFlag(options_.dry_run), NoQuotaFlag(options_.no_quota),
+            NoHistoryFlag(options_.no_history), JsonFlag(json_)};
   }
 
   int Run(const CommandContext& context) override {

@@ -162,6 +162,12 @@ Option NoQuotaFlag(bool& target) {
               target);
 }
 
+Option NoHistoryFlag(bool& target) {
+  return Flag("--no-history",
+              "leave usage_daily unchanged: for rows that were lost and are in the history",
+              target);
+}
+
 Option ReasonOption(std::string& target) {
   return ChoiceOption({"--reason", "REASON", "only those with this reason"},
                       {kDeadLetterReasonNames.begin(), kDeadLetterReasonNames.end()}, target);

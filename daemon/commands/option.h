@@ -63,8 +63,9 @@ struct OptionText {
 
 // Options that several commands have.
 [[nodiscard]] Option JsonFlag(bool& target);
-[[nodiscard]] Option DryRunFlag(bool& target);   // of replay and import
-[[nodiscard]] Option NoQuotaFlag(bool& target);  // likewise
+[[nodiscard]] Option DryRunFlag(bool& target);     // of replay and import
+[[nodiscard]] Option NoQuotaFlag(bool& target);    // likewise
+[[nodiscard]] Option NoHistoryFlag(bool& target);  // likewise
 [[nodiscard]] Option ReasonOption(std::string& target);
 
 // Options of the program: they may stand before and after every command.

@@ -58,6 +58,7 @@ class Replay final : public Command {
                          max_rate_, 1),
             DryRunFlag(dry_run_),
             NoQuotaFlag(no_quota_),
+            NoHistoryFlag(no_history_),
             JsonFlag(json_)};
   }
 
@@ -80,6 +81,7 @@ class Replay final : public Command {
   std::optional<std::int64_t> max_rate_;  // events a second
   bool dry_run_ = false;
   bool no_quota_ = false;
+  bool no_history_ = false;
   bool json_ = false;
 };
 
@@ -115,10 +117,11 @@ kafka::range::RangeRequest Replay::Request() const {
 }
 
 // Rows that exist when the daemon reads their events are duplicates, and duplicates are not
-// counted. So without quotas a replay must not pass the daemon: nothing would ever count those
-// events.
+// counted. So with `flag` a replay must not pass the daemon: nothing would ever count those events
+// in `what`.
 void EndBeforeTheDaemon(const config::Config& config,
-                        std::vector<kafka::range::PartitionRange>& ranges) {
+                        std::vector<kafka::range::PartitionRange>& ranges, std::string_view flag,
+                        std::string_view what) {
   if (ranges.empty()) return;
   const std::string& topic = ranges.front().source->topic;
   if (std::ranges::find(config.kafka.topics, topic) == config.kafka.topics.end()) return;
@@ -130,16 +133,16 @@ void EndBeforeTheDaemon(const config::Config& config,
       throw text::UserError(
           text::ExitCode::kUsage,
           {.what = fmt::format("the daemon has not read this range yet: it is at offset {}, and "
-                               "--no-quota would keep these events out of the quotas forever",
-                               next.value),
+                               "{} would keep these events out of the {} forever",
+                               next.value, flag, what),
            .where = fmt::format("{}, partition {}", topic, range.source->partition.value),
-           .fix = "replay it after the daemon has read it, or without --no-quota"});
+           .fix = fmt::format("replay it after the daemon has read it, or without {}", flag)});
     }
     if (next >= range.end) continue;
     fmt::print(stderr,
                "warning: partition {}: ends at offset {} instead of {}, which the daemon has not "
-               "read yet: --no-quota would keep later events out of the quotas\n",
-               range.source->partition.value, next.value, range.end.value);
+               "read yet: {} would keep later events out of the {}\n",
+               range.source->partition.value, next.value, range.end.value, flag, what);
     range.end = next;
   }
 }
@@ -164,8 +167,10 @@ int Replay::Run(const CommandContext& context) {
   const config::Config& config = context.config();
   // Declared first, so destroyed last: the lanes hold records in its buffers.
   std::unique_ptr<kafka::range::RangeReader> reader;
-  replay::ReplayLanesOptions lanes_options{
-      .lanes = config.postgres.writers, .dry_run = dry_run_, .counts_quotas = !no_quota_};
+  replay::ReplayLanesOptions lanes_options{.lanes = config.postgres.writers,
+                                           .dry_run = dry_run_,
+                                           .counts_quotas = !no_quota_,
+                                           .adds_to_history = !no_history_};
   replay::ReplayLanes lanes(config, lanes_options, context.stop);
   try {
     reader = assembly::KafkaValueOrThrow(
@@ -187,7 +192,8 @@ int Replay::Run(const CommandContext& context) {
 bool Replay::Send(const config::Config& config, kafka::range::RangeReader& reader,
                   replay::ReplayLanes& lanes) {
   auto ranges = assembly::KafkaValueOrThrow(reader.Resolve(Request(), kResolveTimeout));
-  if (no_quota_) EndBeforeTheDaemon(config, ranges);
+  if (no_quota_) EndBeforeTheDaemon(config, ranges, "--no-quota", "quotas");
+  if (no_history_) EndBeforeTheDaemon(config, ranges, "--no-history", "history");
   replay::ReplayRun run;
   if (!dry_run_) run = Open(config, ranges);
   lanes.SetReplayIds(run.ids);

@@ -22,7 +22,11 @@ ImportRun::ImportRun(const config::Config& config, ImportOptions options, Import
       file_(file),
       elements_(elements),
       source_{"import:" + file.sha256_hex(), PartitionId{0}},
-      lanes_(config, {.lanes = 1, .dry_run = options.dry_run, .counts_quotas = !options.no_quota},
+      lanes_(config,
+             {.lanes = 1,
+              .dry_run = options.dry_run,
+              .counts_quotas = !options.no_quota,
+              .adds_to_history = !options.no_history},
              stop),
       producer_(std::move(lanes_.MakeProducers().front())) {}
 

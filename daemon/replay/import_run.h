@@ -21,6 +21,7 @@ namespace usage_ingest::replay {
 struct ImportOptions {
   bool dry_run = false;
   bool no_quota = false;
+  bool no_history = false;
 };
 
 class ImportRun {

@@ -77,6 +77,7 @@ void ReplayLanes::Start(const std::atomic<std::uint64_t>& current_epoch) {
     postgres::batch::PgBatchStoreOptions store =
         assembly::StoreOptionsFor(impl.config, "replay-" + std::to_string(i));
     store.dry_run = impl.options.dry_run;
+    store.has_history = store.has_history && impl.options.adds_to_history;
     store.has_quota_periods = store.has_quota_periods && impl.options.counts_quotas;
     auto progress = impl.options.dry_run ? postgres::batch::MakeDryRunProgress()
                                          : postgres::batch::MakeReplayProgress(

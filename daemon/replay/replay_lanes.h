@@ -21,7 +21,8 @@ namespace usage_ingest::replay {
 struct ReplayLanesOptions {
   std::size_t lanes = 1;
   bool dry_run = false;
-  bool counts_quotas = true;  // also of what a retry of its dead letters inserts later
+  bool counts_quotas = true;    // also of what a retry of its dead letters inserts later
+  bool adds_to_history = true;  // usage_daily; a retry of its dead letters does in any case
 };
 
 class ReplayLanes {

@@ -227,7 +227,7 @@ STABLE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT s.id, p.started_at, due.is_due::int::int8
+    SELECT s.id, p.started_at, coalesce(due.is_due, false)::int::int8
       FROM unnest(wanted) AS w(id)
       JOIN public.subscriptions AS s ON s.id = w.id
       LEFT JOIN usage_ingest.quota_periods AS p ON p.subscription_id = s.id

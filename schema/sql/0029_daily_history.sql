@@ -44,7 +44,8 @@ COMMENT ON COLUMN usage_ingest.usage_daily.username IS
 COMMENT ON COLUMN usage_ingest.usage_daily.latency_count IS 'requests with a known latency';
 
 -- The names of a use, for its first row of the day; the other columns are NULL. SECURITY DEFINER, so
--- that the daemon's role needs no right to read addresses and names of all users.
+-- that the daemon's role needs no right to read addresses and names of all users. A column that
+-- LiteMaaS has renamed must not stop ingestion: the names are those that were found before the error.
 CREATE OR REPLACE FUNCTION usage_ingest.names_of_use(
     wanted_subscription UUID, wanted_key UUID, wanted_team UUID, wanted_model TEXT)
 RETURNS usage_ingest.usage_daily
@@ -56,10 +57,10 @@ AS $$
 DECLARE
     names usage_ingest.usage_daily;
 BEGIN
-    SELECT s.user_id, u.username, u.email
-      INTO names.user_id, names.username, names.user_email
-      FROM public.subscriptions AS s LEFT JOIN public.users AS u ON u.id = s.user_id
-     WHERE s.id = wanted_subscription;
+    SELECT s.user_id INTO names.user_id
+      FROM public.subscriptions AS s WHERE s.id = wanted_subscription;
+    SELECT u.username, u.email INTO names.username, names.user_email
+      FROM public.users AS u WHERE u.id = names.user_id;
     SELECT coalesce(nullif(t.alias, ''), t.name) INTO names.team_alias
       FROM public.teams AS t WHERE t.id = wanted_team;
     SELECT coalesce(nullif(k.litellm_key_alias, ''), k.name), k.key_hash
@@ -68,6 +69,12 @@ BEGIN
     SELECT m.name, m.provider INTO names.model_name, names.provider
       FROM public.models AS m WHERE m.id = wanted_model;
     RETURN names;
+EXCEPTION
+    WHEN lock_not_available OR deadlock_detected OR serialization_failure OR query_canceled THEN
+        RAISE;
+    WHEN OTHERS THEN
+        RAISE WARNING 'usage_ingest.names_of_use: % (%)', SQLERRM, SQLSTATE;
+        RETURN names;
 END;
 $$;
 REVOKE ALL ON FUNCTION usage_ingest.names_of_use(UUID, UUID, UUID, TEXT) FROM PUBLIC;

@@ -175,6 +175,8 @@ BEGIN
                        'api_requests', sum(s.request_count), 'total_tokens', sum(s.total_tokens),
                        'spend', sum(s.total_cost)) AS counted
               FROM public.usage_summaries AS s WHERE s.period_type = 'day' GROUP BY 1
+        ), cached AS (
+            SELECT c.date AS day, %s FROM public.daily_usage_cache AS c
         ), wanted AS (
             SELECT d.day, d.counted FROM days AS d
              WHERE EXISTS (SELECT FROM public.usage_logs AS l
@@ -184,8 +186,7 @@ BEGIN
                                 WHERE d.day >= p.from_time::date AND d.day < p.to_time::date)
             UNION ALL
             SELECT $1, '{"api_requests": 0}' WHERE NOT EXISTS (SELECT FROM days WHERE day = $1)
-        ), cached AS (
-            SELECT c.date AS day, %s FROM public.daily_usage_cache AS c
+               AND NOT EXISTS (SELECT FROM cached WHERE day = $1 AND counted IS NULL)
         ), compared AS (
             SELECT w.day, w.counted, c.updated_at,
                    (c.counted @> w.counted) IS NOT TRUE AS differs,

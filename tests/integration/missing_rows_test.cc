@@ -115,8 +115,12 @@ TEST_F(MissingRowsTest, LiteMaasRestoresItsBackup) {
   EXPECT_EQ(ready.status, 200);
   EXPECT_THAT(ready.body, HasSubstr("rows of usage_logs have disappeared since 20"));
   EXPECT_THAT(daemon_->Get("/status").body, HasSubstr(R"("missing_rows":{"samples":)"));
-  EXPECT_THAT(daemon_->Run({"status"}).output,
-              HasSubstr("\nattention     rows of usage_logs have disappeared"));
+  // The page's text is kept for up to a second.
+  EXPECT_TRUE(WaitUntil(After(10s), [&] {
+    return daemon_->Run({"status"})
+               .output.find("\nattention     rows of usage_logs have disappeared") !=
+           std::string::npos;
+  }));
   RunAsWritten(Command("usage-ingestd replay", "--no-quota", true));
   RunAsWritten(Command("usage-ingestd summaries verify", "rebuild", true));
   ExpectWhole();

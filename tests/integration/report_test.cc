@@ -191,9 +191,9 @@ TEST_F(ReportTest, HostileNamesStayInTheirCells) {
   const auto csv = ParseCsv(Report({"--by", "key", "--month", "2026-11", "--format", "csv"}));
   ASSERT_EQ(csv.size(), 3U);
   for (const Cells& line : csv) EXPECT_EQ(line.size(), csv[0].size());
-  EXPECT_EQ(csv[0][3], "key_alias");
-  std::vector<std::pair<std::string, std::string>> names = {{csv[1][3], csv[1][4]},
-                                                            {csv[2][3], csv[2][4]}};
+  EXPECT_EQ(csv[0][4], "key_alias");
+  std::vector<std::pair<std::string, std::string>> names = {{csv[1][4], csv[1][5]},
+                                                            {csv[2][4], csv[2][5]}};
   EXPECT_THAT(names, ::testing::UnorderedElementsAre(
                          std::pair<std::string, std::string>("'@SUM(A1)", "'" + formula),
                          std::pair<std::string, std::string>("\x1b[2J", lines)));
@@ -220,6 +220,22 @@ TEST_F(ReportTest, ARangeWithoutUsageIsAnEmptyReport) {
   EXPECT_THAT(LineFrom(in("table"), "total"), HasSubstr(" 0.000000"));
   EXPECT_THAT(Report({"--from", "2026-11-22", "--to", "2026-11-23", "--per", "day"}),
               HasSubstr("\n2026-11-22  "));
+}
+
+// Of users who use other ways than keys, and of keys that were deleted.
+TEST_F(ReportTest, UseWithoutAKeyIsALineForEachUser) {
+  AddDay("alice", "laptop");
+  AddDay("bob", "laptop");
+  database_.Execute(
+      "UPDATE usage_ingest.usage_daily SET api_key_id = '00000000-0000-0000-0000-000000000000', "
+      "key_alias = NULL, requests = CASE username WHEN 'alice' THEN 7 ELSE 1 END");
+  const auto csv = ParseCsv(Report({"--by", "key", "--month", "2026-11", "--format", "csv"}));
+  ASSERT_EQ(csv.size(), 3U);
+  std::vector<std::pair<std::string, std::string>> lines = {{csv[1][5], csv[1][7]},
+                                                            {csv[2][5], csv[2][7]}};
+  EXPECT_THAT(lines,
+              ::testing::UnorderedElementsAre(std::pair<std::string, std::string>("alice", "7"),
+                                              std::pair<std::string, std::string>("bob", "1")));
 }
 
 // A line for each id, with the names of its last day.

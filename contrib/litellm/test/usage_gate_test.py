@@ -120,6 +120,18 @@ class WhoseCallTest(of.GateTest):
             with mock.patch.dict(sys.modules, {"litellm.proxy.proxy_server": SimpleNamespace(llm_router=unknown)}):
                 self.assertEqual(await self.status(KEY, ALICE), 429)
 
+    async def test_each_model_that_the_client_names_is_asked_about(self):
+        self.exhaust()
+        await self.becomes(429)
+        for data in ({"model": "m,m"}, {"model": "other, m"}, {"model": ["other", "m"]},
+                     {"model": "other", "fallbacks": ["m"]}, {"model": "other", "fallbacks": [{"model": "m"}]},
+                     {"model": "other", "fallbacks": [{"other": ["m"]}]}, {"model": "other", "context_window_fallbacks": [{"other": ["m"]}]},
+                     {"model": "other", "content_policy_fallbacks": ["m"]}):
+            refusal = await of.ask(self.gate, KEY, ALICE, **data)
+            self.assertEqual(getattr(refusal, "status_code", None), 429, data)
+        for data in ({"model": "other,another"}, {"model": "other", "fallbacks": ["another"]}):
+            self.assertIsNone(await of.ask(self.gate, KEY, ALICE, **data), data)
+
     async def test_a_call_without_a_model_is_admitted(self):
         self.exhaust()
         await self.becomes(429)

@@ -11,12 +11,13 @@ using aggregate::JoinDailyColumns;
 
 constexpr std::array<std::string_view, 3> kUser = {"user_id", "username", "user_email"};
 constexpr std::array<std::string_view, 2> kTeam = {"team_id", "team_alias"};
-constexpr std::array<std::string_view, 5> kKey = {"api_key_id", "key_hash", "key_alias", "username",
-                                                  "user_email"};
+// By user, too: use without a key, or of a deleted one, is not that of one person.
+constexpr std::array<std::string_view, 6> kKey = {"api_key_id", "user_id",  "key_hash",
+                                                  "key_alias",  "username", "user_email"};
 constexpr std::array<std::string_view, 3> kModel = {"model_id", "model_name", "provider"};
 constexpr std::array<std::string_view, 1> kProvider = {"provider"};
 constexpr std::array kSubjects = {ReportSubject{"user", kUser}, ReportSubject{"team", kTeam},
-                                  ReportSubject{"key", kKey, 2}, ReportSubject{"model", kModel},
+                                  ReportSubject{"key", kKey, 3, 2}, ReportSubject{"model", kModel},
                                   ReportSubject{"provider", kProvider, 0}};
 
 // Names change; a line has those of its last day. So names are grouped first, and few groups are
@@ -51,15 +52,20 @@ std::string Join(std::span<const std::string_view> columns, std::string_view for
 
 std::string ReportSql(const blocking::SyncConnection& connection, const ReportOptions& options) {
   const auto columns = options.subject->columns;
-  const auto names = columns.subspan(1);
-  std::string last_names = Join(names, "(array_agg({0} ORDER BY last_day DESC))[1] AS {0}");
-  if (!last_names.empty()) last_names += ",";
+  const auto ids = columns.first(options.subject->ids);
+  const auto names = columns.subspan(options.subject->ids);
+  // All names of a line are of one row.
+  const std::string order = fmt::format("last_day DESC, {}", fmt::join(names, ", "));
+  std::string last_names;
+  for (const std::string_view name : names) {
+    last_names += fmt::format("(array_agg({0} ORDER BY {1}))[1] AS {0}, ", name, order);
+  }
   const std::string sums = JoinDailyColumns([](const DailyColumn& column) {
     return fmt::format("COALESCE(sum({0}), 0)::{1} AS {0}", column.name, column.type);
   });
   return fmt::format(
       kReport, options.per_month ? "date_trunc('month', day::timestamp)" : "day",
-      fmt::join(columns, ", "), sums, columns.front(), last_names, sums,
+      fmt::join(columns, ", "), sums, fmt::join(ids, ", "), last_names, sums,
       Join(columns, "nullif({0}::text, '00000000-0000-0000-0000-000000000000') AS {0}"),
       aggregate::DailyColumnNames(), Join(columns, "NULL"),
       connection.QuoteLiteral(options.from_day) + "::date",

@@ -23,8 +23,9 @@ namespace usage_ingest::postgres::admin {
 // Whose usage a line is. An id that is the nil UUID, and a name that is not known, are empty.
 struct ReportSubject {
   std::string_view name;                      // as the option --by has it
-  std::span<const std::string_view> columns;  // of usage_daily: its id, then its names
+  std::span<const std::string_view> columns;  // of usage_daily: its ids, then its names
   std::size_t first_for_people = 1;           // of the columns: those before it are ids and hashes
+  std::size_t ids = 1;                        // the first columns, which tell lines apart
 };
 [[nodiscard]] std::span<const ReportSubject> ReportSubjects();
 

@@ -62,6 +62,7 @@ const char* const kAskHasSpend = R"sql(
 SELECT count(*)::int8 FROM pg_attribute
  WHERE attrelid = 'public.subscriptions'::regclass AND attname = 'current_spend'
    AND NOT attisdropped AND atttypid = 'numeric'::regtype
+   AND (atttypmod = -1 OR ((atttypmod - 4) >> 16) - ((atttypmod - 4) & 65535) >= 8)
    AND has_column_privilege(attrelid, attnum, 'SELECT')
    AND has_column_privilege(attrelid, attnum, 'UPDATE'))sql";
 

@@ -84,6 +84,23 @@ class DailyUsageTest : public PostgresTest {
   Database database_;
 };
 
+// LiteMaaS has asked LiteLLM for today, and no event has come yet.
+TEST_F(DailyUsageTest, ATodayOfLiteLlmStaysUntilThereIsUsage) {
+  const char* kToday =
+      "SELECT total_metrics->>'spend' FROM daily_usage_cache WHERE date = $1::date";
+  const std::string today = database_.Value("SELECT (now() AT TIME ZONE 'UTC')::date");
+  database_.Execute("TRUNCATE usage_logs, usage_summaries");
+  database_.Execute(
+      "INSERT INTO daily_usage_cache (date, raw_data, total_metrics, is_complete) VALUES "
+      "($1::date, '{}', '{\"spend\": 500}', false)",
+      {today});
+  Fill();
+  EXPECT_EQ(database_.Value(kToday, {today}), "500");
+  Use(0, 50);
+  Fill();
+  EXPECT_NE(database_.Value(kToday, {today}), "500");
+}
+
 TEST_F(DailyUsageTest, EveryNumberIsThatOfTheRows) {
   EXPECT_EQ(Fill(), 4);
   EXPECT_EQ(Documents(), Counted());

@@ -55,6 +55,15 @@ class HistoryTest : public WriterTest {
   }
 };
 
+// LiteMaaS changes a column that only a name is read from.
+TEST_F(HistoryTest, ANameThatIsNotFoundStopsNothing) {
+  database_.Execute("ALTER TABLE teams RENAME COLUMN alias TO other_alias");
+  Add(0, kNewYear, 3);
+  MustWrite();
+  EXPECT_EQ(Number("SELECT count(*) FROM usage_logs"), 1);
+  EXPECT_EQ(History("username, team_alias, requests"), (Lines{"alice\t\\N\t1\t"}));
+}
+
 TEST_F(HistoryTest, ADayHasARowWithTheNamesOfItsFirstUse) {
   Add(0, kNewYear - kSecond, 3);
   Add(0, kNewYear, 5);

@@ -64,6 +64,37 @@ TEST_F(KeptColumnsTest, AKeyWasUsedLastWhenItsLastRequestBegan) {
   EXPECT_EQ(LastUsed(0), std::to_string(now) + "\t");
 }
 
+// The lane holds the turn of all lanes there, and the column is only shown.
+TEST_F(KeptColumnsTest, AKeyThatAnotherTransactionChangesIsLeftToItsNextUse) {
+  support::Database other(postgres_.conninfo("litemaas"));
+  other.Execute("BEGIN; UPDATE api_keys SET name = 'renamed'");
+  Add(0, NowUs() - kSecondUs, 1);
+  MustWrite();
+  EXPECT_EQ(Number("SELECT count(*) FROM usage_logs"), 1);
+  EXPECT_EQ(LastUsed(0), "\\N\t");
+  other.Execute("COMMIT");
+  Add(0, NowUs() - kSecondUs, 1);
+  MustWrite();
+  EXPECT_NE(LastUsed(0), "\\N\t");
+}
+
+// The clock of LiteLLM is fast: the column would stand still until then.
+TEST_F(KeptColumnsTest, NoKeyWasUsedInTheFuture) {
+  Add(0, NowUs() + 3'600 * kSecondUs, 1);
+  MustWrite();
+  EXPECT_EQ(Of(0, "k.last_used_at <= now()"), "t\t");
+}
+
+TEST_F(KeptColumnsTest, SpendThatTheColumnCannotHoldIsLeftAlone) {
+  database_.Execute(
+      "DROP VIEW active_subscriptions CASCADE; ALTER TABLE subscriptions ALTER COLUMN "
+      "current_spend TYPE NUMERIC(4, 2)");
+  AddCost(0, NowUs(), "123.45");
+  MustWrite();
+  EXPECT_EQ(Number("SELECT count(*) FROM usage_logs"), 1);
+  EXPECT_NE(Spend(0), "123.45\t");
+}
+
 // A cent is many events.
 TEST_F(KeptColumnsTest, SpendIsTheSumOfTheCostsToTheCent) {
   for (int i = 0; i < 7; ++i) {
