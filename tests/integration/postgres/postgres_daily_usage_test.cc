@@ -86,7 +86,7 @@ class DailyUsageTest : public PostgresTest {
 
 // LiteMaaS has asked LiteLLM for today, and no event has come yet.
 TEST_F(DailyUsageTest, ATodayOfLiteLlmStaysUntilThereIsUsage) {
-  const char* kToday =
+  constexpr const char* kToday =
       "SELECT total_metrics->>'spend' FROM daily_usage_cache WHERE date = $1::date";
   const std::string today = database_.Value("SELECT (now() AT TIME ZONE 'UTC')::date");
   database_.Execute("TRUNCATE usage_logs, usage_summaries");
