@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 namespace usage_ingest::aggregate {
 
@@ -26,10 +27,8 @@ std::int32_t DayOf(EventTimeUs time) {
 
 std::size_t DailyKey::Hash() const noexcept {
   // Team and model follow from key and subscription, but for a few rows.
-  std::uint64_t mixed = subscription_id.word(1) ^ (api_key_id.word(1) * 3) ^
-                        static_cast<std::uint64_t>(static_cast<std::uint32_t>(day));
-  mixed *= 0x9E3779B97F4A7C15u;
-  return static_cast<std::size_t>(mixed ^ (mixed >> 32));
+  return MixHash(subscription_id.word(1) ^ (api_key_id.word(1) * 3) ^
+                 static_cast<std::uint64_t>(static_cast<std::uint32_t>(day)));
 }
 
 void DailyRollup::Add(const UsageRow& row) {
@@ -42,7 +41,7 @@ void DailyRollup::Add(const UsageRow& row) {
 }
 
 std::vector<DailyDelta> DailyRollup::Take() {
-  std::vector<DailyDelta> deltas = index_.groups();
+  std::vector<DailyDelta> deltas = std::move(index_.groups());
   index_.Clear();
   std::ranges::sort(deltas, {}, &DailyDelta::key);
   return deltas;

@@ -16,6 +16,12 @@
 
 namespace usage_ingest::aggregate {
 
+// The end of a key's Hash(): spreads `word` over all bits, since the index uses the low ones.
+[[nodiscard]] constexpr std::size_t MixHash(std::uint64_t word) noexcept {
+  word *= 0x9E3779B97F4A7C15u;
+  return static_cast<std::size_t>(word ^ (word >> 32));
+}
+
 template <class Group>
 class GroupIndex {
  public:

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <cstring>
 #include <utility>
 
 #include "aggregate/group_index.h"
@@ -23,10 +22,7 @@ struct GroupKey {
 
   [[nodiscard]] std::size_t Hash() const noexcept {
     // The model is not hashed: a subscription has one, or a few when LiteLLM falls back.
-    std::uint64_t low = 0;
-    std::memcpy(&low, subscription_id.bytes.data() + 8, sizeof low);
-    std::uint64_t mixed = (low ^ static_cast<std::uint64_t>(hour.value)) * 0x9E3779B97F4A7C15u;
-    return static_cast<std::size_t>(mixed ^ (mixed >> 32));
+    return MixHash(subscription_id.word(1) ^ static_cast<std::uint64_t>(hour.value));
   }
   friend auto operator<=>(const GroupKey&, const GroupKey&) = default;
   friend bool operator==(const GroupKey&, const GroupKey&) = default;

@@ -4,13 +4,13 @@
 
 #include "aggregate/daily_columns.h"
 #include "ingest/postgres/batch/daily_upsert.h"
+#include "ingest/postgres/batch/sum_sql.h"
 #include "schema/request_marks.h"
 
 namespace usage_ingest::postgres::admin {
 namespace {
 
-using aggregate::DailyColumn;
-using aggregate::JoinDailyColumns;
+using aggregate::kDailyColumns;
 
 // What the rows of a day add up to, beside the history. To be followed by a SELECT from "keys" or
 // "sums".
@@ -86,40 +86,33 @@ constexpr const char* kRepairSource =
     "(SELECT * FROM pg_temp.usage_ingest_daily_repair WHERE n > $1::bigint AND n <= $2::bigint "
     "ORDER BY n) AS d";
 
-std::string Names(std::string_view format, std::string_view separator = ", ") {
-  return JoinDailyColumns(
-      [&](const DailyColumn& column) {
-        return fmt::format(fmt::runtime(format), column.name, column.type);
-      },
-      separator);
+std::string Columns(std::string_view format, std::string_view separator = ", ") {
+  return batch::FormatColumns(kDailyColumns, format, separator);
 }
 
 std::string Compare() {
-  return fmt::format(kCompare, JoinDailyColumns([](const DailyColumn& column) {
-                       return fmt::format("COALESCE({}, 0) AS {}", column.sum_of_rows, column.name);
-                     }),
-                     IsRequestSql(),
-                     Names("COALESCE(c.{0}, 0) AS rows_{0}, COALESCE(s.{0}, 0) AS history_{0}, "
-                           "(COALESCE(c.{0}, 0) - COALESCE(s.{0}, 0))::{1} AS {0}"),
-                     Names("sum(rows_{0}) AS rows_{0}, sum(history_{0}) AS history_{0}, "
-                           "sum({0})::{1} AS {0}"),
-                     Names("{0} <> 0", " OR "), Names("{0} < 0", " OR "), Names("{0} < 0", " OR "));
+  return fmt::format(
+      kCompare, Columns("COALESCE({2}, 0) AS {0}"), IsRequestSql(),
+      Columns("COALESCE(c.{0}, 0) AS rows_{0}, COALESCE(s.{0}, 0) AS history_{0}, "
+              "(COALESCE(c.{0}, 0) - COALESCE(s.{0}, 0))::{1} AS {0}"),
+      Columns("sum(rows_{0}) AS rows_{0}, sum(history_{0}) AS history_{0}, sum({0})::{1} AS {0}"),
+      Columns("{0} <> 0", " OR "), Columns("{0} < 0", " OR "), Columns("{0} < 0", " OR "));
 }
 
 std::string Collect(std::string_view by_key, std::string_view by_sum) {
-  return fmt::format(kCollect, Compare(), Names("k.{0}"), Names("k.{0} <> 0", " OR "), by_key,
-                     Names("d.{0}"), by_sum);
+  return fmt::format(kCollect, Compare(), Columns("k.{0}"), Columns("k.{0} <> 0", " OR "), by_key,
+                     Columns("d.{0}"), by_sum);
 }
 
 DailySql MakeDailySql() {
-  return {
-      .count_differences = Compare() + kCount,
-      .show_differences = Compare() + fmt::format(kShow, Names("rows_{0}"), Names("history_{0}")),
-      .make_repairs = fmt::format(kMakeRepairs, Names("{0} {1}")),
-      // what is too much has a key that is, so it has moved
-      .collect_missing = Collect("NOT d.has_moved", "NOT d.is_too_much AND d.has_moved"),
-      .collect_all = Collect("true", "false"),
-      .apply_repairs = batch::UpsertDailySql(kRepairSource)};
+  return {.count_differences = Compare() + kCount,
+          .show_differences =
+              Compare() + fmt::format(kShow, Columns("rows_{0}"), Columns("history_{0}")),
+          .make_repairs = fmt::format(kMakeRepairs, Columns("{0} {1}")),
+          // what is too much has a key that is, so it has moved
+          .collect_missing = Collect("NOT d.has_moved", "NOT d.is_too_much AND d.has_moved"),
+          .collect_all = Collect("true", "false"),
+          .apply_repairs = batch::UpsertDailySql(kRepairSource)};
 }
 
 }  // namespace

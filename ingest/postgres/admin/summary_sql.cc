@@ -3,14 +3,14 @@
 #include <fmt/format.h>
 
 #include "aggregate/summary_columns.h"
+#include "ingest/postgres/batch/sum_sql.h"
 #include "ingest/postgres/batch/summary_upsert.h"
 #include "schema/request_marks.h"
 
 namespace usage_ingest::postgres::admin {
 namespace {
 
-using aggregate::JoinSummaryColumns;
-using aggregate::SummaryColumn;
+using aggregate::kSummaryColumns;
 
 // Rows of usage_summaries beside what usage_logs adds up to, in [$1, $2). $3 is the level: 'day'
 // compares hours and days, 'month' months. To be followed by a SELECT from "differences".
@@ -111,55 +111,27 @@ DELETE FROM public.usage_summaries AS s
    AND s.subscription_id = r.subscription_id AND s.model_id = r.model_id
    AND s.period_type = r.period_type AND s.period_start = r.period_start AND {0})sql";
 
-// "<prefix>request_count = 0 AND ..."
-std::string AllZero(std::string_view prefix) {
-  return JoinSummaryColumns(
-      [&](const SummaryColumn& column) { return fmt::format("{}{} = 0", prefix, column.name); },
-      " AND ");
-}
-
-std::string ActualColumns() {
-  return JoinSummaryColumns(
-      [](const SummaryColumn& column) { return fmt::format("actual_{}", column.name); });
+std::string Columns(std::string_view format, std::string_view separator = ", ") {
+  return batch::FormatColumns(kSummaryColumns, format, separator);
 }
 
 std::string Compare() {
-  return fmt::format(
-      kCompare, JoinSummaryColumns([](const SummaryColumn& column) {
-        return fmt::format("{} AS {}", column.sum_of_rows, column.name);
-      }),
-      aggregate::SummaryColumnNames(), JoinSummaryColumns([](const SummaryColumn& column) {
-        return fmt::format("sum({})", column.name);
-      }),
-      JoinSummaryColumns([](const SummaryColumn& column) {
-        return fmt::format("COALESCE(e.{0}, 0)::{1} AS {0}", column.name, column.type);
-      }),
-      JoinSummaryColumns([](const SummaryColumn& column) {
-        return fmt::format("COALESCE(a.{0}, 0)::{1} AS actual_{0}", column.name, column.type);
-      }),
-      JoinSummaryColumns(
-          [](const SummaryColumn& column) {
-            return fmt::format("{0} IS DISTINCT FROM actual_{0}", column.name);
-          },
-          " OR "),
-      AllZero("actual_"), IsRequestSql());
+  return fmt::format(kCompare, Columns("{2} AS {0}"), Columns("{0}"), Columns("sum({0})"),
+                     Columns("COALESCE(e.{0}, 0)::{1} AS {0}"),
+                     Columns("COALESCE(a.{0}, 0)::{1} AS actual_{0}"),
+                     Columns("{0} IS DISTINCT FROM actual_{0}", " OR "),
+                     Columns("actual_{0} = 0", " AND "), IsRequestSql());
 }
 
 SummarySql MakeSummarySql() {
   const std::string compare = Compare();
-  const std::string repairs =
-      fmt::format(kSelectRepairs, JoinSummaryColumns([](const SummaryColumn& column) {
-                    return fmt::format("{0} - actual_{0}", column.name);
-                  }));
+  const std::string repairs = fmt::format(kSelectRepairs, Columns("{0} - actual_{0}"));
   return {.count_differences = compare + kCount,
-          .show_differences =
-              compare + fmt::format(kShow, aggregate::SummaryColumnNames(), ActualColumns()),
-          .make_repairs = fmt::format(kMakeRepairs, JoinSummaryColumns([](const SummaryColumn& c) {
-                                        return fmt::format("{} {}", c.name, c.type);
-                                      })),
+          .show_differences = compare + fmt::format(kShow, Columns("{0}"), Columns("actual_{0}")),
+          .make_repairs = fmt::format(kMakeRepairs, Columns("{0} {1}")),
           .collect_repairs = "INSERT INTO pg_temp.usage_ingest_repair " + compare + repairs,
           .apply_repairs = kRepairsOfRange + batch::UpsertSummariesSql(kRepairSource),
-          .remove_unfounded = fmt::format(kRemoveUnfounded, AllZero("s."))};
+          .remove_unfounded = fmt::format(kRemoveUnfounded, Columns("s.{0} = 0", " AND "))};
 }
 
 }  // namespace

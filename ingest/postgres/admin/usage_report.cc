@@ -3,11 +3,12 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "ingest/postgres/batch/sum_sql.h"
+
 namespace usage_ingest::postgres::admin {
 namespace {
 
-using aggregate::DailyColumn;
-using aggregate::JoinDailyColumns;
+using aggregate::kDailyColumns;
 
 constexpr std::array<std::string_view, 3> kUser = {"user_id", "username", "user_email"};
 constexpr std::array<std::string_view, 2> kTeam = {"team_id", "team_alias"};
@@ -60,14 +61,12 @@ std::string ReportSql(const blocking::SyncConnection& connection, const ReportOp
   for (const std::string_view name : names) {
     last_names += fmt::format("(array_agg({0} ORDER BY {1}))[1] AS {0}, ", name, order);
   }
-  const std::string sums = JoinDailyColumns([](const DailyColumn& column) {
-    return fmt::format("COALESCE(sum({0}), 0)::{1} AS {0}", column.name, column.type);
-  });
+  const std::string sums = batch::FormatColumns(kDailyColumns, "COALESCE(sum({0}), 0)::{1} AS {0}");
   return fmt::format(
       kReport, options.per_month ? "date_trunc('month', day::timestamp)" : "day",
       fmt::join(columns, ", "), sums, fmt::join(ids, ", "), last_names, sums,
       Join(columns, "nullif({0}::text, '00000000-0000-0000-0000-000000000000') AS {0}"),
-      aggregate::DailyColumnNames(), Join(columns, "NULL"),
+      batch::ColumnNames(kDailyColumns), Join(columns, "NULL"),
       connection.QuoteLiteral(options.from_day) + "::date",
       connection.QuoteLiteral(options.to_day) + "::date",
       Join(columns, "{0} COLLATE \"C\" NULLS FIRST"), options.per_month ? "YYYY-MM" : "YYYY-MM-DD");

@@ -4,12 +4,13 @@
 #include <fmt/ranges.h>
 
 #include "aggregate/daily_columns.h"
+#include "ingest/postgres/batch/sum_sql.h"
 
 namespace usage_ingest::postgres::batch {
 namespace {
 
-using aggregate::DailyColumn;
 using aggregate::DailyDelta;
+using aggregate::kDailyColumns;
 
 // {0} the key, {1} the names of the sums, {2} the sums of both, {3} the source. OFFSET 0: the names
 // are looked up once for each row that is new, and for no other.
@@ -39,24 +40,16 @@ constexpr std::string_view kBatchSource = R"sql((
     AS u(day, subscription_id, api_key_id, team_id, model_id, {2})) AS d)sql";
 
 std::string BatchSource() {
-  const std::string sums = aggregate::JoinDailyColumns([](const DailyColumn& column) {
-    if (column.unit == "1") return fmt::format("u.{}", column.name);
-    return fmt::format("u.{0} * {1} AS {0}", column.name, column.unit);
-  });
-  std::size_t parameter = aggregate::kDailyKey.size();
-  const std::string arrays = aggregate::JoinDailyColumns(
-      [&](const DailyColumn&) { return fmt::format("${}::int8[]", ++parameter); });
-  return fmt::format(kBatchSource, sums, arrays, aggregate::DailyColumnNames());
+  return fmt::format(kBatchSource, SumsInTheirUnit(kDailyColumns),
+                     SumParameters(kDailyColumns, aggregate::kDailyKey.size()),
+                     ColumnNames(kDailyColumns));
 }
 
 }  // namespace
 
 std::string UpsertDailySql(std::string_view source) {
-  return fmt::format(kUpsert, fmt::join(aggregate::kDailyKey, ", "), aggregate::DailyColumnNames(),
-                     aggregate::JoinDailyColumns([](const DailyColumn& column) {
-                       return fmt::format("{0} = h.{0} + excluded.{0}", column.name);
-                     }),
-                     source);
+  return fmt::format(kUpsert, fmt::join(aggregate::kDailyKey, ", "), ColumnNames(kDailyColumns),
+                     FormatColumns(kDailyColumns, "{0} = h.{0} + excluded.{0}"), source);
 }
 
 session::Statement AddDaily(std::span<const DailyDelta> days) {
@@ -75,11 +68,7 @@ session::Statement AddDaily(std::span<const DailyDelta> days) {
   }
   session::Statement statement{sql.c_str(), {}};
   statement.params.Add(dates).Add(subscriptions).Add(api_keys).Add(teams).Add(models);
-  for (const DailyColumn& column : aggregate::kDailyColumns) {
-    session::PgArray sums(session::PgType::kInt8);
-    for (const DailyDelta& delta : days) sums.Add(column.sum(delta.totals));
-    statement.params.Add(sums);
-  }
+  AddSums(kDailyColumns, days, statement);
   return statement;
 }
 

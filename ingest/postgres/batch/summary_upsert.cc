@@ -3,11 +3,12 @@
 #include <fmt/format.h>
 
 #include "aggregate/summary_columns.h"
+#include "ingest/postgres/batch/sum_sql.h"
 
 namespace usage_ingest::postgres::batch {
 namespace {
 
-using aggregate::SummaryColumn;
+using aggregate::kSummaryColumns;
 using aggregate::SummaryDelta;
 
 // {0} the names of the sums, {1} the same of `d`, {2} the sums of both, {3} the source. The average
@@ -32,27 +33,17 @@ constexpr std::string_view kBatchSource = R"sql((
     AS u(subscription_id, model_id, period_type, period_start, {2})) AS d)sql";
 
 std::string BatchSource() {
-  const std::string sums = aggregate::JoinSummaryColumns([](const SummaryColumn& column) {
-    if (column.unit == "1") return fmt::format("u.{}", column.name);
-    return fmt::format("u.{0} * {1} AS {0}", column.name, column.unit);
-  });
-  std::size_t parameter = aggregate::kSummaryKey.size();
-  const std::string arrays = aggregate::JoinSummaryColumns(
-      [&](const SummaryColumn&) { return fmt::format("${}::int8[]", ++parameter); });
-  return fmt::format(kBatchSource, sums, arrays, aggregate::SummaryColumnNames());
+  return fmt::format(kBatchSource, SumsInTheirUnit(kSummaryColumns),
+                     SumParameters(kSummaryColumns, aggregate::kSummaryKey.size()),
+                     ColumnNames(kSummaryColumns));
 }
 
 }  // namespace
 
 std::string UpsertSummariesSql(std::string_view source) {
-  return fmt::format(kUpsert, aggregate::SummaryColumnNames(),
-                     aggregate::JoinSummaryColumns([](const SummaryColumn& column) {
-                       return fmt::format("d.{}", column.name);
-                     }),
+  return fmt::format(kUpsert, ColumnNames(kSummaryColumns), FormatColumns(kSummaryColumns, "d.{}"),
                      // The seed's columns may be NULL.
-                     aggregate::JoinSummaryColumns([](const SummaryColumn& column) {
-                       return fmt::format("{0} = coalesce(s.{0}, 0) + excluded.{0}", column.name);
-                     }),
+                     FormatColumns(kSummaryColumns, "{0} = coalesce(s.{0}, 0) + excluded.{0}"),
                      source);
 }
 
@@ -70,11 +61,7 @@ session::Statement AddSummaries(std::span<const SummaryDelta> summaries) {
   }
   session::Statement statement{sql.c_str(), {}};
   statement.params.Add(subscriptions).Add(models).Add(types).Add(starts);
-  for (const SummaryColumn& column : aggregate::kSummaryColumns) {
-    session::PgArray sums(session::PgType::kInt8);
-    for (const SummaryDelta& delta : summaries) sums.Add(column.sum(delta.totals));
-    statement.params.Add(sums);
-  }
+  AddSums(kSummaryColumns, summaries, statement);
   return statement;
 }
 

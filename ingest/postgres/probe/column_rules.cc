@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "aggregate/summary_columns.h"
+#include "ingest/postgres/batch/sum_sql.h"
 #include "ingest/postgres/batch/usage_log_columns.h"
 #include "schema/limits.h"
 
@@ -270,8 +271,9 @@ Result<std::vector<ColumnProblem>> CheckColumns(blocking::SyncConnection& connec
 }
 
 Result<std::vector<ColumnProblem>> CheckRequiredColumns(blocking::SyncConnection& connection) {
-  return Ask(connection, fmt::format(kRequiredColumns, aggregate::SummaryColumnNames(),
-                                     batch::UsageLogColumnNames(",")));
+  return Ask(connection,
+             fmt::format(kRequiredColumns, batch::ColumnNames(aggregate::kSummaryColumns),
+                         batch::UsageLogColumnNames(",")));
 }
 
 }  // namespace usage_ingest::postgres::probe
