@@ -10,7 +10,11 @@
 WITH wanted(table_name, columns) AS (
     VALUES ('users', 'id'),
            ('models', 'id'),
-           ('teams', 'id, litellm_team_id'),
+           ('teams', 'id, litellm_team_id' || CASE WHEN EXISTS (
+               SELECT FROM pg_attribute AS a
+                WHERE a.attrelid = to_regclass('public.teams')
+                  AND a.attname = 'lite_llm_team_id' AND NOT a.attisdropped)
+                THEN ', lite_llm_team_id' ELSE '' END),
            ('subscriptions', 'id, user_id, model_id, team_id, status, created_at'),
            ('api_keys', 'id, user_id, subscription_id, team_id, key_hash, lite_llm_key_value')
 ), steps AS (

@@ -19,6 +19,10 @@ BEGIN
         RAISE EXCEPTION 'teams have allowed_models: change the column to TEXT[] yourself';
     END IF;
     ALTER TABLE public.teams ADD COLUMN IF NOT EXISTS lite_llm_team_id VARCHAR(255);
+    -- as 0022_announce_references.sql, with the new column
+    CREATE OR REPLACE TRIGGER usage_ingest_announce
+        AFTER INSERT OR DELETE OR UPDATE OF id, litellm_team_id, lite_llm_team_id ON public.teams
+        FOR EACH STATEMENT EXECUTE FUNCTION usage_ingest.announce_references();
     IF (SELECT atttypid = 'jsonb'::regtype FROM pg_attribute
          WHERE attrelid = 'public.teams'::regclass AND attname = 'allowed_models') THEN
         ALTER TABLE public.teams ALTER COLUMN allowed_models DROP DEFAULT,

@@ -22,7 +22,9 @@ inline constexpr const char* kFindJobs =
 // same holds for the SHA-256 of each, which a SpendLogs row can have. The present hash is read from
 // api_keys too: triggers, which fill key_history, do not fire for a restore or for replication.
 inline constexpr const char* kAttribute = R"sql(
-SELECT coalesce(own.id, legacy.id), k.id, coalesce(t.id, k.team_id, own.team_id, legacy.team_id),
+SELECT coalesce(own.id, legacy.id), k.id,
+       coalesce(usage_ingest.find_team(q.team_id, q.team_text), k.team_id, own.team_id,
+                legacy.team_id),
        CASE WHEN coalesce(own.id, legacy.id) IS NOT NULL THEN 0
             WHEN k.id IS NULL AND u.id IS NULL AND q.key_hash IS NOT NULL THEN 1
             WHEN k.id IS NULL AND u.id IS NULL THEN 2
@@ -52,10 +54,6 @@ LEFT JOIN LATERAL (
 LEFT JOIN LATERAL (
   SELECT s.id, s.team_id FROM public.subscriptions s
   WHERE own.id IS NULL AND s.id = k.subscription_id AND s.model_id = q.model_id) legacy ON true
-LEFT JOIN LATERAL (
-  SELECT t.id FROM public.teams t
-  WHERE t.id = q.team_id OR t.litellm_team_id = q.team_text
-  ORDER BY t.id = q.team_id DESC NULLS LAST, t.id LIMIT 1) t ON true
 ORDER BY q.ord)sql";
 
 // A part of a transaction that can be undone alone (narrowing.h).

@@ -64,8 +64,9 @@ class LiteMaasTest : public PostgresTest {
     }
   }
 
-  // The next `count` events of each key, as a file; the numbers of later files go on.
-  std::string Events(Database& database, int count) {
+  // The next `count` events of each key, as a file; the numbers of later files go on. `more` is
+  // further metadata of each.
+  std::string Events(Database& database, int count, const std::string& more = "") {
     const std::filesystem::path path = folder_.path() / (std::to_string(next_event_) + ".ndjson");
     std::ofstream file(path);
     const std::string now = database.Value("SELECT extract(epoch FROM now())::bigint");
@@ -77,7 +78,7 @@ class LiteMaasTest : public PostgresTest {
         file << R"({"id":"event-)" << next_event_++ << R"(","status":"success","startTime":)" << now
              << R"(,"endTime":)" << now << R"(,"prompt_tokens":)" << kTokens - 1
              << R"(,"completion_tokens":1,"response_cost":0.001,"model_group":")" << *key[1]
-             << R"(","metadata":{"user_api_key_hash":")" << *key[0] << "\"}}\n";
+             << R"(","metadata":{"user_api_key_hash":")" << *key[0] << '"' << more << "}}\n";
       }
     }
     return path;
@@ -207,13 +208,42 @@ TEST_P(LiteMaasReleaseTest, StartsAfterMigrate) {
   Fill(owner, {});
   owner.Execute("UPDATE subscriptions SET quota_requests = 0, quota_tokens = 0");
   ExpectUsable("early");
-  Import("early", Events(owner, 5));
+  owner.Execute("INSERT INTO teams (name, lite_llm_team_id) VALUES ('research', 'early team')");
+  Import("early", Events(owner, 5, R"(,"user_api_key_team_id":"early team")"));
   ExpectCounted("early", 20, 5);
+  EXPECT_EQ(owner.Number("SELECT count(*) FROM usage_logs AS l JOIN teams AS t ON t.id = "
+                         "l.team_id WHERE t.name = 'research'"),
+            20);
   EXPECT_EQ(owner.Number("SELECT count(*) FROM subscriptions WHERE status <> 'active'"), 0);
   StartLiteMaas(owner, LiteMaasReleases().back());
   EXPECT_FALSE(Holds(MigrateAs(kOwner, "early"), "prepare_for_litemaas()"));
   Import("early", Events(owner, 1));
   ExpectCounted("early", 24, 6);
+}
+
+// An event names a team by its id in LiteLLM, which releases keep in another column than the schema
+// document.
+TEST_P(LiteMaasReleaseTest, FindsTheTeamOfAnEventByItsIdInLiteLlm) {
+  Database owner = InstallMigrated();
+  const std::string team = owner.Value(
+      "INSERT INTO teams (name, lite_llm_team_id) VALUES ('research', 'team-of-litellm') "
+      "RETURNING id");
+  Import("live", Events(owner, 1, R"(,"user_api_key_team_id":"team-of-litellm")"));
+  const std::string rows_of_team = "SELECT count(*) FROM usage_logs WHERE team_id = '" + team + "'";
+  EXPECT_EQ(owner.Number(rows_of_team), 4);
+  EXPECT_EQ(owner.Number("SELECT sum(requests) FROM usage_ingest.usage_daily WHERE team_alias = "
+                         "'research'"),
+            4);
+  // The column of the document decides, where it has a value.
+  owner.Execute("INSERT INTO teams (name, litellm_team_id) VALUES ('other', 'team-of-litellm')");
+  Import("live", Events(owner, 1, R"(,"user_api_key_team_id":"team-of-litellm")"));
+  EXPECT_EQ(owner.Number(rows_of_team), 4);
+
+  Database listener(postgres_.conninfo("live"));
+  listener.Execute("LISTEN usage_ingest_references");
+  owner.Execute("UPDATE teams SET lite_llm_team_id = 'new' WHERE id = '" + team + "'");
+  listener.Execute("SELECT 1");
+  EXPECT_EQ(listener.Notifications().size(), 1U);
 }
 
 // Later steps make triggers and views that name these columns.
