@@ -133,6 +133,8 @@ std::string KafkaBroker::ServerProperties(int number) const {
       {"group.min.session.timeout.ms", "1000"},
       {"offsets.topic.num.partitions", "1"},
       {"offsets.topic.replication.factor", replicas},
+      // Events have the time of their request: after a week Kafka would delete the captured ones.
+      {"log.retention.ms", "-1"},
       {"transaction.state.log.num.partitions", "1"},
       {"transaction.state.log.replication.factor", replicas},
       {"transaction.state.log.min.isr", "1"},
