@@ -23,7 +23,7 @@ using Status = ConnectCheck::Status;
 using Checks = std::vector<ConnectCheck>;
 
 constexpr auto kKafkaTimeout = std::chrono::seconds(5);
-// With less than this, a new month may begin before an operator reads the warning.
+// With less than this, the time without a partition may begin before an operator reads the warning.
 constexpr auto kRunwayMin = std::chrono::days(14);
 
 void CheckKafka(const config::Config& config, Checks& checks) {
@@ -51,7 +51,7 @@ void CheckKafka(const config::Config& config, Checks& checks) {
   }
 }
 
-void CheckRunway(const config::Config& config, Checks& checks) {
+void CheckPartitions(const config::Config& config, Checks& checks) {
   auto connection =
       postgres::blocking::SyncConnection::Open(config.postgres.conninfo, "check-config");
   if (!connection) return;  // CheckPostgres has reported it
@@ -65,6 +65,13 @@ void CheckRunway(const config::Config& config, Checks& checks) {
                     {.what = fmt::format("partitions of usage_logs last for {}",
                                          text::Roughly(static_cast<double>(runway.count()))),
                      .fix = is_short ? "usage-ingestd partitions ensure" : ""}});
+  const auto unit = postgres::admin::ReadPartitionUnit(*connection);
+  if (!unit || *unit == config.partitions.by) return;
+  checks.push_back({Status::kWarning,
+                    {.what = fmt::format("new partitions of usage_logs cover a {}; partitions.by "
+                                         "= \"{}\" asks for another",
+                                         NameOf(*unit), NameOf(config.partitions.by)),
+                     .fix = "run usage-ingestd migrate as the owner of usage_logs"}});
 }
 
 // The triggers of the database suspend, so a changed configuration needs a migrate.
@@ -108,7 +115,7 @@ void CheckPostgres(const config::Config& config, Checks& checks) {
          {.what = fmt::format("{}: {}", finding.where, finding.what), .fix = finding.fix}});
   }
   CheckQuotas(config, facts.quotas, checks);
-  CheckRunway(config, checks);
+  CheckPartitions(config, checks);
 }
 
 }  // namespace

@@ -86,7 +86,7 @@ class Migrate final : public Command {
     if (!print_grants_for_.empty()) return PrintGrants(context.config());
     postgres::migrate::MigrateOptions options;
     options.dry_run = dry_run_;
-    options.months_ahead = context.config().partitions.months_ahead;
+    options.partitions = context.config().partitions;
     options.keeps_history = context.config().history.is_kept;
     options.enforce_quotas = context.config().quotas.enforce;
     Steps steps;

@@ -1,4 +1,4 @@
-// `partitions`: lists, creates and drops the monthly partitions of usage_logs; `skip` is about a
+// `partitions`: lists, creates and drops the partitions of usage_logs; `skip` is about a
 // partition of Kafka (partitions_skip.cc).
 #include <fmt/format.h>
 
@@ -29,7 +29,7 @@ std::string Bound(const std::optional<EventTimeUs>& time) {
 }
 
 std::string Remark(const postgres::admin::PartitionInfo& partition) {
-  if (partition.is_default) return "default partition: rows here block new months";
+  if (partition.is_default) return "default partition: rows here block new partitions";
   return partition.detach_pending ? "detach pending: `partitions retain` finishes it" : "";
 }
 
@@ -130,22 +130,26 @@ class Ensure final : public PartitionsCommand {
  public:
   Ensure()
       : PartitionsCommand({.name = "ensure",
-                           .summary = "Create the partitions of the coming months",
-                           .description = "As many months as partitions.months_ahead says.",
+                           .summary = "Create the partitions of the coming time",
+                           .description = "As many as partitions.months_ahead says, or days_ahead "
+                                          "if they are daily.",
                            .examples = {"usage-ingestd partitions ensure"}}) {}
 
   int Run(const CommandContext& context) override {
     auto connection = Connect(context);
-    const auto months = assembly::ValueOrThrow(
+    const auto& plan = context.config().partitions;
+    const auto partitions = assembly::ValueOrThrow(
         postgres::admin::EnsurePartitions(
-            connection, {.months_ahead = context.config().partitions.months_ahead}),
+            connection, {.months_ahead = plan.months_ahead, .days_ahead = plan.days_ahead}),
         "usage_logs");
     text::JsonWriter json;
-    json.BeginObject().Key("months").BeginArray();
-    for (const auto& month : months) {
-      json.BeginObject().Key("month").String(month.month);
-      json.Key("created").Bool(month.created).EndObject();
-      if (!json_) std::cout << month.month << (month.created ? "  created\n" : "  there already\n");
+    json.BeginObject().Key("partitions").BeginArray();
+    for (const auto& each : partitions) {
+      json.BeginObject().Key("from").String(each.first_day);
+      json.Key("created").Bool(each.created).EndObject();
+      if (!json_) {
+        std::cout << each.first_day << (each.created ? "  created\n" : "  there already\n");
+      }
     }
     json.EndArray().EndObject();
     if (json_) std::cout << json.Take() << '\n';
@@ -159,8 +163,8 @@ class Retain final : public PartitionsCommand {
       : PartitionsCommand({.name = "retain",
                            .summary = "Drop the partitions that are older than the retention",
                            .description =
-                               "partitions.retention_months says how many months are kept; 0 keeps "
-                               "all of them. Run it as the owner of usage_logs.",
+                               "partitions.retention_months or retention_days says how much is "
+                               "kept; 0 keeps everything. Run it as the owner of usage_logs.",
                            .examples = {"usage-ingestd partitions retain --dry-run"}}) {}
 
   std::vector<Option> Options() override {
@@ -170,16 +174,19 @@ class Retain final : public PartitionsCommand {
   }
 
   int Run(const CommandContext& context) override {
-    const int retention_months = context.config().partitions.retention_months;
+    const auto& plan = context.config().partitions;
     auto connection = Connect(context);
-    if (retention_months == 0 && !json_) {
-      std::cout << "partitions.retention_months is 0: everything is kept\n";
+    if (plan.retention_months == 0 && plan.retention_days == 0 && !json_) {
+      std::cout << "partitions.retention_months and retention_days are 0: everything is kept\n";
     }
-    const auto gone = assembly::ValueOrThrow(
-        postgres::admin::RetainPartitions(
-            connection, {.retention_months = retention_months, .dry_run = dry_run_},
-            [](std::string_view name) { std::cerr << name << " …\n"; }),
-        "usage_logs");
+    const auto gone =
+        assembly::ValueOrThrow(postgres::admin::RetainPartitions(
+                                   connection,
+                                   {.retention_months = plan.retention_months,
+                                    .retention_days = plan.retention_days,
+                                    .dry_run = dry_run_},
+                                   [](std::string_view name) { std::cerr << name << " …\n"; }),
+                               "usage_logs");
     text::JsonWriter json;
     json.BeginObject().Key("partitions").BeginArray();
     for (const auto& partition : gone) {
@@ -206,7 +213,7 @@ CommandPtr MakePartitions() {
   commands.push_back(MakePartitionsSkip());
   return MakeGroup(
       {.name = "partitions",
-       .summary = "Care for the monthly partitions of usage_logs, and for a stuck one of Kafka",
+       .summary = "Care for the partitions of usage_logs, and for a stuck one of Kafka",
        .examples = {}},
       std::move(commands));
 }

@@ -16,6 +16,7 @@
 
 #include "ingest/kafka/client/kafka_options.h"
 #include "ingest/postgres/batch/foreign_keys.h"
+#include "ingest/postgres/batch/partition_plan.h"
 #include "ingest/postgres/batch/quota_enforcement.h"
 #include "schema/limits.h"
 
@@ -64,11 +65,6 @@ struct AttributionConfig {
   std::chrono::milliseconds retry_for = std::chrono::days(7);
 };
 
-struct PartitionsConfig {
-  int months_ahead = 3;
-  int retention_months = 0;  // 0 keeps everything
-};
-
 struct QuotasConfig {
   postgres::batch::QuotaEnforcement enforce = postgres::batch::QuotaEnforcement::kAuto;
   bool has_periods = true;  // reset_at and budget_duration are acted on
@@ -94,7 +90,7 @@ struct Config {
   EventsConfig events;
   AttributionConfig attribution;
   std::chrono::milliseconds dead_letters_keep = std::chrono::days(90);
-  PartitionsConfig partitions;
+  postgres::batch::PartitionPlan partitions;
   QuotasConfig quotas;
   HistoryConfig history;
   LiteMaasConfig litemaas;

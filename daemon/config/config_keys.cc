@@ -10,6 +10,7 @@ namespace usage_ingest::config {
 namespace {
 
 using namespace std::chrono_literals;
+using postgres::batch::PartitionUnit;
 using postgres::batch::QuotaEnforcement;
 using std::chrono::days;
 
@@ -58,10 +59,17 @@ void AddDatabaseKeys(std::vector<ConfigKey>& keys) {
       Bind("batch", "linger", USAGE_INGEST_MEMBER(batch.linger), DurationIn({0ms, 60s})));
   keys.push_back(Bind("memory", "budget", USAGE_INGEST_MEMBER(memory_budget_bytes),
                       SizeIn({128 * kMiB, 1024 * kGiB})));
+  keys.push_back(Bind(
+      "partitions", "by", USAGE_INGEST_MEMBER(partitions.by),
+      ChoiceOf<PartitionUnit>({{"month", PartitionUnit::kMonth}, {"day", PartitionUnit::kDay}})));
   keys.push_back(Bind("partitions", "months_ahead", USAGE_INGEST_MEMBER(partitions.months_ahead),
                       IntegerIn<int>({0, 120})));
+  keys.push_back(Bind("partitions", "days_ahead", USAGE_INGEST_MEMBER(partitions.days_ahead),
+                      IntegerIn<int>({0, 366})));
   keys.push_back(Bind("partitions", "retention_months",
                       USAGE_INGEST_MEMBER(partitions.retention_months), IntegerIn<int>({0, 1200})));
+  keys.push_back(Bind("partitions", "retention_days",
+                      USAGE_INGEST_MEMBER(partitions.retention_days), IntegerIn<int>({0, 36500})));
   keys.push_back(Bind("quotas", "enforce", USAGE_INGEST_MEMBER(quotas.enforce),
                       ChoiceOf<QuotaEnforcement>({{"auto", QuotaEnforcement::kAuto},
                                                   {"seed", QuotaEnforcement::kSeed},

@@ -94,8 +94,7 @@ postgres::background::HousekeeperOptions HousekeeperOptionsFor(const config::Con
           .retry_dead_letters = config.attribution.retry_dead_letters,
           .retry_for = config.attribution.retry_for,
           .dead_letters_keep = config.dead_letters_keep,
-          .months_ahead = config.partitions.months_ahead,
-          .retention_months = config.partitions.retention_months,
+          .partitions = config.partitions,
           .has_quota_periods = config.quotas.has_periods,
           .fills_daily_usage_cache = config.litemaas.fills_daily_usage_cache};
 }

@@ -99,8 +99,8 @@ class BatchStore {
   // Answers in the order of the questions. Outside a transaction.
   virtual Task<Result<std::vector<AttributionAnswer>>> Attribute(
       std::span<const AttributionQuestion> questions) = 0;
-  // Creates the partition of the month that begins at `month_start`. Outside a transaction.
-  virtual Task<Result<>> EnsurePartition(EventTimeUs month_start) = 0;
+  // Creates the partition for rows of `time`. Outside a transaction.
+  virtual Task<Result<>> EnsurePartition(EventTimeUs time) = 0;
 
   // BEGIN, the compare-and-set of the offsets, the parents' locks, the start of quota periods that
   // are due. kFenced: an offsets row did not hold what was expected.

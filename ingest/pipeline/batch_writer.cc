@@ -15,8 +15,9 @@ constexpr std::size_t kStagedDuplicatesPerThousand = 50;
 // Rows of a batch that are taken out one by one, each by a COPY of all the others.
 constexpr std::size_t kNamedRowsMax = 4;
 
-EventTimeUs MonthOf(const UsageEvent& event) {
-  return aggregate::PeriodStart(aggregate::PeriodType::kMonth, event.created_at);
+// A partition covers a day at least.
+EventTimeUs DayOf(const UsageEvent& event) {
+  return aggregate::PeriodStart(aggregate::PeriodType::kDay, event.created_at);
 }
 
 constexpr std::size_t Index(Phase phase) { return static_cast<std::size_t>(phase); }
@@ -104,8 +105,8 @@ Task<Result<bool>> BatchWriter::Prepare(Batch& batch) {
   const PhaseTimer timer(runtime_.clock, in_flight_.result.phase_time[Index(Phase::kAttribute)]);
   const Result<> resolved = co_await attributor_.Resolve(batch, store_);
   if (!resolved) co_return std::unexpected(resolved.error());
-  const Result<> months = co_await EnsureMonths(batch);
-  if (!months) co_return std::unexpected(months.error());
+  const Result<> ensured = co_await EnsurePartitions(batch);
+  if (!ensured) co_return std::unexpected(ensured.error());
   co_return false;
 }
 
@@ -113,7 +114,7 @@ Task<Result<>> BatchWriter::Reconnect() {
   // The server may be another one now, or may have lost its last transactions.
   recent_ids_.Forget();
   attributor_.Expire();
-  months_.clear();
+  days_.clear();
   const Result<> connected = co_await store_.Connect();
   telemetry_.On(PostgresSession{options_.session, connected.has_value()});
   co_return connected;
@@ -125,18 +126,18 @@ void BatchWriter::ReportCopyPath() {
   telemetry_.On(CopyPathChosen{options_.session, *reported_copy_path_});
 }
 
-Task<Result<>> BatchWriter::EnsureMonths(const Batch& batch) {
+Task<Result<>> BatchWriter::EnsurePartitions(const Batch& batch) {
   for (const BatchEvent& event : batch.events) {
     if (event.state != BatchEvent::State::kRow) continue;
-    const EventTimeUs month = MonthOf(event.row.event);
-    if (months_.contains(month)) continue;
-    const Result<> ensured = co_await store_.EnsurePartition(month);
+    const EventTimeUs day = DayOf(event.row.event);
+    if (days_.contains(day)) continue;
+    const Result<> ensured = co_await store_.EnsurePartition(day);
     if (!ensured && ensured.error().code != ErrorCode::kRejected) co_return ensured;
     // PostgreSQL itself decides whether it takes the rows: into a DEFAULT partition, for example.
     if (!ensured) {
       telemetry_.On(PostgresFailed{PostgresErrorClass::kData, ensured.error().context});
     }
-    months_.insert(month);
+    days_.insert(day);
   }
   co_return Result<>{};
 }
@@ -321,11 +322,11 @@ Task<Result<>> BatchWriter::AnswerFailure(Batch& batch, const Error& error) {
       staged_ = true;
       co_return Result<>{};
     case ErrorCode::kMissingPartition:
-      months_.clear();
-      if (in_flight_.has_made_months && !in_flight_.narrows) {
+      days_.clear();
+      if (in_flight_.has_made_partitions && !in_flight_.narrows) {
         co_return AnswerRefusal(batch, error);
       }
-      in_flight_.has_made_months = true;
+      in_flight_.has_made_partitions = true;
       break;
     case ErrorCode::kTooLarge:
       if (options_.can_read_less && batch.records.size() > 1) co_return std::unexpected(error);

@@ -74,7 +74,7 @@ class BatchWriter {
   Task<Result<bool>> Prepare(Batch& batch);
   Task<Result<>> Reconnect();
   void ReportCopyPath();
-  Task<Result<>> EnsureMonths(const Batch& batch);
+  Task<Result<>> EnsurePartitions(const Batch& batch);
   Task<Result<>> RunTransaction(Batch& batch);
   // Polls of a job that has a row become duplicates.
   Task<Result<>> DropKnownJobs();
@@ -93,11 +93,11 @@ class BatchWriter {
 
   // What is known of the batch that is being written.
   struct InFlight {
-    bool commit_in_doubt = false;  // the last COMMIT's reply was lost
-    bool narrows = false;          // something of it is refused: write it in pieces
-    bool has_made_months = false;  // since a partition was missing
-    std::size_t named_rows = 0;    // that PostgreSQL named and that were taken out
-    bool is_held = false;          // an attempt has failed
+    bool commit_in_doubt = false;      // the last COMMIT's reply was lost
+    bool narrows = false;              // something of it is refused: write it in pieces
+    bool has_made_partitions = false;  // since a partition was missing
+    std::size_t named_rows = 0;        // that PostgreSQL named and that were taken out
+    bool is_held = false;              // an attempt has failed
     WriteResult result;
   };
 
@@ -109,7 +109,7 @@ class BatchWriter {
   Runtime runtime_;
   Backoff backoff_;
   RecentIds recent_ids_;
-  std::set<EventTimeUs> months_;  // whose partitions exist, or cannot be created
+  std::set<EventTimeUs> days_;  // whose partitions exist, or cannot be created
   // When an attempt was refused as a whole, the first one in kAllRefusedRemembered.
   std::optional<TimePoint> all_refused_since_;
   bool staged_ = false;  // duplicates are the rule at present

@@ -55,6 +55,34 @@ TEST_F(EndToEndTest, CapturedEventsBecomeWhatTheOracleSays) {
   EXPECT_EQ(daemon.Terminate(), 0) << daemon.log();
 }
 
+// The same in daily partitions; what the commands for operators say fits.
+TEST_F(EndToEndTest, DailyPartitionsHoldTheSame) {
+  database_.Execute(
+      "UPDATE usage_ingest.partitioning SET unit = 'day'; "
+      "DO $$ DECLARE month TEXT; BEGIN FOR month IN SELECT name FROM "
+      "usage_ingest.partitions_of_usage_logs() LOOP EXECUTE 'DROP TABLE ' || month; END LOOP; END "
+      "$$");
+  SeedCaptured(database_);
+  RememberTotals();
+  Producer producer(kafka_.brokers());
+  PublishCaptured(producer);
+  DaemonOptions options = DaemonDefaults();
+  options.settings["partitions"]["by"] = "\"day\"";
+  DaemonProcess daemon(options);
+  daemon.StartAndWait();
+  ExpectTotalsMatch({.records = producer.delivered()});
+  EXPECT_GT(
+      database_.Number("SELECT count(DISTINCT tableoid) FROM usage_logs WHERE "
+                       "tableoid::regclass::text ~ '^usage_logs_[0-9]{4}_[0-9]{2}_[0-9]{2}$'"),
+      0);
+  for (const std::vector<std::string>& command :
+       {std::vector<std::string>{"summaries", "verify"}, {"partitions", "ensure"}}) {
+    const CommandResult result = daemon.Run(command);
+    EXPECT_EQ(result.exit_code, 0) << result.output << result.errors;
+  }
+  EXPECT_EQ(daemon.Terminate(), 0) << daemon.log();
+}
+
 // INV-1 and INV-4 hold at every moment, not only at the end: one SELECT, at any moment.
 TEST_F(EndToEndTest, TotalsMatchAtEveryMoment) {
   GeneratedLoad load({.events = 20'000, .odd_share = 0.1}, kTopic);

@@ -51,6 +51,32 @@ TEST_F(KillTest, TotalsMatchAfterKillsAtRandomMoments) {
   EXPECT_EQ(daemon.Terminate(), 0) << daemon.log();
 }
 
+// The unit of the partitions changes between the kills, as by a migrate beside the daemon, and
+// events are of many days that have no partition yet.
+TEST_F(KillTest, TotalsMatchWhileTheUnitOfPartitionsChanges) {
+  constexpr int kKills = 5;
+  const std::uint64_t seed = Setting("USAGE_INGEST_SEED", std::random_device{}());
+  SCOPED_TRACE("USAGE_INGEST_SEED=" + std::to_string(seed));
+  GeneratedLoad load({.seed = seed, .events = kKills * 1'500, .days_ago = 400, .span_days = 300},
+                     kTopic);
+  Install(load);
+  Producer producer(kafka_.brokers());
+  DaemonProcess daemon(QuicklyMissed());
+  std::mt19937_64 random(seed);
+  for (int kill = 0; kill < kKills; ++kill) {
+    database_.Execute(std::string("UPDATE usage_ingest.partitioning SET unit = '") +
+                      (kill % 2 == 0 ? "day'" : "month'"));
+    load.Publish(producer, 1'500);
+    const std::int64_t rows = RowCount() + static_cast<std::int64_t>(random() % 1'200);
+    daemon.Start();
+    ASSERT_TRUE(WaitForRows(rows)) << daemon.log();
+    daemon.Kill();
+  }
+  daemon.StartAndWait();
+  ExpectTotalsMatch(load.Expected(producer));
+  EXPECT_EQ(daemon.Terminate(), 0) << daemon.log();
+}
+
 // The same id that comes again after a restart meets no memory of the process, only the database.
 TEST_F(KillTest, DuplicatesAcrossARestartAreCountedOnce) {
   GeneratedLoad load({.events = 3'000, .duplicate_share = 0, .odd_share = 0}, kTopic);

@@ -180,10 +180,10 @@ Task<Result<std::vector<AttributionAnswer>>> FakeBatchStore::Attribute(
   co_return answers;
 }
 
-Task<Result<>> FakeBatchStore::EnsurePartition(EventTimeUs month_start) {
+Task<Result<>> FakeBatchStore::EnsurePartition(EventTimeUs time) {
   const Result<> arrived = co_await Enter(Step::kEnsurePartition);
   if (!arrived) co_return arrived;
-  tables().months.insert(month_start);
+  tables().AddPartition(time);
   co_return co_await Return();
 }
 

@@ -44,7 +44,7 @@ class FakeBatchStore final : public pipeline::BatchStore {
   Task<Result<bool>> IsCommitted(const Batch& batch) override;
   Task<Result<std::vector<pipeline::AttributionAnswer>>> Attribute(
       std::span<const pipeline::AttributionQuestion> questions) override;
-  Task<Result<>> EnsurePartition(EventTimeUs month_start) override;
+  Task<Result<>> EnsurePartition(EventTimeUs time) override;
   Task<Result<pipeline::BeginResult>> Begin(const Batch& batch,
                                             const pipeline::Parents& parents) override;
   Task<Result<>> BeginPiece() override;

@@ -24,8 +24,8 @@ LetterKey KeyOf(const pipeline::DeadLetter& letter) {
 // says whether the id is there, waiting for a transaction that has just inserted it.
 Task<Result<bool>> FakeBatchStore::InsertRow(const UsageRow& row, OnDuplicate on_duplicate) {
   const UsageEvent& event = row.event;
-  const auto month = aggregate::PeriodStart(aggregate::PeriodType::kMonth, event.created_at);
-  if (!tables().months.contains(month)) {
+  const auto day = aggregate::PeriodStart(aggregate::PeriodType::kDay, event.created_at);
+  if (!tables().days.contains(day)) {
     const Result<> refused = Refuse(ErrorCode::kMissingPartition, "23514: no partition for row");
     co_return std::unexpected(refused.error());
   }

@@ -39,8 +39,8 @@ void Simulation::Populate() {
     tables.api_keys.emplace(
         KeyHash(i), ApiKey{Numbered(0x40, ++next_key_), UserId(i), i == 0 ? TeamId(0) : Uuid{}});
   }
-  const auto now = VirtualClock::kWallStart;
-  tables.months.insert(aggregate::PeriodStart(aggregate::PeriodType::kMonth, now));
+  if (options_.seed % 2 == 1) tables.partition_unit = aggregate::PeriodType::kDay;
+  tables.AddPartition(VirtualClock::kWallStart);
 }
 
 void Simulation::Happen() {
@@ -220,11 +220,11 @@ void Simulation::DisturbReferences() {
       }
       for (SimProcess* process : Running()) process->ExpireAttribution();
       return database_.NoteChange();
-    default:  // an operator drops a month that is empty
-      std::erase_if(tables.months, [&](EventTimeUs month) {
+    default:  // an operator drops a day that is empty
+      std::erase_if(tables.days, [&](EventTimeUs day) {
         return random_.PerThousand(300) && std::ranges::none_of(tables.rows, [&](const auto& row) {
-                 return aggregate::PeriodStart(aggregate::PeriodType::kMonth,
-                                               row.second.created_at) == month;
+                 return aggregate::PeriodStart(aggregate::PeriodType::kDay,
+                                               row.second.created_at) == day;
                });
       });
   }

@@ -34,6 +34,15 @@ HistoryKey KeyOf(const aggregate::DailyKey& key) {
           .model = std::string(key.model_id)};
 }
 
+void Tables::AddPartition(EventTimeUs time) {
+  constexpr std::int64_t kDayUs = 86'400'000'000;
+  const EventTimeUs start = aggregate::PeriodStart(partition_unit, time);
+  for (EventTimeUs day = start; aggregate::PeriodStart(partition_unit, day) == start;
+       day.value += kDayUs) {
+    days.insert(day);
+  }
+}
+
 std::optional<Attribution> Attribute(const Tables& tables, std::string_view key_hash,
                                      std::string_view team_id, std::string_view model) {
   const auto key = tables.api_keys.find(std::string(key_hash));

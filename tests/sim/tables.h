@@ -95,7 +95,8 @@ struct Tables {
   std::map<std::string, ApiKey> api_keys;  // by hash
   std::set<Uuid> teams;
   std::map<LetterKey, DeadLetterReason> dead_letters;
-  std::set<EventTimeUs> months;  // that have a partition
+  aggregate::PeriodType partition_unit = aggregate::PeriodType::kMonth;  // or kDay
+  std::set<EventTimeUs> days;                                            // that are in a partition
 
   // For the checker: rows that went with their subscription, and rows that another writer inserted.
   std::set<Uuid> cascaded;
@@ -103,6 +104,9 @@ struct Tables {
   bool deletes_history = false;  // a planted bug
   std::int64_t cascaded_count = 0;
   std::int64_t foreign_rows = 0;
+
+  // The partition for rows of `time`.
+  void AddPartition(EventTimeUs time);
 };
 
 // The rule of docs/events.md, "Whose usage it is", as far as the simulation has its tables.

@@ -16,7 +16,7 @@ load::EventStreamOptions StreamOptions(const LoadOptions& options) {
   return {.seed = options.seed,
           .events = options.events,
           .start_us = now.count() - (4 + 24 * options.days_ago) * kHourUs,
-          .span_us = 3 * kHourUs,
+          .span_us = (options.span_days == 0 ? 3 : 24 * options.span_days) * kHourUs,
           .duplicate_share = options.duplicate_share,
           .odd_share = options.odd_share,
           .one_hot_subscription = options.one_hot_subscription};

@@ -25,7 +25,8 @@ struct LoadOptions {
   double duplicate_share = 0.02;
   double odd_share = 0.02;  // tombstones, health checks, not JSON, …
   bool one_hot_subscription = false;
-  std::int64_t days_ago = 0;  // when the events happened; partitions of that month may be missing
+  std::int64_t days_ago = 0;   // when the events happened; partitions of that time may be missing
+  std::int64_t span_days = 0;  // they began in as many days from then on; 0: in three hours
 };
 
 class GeneratedLoad {

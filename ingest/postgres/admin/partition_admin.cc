@@ -26,14 +26,16 @@ SELECT p.name, p.is_default, p.detach_pending,
 constexpr const char* kNoRebuild =
     "a `summaries rebuild` is running, and it needs the rows; run retain when it has ended";
 
-// Partitions that end before the first month that is kept; before them one that is being detached
-// already, since PostgreSQL allows only one at a time; and tables that an interrupted retain has
-// detached but not dropped. A table that another hand detached stays.
+// Partitions that end before the first month or day that is kept ($1 months, $2 days); before them
+// one that is being detached already, since PostgreSQL allows only one at a time; and tables that
+// an interrupted retain has detached but not dropped. A table that another hand detached stays.
 constexpr const char* kRetirable = R"sql(
 SELECT p.name, p.detach_pending, true AS is_partition, is_old
   FROM usage_ingest.partitions_of_usage_logs() AS p,
-       LATERAL (SELECT COALESCE(p.to_time <= date_trunc('month', now())
-                                             - make_interval(months => $1::integer), false)) AS o(is_old)
+       LATERAL (SELECT COALESCE(
+           p.to_time <= date_trunc(CASE WHEN $2::integer > 0 THEN 'day' ELSE 'month' END, now())
+                          - make_interval(months => $1::integer, days => $2::integer),
+           false)) AS o(is_old)
  WHERE is_old OR p.detach_pending
 UNION ALL
 SELECT c.oid::regclass::text, false, false, true
@@ -117,8 +119,9 @@ struct Retirable {
 };
 
 Result<std::vector<Retirable>> FindRetirable(blocking::SyncConnection& connection,
-                                             int retention_months) {
-  const std::array<blocking::SyncParam, 1> params = {std::to_string(retention_months)};
+                                             const RetainOptions& options) {
+  const std::array<blocking::SyncParam, 2> params = {std::to_string(options.retention_months),
+                                                     std::to_string(options.retention_days)};
   auto rows = connection.Query(kRetirable, params);
   if (!rows) return std::unexpected(rows.error());
   std::vector<Retirable> found;
@@ -201,35 +204,52 @@ std::chrono::seconds PartitionRunway(const std::vector<PartitionInfo>& partition
       std::chrono::microseconds(covered_to.value - now.value));
 }
 
-Result<std::vector<EnsuredMonth>> EnsurePartitions(blocking::SyncConnection& connection,
-                                                   const EnsureOptions& options) {
-  std::vector<EnsuredMonth> months;
-  for (int ahead = 0; ahead <= options.months_ahead; ++ahead) {
-    const std::string sql = fmt::format(
-        "SELECT to_char(month, 'YYYY-MM'), usage_ingest.ensure_partition(month::date) FROM "
-        "date_trunc('month', now() + interval '{} months') AS month",
-        ahead);
+Result<batch::PartitionUnit> ReadPartitionUnit(blocking::SyncConnection& connection) {
+  const auto rows = connection.Execute("SELECT unit FROM usage_ingest.partitioning");
+  if (!rows) return std::unexpected(rows.error());
+  const bool is_day = rows->count() == 1 && rows->text(0, 0) == NameOf(batch::PartitionUnit::kDay);
+  return is_day ? batch::PartitionUnit::kDay : batch::PartitionUnit::kMonth;
+}
+
+Result<> SetPartitionUnit(blocking::SyncConnection& connection, batch::PartitionUnit unit) {
+  const std::array<blocking::SyncParam, 1> param = {std::string(NameOf(unit))};
+  const auto done =
+      connection.Query("UPDATE usage_ingest.partitioning SET unit = $1 WHERE unit <> $1", param);
+  if (!done) return std::unexpected(done.error());
+  return {};
+}
+
+Result<std::vector<EnsuredPartition>> EnsurePartitions(blocking::SyncConnection& connection,
+                                                       const EnsureOptions& options) {
+  const std::array<blocking::SyncParam, 2> ahead = {std::to_string(options.months_ahead),
+                                                    std::to_string(options.days_ahead)};
+  const auto days = connection.Query(
+      "SELECT day::text FROM usage_ingest.partitions_ahead($1::integer, $2::integer) AS day",
+      ahead);
+  if (!days) return std::unexpected(days.error());
+  std::vector<EnsuredPartition> partitions;
+  for (int row = 0; row < days->count(); ++row) {
+    const std::array<blocking::SyncParam, 1> day = {std::string(days->text(row, 0))};
     auto done = blocking::RetryWhileLocked(
         "a partition of usage_logs", options.lock_wait_max, [&]() -> Result<> {
-          auto rows = connection.Execute(sql);
-          if (!rows) return std::unexpected(rows.error());
-          months.push_back(
-              {.month = std::string(rows->text(0, 0)), .created = rows->text(0, 1) == "created"});
+          auto made = connection.Query("SELECT usage_ingest.ensure_partition($1::date)", day);
+          if (!made) return std::unexpected(made.error());
+          partitions.push_back({.first_day = *day[0], .created = made->text(0, 0) == "created"});
           return {};
         });
     if (!done) return std::unexpected(done.error());
   }
-  return months;
+  return partitions;
 }
 
 Result<std::vector<RetainedPartition>> RetainPartitions(
     blocking::SyncConnection& connection, const RetainOptions& options,
     const std::function<void(std::string_view)>& progress) {
   std::vector<RetainedPartition> retained;
-  if (options.retention_months <= 0) return retained;
+  if (options.retention_months <= 0 && options.retention_days <= 0) return retained;
   const auto lock = HistoryLock::Take(connection, kNoRebuild);
   if (!lock) return std::unexpected(lock.error());
-  const auto tables = FindRetirable(connection, options.retention_months);
+  const auto tables = FindRetirable(connection, options);
   if (!tables) return std::unexpected(tables.error());
   if (!tables->empty()) {
     auto done = RefuseBesideDefault(connection);

@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "ingest/postgres/batch/partition_plan.h"
 #include "ingest/postgres/blocking/sync_connection.h"
 #include "schema/strong.h"
 
@@ -37,20 +38,28 @@ struct PartitionInfo {
 [[nodiscard]] std::chrono::seconds PartitionRunway(const std::vector<PartitionInfo>& partitions,
                                                    EventTimeUs now);
 
+// What new partitions cover. Those that are there stay as they are.
+[[nodiscard]] Result<batch::PartitionUnit> ReadPartitionUnit(blocking::SyncConnection& connection);
+[[nodiscard]] Result<> SetPartitionUnit(blocking::SyncConnection& connection,
+                                        batch::PartitionUnit unit);
+
 struct EnsureOptions {
-  int months_ahead = 3;
+  int months_ahead = 3;  // or
+  int days_ahead = 30;   // as usage_ingest.partitioning says
   std::chrono::seconds lock_wait_max = std::chrono::seconds(60);
 };
-struct EnsuredMonth {
-  std::string month;  // YYYY-MM
+struct EnsuredPartition {
+  std::string first_day;  // YYYY-MM-DD
   bool created = false;
 };
-// The current month of the server's clock and `months_ahead` after it.
-[[nodiscard]] Result<std::vector<EnsuredMonth>> EnsurePartitions(
+// The current month or day of the server's clock, and as many as asked after it.
+[[nodiscard]] Result<std::vector<EnsuredPartition>> EnsurePartitions(
     blocking::SyncConnection& connection, const EnsureOptions& options);
 
 struct RetainOptions {
-  int retention_months = 0;  // whole months kept beside the current one; 0 keeps everything
+  // As in PartitionPlan.
+  int retention_months = 0;
+  int retention_days = 0;
   bool keep_tables = false;  // detach only
   bool dry_run = false;
   std::chrono::seconds lock_wait_max = std::chrono::minutes(10);

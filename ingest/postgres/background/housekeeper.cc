@@ -39,8 +39,8 @@ constexpr const char* kListen = "LISTEN usage_ingest_references; LISTEN usage_in
 
 // The horizon is the end of the last partition without a hole, counted from now. The first one may
 // be open at its start: a usage_logs that was not partitioned became one that begins at MINVALUE.
-// $1: the months of the retention: `partitions retain` may drop a partition when they have passed
-// since its end.
+// $1, $2: the months and days of the retention: `partitions retain` may drop a partition when they
+// have passed since its end.
 constexpr const char* kMeasure = R"sql(
 WITH RECURSIVE parts AS (
   SELECT from_time, to_time FROM usage_ingest.partitions_of_usage_logs() WHERE NOT detach_pending
@@ -51,9 +51,10 @@ WITH RECURSIVE parts AS (
 )
 SELECT (SELECT extract(epoch FROM least(max(until), now() + interval '100 years') - now())
           FROM covered)::int8,
-       CASE WHEN $1::int8 = 0 THEN 0 ELSE
+       CASE WHEN $1::int8 + $2::int8 = 0 THEN 0 ELSE
          coalesce((SELECT greatest(extract(epoch FROM
-                            now() - (min(to_time) + make_interval(months => $1::int8::int4))), 0)
+                            now() - (min(to_time) + make_interval(months => $1::int8::int4,
+                                                                  days => $2::int8::int4))), 0)
                      FROM usage_ingest.partitions_of_usage_logs()
                     WHERE isfinite(to_time)), 0) END::int8)sql";
 
@@ -78,11 +79,10 @@ SELECT reason, sum(n) FROM (
 WHERE pg_try_advisory_xact_lock(hashtextextended('usage_ingest.pending_changes', 0))
 GROUP BY reason HAVING sum(n) <> 0)sql";
 
-// One month a statement, and so a transaction: its locks are held while one partition is made.
-constexpr const char* kEnsureMonth = R"sql(
-SELECT usage_ingest.ensure_partition(
-  (date_trunc('month', now() AT TIME ZONE 'UTC')
-     + make_interval(months => $1::int8::int4))::date))sql";
+// One partition a statement, and so a transaction: its locks are held while one is made.
+constexpr const char* kPartitionsAhead =
+    "SELECT day::text FROM usage_ingest.partitions_ahead($1::int8::int4, $2::int8::int4) AS day";
+constexpr const char* kEnsurePartition = "SELECT usage_ingest.ensure_partition($1::text::date)";
 
 constexpr const char* kPlanQuotaPeriods = "SELECT usage_ingest.plan_quota_periods()";
 constexpr const char* kStartQuotaPeriods =
@@ -217,13 +217,18 @@ pipeline::TimePoint Housekeeper::NextDeadline() const {
 }
 
 pipeline::Task<Result<>> Housekeeper::EnsurePartitions(session::AsyncConnection& connection) {
-  for (int month = 0; month <= options_.months_ahead; ++month) {
-    session::Statement statement{kEnsureMonth, {}};
-    statement.params.Add(std::int64_t{month});
+  session::Statement ahead{kPartitionsAhead, {}};
+  ahead.params.Add(std::int64_t{options_.partitions.months_ahead})
+      .Add(std::int64_t{options_.partitions.days_ahead});
+  const Result<session::PgResult> days = co_await connection.Execute(ahead);
+  if (!days) co_return std::unexpected(days.error());
+  for (int row = 0; row < PQntuples(days->get()); ++row) {
+    session::Statement statement{kEnsurePartition, {}};
+    statement.params.Add(std::string_view(PQgetvalue(days->get(), row, 0)));
     const Result<session::PgResult> ensured = co_await connection.Execute(statement);
     if (ensured) continue;
     if (!connection.connected()) co_return std::unexpected(ensured.error());
-    // A lock was refused: again soon, as the months ahead are not needed today.
+    // A lock was refused: again soon, as the partitions ahead are not needed today.
     ReportFailed(ensured.error());
     next_hourly_ = runtime_.clock.Now() + seconds(5);
     break;
@@ -278,7 +283,8 @@ pipeline::Task<Result<>> Housekeeper::Measure(session::AsyncConnection& connecti
   }
   telemetry_.On(pending);
   session::Statement statement{kMeasure, {}};
-  statement.params.Add(std::int64_t{options_.retention_months});
+  statement.params.Add(std::int64_t{options_.partitions.retention_months})
+      .Add(std::int64_t{options_.partitions.retention_days});
   const Result<session::PgResult> measured = co_await connection.Execute(statement);
   if (!measured) co_return std::unexpected(measured.error());
   telemetry_.On(pipeline::PartitionRunway{seconds(session::Int64At(measured->get(), 0, 0))});

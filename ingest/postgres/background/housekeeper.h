@@ -21,6 +21,7 @@
 #include "ingest/pipeline/runtime.h"
 #include "ingest/pipeline/telemetry.h"
 #include "ingest/postgres/background/dead_letter_retrier.h"
+#include "ingest/postgres/batch/partition_plan.h"
 #include "ingest/postgres/session/async_connection.h"
 
 namespace usage_ingest::postgres::background {
@@ -31,8 +32,7 @@ struct HousekeeperOptions {
   std::chrono::milliseconds retry_dead_letters;
   std::chrono::milliseconds retry_for;
   std::chrono::milliseconds dead_letters_keep;
-  int months_ahead = 3;
-  int retention_months = 0;  // 0: everything is kept
+  batch::PartitionPlan partitions = {};
   bool has_quota_periods = false;
   bool fills_daily_usage_cache = false;
 };

@@ -138,10 +138,10 @@ pipeline::Task<Result<std::vector<pipeline::AttributionAnswer>>> PgBatchStore::A
   co_return answers;
 }
 
-pipeline::Task<Result<>> PgBatchStore::EnsurePartition(EventTimeUs month_start) {
+pipeline::Task<Result<>> PgBatchStore::EnsurePartition(EventTimeUs time) {
   session::Statement statement{
       "SELECT usage_ingest.ensure_partition(($1::timestamptz AT TIME ZONE 'UTC')::date)", {}};
-  statement.params.Add(month_start);
+  statement.params.Add(time);
   const Result<session::PgResult> answer =
       co_await connection_.Execute(statement, session::SqlStep::kSums);
   if (answer) co_return Result<>{};

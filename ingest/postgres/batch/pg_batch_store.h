@@ -44,7 +44,7 @@ class PgBatchStore final : public pipeline::BatchStore {
   pipeline::Task<Result<bool>> IsCommitted(const pipeline::Batch& batch) override;
   pipeline::Task<Result<std::vector<pipeline::AttributionAnswer>>> Attribute(
       std::span<const pipeline::AttributionQuestion> questions) override;
-  pipeline::Task<Result<>> EnsurePartition(EventTimeUs month_start) override;
+  pipeline::Task<Result<>> EnsurePartition(EventTimeUs time) override;
   pipeline::Task<Result<pipeline::BeginResult>> Begin(const pipeline::Batch& batch,
                                                       const pipeline::Parents& parents) override;
   pipeline::Task<Result<>> BeginPiece() override;

@@ -114,14 +114,20 @@ Result<> Migrate(std::string_view conninfo, const MigrateOptions& options, std::
     if (auto done = options.dry_run ? runner.Describe(step) : runner.Run(step); !done) return done;
   }
   if (auto done = SetQuotaTriggers(*connection, options, runner); !done) return done;
+  fmt::print(out, "{}partitions: new ones cover a {} (partitions.by)\n",
+             options.dry_run ? "-- " : "", NameOf(options.partitions.by));
   if (options.dry_run) {
     fmt::print(out, "-- {} of {} steps to do; nothing was changed\n", pending.size(),
                Migrations().size());
     return {};
   }
-  const auto months = admin::EnsurePartitions(
-      *connection, {.months_ahead = options.months_ahead, .lock_wait_max = options.lock_wait_max});
-  if (!months) return std::unexpected(months.error());
+  const auto unit = admin::SetPartitionUnit(*connection, options.partitions.by);
+  if (!unit) return unit;
+  const auto ensured =
+      admin::EnsurePartitions(*connection, {.months_ahead = options.partitions.months_ahead,
+                                            .days_ahead = options.partitions.days_ahead,
+                                            .lock_wait_max = options.lock_wait_max});
+  if (!ensured) return std::unexpected(ensured.error());
   const auto reported = ReportAfterMigrate(*connection, !applied->contains(kHandOverStep), out);
   if (!reported) return reported;
   fmt::print(out, "database is at {}, {} steps applied\n", Migrations().back().name,

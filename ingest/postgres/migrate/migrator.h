@@ -17,6 +17,7 @@
 #include <string_view>
 #include <vector>
 
+#include "ingest/postgres/batch/partition_plan.h"
 #include "ingest/postgres/batch/quota_enforcement.h"
 #include "ingest/postgres/migrate/migration_step.h"
 #include "schema/error.h"
@@ -27,8 +28,8 @@ namespace usage_ingest::postgres::migrate {
 using OnMigrationSteps = std::function<void(const std::vector<MigrationStep>& steps)>;
 
 struct MigrateOptions {
-  bool dry_run = false;       // print the plan; change nothing, lock nothing
-  int months_ahead = 3;       // partitions made beyond the current month
+  bool dry_run = false;  // print the plan; change nothing, lock nothing
+  batch::PartitionPlan partitions = {};
   bool keeps_history = true;  // history.daily
   batch::QuotaEnforcement enforce_quotas = batch::QuotaEnforcement::kAuto;
   std::chrono::seconds lock_wait_max = std::chrono::minutes(10);  // for each lock

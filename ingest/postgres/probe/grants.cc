@@ -48,6 +48,8 @@ constexpr std::array kPrivileges = {
               "attribution of rotated keys"},
     Privilege{On::kTable, "usage_ingest.replays", "SELECT, INSERT, UPDATE, DELETE", "", false,
               "what was read again"},
+    Privilege{On::kTable, "usage_ingest.partitioning", "SELECT", "", false,
+              "what a new partition covers"},
     Privilege{On::kTable, "usage_ingest.retired_partitions", "SELECT", "", false,
               "months that no rebuild touches"},
     Privilege{On::kFunction, "usage_ingest.lock_parents(uuid[], uuid[], uuid[])", "EXECUTE", "",

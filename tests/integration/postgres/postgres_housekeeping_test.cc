@@ -37,6 +37,21 @@ TEST_F(HousekeepingTest, MonthsAheadAreMadeEachInItsOwnTransaction) {
             7);
 }
 
+TEST_F(HousekeepingTest, DaysAheadAreMade) {
+  Database database = CreateMigrated("litemaas");
+  database.Execute("UPDATE usage_ingest.partitioning SET unit = 'day'");
+  support::DaemonOptions options = OptionsOf("0");
+  options.settings["partitions"]["days_ahead"] = "150";  // beyond the months that migrate made
+  support::DaemonProcess daemon(options);
+  daemon.Start();
+  EXPECT_TRUE(support::WaitUntil(support::After(30s), [&] {
+    return database.Number(
+               "SELECT count(*) FROM usage_ingest.partitions_of_usage_logs() WHERE to_time = "
+               "(date_trunc('day', now(), 'UTC') + interval '151 days') AND to_time - from_time = "
+               "interval '1 day'") == 1;
+  })) << daemon.log();
+}
+
 // A usage_logs that was not partitioned became one without a beginning.
 TEST_F(HousekeepingTest, RunwayCountsThePartitionThatBeginsAtMinvalue) {
   Database database = CreateFilledWithPlainUsage("litemaas");

@@ -19,6 +19,8 @@ void PrintTo(const text::Problem& problem, std::ostream* out) {
 
 namespace {
 
+using postgres::batch::PartitionPlan;
+using postgres::batch::PartitionUnit;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::Field;
@@ -57,14 +59,11 @@ TEST(ConfigLoadTest, RequiredKeysAreEnoughAndTheRestHasTheContractsDefaults) {
   EXPECT_EQ(config.attribution.retry_dead_letters, std::chrono::minutes(5));
   EXPECT_EQ(config.attribution.retry_for, std::chrono::days(7));
   EXPECT_EQ(config.dead_letters_keep, std::chrono::days(90));
-  EXPECT_EQ(config.partitions.months_ahead, 3);
-  EXPECT_EQ(config.partitions.retention_months, 0);
-  EXPECT_TRUE(config.litemaas.keeps_last_used);
-  EXPECT_TRUE(config.litemaas.keeps_spend);
+  EXPECT_EQ(config.partitions, (PartitionPlan{PartitionUnit::kMonth, 3, 30, 0, 0}));
+  EXPECT_TRUE(config.litemaas.keeps_last_used && config.litemaas.keeps_spend);
   EXPECT_FALSE(config.litemaas.fills_daily_usage_cache);
   EXPECT_EQ(config.http_listen, (ListenAddress{"127.0.0.1", 19464}));
-  EXPECT_EQ(config.log_level, LogLevel::kInfo);
-  EXPECT_EQ(config.log_format, LogFormat::kAuto);
+  EXPECT_TRUE(config.log_level == LogLevel::kInfo && config.log_format == LogFormat::kAuto);
   EXPECT_EQ(config.shutdown_drain, std::chrono::seconds(10));
 }
 
@@ -100,8 +99,11 @@ retry_for = "1d"
 [dead_letters]
 keep = "30d"
 [partitions]
+by = "day"
 months_ahead = 6
+days_ahead = 14
 retention_months = 24
+retention_days = 10
 [quotas]
 enforce = "active-only"
 periods = "off"
@@ -142,8 +144,7 @@ drain = "20s"
   EXPECT_EQ(config.attribution.retry_dead_letters, std::chrono::minutes(1));
   EXPECT_EQ(config.attribution.retry_for, std::chrono::days(1));
   EXPECT_EQ(config.dead_letters_keep, std::chrono::days(30));
-  EXPECT_EQ(config.partitions.months_ahead, 6);
-  EXPECT_EQ(config.partitions.retention_months, 24);
+  EXPECT_EQ(config.partitions, (PartitionPlan{PartitionUnit::kDay, 6, 14, 24, 10}));
   EXPECT_EQ(config.quotas.enforce, postgres::batch::QuotaEnforcement::kActiveOnly);
   EXPECT_FALSE(config.quotas.has_periods);
   EXPECT_EQ(config.quotas.warn_at_percent, (std::vector<std::int64_t>{50, 120}));
