@@ -3,7 +3,7 @@
 //
 // A row of `--no-quota` is in the summaries and in no quota (INV-3's exception). So is an event
 // that began before the quota period of its subscription, since the period that it belongs to is
-// over (docs/litemaas.md, "Quota periods").
+// over (docs/quotas.md, "Quota periods").
 //
 // Owner         one BatchWriter.
 // Errors        those of BatchStore::AddSums.

@@ -5,7 +5,7 @@
 // current_spend is in cents, and an event often costs less. usage_ingest.spend has the exact cost
 // since the last update; its whole cents are shown.
 //
-// Source        docs/litemaas.md, "Quotas" and "Last use and spend".
+// Source        docs/quotas.md.
 #include <cstdint>
 #include <span>
 

@@ -2,7 +2,7 @@
 // QuotaState: what suspends subscriptions in a database, what migrate chose, and what a
 // configuration asks for.
 //
-// Source        docs/litemaas.md, "Quotas".
+// Source        docs/quotas.md, "Enforcement".
 #include <optional>
 #include <string>
 
