@@ -19,7 +19,7 @@ enum class ErrorCode : unsigned char {
   // Broker or database not reachable, or the statement timed out: keep the batch, wait, retry.
   kUnavailable,
   kConflict,          // serialization failure, deadlock, lock timeout: retry soon
-  kDuplicateRow,      // 23505 from usage_logs: replay the batch through the staged path
+  kDuplicateRow,      // COPY cannot, most often 23505: replay the batch through the staged path
   kMissingPartition,  // 23514 without a constraint name: create the month, retry
   kLimitExceeded,     // a bound in limits.h was hit: push back, never drop
   kFenced,            // another process moved the partition's offset: drop what is buffered

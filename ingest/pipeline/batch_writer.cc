@@ -319,8 +319,11 @@ void BatchWriter::NoteCommitted() {
 Task<Result<>> BatchWriter::AnswerFailure(Batch& batch, const Error& error) {
   switch (error.code) {
     case ErrorCode::kDuplicateRow:
-      staged_ = true;
-      co_return Result<>{};
+      if (!staged_) {
+        staged_ = true;
+        co_return Result<>{};
+      }
+      break;
     case ErrorCode::kMissingPartition:
       days_.clear();
       if (in_flight_.has_made_partitions && !in_flight_.narrows) {

@@ -69,10 +69,11 @@ pipeline::Task<Result<>> PgBatchStore::AskCatalogue() {
                                                         session::Statement{kAskCopyPath, {}}};
   const auto answers = co_await connection_.Pipeline(statements);
   if (!answers) co_return std::unexpected(answers.error());
-  const Result<bool> skips =
-      SkipsConstraints(ReadCopyPath(answers->back().get()), options_.foreign_keys);
+  const CopyPath path = ReadCopyPath(answers->back().get());
+  const Result<bool> skips = SkipsConstraints(path, options_.foreign_keys);
   if (!skips) co_return std::unexpected(skips.error());
   skips_constraints_ = *skips;
+  has_triggers_ = !skips_constraints_ && !path.triggers.empty();
   const bool has_spend = session::Int64At((*answers)[1].get(), 0, 0) != 0;
   spend_ = options_.keeps_spend && has_spend ? Spend::kAdded : Spend::kLeftAlone;
   copy_path_version_ = PQgetvalue(answers->front().get(), 0, 0);
@@ -302,8 +303,8 @@ pipeline::Task<Result<pipeline::StagedRows>> PgBatchStore::StageRows(
   const Result<> left = co_await LeaveCopyPath();
   if (!left) co_return std::unexpected(left.error());
   pipeline::StagedRows staged{.inserted = IdsOf(inserted->get()), .declined = {}};
-  // Triggers of other programs do not fire on the other path.
-  if (skips_constraints_) co_return staged;
+  // Only a trigger of another program changes or declines rows.
+  if (!has_triggers_) co_return staged;
   if (!HasOnlyIdsOf(rows, staged.inserted)) {
     co_return Fail(ErrorCode::kRejected, "a BEFORE INSERT trigger changes the ids of rows");
   }

@@ -75,6 +75,7 @@ class PgBatchStore final : public pipeline::BatchStore {
   const ProgressStore& progress_;
   session::AsyncConnection connection_;
   bool skips_constraints_ = false;  // copy_path.h
+  bool has_triggers_ = false;       // of usage_logs, and they fire for our rows
   Spend spend_ = Spend::kLeftAlone;
   std::string copy_path_version_;    // when these two were decided
   bool is_stage_used_ = false;       // in this transaction: the stage has rows of an earlier piece

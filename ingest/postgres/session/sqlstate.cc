@@ -50,6 +50,11 @@ const Rule* FindRule(std::span<const Rule> rules, std::string_view sqlstate) {
   return found == rules.end() ? nullptr : &*found;
 }
 
+// Citus gives every error of a worker in COPY this code.
+constexpr std::string_view kCitusCopyError = "XX000";
+// And adds this line to what a worker answers to another statement. Its messages are English.
+constexpr std::string_view kCitusContext = "while executing command on ";
+
 // PostgreSQL itself refuses a row: no code of another program is involved.
 ErrorCode CodeOfRow(std::string_view sqlstate, std::string_view constraint, SqlStep step) {
   // The staged insert skips duplicates of our key, so that another unique index refuses the row.
@@ -78,7 +83,7 @@ std::string Field(const PGresult* result, int field) {
 // none while AFTER triggers run. INSERT ... SELECT adds none. A function and a statement within it
 // add one each, in the server's language.
 bool IsRaisedByOtherCode(std::string_view context, SqlStep step, MessageLanguage language) {
-  if (step != SqlStep::kCopy) return !context.empty();
+  if (step != SqlStep::kCopy) return !context.empty() && !context.starts_with(kCitusContext);
   if (language == MessageLanguage::kEnglish) {
     return context.starts_with("PL/") || context.starts_with("SQL ");
   }
@@ -92,6 +97,8 @@ ErrorCode Classify(std::string_view sqlstate, std::string_view constraint, SqlSt
   if (sqlstate.empty()) return ErrorCode::kUnavailable;  // made by libpq: the connection is gone
   if (const Rule* rule = FindRule(kRules, sqlstate)) return rule->code;
   if (is_of_other_code && step != SqlStep::kOther) return ErrorCode::kRejected;
+  // Whatever it is, the staged insert tells.
+  if (sqlstate == kCitusCopyError && step == SqlStep::kCopy) return ErrorCode::kDuplicateRow;
   if (const Rule* rule = FindRule(kMomentaryRules, sqlstate)) return rule->code;
   if (!IsDataClass(sqlstate)) return ErrorCode::kFatal;
   if (step == SqlStep::kOther) return ErrorCode::kUnavailable;

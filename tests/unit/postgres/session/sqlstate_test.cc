@@ -42,7 +42,6 @@ constexpr Case kCases[] = {
     {"57P03", "cannot_connect_now: starting up", kUnavailable, kUnavailable},
     {"58030", "io_error", kUnavailable, kUnavailable},
     {"0A000", "cached plan must not change result type", kUnavailable, kUnavailable},
-    {"XX000", "tuple concurrently updated", kUnavailable, kUnavailable},
     // Data: a row's own fault only where rows are inserted. Elsewhere the rows are good: held.
     {"22001", "string_data_right_truncation", kBadRecord, kUnavailable},
     {"22003", "numeric_value_out_of_range", kBadRecord, kUnavailable},
@@ -74,6 +73,14 @@ TEST(SqlstateTest, SaysWhatTheCallerMustDoByWhereItWasRaised) {
 TEST(SqlstateTest, ADuplicateIsOneOfOurKeyOnly) {
   EXPECT_EQ(Classify("23505", "usage_logs_pkey", SqlStep::kCopy), ErrorCode::kDuplicateRow);
   EXPECT_EQ(Classify("23505", "theirs", SqlStep::kInsert), kBadRecord);
+}
+
+// Citus gives an error of a worker in COPY this code, whatever it was. The staged insert tells.
+TEST(SqlstateTest, AnInternalErrorInCopyMayBeOfARow) {
+  EXPECT_EQ(Classify("XX000", "", SqlStep::kCopy), ErrorCode::kDuplicateRow);
+  for (const SqlStep step : {SqlStep::kInsert, SqlStep::kSums, SqlStep::kOther}) {
+    EXPECT_EQ(Classify("XX000", "", step), kUnavailable);
+  }
 }
 
 // Sums that are refused are the fault of some rows; a failure that passes is the fault of none.
@@ -121,6 +128,7 @@ constexpr ContextCase kContexts[] = {
     {"SQL statement \"SELECT 1/0\"\nPL/pgSQL function refuse() line 1 at PERFORM",
      "statement of an AFTER trigger", true, true, true},
     {"PL/pgSQL function refuse() line 1 at RAISE", "AFTER trigger", true, false, true},
+    {"while executing command on 127.0.0.1:5432", "the row, on a worker", false, false, false},
     {"fonction PL/pgSQL refuse(), ligne 1 \u00e0 RAISE", "AFTER trigger", false, false, true},
 };
 
