@@ -103,11 +103,13 @@ void CheckPostgres(const config::Config& config, Checks& checks) {
     return;
   }
   const auto& facts = report->facts;
-  checks.push_back({Status::kOk,
-                    {.what = fmt::format("PostgreSQL {}.{}, schema at step {}, foreign keys by {}",
-                                         facts.server_version / 10'000,
-                                         facts.server_version % 10'000, facts.migration_level,
-                                         facts.may_skip_constraints ? "batch" : "constraints")}});
+  checks.push_back(
+      {Status::kOk,
+       {.what =
+            fmt::format("PostgreSQL {}.{}, schema at step {}, foreign keys by {}{}",
+                        facts.server_version / 10'000, facts.server_version % 10'000,
+                        facts.migration_level, facts.may_skip_constraints ? "batch" : "constraints",
+                        facts.is_distributed ? ", usage_logs in Citus" : "")}});
   for (const postgres::probe::Finding& finding : report->findings) {
     const bool is_fatal = finding.severity == postgres::probe::Severity::kFatal;
     checks.push_back(

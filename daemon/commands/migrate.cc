@@ -15,6 +15,7 @@
 namespace usage_ingest::commands {
 namespace {
 
+using postgres::migrate::DistributionChange;
 using Steps = std::vector<postgres::migrate::MigrationStep>;
 
 // The first part of what the header of a migration says; the SQL below has all of it.
@@ -62,14 +63,18 @@ void PrintJson(const Steps& steps, bool is_dry_run) {
 class Migrate final : public Command {
  public:
   Migrate()
-      : Command({.name = "migrate",
-                 .summary = "Create what is missing in the database",
-                 .description = "Run it as the owner of the tables. With --json the steps that "
-                                "were applied, or are to be applied, are the result, and "
-                                "everything else is on stderr.",
-                 .examples = {"usage-ingestd migrate --dry-run",
-                              "usage-ingestd migrate --print-grants usage_ingest | psql litemaas"}},
-                {.postgres = Need::kServer}) {}
+      : Command(
+            {.name = "migrate",
+             .summary = "Create what is missing in the database",
+             .description = "Run it as the owner of the tables. With --json the steps that "
+                            "were applied, or are to be applied, are the result, and "
+                            "everything else is on stderr.\n\n"
+                            "--citus runs on the coordinator of a Citus cluster and distributes "
+                            "usage_logs by id; docs/scaling.md says what that changes. Both "
+                            "ways copy all rows, and events wait in Kafka until then.",
+             .examples = {"usage-ingestd migrate --dry-run",
+                          "usage-ingestd migrate --print-grants usage_ingest | psql litemaas"}},
+            {.postgres = Need::kServer}) {}
 
   std::vector<Option> Options() override {
     Option grants = TextOption(
@@ -78,7 +83,12 @@ class Migrate final : public Command {
     grants.excludes = "--dry-run";
     Option json = JsonFlag(json_);
     json.excludes = "--print-grants";
-    return {Flag("--dry-run", "print a summary and the SQL of each step, change nothing", dry_run_),
+    Option undistribute =
+        Flag("--no-citus", "bring usage_logs back from the workers of Citus", undistribute_);
+    undistribute.excludes = "--citus";
+    return {Flag("--citus", "also distribute usage_logs over the workers of Citus", distribute_),
+            std::move(undistribute),
+            Flag("--dry-run", "print a summary and the SQL of each step, change nothing", dry_run_),
             std::move(grants), std::move(json)};
   }
 
@@ -89,6 +99,9 @@ class Migrate final : public Command {
     options.partitions = context.config().partitions;
     options.keeps_history = context.config().history.is_kept;
     options.enforce_quotas = context.config().quotas.enforce;
+    options.writers = context.config().postgres.writers;
+    if (distribute_) options.distribution = DistributionChange::kDistribute;
+    if (undistribute_) options.distribution = DistributionChange::kUndistribute;
     Steps steps;
     options.on_steps = [&](const Steps& pending) {
       steps = pending;
@@ -109,6 +122,8 @@ class Migrate final : public Command {
     return 0;
   }
 
+  bool distribute_ = false;
+  bool undistribute_ = false;
   bool dry_run_ = false;
   bool json_ = false;
   std::string print_grants_for_;

@@ -25,15 +25,17 @@ $$;
 REVOKE ALL ON FUNCTION usage_ingest.usage_metrics(BIGINT, BIGINT, BIGINT, BIGINT, NUMERIC)
     FROM PUBLIC;
 
--- The usage of a day in the columns of daily_usage_cache.
+-- The usage of a day in the columns of daily_usage_cache. PL/pgSQL, because Citus knows no parameters in
+-- functions of language SQL.
 CREATE OR REPLACE FUNCTION usage_ingest.usage_of_day(day DATE)
 RETURNS TABLE (by_user JSONB, by_model JSONB, by_provider JSONB, total JSONB)
-LANGUAGE sql
+LANGUAGE plpgsql
 STABLE
 SET search_path = pg_catalog, pg_temp
 SET TimeZone = 'UTC'
 AS $$
-    WITH counted AS (
+BEGIN
+    RETURN QUERY WITH counted AS (
         SELECT s.user_id, l.model_id, l.metadata->>'provider' AS provider, l.api_key_id,
                count(*) FILTER (WHERE r.is_request) AS requests,
                count(*) FILTER (WHERE r.is_request AND l.status_code >= 400) AS failed,
@@ -109,8 +111,23 @@ AS $$
                                              jsonb_build_object('metrics', s.metrics))
                        FROM sums AS s WHERE s.level = 13), '{}'),
            (SELECT s.metrics FROM sums AS s WHERE s.level = 15);
+END;
 $$;
 REVOKE ALL ON FUNCTION usage_ingest.usage_of_day(DATE) FROM PUBLIC;
+
+-- A function, because Citus joins a usage_logs that it distributes with no subquery that refers to a local table.
+CREATE OR REPLACE FUNCTION usage_ingest.has_usage(
+    from_time TIMESTAMP WITH TIME ZONE, to_time TIMESTAMP WITH TIME ZONE)
+RETURNS BOOLEAN
+LANGUAGE plpgsql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN EXISTS (SELECT 1 FROM public.usage_logs AS l
+                    WHERE l.created_at >= from_time AND l.created_at < to_time);
+END;
+$$;
 
 -- Writes the latest day before `before` that is due, and returns it; NULL when none is. A day is due when it
 -- is not there or LiteMaaS wrote it, when usage_summaries does not count what it counted then, when it
@@ -179,9 +196,7 @@ BEGIN
             SELECT c.date AS day, %s FROM public.daily_usage_cache AS c
         ), wanted AS (
             SELECT d.day, d.counted FROM days AS d
-             WHERE EXISTS (SELECT FROM public.usage_logs AS l
-                            WHERE l.created_at >= d.day::timestamptz
-                              AND l.created_at < (d.day + 1)::timestamptz)
+             WHERE usage_ingest.has_usage(d.day::timestamptz, (d.day + 1)::timestamptz)
                AND NOT EXISTS (SELECT FROM usage_ingest.retired_partitions AS p
                                 WHERE d.day >= p.from_time::date AND d.day < p.to_time::date)
             UNION ALL

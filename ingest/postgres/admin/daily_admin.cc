@@ -1,5 +1,6 @@
 #include "ingest/postgres/admin/daily_admin.h"
 
+#include "ingest/postgres/admin/comparison.h"
 #include "ingest/postgres/admin/daily_sql.h"
 #include "ingest/postgres/admin/history_lock.h"
 #include "ingest/postgres/admin/repairs.h"
@@ -24,10 +25,10 @@ DailyDifference ReadDifference(const blocking::SyncRows& rows, int row) {
   return difference;
 }
 
-Result<> VerifyDay(blocking::SyncConnection& connection, const SummaryChunk& day,
-                   std::size_t differences_max, VerifyDailyReport& report) {
+Result<> VerifyDay(Comparison& comparison, const SummaryChunk& day, std::size_t differences_max,
+                   VerifyDailyReport& report) {
   const std::array<blocking::SyncParam, 2> bounds = {day[0], day[1]};
-  auto counts = connection.Query(GetDailySql().count_differences, bounds);
+  auto counts = comparison.Query(GetDailySql().count_differences, bounds);
   if (!counts) return std::unexpected(counts.error());
   report.sums_compared += counts->number(0, 0);
   report.sums_missing += counts->number(0, 1);
@@ -37,18 +38,19 @@ Result<> VerifyDay(blocking::SyncConnection& connection, const SummaryChunk& day
 
   const std::array<blocking::SyncParam, 3> params = {
       day[0], day[1], std::to_string(differences_max - report.differences.size())};
-  auto rows = connection.Query(GetDailySql().show_differences, params);
+  auto rows = comparison.Query(GetDailySql().show_differences, params);
   if (!rows) return std::unexpected(rows.error());
   for (int i = 0; i < rows->count(); ++i) report.differences.push_back(ReadDifference(*rows, i));
   return {};
 }
 
-Result<> RepairDay(blocking::SyncConnection& connection, const SummaryChunk& day,
-                   const RebuildDailyOptions& options, RebuildDailyReport& report) {
+Result<> RepairDay(blocking::SyncConnection& connection, Comparison& comparison,
+                   const SummaryChunk& day, const RebuildDailyOptions& options,
+                   RebuildDailyReport& report) {
   const DailySql& sql = GetDailySql();
   const std::array<blocking::SyncParam, 2> bounds = {day[0], day[1]};
   auto collected =
-      connection.Query(options.rows_are_complete ? sql.collect_all : sql.collect_missing, bounds);
+      comparison.Query(options.rows_are_complete ? sql.collect_all : sql.collect_missing, bounds);
   if (!collected) return std::unexpected(collected.error());
   const std::int64_t repairs = collected->affected();
   if (repairs == 0) return {};
@@ -82,11 +84,13 @@ Result<> ForEachDay(blocking::SyncConnection& connection, const SummaryRange& ra
 
 Result<VerifyDailyReport> VerifyDaily(blocking::SyncConnection& connection,
                                       const VerifyDailyOptions& options) {
+  auto comparison = Comparison::Of(connection, options.lock_wait_max);
+  if (!comparison) return std::unexpected(comparison.error());
   VerifyDailyReport report;
   const auto done =
       ForEachDay(connection, options.range, options.progress, [&](const SummaryChunk& day) {
         ++report.days;
-        return VerifyDay(connection, day, options.differences_max, report);
+        return VerifyDay(*comparison, day, options.differences_max, report);
       });
   if (!done) return std::unexpected(done.error());
   return report;
@@ -99,11 +103,13 @@ Result<RebuildDailyReport> RebuildDaily(blocking::SyncConnection& connection,
   if (auto made = connection.Execute(GetDailySql().make_repairs); !made) {
     return std::unexpected(made.error());
   }
+  auto comparison = Comparison::Of(connection, options.lock_wait_max);
+  if (!comparison) return std::unexpected(comparison.error());
   RebuildDailyReport report;
   const auto done =
       ForEachDay(connection, options.range, options.progress, [&](const SummaryChunk& day) {
         ++report.days;
-        return RepairDay(connection, day, options, report);
+        return RepairDay(connection, *comparison, day, options, report);
       });
   if (!done) return std::unexpected(done.error());
   return report;

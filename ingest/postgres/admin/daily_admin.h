@@ -7,8 +7,8 @@
 // have, and takes nothing away, unless it is told that the rows are complete. Where no row of a
 // subscription is left, nothing is compared.
 //
-// As in SummaryAdmin, both sides are read in one snapshot, and differences are added later, so that
-// writers go on.
+// As in SummaryAdmin, both sides are read as of one moment, and differences are added later, so
+// that writers go on.
 //
 // Thread-safety one rebuild at a time: HistoryLock.
 // Limit         whole UTC days (summary_chunks.h).
@@ -39,6 +39,7 @@ struct DailyDifference {
 struct VerifyDailyOptions {
   SummaryRange range = {};
   std::size_t differences_max = 100;  // kept in the report; all are counted
+  std::chrono::seconds lock_wait_max = std::chrono::minutes(10);
   SummaryProgress progress = {};
 };
 struct VerifyDailyReport {

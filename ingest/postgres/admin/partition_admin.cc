@@ -6,6 +6,7 @@
 #include <array>
 
 #include "ingest/postgres/admin/history_lock.h"
+#include "ingest/postgres/blocking/distribution.h"
 #include "ingest/postgres/blocking/retry_while_locked.h"
 #include "ingest/postgres/session/session_setup.h"
 #include "schema/limits.h"
@@ -17,7 +18,7 @@ constexpr const char* kListPartitions = R"sql(
 SELECT p.name, p.is_default, p.detach_pending,
        CASE WHEN isfinite(p.from_time) THEN extract(epoch FROM p.from_time) * 1000000 END::bigint,
        CASE WHEN isfinite(p.to_time) THEN extract(epoch FROM p.to_time) * 1000000 END::bigint,
-       pg_total_relation_size(p.name::regclass), c.reltuples::bigint
+       usage_ingest.bytes_of_partition(p.name::regclass), c.reltuples::bigint
   FROM usage_ingest.partitions_of_usage_logs() AS p
   JOIN pg_class AS c ON c.oid = p.name::regclass)sql";
 
@@ -82,14 +83,18 @@ Result<> SetLockTimeout(blocking::SyncConnection& connection, std::chrono::milli
 }
 
 // DETACH ... CONCURRENTLY commits in the middle. When it then meets a lock it leaves the partition
-// pending: invisible to new queries already, and finished by FINALIZE only.
+// pending: invisible to new queries already, and finished by FINALIZE only. Citus does not know it,
+// and a DETACH without it needs a moment without readers and writers.
 Result<> Detach(blocking::SyncConnection& connection, const std::string& name, bool pending,
                 std::chrono::seconds lock_wait_max) {
+  const auto is_distributed = blocking::RowsAreDistributed(connection);
+  if (!is_distributed) return std::unexpected(is_distributed.error());
+  const std::string_view way = *is_distributed ? "" : "CONCURRENTLY";
   const std::string detach =
       fmt::format("ALTER TABLE public.usage_logs DETACH PARTITION {} ", name);
   const std::array<blocking::SyncParam, 1> param = {name};
   return blocking::RetryWhileLocked("detach " + name, lock_wait_max, [&]() -> Result<> {
-    auto done = Run(connection, detach + (pending ? "FINALIZE" : "CONCURRENTLY"));
+    auto done = Run(connection, fmt::format("{}{}", detach, pending ? "FINALIZE" : way));
     if (done || pending) return done;
     auto state = connection.Query(
         "SELECT inhdetachpending FROM pg_inherits WHERE inhrelid = $1::regclass", param);

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "ingest/postgres/admin/comparison.h"
 #include "ingest/postgres/admin/history_lock.h"
 #include "ingest/postgres/admin/repairs.h"
 #include "ingest/postgres/admin/summary_sql.h"
@@ -30,9 +31,9 @@ SummaryDifference ReadDifference(const blocking::SyncRows& rows, int row) {
   return difference;
 }
 
-Result<> VerifyChunk(blocking::SyncConnection& connection, const SummaryChunk& chunk,
-                     std::size_t differences_max, VerifyReport& report) {
-  auto counts = connection.Query(GetSummarySql().count_differences, chunk);
+Result<> VerifyChunk(Comparison& comparison, const SummaryChunk& chunk, std::size_t differences_max,
+                     VerifyReport& report) {
+  auto counts = comparison.Query(GetSummarySql().count_differences, chunk);
   if (!counts) return std::unexpected(counts.error());
   report.rows_compared += counts->number(0, 0);
   report.rows_different += counts->number(0, 1);
@@ -42,34 +43,28 @@ Result<> VerifyChunk(blocking::SyncConnection& connection, const SummaryChunk& c
 
   const std::array<blocking::SyncParam, 4> params = {
       chunk[0], chunk[1], chunk[2], std::to_string(differences_max - report.differences.size())};
-  auto rows = connection.Query(GetSummarySql().show_differences, params);
+  auto rows = comparison.Query(GetSummarySql().show_differences, params);
   if (!rows) return std::unexpected(rows.error());
   for (int i = 0; i < rows->count(); ++i) report.differences.push_back(ReadDifference(*rows, i));
   return {};
 }
 
-// Returns how many summaries differ; they are in the temporary table then.
-Result<std::int64_t> CollectRepairs(blocking::SyncConnection& connection,
-                                    const SummaryChunk& chunk) {
-  auto inserted = connection.Query(GetSummarySql().collect_repairs, chunk);
-  if (!inserted) return std::unexpected(inserted.error());
-  return inserted->affected();
-}
-
-Result<> RepairChunk(blocking::SyncConnection& connection, const SummaryChunk& chunk,
-                     const RebuildOptions& options, bool may_delete, RebuildReport& report) {
-  const auto repairs = CollectRepairs(connection, chunk);
-  if (!repairs) return std::unexpected(repairs.error());
+Result<> RepairChunk(blocking::SyncConnection& connection, Comparison& comparison,
+                     const SummaryChunk& chunk, const RebuildOptions& options, bool may_delete,
+                     RebuildReport& report) {
+  const auto collected = comparison.Query(GetSummarySql().collect_repairs, chunk);
+  if (!collected) return std::unexpected(collected.error());
+  const std::int64_t repairs = collected->affected();  // in the temporary table now
   std::vector<std::string> statements = {GetSummarySql().apply_repairs};
   if (may_delete) statements.push_back(GetSummarySql().remove_unfounded);
-  auto applied = ApplyRepairs(connection, *repairs,
+  auto applied = ApplyRepairs(connection, repairs,
                               {.what = "usage_summaries",
                                .statements = std::move(statements),
                                .rows_per_transaction = options.rows_per_transaction,
                                .lock_wait_max = options.lock_wait_max});
   if (!applied) return applied;
-  report.rows_repaired += *repairs;
-  if (*repairs == 0) return {};
+  report.rows_repaired += repairs;
+  if (repairs == 0) return {};
   auto emptied = connection.Execute("TRUNCATE pg_temp.usage_ingest_repair");
   if (!emptied) return std::unexpected(emptied.error());
   return {};
@@ -83,9 +78,12 @@ Result<RebuildReport> Rebuild(blocking::SyncConnection& connection, const Rebuil
   }
   const auto chunks = FindSummaryChunks(connection, options.range);
   if (!chunks) return std::unexpected(chunks.error());
+  auto comparison = Comparison::Of(connection, options.lock_wait_max);
+  if (!comparison) return std::unexpected(comparison.error());
   RebuildReport report;
   for (const SummaryChunk& chunk : *chunks) {
-    auto done = RepairChunk(connection, chunk, options, may_delete->boolean(0, 0), report);
+    auto done =
+        RepairChunk(connection, *comparison, chunk, options, may_delete->boolean(0, 0), report);
     if (!done) return std::unexpected(done.error());
     ++report.chunks_done;
     if (options.progress) {
@@ -101,9 +99,11 @@ Result<VerifyReport> VerifySummaries(blocking::SyncConnection& connection,
                                      const VerifyOptions& options) {
   const auto chunks = FindSummaryChunks(connection, options.range);
   if (!chunks) return std::unexpected(chunks.error());
+  auto comparison = Comparison::Of(connection, options.lock_wait_max);
+  if (!comparison) return std::unexpected(comparison.error());
   VerifyReport report;
   for (const SummaryChunk& chunk : *chunks) {
-    auto done = VerifyChunk(connection, chunk, options.differences_max, report);
+    auto done = VerifyChunk(*comparison, chunk, options.differences_max, report);
     if (!done) return std::unexpected(done.error());
     ++report.chunks_done;
     if (options.progress) {

@@ -1,10 +1,10 @@
 #pragma once
 // SummaryAdmin: compares usage_summaries with the sums of usage_logs (INV-2), and repairs it.
 //
-// Both sides are read in one statement, and so in one snapshot. Every writer changes rows and sums
+// Both sides are read as they were at one moment (comparison.h). Every writer changes rows and sums
 // in one transaction, so a difference seen there is no write in progress. For the same reason a
-// repair holds no lock while it counts: it adds the difference later, in short transactions, and
-// keeps what was written in between.
+// repair needs no lock after it has counted: it adds the difference later, in short transactions,
+// and keeps what was written in between.
 //
 // Thread-safety one rebuild at a time: an advisory lock refuses a second one.
 // Limit         compared in whole UTC days and months whose partitions exist. Periods that
@@ -51,6 +51,7 @@ struct SummaryDifference {
 struct VerifyOptions {
   SummaryRange range = {};
   std::size_t differences_max = 100;  // kept in the report; all are counted
+  std::chrono::seconds lock_wait_max = std::chrono::minutes(10);
   SummaryProgress progress = {};
 };
 struct VerifyReport {

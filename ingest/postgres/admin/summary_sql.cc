@@ -20,8 +20,9 @@ using aggregate::kSummaryColumns;
 constexpr std::string_view kCompare = R"sql(
 WITH counted AS (
   SELECT l.subscription_id, l.model_id,
-         date_trunc(CASE WHEN $3 = 'month' THEN 'month' ELSE 'hour' END, l.created_at::timestamptz)
-           AS period_start,
+         -- Its own time zone, because a worker of Citus has not that of this session.
+         date_trunc(CASE WHEN $3 = 'month' THEN 'month' ELSE 'hour' END, l.created_at::timestamptz,
+                    'UTC') AS period_start,
          {0}
     FROM public.usage_logs AS l,
          LATERAL (SELECT {7}) AS r(is_request)

@@ -27,19 +27,16 @@ constexpr const char* kRemoveRetired = R"sql(
 DELETE FROM usage_ingest.row_samples AS s USING usage_ingest.retired_partitions AS r
  WHERE s.created_at >= r.from_time AND s.created_at < r.to_time AND s.sampled_at <= r.retired_at)sql";
 
-// LATERAL with LIMIT, so that each sample is looked up by the primary key and no plan reads the
-// whole table. A subscription that was deleted and is there again was restored.
+// A function looks up each sample by the primary key, so that no plan reads the whole table. A
+// subscription that was deleted and is there again was restored.
 constexpr const char* kLookForSamples = R"sql(
 WITH looked AS (
   SELECT s.row_id, s.created_at,
-         found.is_there IS NULL
+         NOT usage_ingest.row_is_there(s.row_id, s.created_at)
            AND (NOT s.subscription_deleted
                 OR EXISTS (SELECT FROM public.subscriptions AS b WHERE b.id = s.subscription_id))
            AS is_missing
     FROM usage_ingest.row_samples AS s
-    LEFT JOIN LATERAL (SELECT true AS is_there FROM public.usage_logs AS u
-                        WHERE u.id = s.row_id AND u.created_at = s.created_at LIMIT 1) AS found
-      ON true
 )
 UPDATE usage_ingest.row_samples AS s
    SET missing_since = CASE WHEN l.is_missing THEN clock_timestamp() END

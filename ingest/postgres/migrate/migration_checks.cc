@@ -5,6 +5,7 @@
 
 #include <span>
 
+#include "ingest/postgres/migrate/distribution.h"
 #include "ingest/postgres/migrate/migration_partitioning.h"
 #include "ingest/postgres/probe/column_rules.h"
 #include "ingest/postgres/probe/probe_checks.h"
@@ -82,7 +83,8 @@ constexpr const char* kCreatedTables =
     "SELECT EXISTS (SELECT FROM usage_ingest.quota_enforcement WHERE found = 'no table')";
 
 constexpr const char* kOlderUsage =
-    "SELECT EXISTS (SELECT FROM public.usage_logs) OR EXISTS (SELECT FROM public.usage_summaries)";
+    "SELECT EXISTS (SELECT 1 FROM public.usage_logs) OR EXISTS (SELECT 1 FROM "
+    "public.usage_summaries)";
 
 // REQUIRES: the table is there.
 Result<bool> LacksDefaultTeam(blocking::SyncConnection& connection) {
@@ -109,17 +111,20 @@ std::string Lines(std::span<const probe::Finding> findings) {
 
 }  // namespace
 
-Result<> CheckBeforeMigrate(blocking::SyncConnection& connection) {
+Result<> CheckBeforeMigrate(blocking::SyncConnection& connection, const MigrateOptions& options) {
   probe::ProbeReport report;
   const auto server = probe::ProbeServer(connection, report);
   if (!server) return std::unexpected(server.error());
   if (report.facts.in_recovery || !*server) {
     return Fail(ErrorCode::kFatal, report.findings.front().ToLine());
   }
-  const auto schema = probe::ProbeSchema(connection, report);
-  if (!schema) return std::unexpected(schema.error());
-  if (!*schema) return NothingWasChanged(Lines(report.findings));
-  std::string problems;
+  for (const auto check : {probe::ProbeNode, probe::ProbeSchema}) {
+    const auto go_on = check(connection, report);
+    if (!go_on) return std::unexpected(go_on.error());
+    if (!*go_on) return NothingWasChanged(Lines(report.findings));
+  }
+  if (auto done = probe::ProbeCitusTables(connection, report); !done) return done;
+  std::string problems = Lines(report.findings);
   auto rights = connection.Execute(kMissingRights);
   if (!rights) return std::unexpected(rights.error());
   for (int i = 0; i < rights->count(); ++i) {
@@ -151,6 +156,9 @@ Result<> CheckBeforeMigrate(blocking::SyncConnection& connection) {
   const auto obstacles = FindPartitioningObstacles(connection);
   if (!obstacles) return std::unexpected(obstacles.error());
   problems += *obstacles;
+  const auto nodes = FindDistributionObstacles(connection, options);
+  if (!nodes) return std::unexpected(nodes.error());
+  problems += *nodes;
   if (problems.empty()) return {};
   // The SQLSTATE that the missing right would cause in a later step.
   const std::string_view sqlstate = rights->count() > 0 ? "42501: " : "";

@@ -8,6 +8,7 @@
 
 #include "ingest/postgres/admin/partition_admin.h"
 #include "ingest/postgres/blocking/sync_connection.h"
+#include "ingest/postgres/migrate/distribution.h"
 #include "ingest/postgres/migrate/migration_checks.h"
 #include "ingest/postgres/migrate/migration_runner.h"
 #include "ingest/postgres/migrate/migration_step.h"
@@ -101,11 +102,11 @@ Result<> Migrate(std::string_view conninfo, const MigrateOptions& options, std::
   auto applied = ReadAppliedSteps(*connection);
   if (!applied && connection->last_sqlstate() == kInsufficientPrivilege) {
     // They say which right is missing.
-    if (auto done = CheckBeforeMigrate(*connection); !done) return done;
+    if (auto done = CheckBeforeMigrate(*connection, options); !done) return done;
   }
   if (!applied) return std::unexpected(applied.error());
   if (auto done = CheckAppliedSteps(*applied); !done) return done;
-  if (auto done = CheckBeforeMigrate(*connection); !done) return done;
+  if (auto done = CheckBeforeMigrate(*connection, options); !done) return done;
 
   MigrationRunner runner(*connection, conninfo, options, out);
   const std::vector<MigrationStep> pending = PendingSteps(*applied);
@@ -116,6 +117,7 @@ Result<> Migrate(std::string_view conninfo, const MigrateOptions& options, std::
   if (auto done = SetQuotaTriggers(*connection, options, runner); !done) return done;
   fmt::print(out, "{}partitions: new ones cover a {} (partitions.by)\n",
              options.dry_run ? "-- " : "", NameOf(options.partitions.by));
+  if (auto done = SetDistribution(*connection, options, runner); !done) return done;
   if (options.dry_run) {
     fmt::print(out, "-- {} of {} steps to do; nothing was changed\n", pending.size(),
                Migrations().size());

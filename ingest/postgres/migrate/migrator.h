@@ -27,11 +27,15 @@ namespace usage_ingest::postgres::migrate {
 // Told once, before the first step: the steps that are to be done.
 using OnMigrationSteps = std::function<void(const std::vector<MigrationStep>& steps)>;
 
+enum class DistributionChange : unsigned char { kNone, kDistribute, kUndistribute };
+
 struct MigrateOptions {
   bool dry_run = false;  // print the plan; change nothing, lock nothing
   batch::PartitionPlan partitions = {};
   bool keeps_history = true;  // history.daily
   batch::QuotaEnforcement enforce_quotas = batch::QuotaEnforcement::kAuto;
+  DistributionChange distribution = DistributionChange::kNone;
+  std::size_t writers = 1;  // of the daemon, which the workers of Citus must have room for
   std::chrono::seconds lock_wait_max = std::chrono::minutes(10);  // for each lock
   OnMigrationSteps on_steps = {};
 };

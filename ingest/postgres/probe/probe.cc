@@ -133,7 +133,7 @@ Result<ProbeReport> ProbeDatabase(std::string_view conninfo, std::size_t writers
   if (auto done = ProbeSessions(*connection, writers, report); !done) {
     return std::unexpected(done.error());
   }
-  for (const auto check : {ProbeSchema, ProbeMigrations, ProbeTables}) {
+  for (const auto check : {ProbeNode, ProbeSchema, ProbeMigrations, ProbeTables}) {
     const auto go_on = check(*connection, report);
     if (!go_on) return std::unexpected(go_on.error());
     if (!*go_on) return report;
@@ -141,6 +141,9 @@ Result<ProbeReport> ProbeDatabase(std::string_view conninfo, std::size_t writers
   for (const auto check : {ProbeUsageLogs, ProbeTriggers, ProbeSummaries, ProbeQuotas,
                            ProbePrivileges, ProbeUntrustedRoles}) {
     if (auto done = check(*connection, report); !done) return std::unexpected(done.error());
+  }
+  if (auto done = ProbeCitus(*connection, writers, report); !done) {
+    return std::unexpected(done.error());
   }
   return report;
 }

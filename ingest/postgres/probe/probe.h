@@ -43,7 +43,8 @@ struct DatabaseFacts {
   int migration_level = 0;  // number of the last step that is applied
   // COPY may run with session_replication_role = replica: batch/copy_path.h decides.
   bool may_skip_constraints = false;
-  bool in_recovery = false;  // a standby: writes must wait
+  bool in_recovery = false;     // a standby: writes must wait
+  bool is_distributed = false;  // usage_logs, by Citus
   std::vector<UsageLogColumn> usage_log_columns;
   QuotaState quotas;
 };

@@ -104,11 +104,20 @@ SELECT wanted.table_name, wanted.trigger_name, wanted.consequence, wanted.steps
            AS wanted(table_name, trigger_name, consequence, steps)
  WHERE NOT EXISTS (SELECT FROM pg_trigger AS t
                     WHERE t.tgrelid = to_regclass('public.' || wanted.table_name)
-                      AND t.tgname = wanted.trigger_name AND t.tgenabled IN ('O', 'A')))sql";
+                      AND t.tgname = wanted.trigger_name AND t.tgenabled IN ('O', 'A'))
+   -- Citus refuses triggers on a table that it distributes.
+   AND NOT (wanted.table_name = 'usage_logs' AND usage_ingest.rows_are_distributed()))sql";
+
+// A table that Citus distributes has no foreign keys; triggers of the parents act in their place.
+constexpr const char* kMissingKeyTrigger = R"sql(
+SELECT usage_ingest.rows_are_distributed() AND NOT EXISTS (
+    SELECT FROM pg_trigger
+     WHERE tgrelid = to_regclass('public.subscriptions') AND tgenabled IN ('O', 'A')
+       AND tgfoid = to_regprocedure('usage_ingest.act_as_foreign_key()')))sql";
 
 // LiteMaaS creates its functions again when it starts, maybe this one too.
 constexpr const char* kForeignSummaryFunction = R"sql(
-SELECT count(*) = 0 FROM pg_proc
+SELECT count(*) = 0 AND NOT usage_ingest.rows_are_distributed() FROM pg_proc
  WHERE oid = to_regprocedure('public.update_usage_summary()')
    AND prosrc LIKE '%latency_ms_sum%')sql";
 
@@ -250,6 +259,16 @@ Result<> ProbeTriggers(blocking::SyncConnection& connection, ProbeReport& report
         fmt::format("ALTER TABLE public.{} ENABLE TRIGGER {}; when it is missing, DELETE FROM "
                     "usage_ingest.migrations WHERE number IN ({}) and run `usage-ingestd migrate`",
                     missing->text(i, 0), missing->text(i, 1), missing->text(i, 3)));
+  }
+  auto no_key = connection.Execute(kMissingKeyTrigger);
+  if (!no_key) return std::unexpected(no_key.error());
+  if (no_key->boolean(0, 0)) {
+    Add(report, Severity::kWarning, "public.subscriptions",
+        "no trigger acts as the foreign key of usage_logs: rows of deleted subscriptions stay",
+        "CREATE OR REPLACE TRIGGER usage_ingest_usage_logs_subscription_id_fkey AFTER DELETE ON "
+        "public.subscriptions REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION "
+        "usage_ingest.act_as_foreign_key('usage_logs_subscription_id_fkey', 'subscription_id', "
+        "'id', 'CASCADE')");
   }
   auto foreign = connection.Execute(kForeignSummaryFunction);
   if (!foreign) return std::unexpected(foreign.error());

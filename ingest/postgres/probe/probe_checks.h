@@ -9,6 +9,8 @@ namespace usage_ingest::postgres::probe {
 
 // False: nothing more can be checked.
 Result<bool> ProbeServer(blocking::SyncConnection& connection, ProbeReport& report);
+// Before the tables are asked for, because a worker of Citus has none.
+Result<bool> ProbeNode(blocking::SyncConnection& connection, ProbeReport& report);
 Result<bool> ProbeSchema(blocking::SyncConnection& connection, ProbeReport& report);
 Result<bool> ProbeMigrations(blocking::SyncConnection& connection, ProbeReport& report);
 Result<bool> ProbeTables(blocking::SyncConnection& connection, ProbeReport& report);
@@ -21,5 +23,12 @@ Result<> ProbePrivileges(blocking::SyncConnection& connection, ProbeReport& repo
 Result<> ProbeSessions(blocking::SyncConnection& connection, std::size_t writers,
                        ProbeReport& report);
 Result<> ProbeUntrustedRoles(blocking::SyncConnection& connection, ProbeReport& report);
+// Nothing where there is no Citus: which tables it manages and, when usage_logs is one of them,
+// whether the workers are fit for it.
+Result<> ProbeCitus(blocking::SyncConnection& connection, std::size_t writers, ProbeReport& report);
+// The two parts of that, for migrate.
+Result<> ProbeCitusTables(blocking::SyncConnection& connection, ProbeReport& report);
+Result<> ProbeCitusWorkers(blocking::SyncConnection& connection, std::size_t writers,
+                           ProbeReport& report);
 
 }  // namespace usage_ingest::postgres::probe
