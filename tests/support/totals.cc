@@ -14,7 +14,7 @@ const std::string kCountersBesideRows =
     "SELECT s.id, coalesce(s.used_requests, 0) - count(l.id) FILTER (WHERE l.is_request), "
     "coalesce(s.used_tokens, 0) - coalesce(sum(l.total_tokens), 0) "
     "FROM subscriptions s LEFT JOIN " +
-    kRows + " ON l.subscription_id = s.id GROUP BY s.id";
+    kRows + " ON l.subscription_id = s.id GROUP BY s.id, s.used_requests, s.used_tokens";
 
 // What usage_summaries must be, from the rows (INV-2).
 const std::string kAggregates =
