@@ -1,7 +1,7 @@
 #pragma once
 // Distribution: does Citus distribute usage_logs?
 //
-// usage_ingest.rows_are_distributed() is the only place that says so (schema/sql/0034). Nothing is
+// usage_ingest.rows_are_distributed() is the only place that says so (schema/sql/0035). Nothing is
 // distributed before the migration that makes it.
 #include "ingest/postgres/blocking/sync_connection.h"
 
