@@ -39,15 +39,19 @@ void CheckKafka(const config::Config& config, Checks& checks) {
                      : "correct the credentials, certificates or protocol in [kafka.properties]"}});
     return;
   }
-  checks.push_back({Status::kOk, {.what = fmt::format("kafka: {} brokers", found->brokers)}});
+  checks.push_back({Status::kOk,
+                    {.what = fmt::format("kafka: {} broker{}", found->brokers,
+                                         found->brokers == 1 ? "" : "s")}});
   for (const kafka::client::TopicFinding& topic : found->topics) {
     CheckTopic(topic, options.prefetch_bytes, checks);
   }
   if (!found->group_problem.empty()) {
     checks.push_back(
-        {Status::kFailed,
+        {found->is_group_refused ? Status::kFailed : Status::kUnavailable,
          {.what = fmt::format("group {}: {}", config.kafka.group_id, found->group_problem),
-          .fix = "allow this user to READ the group"}});
+          .fix = found->is_group_refused ? "allow this user to READ the group"
+                                         : "try again: the brokers have no coordinator for the "
+                                           "group yet, or it does not answer"}});
   }
 }
 

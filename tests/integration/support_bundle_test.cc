@@ -58,7 +58,7 @@ TEST_F(SupportBundleTest, HasEachPartOfARunningDaemon) {
   const std::string bundle = BundleOf(daemon);
   for (const char* part :
        {"== version ==", "librdkafka", "== configuration ==", "kafka.topics = litellm.usage.v1",
-        "postgres.conninfo = user=usage_ingest", "ok    kafka: 1 brokers", "ok    PostgreSQL 15",
+        "postgres.conninfo = user=usage_ingest", "ok    kafka: 1 broker", "ok    PostgreSQL 15",
         "== recent errors of the daemon ==", "\"group_id\":\"usage-ingestd\"",
         "usage_ingest_ready 1", "max_connections", "-- partitions of usage_logs", "usage_logs_pkey",
         "usage_ingest.kafka_offsets", "-- triggers", "-- migrations"}) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <span>
+#include <thread>
 
 #include "ingest/kafka/client/client_config.h"
 #include "ingest/kafka/client/client_events.h"
@@ -20,6 +21,15 @@ using TimePoint = std::chrono::steady_clock::time_point;
 // Short, so that between two of them the client's own errors are heard.
 constexpr int kAttemptMs = 500;
 constexpr auto kReadTimeout = std::chrono::milliseconds(5'000);
+constexpr auto kCoordinatorTimeout = std::chrono::seconds(10);
+constexpr auto kCoordinatorPause = std::chrono::milliseconds(200);
+
+bool IsWithoutCoordinator(rd_kafka_resp_err_t code) {
+  return code == RD_KAFKA_RESP_ERR__TIMED_OUT || code == RD_KAFKA_RESP_ERR__WAIT_COORD ||
+         code == RD_KAFKA_RESP_ERR_NOT_COORDINATOR ||
+         code == RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE ||
+         code == RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS;
+}
 
 int RemainingMs(TimePoint deadline) {
   const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
@@ -59,17 +69,18 @@ class Probe {
     }
   }
 
-  // Asks for the group's offsets, which is what its ACLs must allow at least.
-  std::string LookAtGroup(const std::string& topic) {
-    const PartitionList list(rd_kafka_topic_partition_list_new(1));
-    rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), 0);
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
-        deadline_ - std::chrono::steady_clock::now());
-    auto code = rd_kafka_committed(
-        client_, list.get(), static_cast<int>(std::max<std::int64_t>(left.count(), kAttemptMs)));
-    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) code = list->elems[0].err;
-    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return {};
-    return MakeKafkaError(code, "reading the group's offsets").context;
+  // Asks for the group's offsets, which is what its ACLs must allow at least. The first group of a
+  // cluster has no coordinator for some seconds.
+  void LookAtGroup(const std::string& topic, KafkaFindings& findings) {
+    const TimePoint deadline = std::chrono::steady_clock::now() + kCoordinatorTimeout;
+    rd_kafka_resp_err_t code = AskForOffsets(topic);
+    while (IsWithoutCoordinator(code) && std::chrono::steady_clock::now() < deadline) {
+      std::this_thread::sleep_for(kCoordinatorPause);
+      code = AskForOffsets(topic);
+    }
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return;
+    findings.group_problem = MakeKafkaError(code, "reading the group's offsets").context;
+    findings.is_group_refused = ErrorClassOf(code) == pipeline::KafkaErrorClass::kAuthorization;
   }
 
   // Fetches the last record of the topic's first partition: Describe is not the right to READ.
@@ -118,6 +129,16 @@ class Probe {
   }
 
  private:
+  rd_kafka_resp_err_t AskForOffsets(const std::string& topic) {
+    const PartitionList list(rd_kafka_topic_partition_list_new(1));
+    rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), 0);
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+        deadline_ - std::chrono::steady_clock::now());
+    const auto code = rd_kafka_committed(
+        client_, list.get(), static_cast<int>(std::max<std::int64_t>(left.count(), kAttemptMs)));
+    return code == RD_KAFKA_RESP_ERR_NO_ERROR ? list->elems[0].err : code;
+  }
+
   static TopicFinding Evaluate(const std::string& name, const rd_kafka_metadata_t& metadata) {
     TopicFinding finding;
     finding.name = name;
@@ -161,7 +182,7 @@ Result<KafkaFindings> ProbeKafka(const KafkaOptions& options, std::chrono::milli
   }
   if (depth == ProbeDepth::kSettings) return findings;
   const auto healthy = std::ranges::find(findings.topics, std::string(), &TopicFinding::problem);
-  if (healthy != findings.topics.end()) findings.group_problem = probe.LookAtGroup(healthy->name);
+  if (healthy != findings.topics.end()) probe.LookAtGroup(healthy->name, findings);
   return findings;
 }
 

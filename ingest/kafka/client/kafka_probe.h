@@ -33,6 +33,7 @@ struct KafkaFindings {
   int brokers = 0;
   std::vector<TopicFinding> topics;  // in the order of the configuration
   std::string group_problem;         // empty: its offsets may be read
+  bool is_group_refused = false;     // by an ACL; otherwise it may be better later
 };
 
 enum class ProbeDepth : unsigned char {
