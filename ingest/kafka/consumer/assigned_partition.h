@@ -32,6 +32,8 @@ class AssignedPartition {
   [[nodiscard]] Decision Decide(const pipeline::Record& record);
   // The record was delivered. Returns whether another leader appended it than the one before.
   bool Advance(const pipeline::Record& delivered);
+  // The record before next_offset cannot be read; the leader's epoch still tells another log.
+  void GiveUpComparison() { expect_before_.reset(); }
   // Kafka has no record for us below `end`. True: the position moved over a hole, for example over
   // the control records of a transaction.
   [[nodiscard]] bool OnEndReached(Offset end);

@@ -361,7 +361,6 @@ void ConsumerLoop::OnMessageError(const rd_kafka_message_t& message) {
     if (partition != nullptr) OnEndReached(*partition, Offset{message.offset});
     return;
   }
-  const auto now = std::chrono::steady_clock::now();
   const std::string source =
       message.rkt == nullptr
           ? std::string("kafka")
@@ -369,18 +368,19 @@ void ConsumerLoop::OnMessageError(const rd_kafka_message_t& message) {
   const std::string at = message.offset < 0 ? "" : fmt::format(" at offset {}", message.offset);
   const std::string text = fmt::format("{}{}: {}", source, at, rd_kafka_message_errstr(&message));
   if (message.err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET) {
-    // Retention deleted our position, the log was truncated, or the topic was recreated. The start
-    // sequence finds out.
-    if (start_.is_reading()) ReadAgain(text, now);
+    // Retention, a truncation or a new topic took our position: the start sequence finds out which.
+    if (start_.is_reading()) ReadAgain(text, std::chrono::steady_clock::now());
     return;
   }
-  // A partition that fails does not end the process: an operator may be repairing it.
+  // A partition that fails does not end the process: an operator may be repairing it. A damaged
+  // batch has the code of an answer in another protocol, but the broker refuses nothing.
+  const auto reason = client::StuckReasonOf(message.err);
+  const bool is_damaged = reason == pipeline::StuckReason::kCorruptBatch;
   client_->events().Report({ErrorCode::kUnavailable, text},
                            fmt::format("{} {}", rd_kafka_err2name(message.err), source),
-                           message.err);
-  const auto reason = client::StuckReasonOf(message.err);
+                           is_damaged ? RD_KAFKA_RESP_ERR_NO_ERROR : message.err);
   if (!reason || message.rkt == nullptr || !start_.is_reading()) return;
-  if (const AssignedPartition* partition = assignment_.Find(message)) {
+  if (AssignedPartition* partition = assignment_.Find(message)) {
     stuck_.OnError(*partition, *reason, Offset{message.offset}, rd_kafka_message_errstr(&message));
   }
 }

@@ -50,8 +50,12 @@ std::string_view Standstill(StuckReason reason) {
 
 }  // namespace
 
-void StuckPartitions::OnError(const AssignedPartition& partition, StuckReason reason, Offset offset,
+void StuckPartitions::OnError(AssignedPartition& partition, StuckReason reason, Offset offset,
                               std::string error) {
+  // The record before may be in the batch. It was written, so it need not hold the partition.
+  if (reason == StuckReason::kCorruptBatch && offset < partition.position()) {
+    partition.GiveUpComparison();
+  }
   Stuck& stuck = stuck_[partition.source()];
   if (stuck.state == State::kPaused) return;  // of a fetch before the pause
   stuck.state = State::kFailed;

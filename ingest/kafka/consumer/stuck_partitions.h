@@ -30,7 +30,7 @@ class StuckPartitions {
       : client_(client), telemetry_(telemetry) {}
 
   // The partition could not be read at `offset`. Its messages are dropped from now on.
-  void OnError(const AssignedPartition& partition, pipeline::StuckReason reason, Offset offset,
+  void OnError(AssignedPartition& partition, pipeline::StuckReason reason, Offset offset,
                std::string error);
   // A message came. True: drop it.
   [[nodiscard]] bool Drops(const AssignedPartition& partition, Offset offset);

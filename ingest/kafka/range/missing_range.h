@@ -10,7 +10,13 @@
 
 namespace usage_ingest::kafka::range {
 
-enum class MissingReason : unsigned char { kDeleted, kTruncated, kBehindEnd, kOpenTransaction };
+enum class MissingReason : unsigned char {
+  kDeleted,
+  kTruncated,
+  kBehindEnd,
+  kOpenTransaction,
+  kCorruptBatch,
+};
 
 struct MissingRange {
   TopicPartition source;
@@ -39,6 +45,10 @@ struct MissingReasonText {
     case MissingReason::kOpenTransaction:
       return {"open_transaction",
               "a producer's transaction is neither committed nor aborted; replay them when it is"};
+    case MissingReason::kCorruptBatch:
+      return {"corrupt_batch",
+              "a batch on the broker's disk is damaged: repair the log and replay them, or import "
+              "them from another source"};
   }
   return {};
 }

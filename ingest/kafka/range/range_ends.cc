@@ -29,6 +29,23 @@ std::optional<MissingRange> RangeEnds::OnLogEndsEarly(Offset end) {
   return SkipTo(range_.end, MissingReason::kTruncated);
 }
 
+std::optional<MissingRange> RangeEnds::OnUnreadable(Offset offset) {
+  const Offset begin = std::max(position_, offset);
+  if (is_done() || begin >= range_.end) return std::nullopt;
+  const bool is_again = unreadable_ && offset <= last_unreadable_;
+  last_unreadable_ = offset;
+  if (!unreadable_) unreadable_ = begin;
+  if (!is_again) return std::nullopt;
+  position_ = *std::exchange(unreadable_, std::nullopt);
+  return SkipTo(range_.end, MissingReason::kCorruptBatch);
+}
+
+std::optional<MissingRange> RangeEnds::EndUnreadable(Offset next) {
+  if (!unreadable_ || next <= *unreadable_) return std::nullopt;
+  position_ = *std::exchange(unreadable_, std::nullopt);
+  return SkipTo(std::min(next, range_.end), MissingReason::kCorruptBatch);
+}
+
 MissingRange RangeEnds::SkipTo(Offset offset, MissingReason reason) {
   return {*range_.source, std::exchange(position_, offset), offset, reason, !range_.is_by_time()};
 }

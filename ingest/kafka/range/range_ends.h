@@ -30,6 +30,12 @@ class RangeEnds {
   // The log ended before the range did, and did not grow: the rest of the range was cut off.
   [[nodiscard]] std::optional<MissingRange> OnLogEndsEarly(Offset end);
 
+  // The batch at `offset` cannot be read; librdkafka goes on behind it. Only the next record or the
+  // end tells how long it is: EndUnreadable. The same batch again says that nothing is behind it.
+  [[nodiscard]] std::optional<MissingRange> OnUnreadable(Offset offset);
+  // REQUIRES: called before OnRecord and OnEndReached, with the same offset.
+  [[nodiscard]] std::optional<MissingRange> EndUnreadable(Offset next);
+
   [[nodiscard]] bool is_done() const { return position_ >= range_.end; }
   [[nodiscard]] Offset position() const { return position_; }
   [[nodiscard]] std::int64_t offsets_done() const {
@@ -52,6 +58,8 @@ class RangeEnds {
   PartitionRange range_;
   std::size_t lane_;
   Offset position_;
+  std::optional<Offset> unreadable_;  // where batches that cannot be read begin
+  Offset last_unreadable_;            // the last of them
   std::optional<std::chrono::steady_clock::time_point> waits_since_;
 };
 

@@ -71,6 +71,9 @@ class RangeReader::Impl {
   Result<std::vector<client::Watermarks>> QueryLogs();
   Result<> Deliver(RangeEnds& range, client::MessageHandle message, const std::stop_token& stop);
   void StopReading(RangeEnds& range);
+  void Note(const std::optional<MissingRange>& missing) {
+    if (missing) missing_.push_back(*missing);
+  }
   Result<> Release();
   Error WhyNoAnswer(const Error& error);
   RangeEnds* Find(const rd_kafka_message_t& message);
@@ -231,6 +234,7 @@ Result<> RangeReader::Impl::OnMessage(client::MessageHandle message, const std::
   RangeEnds* range = Find(*message);
   if (range == nullptr) return {};
   const bool was_done = range->is_done();
+  Note(range->EndUnreadable(Offset{message->offset}));
   const auto decision = range->OnRecord(Offset{message->offset});
   Result<> delivered;
   if (decision == RangeEnds::Decision::kDeliver) {
@@ -286,12 +290,19 @@ Result<> RangeReader::Impl::OnMessageError(const rd_kafka_message_t& message) {
   if (message.err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
     RangeEnds* range = Find(message);
     if (range == nullptr) return {};
+    Note(range->EndUnreadable(Offset{message.offset}));
     range->OnEndReached(Offset{message.offset}, std::chrono::steady_clock::now());
     if (range->is_done()) StopReading(*range);
     return {};
   }
   if (message.err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET) return BeginBehindGap();
   const Error error = client::MakeKafkaError(message.err, rd_kafka_message_errstr(&message));
+  RangeEnds* range = Find(message);
+  if (error.code == ErrorCode::kBadRecord && range != nullptr && message.offset >= 0) {
+    Note(range->OnUnreadable(Offset{message.offset}));
+    if (range->is_done()) StopReading(*range);
+    return {};
+  }
   if (error.code == ErrorCode::kBadRecord || error.code == ErrorCode::kFatal) {
     return std::unexpected(error);  // behind it librdkafka would go on without what it skipped
   }
@@ -306,7 +317,7 @@ Result<> RangeReader::Impl::BeginBehindGap() {
   if (!logs) return std::unexpected(logs.error());
   for (std::size_t i = 0; i < ranges_.size(); ++i) {
     if (ranges_[i].is_done()) continue;
-    if (const auto gone = ranges_[i].OnLogChanged((*logs)[i])) missing_.push_back(*gone);
+    Note(ranges_[i].OnLogChanged((*logs)[i]));
   }
   return AssignRest();
 }
@@ -321,7 +332,7 @@ Result<> RangeReader::Impl::EndTruncatedRanges(std::chrono::steady_clock::time_p
   if (!logs) return std::unexpected(logs.error());
   for (std::size_t i = 0; i < ranges_.size(); ++i) {
     if (ranges_[i].is_done() || !ranges_[i].waits_since()) continue;
-    if (const auto gone = ranges_[i].OnLogEndsEarly((*logs)[i].high)) missing_.push_back(*gone);
+    Note(ranges_[i].OnLogEndsEarly((*logs)[i].high));
     if (ranges_[i].is_done()) StopReading(ranges_[i]);
   }
   return {};

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <fstream>
 #include <thread>
 
 #include "ingest/kafka/client/kafka_probe.h"
@@ -21,6 +22,7 @@ using consumer::TransactionalProducer;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::UnorderedElementsAre;
 
 constexpr auto kTimeout = std::chrono::milliseconds(20'000);
 
@@ -64,6 +66,16 @@ class RangeReaderTest : public ::testing::Test {
       producer.Produce({.topic = "t", .partition = 0, .value = value, .timestamp_ms = time_ms});
     }
     producer.Flush();
+  }
+  // Flips a bit of the record with this value on the broker's disk.
+  void Damage(int partition, const std::string& value) {
+    std::fstream file(broker_.PartitionDirectory("t", partition) / "00000000000000000000.log",
+                      std::ios::in | std::ios::out | std::ios::binary);
+    const std::string bytes((std::istreambuf_iterator<char>(file)), {});
+    const std::size_t at = bytes.find(value);
+    if (at == std::string::npos) throw std::runtime_error(value + " is not in the log");
+    file.seekp(static_cast<std::streamoff>(at));
+    file.put(static_cast<char>(value.front() ^ 0x20));
   }
   static std::vector<std::string> Missing(const Read& read) {
     std::vector<std::string> lines;
@@ -292,6 +304,19 @@ TEST_F(RangeReaderTest, EndsInAHole) {
   const Read read = ReadRange({.topic = "t", .from_offset = Offset{0}, .to_offset = Offset{2}});
   ASSERT_TRUE(read.result.has_value()) << read.result.error().context;
   EXPECT_THAT(read.values.at(0), ElementsAre("only"));
+}
+
+// A batch that was damaged, and perhaps given up, does not keep the others from being read again.
+TEST_F(RangeReaderTest, ADamagedBatchIsMissingAndTheOthersAreRead) {
+  broker_.CreateTopic("t", 2);
+  for (int batch = 0; batch < 4; ++batch) Produce(2, 2);
+  Damage(0, "0/2");
+  Damage(1, "1/6");  // the last batch of the log
+  const Read read = ReadRange({.topic = "t", .from_offset = Offset{0}, .to_offset = Offset{8}});
+  ASSERT_TRUE(read.result.has_value()) << read.result.error().context;
+  EXPECT_THAT(read.values.at(0), ElementsAre("0/0", "0/1", "0/4", "0/5", "0/6", "0/7"));
+  EXPECT_THAT(read.values.at(1), ElementsAre("1/0", "1/1", "1/2", "1/3", "1/4", "1/5"));
+  EXPECT_THAT(Missing(read), UnorderedElementsAre("2 to 4 corrupt_batch", "6 to 8 corrupt_batch"));
 }
 
 TEST_F(RangeReaderTest, NamesAPartitionThatDoesNotExist) {

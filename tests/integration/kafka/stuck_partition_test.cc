@@ -66,6 +66,8 @@ TEST_F(StuckPartitionTest, AFlippedByteStopsItsPartitionOnlyUntilItIsRepaired) {
   const auto stuck = harness.telemetry.stuck().at(Source(0));
   EXPECT_EQ(stuck.reason, StuckReason::kCorruptBatch);
   EXPECT_EQ(stuck.offset, Offset{50});
+  EXPECT_EQ(harness.telemetry.Errors(pipeline::KafkaErrorClass::kProtocol), 0)
+      << "the broker refuses nothing";
   EXPECT_THAT(stuck.why, HasSubstr("--partition 0 --from-offset 50 --to-offset 51"));
   ASSERT_TRUE(Eventually([&] { return database_.Count() == 250; })) << database_.Count();
   Produce(topic_, 3, 20);  // the others go on
@@ -97,6 +99,25 @@ TEST_F(StuckPartitionTest, ADamagedBatchIsNotSkippedByARestart) {
   ConsumerHarness harness(OwnOptions(), database_);
   harness.Start();
   ExpectEverythingOnce(harness);
+}
+
+// What is damaged was written before: only the comparison with it is lost.
+TEST_F(StuckPartitionTest, ADamagedRecordThatWasWrittenHoldsNothing) {
+  broker_->CreateTopic(topic_, 1);
+  Produce(topic_, 1, 10);
+  Produce(topic_, 1, 1, /*padding=*/1000);
+  {
+    ConsumerHarness harness(OwnOptions(), database_);
+    harness.Start();
+    ExpectEverythingOnce(harness);
+    EXPECT_TRUE(harness.Stop().has_value());
+  }
+  FlipByte(0, Find(0, "/0/10."));
+  Produce(topic_, 1, 5);
+  ConsumerHarness harness(OwnOptions(), database_);
+  harness.Start();
+  ExpectEverythingOnce(harness);
+  ASSERT_TRUE(Eventually([&] { return harness.telemetry.stuck().empty(); }));
 }
 
 // `partitions skip` moves the stored offset while the daemon runs.

@@ -58,6 +58,33 @@ std::string Text(const std::optional<MissingRange>& missing) {
          std::string(TextOf(missing->reason).name);
 }
 
+TEST(RangeEndsTest, WhatCannotBeReadEndsWithTheNextRecord) {
+  RangeEnds range = Range(5, 20);
+  EXPECT_EQ(range.OnRecord(Offset{5}), Decision::kDeliver);
+  EXPECT_EQ(Text(range.OnUnreadable(Offset{6})), "nothing");
+  EXPECT_EQ(Text(range.OnUnreadable(Offset{8})), "nothing") << "the next batch, too";
+  EXPECT_EQ(Text(range.EndUnreadable(Offset{9})), "6 to 9 corrupt_batch");
+  EXPECT_EQ(range.OnRecord(Offset{9}), Decision::kDeliver);
+  EXPECT_EQ(Text(range.EndUnreadable(Offset{10})), "nothing");
+}
+
+TEST(RangeEndsTest, WhatCannotBeReadMayBeTheEnd) {
+  RangeEnds range = Range(5, 10);
+  EXPECT_EQ(Text(range.OnUnreadable(Offset{3})), "nothing");  // the batch of 3 to 6
+  EXPECT_EQ(Text(range.EndUnreadable(Offset{7})), "5 to 7 corrupt_batch");
+  EXPECT_EQ(Text(range.OnUnreadable(Offset{7})), "nothing");
+  EXPECT_EQ(Text(range.EndUnreadable(Offset{12})), "7 to 10 corrupt_batch") << "as far as asked";
+  EXPECT_TRUE(range.is_done());
+}
+
+TEST(RangeEndsTest, TheSameAgainSaysThatNothingIsBehindIt) {
+  RangeEnds range = Range(5, 10);
+  EXPECT_EQ(Text(range.OnUnreadable(Offset{8})), "nothing");
+  EXPECT_EQ(Text(range.OnUnreadable(Offset{8})), "8 to 10 corrupt_batch");
+  EXPECT_TRUE(range.is_done());
+  EXPECT_EQ(Text(range.OnUnreadable(Offset{8})), "nothing");
+}
+
 TEST(RangeEndsTest, CountsWhatRetentionDeletedDuringTheRun) {
   RangeEnds range = Range(5, 10);
   EXPECT_EQ(Text(range.OnLogChanged({.low = Offset{8}, .high = Offset{100}})), "5 to 8 deleted");
