@@ -23,8 +23,8 @@ constexpr ConnectAdvice kNoPassword = {
     "/etc/usage-ingestd/pg_service.conf, which only root can read: run it with sudo"};
 constexpr ConnectAdvice kWrongPassword = {
     ExitCode::kPermission,
-    "correct the password in the service file (/etc/usage-ingestd/pg_service.conf), or set it in "
-    "the database: ALTER ROLE ... PASSWORD '...'"};
+    "correct the password in the service file (/etc/usage-ingestd/pg_service.conf) and run "
+    "`systemctl restart usage-ingestd`, or set it in the database: ALTER ROLE ... PASSWORD '...'"};
 constexpr ConnectAdvice kNoRole = {
     ExitCode::kPermission,
     "correct user= in postgres.conninfo, or create the role: CREATE ROLE "

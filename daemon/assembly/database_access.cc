@@ -1,5 +1,7 @@
 #include "daemon/assembly/database_access.h"
 
+#include <fmt/format.h>
+
 #include "daemon/assembly/connect_advice.h"
 
 namespace usage_ingest::assembly {
@@ -63,7 +65,9 @@ text::UserError ToUserError(const Error& error, const std::string& where) {
     return {
         text::ExitCode::kPermission,
         {error.context, where,
-         "run it as the owner, or grant what `usage-ingestd migrate --print-grants ROLE` says"}};
+         fmt::format("run it as the owner of the tables, with {} in its environment; or grant what "
+                     "`usage-ingestd migrate --print-grants ROLE` says",
+                     kOwnerEnvironment)}};
   }
   if (Names(error, kUndefinedTable) || Names(error, kUndefinedSchema) ||
       Names(error, kUndefinedColumn)) {

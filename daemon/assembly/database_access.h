@@ -2,6 +2,7 @@
 // Access to PostgreSQL for commands: a session, and errors of PostgreSQL and Kafka as errors for a
 // person.
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "daemon/config/config.h"
@@ -10,6 +11,12 @@
 #include "schema/error.h"
 
 namespace usage_ingest::assembly {
+
+// Makes a command one of the owner's, where the manual's installation was followed; the same as
+// usage-ingestd-retain.service has.
+inline constexpr std::string_view kOwnerEnvironment =
+    "PGSERVICEFILE=/etc/usage-ingestd/owner_service.conf "
+    "USAGE_INGEST_POSTGRES_CONNINFO=service=litemaas_owner";
 
 [[nodiscard]] text::UserError ToUserError(const Error& error, const std::string& where);
 [[nodiscard]] text::UserError KafkaToUserError(const Error& error);

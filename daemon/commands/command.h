@@ -45,6 +45,7 @@ struct CommandNeeds {
   Need kafka = Need::kNothing;
   Need postgres = Need::kNothing;
   bool reports_problems = false;  // Run is called with a wrong configuration, too
+  bool owner = false;             // only the owner of the tables may do it
 
   [[nodiscard]] bool server() const { return kafka == Need::kServer || postgres == Need::kServer; }
   [[nodiscard]] bool config() const {

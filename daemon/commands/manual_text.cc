@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "daemon/assembly/database_access.h"
+
 namespace usage_ingest::commands {
 
 std::string UsageLine(Command& command, const std::string& path) {
@@ -16,7 +18,7 @@ std::string UsageLine(Command& command, const std::string& path) {
 }
 
 std::string NeedsText(const Command& command) {
-  const auto [kafka, postgres, unused] = command.needs();
+  const auto [kafka, postgres, unused, owner] = command.needs();
   std::string text;
   if (kafka != Need::kNothing) text += "Needs the keys of [kafka] and [postgres].";
   if (kafka == Need::kNothing && postgres != Need::kNothing) {
@@ -26,6 +28,12 @@ std::string NeedsText(const Command& command) {
     text += " Kafka and PostgreSQL must answer.";
   } else if (postgres == Need::kServer) {
     text += " PostgreSQL must answer.";
+  }
+  if (owner) {
+    text += fmt::format(
+        " Run it as the owner of the tables: after the installation of the manual with {}",
+        assembly::kOwnerEnvironment);
+    text += " in its environment.";
   }
   return text;
 }

@@ -66,15 +66,14 @@ class Migrate final : public Command {
       : Command(
             {.name = "migrate",
              .summary = "Create what is missing in the database",
-             .description = "Run it as the owner of the tables. With --json the steps that "
-                            "were applied, or are to be applied, are the result, and "
-                            "everything else is on stderr.\n\n"
+             .description = "With --json the steps that were applied, or are to be applied, are "
+                            "the result, and everything else is on stderr.\n\n"
                             "--citus runs on the coordinator of a Citus cluster and distributes "
                             "usage_logs by id; docs/scaling.md says what that changes. Both "
                             "ways copy all rows, and events wait in Kafka until then.",
              .examples = {"usage-ingestd migrate --dry-run",
                           "usage-ingestd migrate --print-grants usage_ingest | psql litemaas"}},
-            {.postgres = Need::kServer}) {}
+            {.postgres = Need::kServer, .owner = true}) {}
 
   std::vector<Option> Options() override {
     Option grants = TextOption(

@@ -119,8 +119,9 @@ Option NumbersOption(OptionText text, std::vector<std::int64_t>& target, std::in
   return option;
 }
 
-Option TimeOption(std::string name, std::string help, std::optional<EventTimeUs>& target) {
-  Option option = Named({std::move(name), "TIME", std::move(help)});
+Option TimeOption(std::string name, const std::string& help, std::optional<EventTimeUs>& target) {
+  Option option =
+      Named({std::move(name), "TIME", help + ", such as 2026-11-22T18:00 (UTC) or 7d (days ago)"});
   option.set = [&target](const std::string& value) { return SetTime(value, target); };
   return option;
 }

@@ -53,7 +53,7 @@ struct OptionText {
 [[nodiscard]] Option NumbersOption(OptionText text, std::vector<std::int64_t>& target,
                                    std::int64_t max = std::numeric_limits<std::int64_t>::max());
 // A time such as 2026-11-22T18:00:00Z, or how long ago it was, such as 7d.
-[[nodiscard]] Option TimeOption(std::string name, std::string help,
+[[nodiscard]] Option TimeOption(std::string name, const std::string& help,
                                 std::optional<EventTimeUs>& target);
 [[nodiscard]] Option FilesOperand(std::string help, std::vector<std::string>& target);
 [[nodiscard]] Option ChoiceOperand(OptionText text, std::vector<std::string> choices,

@@ -92,8 +92,8 @@ std::string_view NameOf(Outcome outcome) {
 
 class PartitionsCommand : public Command {
  public:
-  explicit PartitionsCommand(CommandText text)
-      : Command(std::move(text), {.postgres = Need::kServer}) {}
+  explicit PartitionsCommand(CommandText text, CommandNeeds needs = {.postgres = Need::kServer})
+      : Command(std::move(text), needs) {}
 
   std::vector<Option> Options() override { return {JsonFlag(json_)}; }
 
@@ -160,12 +160,13 @@ class Ensure final : public PartitionsCommand {
 class Retain final : public PartitionsCommand {
  public:
   Retain()
-      : PartitionsCommand({.name = "retain",
-                           .summary = "Drop the partitions that are older than the retention",
-                           .description =
-                               "partitions.retention_months or retention_days says how much is "
-                               "kept; 0 keeps everything. Run it as the owner of usage_logs.",
-                           .examples = {"usage-ingestd partitions retain --dry-run"}}) {}
+      : PartitionsCommand(
+            {.name = "retain",
+             .summary = "Drop the partitions that are older than the retention",
+             .description = "partitions.retention_months or retention_days says how much is kept; "
+                            "0 keeps everything.",
+             .examples = {"usage-ingestd partitions retain --dry-run"}},
+            {.postgres = Need::kServer, .owner = true}) {}
 
   std::vector<Option> Options() override {
     auto options = PartitionsCommand::Options();

@@ -37,13 +37,13 @@ void PrintTable(const std::vector<Line>& lines) {
     over_quota += suspension.is_over_quota ? 1 : 0;
   }
   if (!table.empty()) table.Print(std::cout);
-  std::cout << text::Grouped(static_cast<std::int64_t>(lines.size()))
-            << " suspensions by a quota\n";
+  std::cout << text::Grouped(std::ssize(lines))
+            << (lines.size() == 1 ? " suspension" : " suspensions") << " by a quota\n";
   if (over_quota == 0) return;
   std::cout
-      << "note: " << text::Grouped(over_quota)
-      << " are still above their quota; the next event suspends them again, unless the quota "
-         "is raised, the counters are reset, or quotas.enforce is changed and `migrate` run\n";
+      << "note: " << text::Grouped(over_quota) << (over_quota == 1 ? " is" : " are")
+      << " still above the quota: the next event suspends again, unless the quota is raised, the "
+         "counters are reset, or quotas.enforce is changed and `migrate` run\n";
 }
 
 void PrintJson(const std::vector<Line>& lines) {
@@ -67,10 +67,9 @@ class Lift final : public Command {
       : Command({.name = "lift",
                  .summary = "Lift the suspensions that a quota caused",
                  .description = "The subscription gets the status that it had before. A suspension "
-                                "whose status was changed since stays. Run it as the owner of the "
-                                "tables.",
+                                "whose status was changed since stays.",
                  .examples = {"usage-ingestd quotas lift --dry-run"}},
-                {.postgres = Need::kServer}) {}
+                {.postgres = Need::kServer, .owner = true}) {}
 
   std::vector<Option> Options() override {
     return {TextOption({"--subscription", "ID", "lift only the suspension of this subscription"},

@@ -68,8 +68,10 @@ void ReportUnknown(const std::string& variable, LoadedConfig& loaded) {
   }
   loaded.problems.push_back({.what = "names no key of the configuration",
                              .where = "environment variable " + variable,
-                             .fix = near ? fmt::format("did you mean {}{}?", kPrefix, *near)
-                                         : "unset it; docs/configuration.md lists every key"});
+                             .fix = near
+                                        ? fmt::format("did you mean {}{}?", kPrefix, *near)
+                                        : "unset it; /usr/share/doc/usage-ingestd/configuration.md "
+                                          "lists every key"});
 }
 
 }  // namespace

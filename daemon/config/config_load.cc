@@ -108,7 +108,7 @@ class Loader {
     if (const auto near = text::Suggest(section, sections); near && *near != section) {
       return fmt::format("did you mean [{}]?", *near);
     }
-    return "remove it; docs/configuration.md lists every key";
+    return "remove it; /usr/share/doc/usage-ingestd/configuration.md lists every key";
   }
 
   void Apply(const ConfigKey& key, const ConfigValue& value, const std::string& where) {

@@ -13,7 +13,7 @@ using Kind = EventEnvelope::Kind;
 
 constexpr const char* kFix =
     "a file of events contains StandardLoggingPayload objects or rows of LiteLLM_SpendLogs as "
-    "JSON; docs/events.md lists the envelopes that are opened";
+    "JSON; /usr/share/doc/usage-ingestd/events.md lists the envelopes that are opened";
 
 std::string WhatIs(const ImportElements::Element& element, std::size_t value_bytes_max) {
   if (element.text.size() > value_bytes_max) {

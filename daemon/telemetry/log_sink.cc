@@ -40,7 +40,7 @@ struct LogSink::Visitor : IgnoredByLog {
                   batch.staged ? ", staged" : "", phases);
   }
   void operator()(const pipeline::DeadLettersHealed& healed) const {
-    spdlog::info("{} dead letters healed", healed.count);
+    spdlog::info("{} dead letter{} healed", healed.count, healed.count == 1 ? "" : "s");
   }
   void operator()(const pipeline::RowsMissing& missing) const {
     if (missing.samples == 0) return;

@@ -67,5 +67,17 @@ class LinksTest(unittest.TestCase):
                 self.assertTrue((path.parent / target).exists(), f"{path.relative_to(TOP)}: {target}")
 
 
+class MessagesTest(unittest.TestCase):
+    def test_a_message_names_a_document_where_the_package_has_it(self):
+        for folder in ("daemon", "ingest", "schema", "aggregate"):
+            for path in (TOP / folder).rglob("*.cc"):
+                for number, line in enumerate(path.read_text().splitlines(), 1):
+                    code = line.partition("//")[0]
+                    with self.subTest(where=f"{path.relative_to(TOP)}:{number}"):
+                        self.assertNotRegex(code, r"(?<!/)docs/[a-z-]+\.md")
+                        for name in re.findall(r"/usr/share/doc/usage-ingestd/([a-z-]+\.md)", code):
+                            self.assertTrue((TOP / "docs" / name).exists(), name)
+
+
 if __name__ == "__main__":
     unittest.main(argv=sys.argv[:1])

@@ -59,7 +59,7 @@ TEST_F(QuotasCommandTest, LiftTakesBackWhatAQuotaSuspended) {
   const CommandResult plan = Run("active-only", {"quotas", "lift", "--dry-run"});
   EXPECT_EQ(plan.exit_code, 0) << plan.errors;
   EXPECT_TRUE(Holds(plan.output, "would be lifted")) << plan.output;
-  EXPECT_TRUE(Holds(plan.output, "note: 3 are still above their quota")) << plan.output;
+  EXPECT_TRUE(Holds(plan.output, "note: 3 are still above the quota")) << plan.output;
   EXPECT_EQ(database.Number(suspended), 3);
 
   const std::string one = database.Value("SELECT id FROM subscriptions ORDER BY id LIMIT 1");

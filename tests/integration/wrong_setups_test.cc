@@ -115,7 +115,7 @@ TEST_F(WrongSetupsTest, AccessToPostgres) {
        With(litemaas + "user=with_password password=wrong"),
        kList,
        kDenied,
-       {"password authentication failed", "ALTER ROLE"}},
+       {"password authentication failed", "ALTER ROLE", "systemctl restart usage-ingestd"}},
       {"wrong password, check-config",
        With(litemaas + "user=with_password password=wrong"),
        kCheckAll,
@@ -223,7 +223,7 @@ TEST_F(WrongSetupsTest, Migrate) {
        With(Server() + "dbname=litemaas user=without_grants"),
        {"partitions", "ensure"},
        kDenied,
-       {"permission denied", "run it as the owner"}},
+       {"permission denied", "run it as the owner", "/etc/usage-ingestd/owner_service.conf"}},
   });
 }
 

@@ -47,8 +47,8 @@ UPDATE usage_ingest.row_samples AS s
 constexpr const char* kCountMissing = R"sql(
 SELECT count(m.missing_since)::int8,
        format('rows of usage_logs have disappeared since %s UTC: %s of %s sampled rows, of %s to %s '
-              'UTC, and their subscriptions were not deleted (docs/operations.md, '
-              'UsageIngestRowsMissing)',
+              'UTC, and their subscriptions were not deleted (UsageIngestRowsMissing in '
+              '/usr/share/doc/usage-ingestd/operations.md)',
               to_char(min(m.missing_since), 'YYYY-MM-DD HH24:MI:SS'), count(m.missing_since),
               count(*),
               to_char(min(m.created_at) FILTER (WHERE m.missing_since IS NOT NULL),

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <ranges>
 #include <span>
 #include <string>
 
@@ -73,6 +74,18 @@ std::string OneLine(const char* text) {
   return line;
 }
 
+// libpq tries again without TLS, and then says the same line twice.
+std::string WithoutRepeats(std::string_view text) {
+  std::string lines;
+  std::string_view before;
+  for (const auto part : std::views::split(text, '\n')) {
+    const std::string_view line(part);
+    if (line != before) lines.append(line).append("\n");
+    before = line;
+  }
+  return lines;
+}
+
 std::string Field(const PGresult* result, int field) {
   return OneLine(PQresultErrorField(result, field));
 }
@@ -125,7 +138,8 @@ Error ErrorOf(const PGresult* result, SqlStep step, MessageLanguage language) {
 }
 
 Error ConnectionError(const PGconn* connection, std::string_view doing) {
-  return {ErrorCode::kUnavailable, std::string(doing) + ": " + OneLine(PQerrorMessage(connection))};
+  return {ErrorCode::kUnavailable,
+          std::string(doing) + ": " + OneLine(WithoutRepeats(PQerrorMessage(connection)).c_str())};
 }
 
 }  // namespace usage_ingest::postgres::session
