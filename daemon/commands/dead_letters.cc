@@ -200,6 +200,12 @@ class Show final : public DeadLetterCommand {
                            .examples = {"usage-ingestd dead-letters show --id 42"}},
                           {.postgres = Need::kServer}) {}
 
+  // The other options of the group do not help to show one.
+  std::vector<Option> Options() override {
+    return {NumbersOption({"--id", "NUMBER", "the one with this id; repeatable"}, filter_.ids),
+            Flag("--json", "print one JSON object instead of lines", json_)};
+  }
+
   [[nodiscard]] std::optional<text::Problem> Check() const override {
     if (!filter_.ids.empty()) return std::nullopt;
     return text::Problem{.what = "an id is needed",

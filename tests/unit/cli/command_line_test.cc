@@ -246,6 +246,7 @@ const Refused kRefused[] = {
     {"ImportNothing", "import", "FILE is required"},
     {"GrantsAndDryRun", "migrate --dry-run --print-grants r", "excludes"},
     {"ShowWithoutId", "dead-letters show", "give --id"},
+    {"ShowByReason", "dead-letters show --reason invalid_json", "--reason"},
     {"DiscardEverything", "dead-letters discard", "say --all"},
     {"UnknownReason", "dead-letters list --reason zebra", "--reason"},
     {"MistypedRequiredOption", "replay --topik x", "did you mean --topic?"},
