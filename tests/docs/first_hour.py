@@ -1,13 +1,7 @@
-#!/usr/bin/env python3
-"""Runs the blocks of docs/first-hour.md as they are, then an upgrade and a downgrade of the package.
-
-    first_hour.py PAGE DEB      as root of a machine that is thrown away: tools/package-test starts it
-The machine has PostgreSQL and java; the jars of Kafka are in /kafka. The last line is "N passed, N failed".
-"""
+"""Runs the blocks of docs/first-hour.md as they are; an upgrade and a downgrade of the package. For ten_tasks.py."""
 
 import re
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -15,7 +9,8 @@ WORK = Path("/srv")
 BLOCK = re.compile(r"(?ms)^```sh\n(.*?)^```\n(?:```text\n(.*?)^```\n)?")
 ANSWER_SECONDS = 60
 KAFKA = "java -Xmx256m -Dorg.slf4j.simpleLogger.defaultLogLevel=error -cp '/kafka/*'"
-SHIMS = {"kafka-topics.sh": "org.apache.kafka.tools.TopicCommand", "kafka-console-producer.sh": "org.apache.kafka.tools.ConsoleProducer"}
+SHIMS = {"kafka-topics.sh": "org.apache.kafka.tools.TopicCommand", "kafka-console-producer.sh": "org.apache.kafka.tools.ConsoleProducer",
+         "kafka-dump-log.sh": "kafka.tools.DumpLogSegments"}
 BROKER = """process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@localhost:9093
@@ -51,7 +46,16 @@ def within(seconds: float, command: str) -> str:
         time.sleep(0.5)
 
 
-def start_servers() -> None:
+class Broker:
+    def start(self) -> None:
+        self.process = subprocess.Popen(["bash", "-c", f"exec {KAFKA} kafka.Kafka server.properties >>kafka.log 2>&1"], cwd=WORK)
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait()
+
+
+def start_servers() -> Broker:
     for name, main_class in SHIMS.items():
         shim = Path("/usr/local/bin") / name
         shim.write_text(f'#!/bin/sh\nexec {KAFKA} {main_class} "$@"\n')
@@ -59,13 +63,15 @@ def start_servers() -> None:
     (WORK / "server.properties").write_text(BROKER)
     format_log = f"{KAFKA} kafka.tools.StorageTool format -t dXNhZ2UtaW5nZXN0LXRlcw -c server.properties"
     check("Kafka has a log", within(0, format_log) == "", run(format_log).stderr)
-    subprocess.Popen(["bash", "-c", f"exec {KAFKA} kafka.Kafka server.properties >kafka.log 2>&1"], cwd=WORK)
+    broker = Broker()
+    broker.start()
     version = "$(ls /usr/lib/postgresql | sort --version-sort | tail --lines=1)"
     run(f"pg_dropcluster --stop {version} main")
     created = run(f"pg_createcluster {version} main --port 5432 --start")
     check("PostgreSQL runs", created.returncode == 0, created.stdout + created.stderr)
     late = within(ANSWER_SECONDS, "kafka-topics.sh --bootstrap-server localhost:9092 --list")
     check("Kafka runs", not late, late)
+    return broker
 
 
 class Shell:
@@ -141,15 +147,3 @@ def change_versions(deb: str) -> None:
     check("an older version refuses a newer schema with 78", not late, late)
     said = run("journalctl --unit usage-ingestd --no-pager | grep 'this binary knows'")
     check("and says so", said.returncode == 0, run("journalctl --unit usage-ingestd --no-pager | tail --lines=20").stdout)
-
-
-def main(page: str, deb: str) -> None:
-    run(f"cp {deb} usage-ingestd_0_test.deb")
-    start_servers()
-    if run_page(Path(page).read_text()):
-        change_versions(deb)
-    print(f"{sum(results)} passed, {len(results) - sum(results)} failed", flush=True)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
