@@ -18,6 +18,19 @@ constexpr int kBarCells = 24;
 
 }  // namespace
 
+std::string ProgressLine(const Progress& progress, const std::string& unit) {
+  const auto [done, total, seconds] = progress;
+  const double rate = seconds > 0 ? static_cast<double>(done) / seconds : 0;
+  std::string line = fmt::format("{} {} ({:.0f}/s)", Grouped(done), unit, rate);
+  if (total <= 0) return line;
+  const double share = std::min(1.0, static_cast<double>(done) / static_cast<double>(total));
+  const int full = static_cast<int>(share * kBarCells);
+  line = fmt::format("[{:#<{}}{:.<{}}] {:3.0f} %  {}", "", full, "", kBarCells - full, share * 100,
+                     line);
+  if (done <= 0) return line;  // nothing tells how long the rest takes
+  return line + fmt::format(", {} left", Roughly(static_cast<double>(total - done) / rate));
+}
+
 ProgressBar::ProgressBar(std::string unit)
     : unit_(std::move(unit)),
       is_terminal_(isatty(STDERR_FILENO) == 1),
@@ -37,15 +50,7 @@ void ProgressBar::Update(std::int64_t done, std::int64_t total) {
   next_ = now + kRedrawEvery;
   shown_ = true;
   const double seconds = std::chrono::duration<double>(now - begin_).count();
-  const double rate = static_cast<double>(done) / seconds;
-  std::string line = fmt::format("{} {} ({:.0f}/s)", Grouped(done), unit_, rate);
-  if (total > 0) {
-    const double share = std::min(1.0, static_cast<double>(done) / static_cast<double>(total));
-    const int full = static_cast<int>(share * kBarCells);
-    const double left = rate > 0 ? static_cast<double>(total - done) / rate : 0;
-    line = fmt::format("[{:#<{}}{:.<{}}] {:3.0f} %  {}, {} left", "", full, "", kBarCells - full,
-                       share * 100, line, Roughly(left));
-  }
+  const std::string line = ProgressLine({done, total, seconds}, unit_);
   std::cerr << '\r' << line << "\033[K" << std::flush;
 }
 

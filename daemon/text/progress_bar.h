@@ -7,6 +7,15 @@
 
 namespace usage_ingest::text {
 
+struct Progress {
+  std::int64_t done = 0;
+  std::int64_t total = 0;  // 0: unknown
+  double seconds = 0;      // since the begin
+};
+
+// Share, rate and time left; `unit` is what is counted, in the plural.
+[[nodiscard]] std::string ProgressLine(const Progress& progress, const std::string& unit);
+
 class ProgressBar {
  public:
   // `unit` is what is counted, in the plural.
