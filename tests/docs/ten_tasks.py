@@ -155,7 +155,8 @@ def act_on_an_alert(_: Broker) -> None:
         return
     documented = re.search(r"(?ms)^```yaml\n(.*?)^```", (MANUAL / "monitoring.md").read_text())
     (WORK / "prometheus.yml").write_text("global: {scrape_interval: 1s, evaluation_interval: 1s}\n" + (documented.group(1) if documented else ""))
-    server = subprocess.Popen(["prometheus", "--web.listen-address=127.0.0.1:9090", "--log.level=error"], cwd=WORK)
+    server = subprocess.Popen(["prometheus", "--config.file=prometheus.yml", "--storage.tsdb.path=prometheus",
+                               "--web.listen-address=127.0.0.1:9090", "--log.level=error"], cwd=WORK)
 
     def alerts() -> list[dict]:
         try:
@@ -164,7 +165,7 @@ def act_on_an_alert(_: Broker) -> None:
         except OSError:
             return []
 
-    becomes("Prometheus scrapes the daemon", "curl --silent 127.0.0.1:9090/api/v1/query?query=up | grep '\"1\"'")
+    becomes("Prometheus scrapes the daemon", "curl --silent 127.0.0.1:9090/api/v1/query?query=up | grep 'usage-ingestd.*\"1\"'")
     does("a bad event is published", f"echo no JSON | {PUBLISH}")
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not (fired := [each for each in alerts() if each["labels"]["alertname"] == "UsageIngestBadEvents"]) and time.monotonic() < deadline:
