@@ -6,7 +6,8 @@ import dataclasses
 import json
 from pathlib import Path
 
-SELECT = 'instance=~"$instance"'
+# The label tenant is there when usage is split by tenant (docs/scaling.md); ".*" matches its absence, too.
+SELECT = 'tenant=~"$tenant", instance=~"$instance"'
 JOB = f'job="usage-ingestd", {SELECT}'
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 SCHEMA_VERSION = 41
@@ -96,18 +97,18 @@ ROWS: list[tuple[str, list[Plot | Now]]] = [
             description="Age of the oldest record that is not committed. UsageIngestLagging fires above 300 s."),
         Now("Records lost, 24 h", "short", increase("offset_gap_records_total", "24h"), [(None, GREEN), (1, RED)],
             description="Kafka deleted them before they were read: see UsageIngestRecordsLost."),
-        Now("Dead letters waiting", "short", f"sum({gauge('dead_letters_pending', 'max', 'reason')})", [(None, GREEN), (1, ORANGE), (1000, RED)],
+        Now("Dead letters waiting", "short", f"sum({gauge('dead_letters_pending', 'max', 'tenant, reason')})", [(None, GREEN), (1, ORANGE), (1000, RED)],
             description="Usage that is not billed yet: usage-ingestd dead-letters list"),
         Now("Partitions of usage_logs for", "s", gauge("partition_runway_seconds", "min"), [(None, RED), (14 * 86400, GREEN)]),
         Now("Alerts that fire", "short", 'count(ALERTS{alertname=~"UsageIngest.*", alertstate="firing", severity!="info"}) or vector(0)',
             [(None, GREEN), (1, RED)], description="The rules are in alerts.yaml, what to do in docs/operations.md."),
     ]),
     ("Lag", [
-        Plot("Lag in time", "s", [(gauge("lag_seconds", "max", "topic, partition"), "{{topic}}/{{partition}}")],
+        Plot("Lag in time", "s", [(gauge("lag_seconds", "max", "tenant, topic, partition"), "{{topic}}/{{partition}} {{tenant}}")],
              "Age of the oldest record that is not committed yet. A hole: unknown."),
-        Plot("Lag in records", "short", [(gauge("lag_records", "sum", "topic, partition"), "{{topic}}/{{partition}}")]),
+        Plot("Lag in records", "short", [(gauge("lag_records", "sum", "tenant, topic, partition"), "{{topic}}/{{partition}} {{tenant}}")]),
         Plot("Partitions that are not read", "short",
-             [(gauge("partition_stuck", "max", "topic, partition, reason"), "{{topic}}/{{partition}} {{reason}}")],
+             [(gauge("partition_stuck", "max", "tenant, topic, partition, reason"), "{{topic}}/{{partition}} {{reason}} {{tenant}}")],
              description="/readyz gives the offset and what to do."),
         Plot("Time to catch up", "s", [(f"{gauge('lag_records', 'sum')} / (-sum(deriv(usage_ingest_lag_records{{{SELECT}}}[5m])) > 0)", "all")],
              "The lag divided by the speed at which it falls. A hole: it does not fall."),
@@ -150,7 +151,7 @@ ROWS: list[tuple[str, list[Plot | Now]]] = [
         Plot("Dead letters by reason", "ops", [
             (rate("dead_letters_total", "reason"), "{{reason}}"),
             (f"sum(rate(usage_ingest_dead_letters_healed_total{{{SELECT}}}[$__rate_interval]))", "healed")], "usage-ingestd dead-letters list"),
-        Plot("Dead letters waiting", "short", [(gauge("dead_letters_pending", "max", "reason"), "{{reason}}")]),
+        Plot("Dead letters waiting", "short", [(gauge("dead_letters_pending", "max", "tenant, reason"), "{{reason}} {{tenant}}")]),
         Plot("Skipped by reason", "ops", [(rate("skipped_total", "reason"), "{{reason}}")],
              "Without an owner: health checks, unknown keys, tombstones."),
     ]),
@@ -159,11 +160,11 @@ ROWS: list[tuple[str, list[Plot | Now]]] = [
         Plot("Copy, upsert and commit, 99 %", "s", [
             (f'histogram_quantile(0.99, sum by (le, phase) (rate(usage_ingest_batch_seconds_bucket{{{SELECT}, phase=~"copy|upsert|commit"}}[$__rate_interval])))',
              "{{phase}}")], "Locks, disk, a missing index, autovacuum."),
-        Plot("Rows missing", "short", [(gauge("sampled_rows_missing", "max", "job"), "samples")],
+        Plot("Rows missing", "short", [(gauge("sampled_rows_missing", "max", "tenant, job"), "samples {{tenant}}")],
              "Above 0: rows of usage_logs were truncated, deleted, or lost by a restore."),
-        Plot("Partitions of usage_logs last for", "s", [(gauge("partition_runway_seconds", "min", "job"), "runway")]),
+        Plot("Partitions of usage_logs last for", "s", [(gauge("partition_runway_seconds", "min", "tenant, job"), "runway {{tenant}}")]),
         Plot("Held and overdue", "s", [(gauge("batch_held_seconds"), "{{instance}} batch held"),
-                                       (gauge("retention_overdue_seconds", "max", "job"), "retention overdue")],
+                                       (gauge("retention_overdue_seconds", "max", "tenant, job"), "retention overdue {{tenant}}")],
              "How long one batch has been tried again; how long the oldest partition is kept beyond the retention."),
         Plot("Copy path", "short", [(gauge("copy_path"), "{{instance}} {{path}}")], "constraints is about half as fast."),
     ]),
@@ -200,12 +201,15 @@ def annotation(name: str, colour: str, expr: str, title: str, text: str) -> dict
 
 
 def dashboard() -> dict:
-    instances = 'label_values(usage_ingest_build_info, instance)'
+    tenants = 'label_values(usage_ingest_build_info, tenant)'
+    instances = 'label_values(usage_ingest_build_info{tenant=~"$tenant"}, instance)'
     return {
         "uid": "usage-ingestd", "title": "usage-ingestd", "tags": ["litemaas"], "schemaVersion": SCHEMA_VERSION, "version": 1,
         "editable": True, "refresh": "30s", "time": {"from": "now-3h", "to": "now"}, "timezone": "browser",
         "templating": {"list": [
             variable("datasource", "datasource", "prometheus", label="Source"),
+            variable("tenant", "query", tenants, datasource=SOURCE, includeAll=True, multi=True, allValue=".*",
+                     current={"text": "All", "value": "$__all"}, label="Tenant"),
             variable("instance", "query", instances, datasource=SOURCE, includeAll=True, multi=True, allValue=".*",
                      current={"text": "All", "value": "$__all"}, label="Instance"),
         ]},

@@ -91,7 +91,7 @@ class NamesTest(unittest.TestCase):
                     self.assertRegex(expr, r"(rate|increase)\(", where)
 
     def test_every_label_exists(self):
-        known, added = catalogue(), {"instance", "job"}
+        known, added = catalogue(), {"instance", "job", "tenant"}
         for where, expr in expressions().items():
             for name, selector in re.findall(r"(\w+)\{([^}]*)\}", expr):
                 if name == "ALERTS":  # Prometheus' own
