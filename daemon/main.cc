@@ -69,11 +69,12 @@ int Main(const std::vector<std::string>& arguments) {
     (line.error().exit_code == 0 ? std::cout : std::cerr) << line.error().text;
     return line.error().exit_code;
   }
-  const commands::CommandNeeds& needs = line->command->needs();
+  const commands::CommandNeeds needs = line->command->needs();
   // The credentials of the package belong to its configuration, not to one of another installation.
   const bool is_packaged =
       line->config_path.empty() || line->config_path == config::kDefaultConfigPath;
-  if (needs.config() && is_packaged) config::UsePackagedFiles(config::kPackagedFolder);
+  if ((needs.config() || needs.server()) && is_packaged)
+    config::UsePackagedFiles(config::kPackagedFolder);
   LimitConnectTime();
   const auto load = [&] { return Load(line->config_path, needs); };
   const config::LoadedConfig loaded = load();

@@ -39,6 +39,7 @@ enum class Need : unsigned char {
   kNothing,
   kKeys,    // its keys must be in the configuration
   kServer,  // and it must answer while the command runs
+  kNamed,   // the options name it, no key does; it must answer
 };
 
 struct CommandNeeds {
@@ -47,9 +48,9 @@ struct CommandNeeds {
   bool reports_problems = false;  // Run is called with a wrong configuration, too
   bool owner = false;             // only the owner of the tables may do it
 
-  [[nodiscard]] bool server() const { return kafka == Need::kServer || postgres == Need::kServer; }
+  [[nodiscard]] bool server() const { return kafka == Need::kServer || postgres >= Need::kServer; }
   [[nodiscard]] bool config() const {
-    return kafka != Need::kNothing || postgres != Need::kNothing;
+    return kafka != Need::kNothing || (postgres != Need::kNothing && postgres != Need::kNamed);
   }
 };
 
@@ -71,7 +72,8 @@ class Command {
   Command& operator=(const Command&) = delete;
 
   [[nodiscard]] const CommandText& text() const { return text_; }
-  [[nodiscard]] const CommandNeeds& needs() const { return needs_; }
+  // Of the options that were set; those of the command without any, for its help.
+  [[nodiscard]] virtual CommandNeeds needs() const { return needs_; }
 
   // Each option writes to a member of the command.
   [[nodiscard]] virtual std::vector<Option> Options() { return {}; }

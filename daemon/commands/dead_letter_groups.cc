@@ -83,7 +83,7 @@ void PrintGroups(std::ostream& out, const std::vector<std::string>& names,
   text::TextTable table(std::move(columns));
   for (const DeadLetterGroup& group : groups) {
     std::vector<std::string> cells = {text::Grouped(group.letters)};
-    for (const auto& value : group.values) cells.push_back(Printable(value.value_or("-")));
+    for (const auto& value : group.values) cells.push_back(text::Printable(value.value_or("-")));
     cells.push_back(group.first_seen_at.substr(0, 19));
     cells.push_back(group.last_seen_at.substr(0, 19));
     table.AddRow(std::move(cells));

@@ -67,14 +67,6 @@ DeadLetterSelected PendingDeadLetters(const DeadLetterFilter& filter) {
   return {fmt::format("{} AND {}", Selected(), kPendingOrNamed), Selection(filter)};
 }
 
-std::string Printable(std::string text) {
-  for (char& c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if ((byte < 0x20 && c != '\n' && c != '\t') || byte == 0x7F) c = '?';
-  }
-  return text;
-}
-
 DeadLetterList ListDeadLetters(postgres::blocking::SyncConnection& connection,
                                const DeadLetterFilter& filter) {
   const DeadLetterSelected selected = PendingDeadLetters(filter);

@@ -42,9 +42,6 @@ struct DeadLetterSelected {
 // Pending ones, unless ids name others.
 [[nodiscard]] DeadLetterSelected PendingDeadLetters(const DeadLetterFilter& filter);
 
-// Without control characters: a terminal would execute some of them.
-[[nodiscard]] std::string Printable(std::string text);
-
 struct DeadLetterRow {
   std::int64_t id = 0;
   std::string topic;

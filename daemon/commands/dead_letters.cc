@@ -79,7 +79,7 @@ void PrintList(const DeadLetterList& list) {
   for (const auto& row : list.rows) {
     table.AddRow({std::to_string(row.id), row.reason, row.state, row.first_seen_at.substr(0, 19),
                   std::to_string(row.attempts), row.topic, std::to_string(row.partition),
-                  std::to_string(row.record_offset), Shortened(Printable(row.detail))});
+                  std::to_string(row.record_offset), Shortened(text::Printable(row.detail))});
   }
   if (!table.empty()) table.Print(std::cout);
   std::cout << Counted(list.matching);
@@ -90,7 +90,7 @@ void PrintList(const DeadLetterList& list) {
 void PrintOne(const DeadLetterRow& row) {
   const auto line = [](std::string_view name, const std::string& value) {
     if (!value.empty()) {
-      std::cout << name << std::string(18 - name.size(), ' ') << Printable(value) << '\n';
+      std::cout << name << std::string(18 - name.size(), ' ') << text::Printable(value) << '\n';
     }
   };
   line("id", std::to_string(row.id));
@@ -106,7 +106,7 @@ void PrintOne(const DeadLetterRow& row) {
   line("first seen", row.first_seen_at);
   line("tries", std::to_string(row.attempts));
   line("last try", row.last_attempt_at);
-  std::cout << '\n' << Printable(row.payload) << '\n';
+  std::cout << '\n' << text::Printable(row.payload) << '\n';
 }
 
 // The options by which each of these commands selects dead letters.

@@ -13,8 +13,8 @@
 #include "daemon/bundle/secrets.h"
 #include "daemon/commands/command_list.h"
 #include "daemon/commands/connect_checks.h"
-#include "daemon/commands/status_table.h"
 #include "daemon/http/http_get.h"
+#include "daemon/progress/daemon_answer.h"
 #include "daemon/text/units.h"
 #include "daemon/text/version.h"
 #include "ingest/kafka/client/library_version.h"
@@ -57,8 +57,9 @@ void PrintRecentErrors(const std::string& status, std::ostream& out) {
   for (const json::value& each : errors->as_array()) {
     if (!each.is_object()) continue;
     const json::object& entry = each.as_object();
-    out << fmt::format("{} {} ({} times): {}\n", TextOf(entry, "time"), TextOf(entry, "source"),
-                       NumberOf(entry, "times"), TextOf(entry, "message"));
+    out << fmt::format("{} {} ({} times): {}\n", progress::TextOf(entry, "time"),
+                       progress::TextOf(entry, "source"), progress::NumberOf(entry, "times"),
+                       progress::TextOf(entry, "message"));
   }
 }
 

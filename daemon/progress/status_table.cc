@@ -1,4 +1,4 @@
-#include "daemon/commands/status_table.h"
+#include "daemon/progress/status_table.h"
 
 #include <fmt/format.h>
 
@@ -9,9 +9,10 @@
 #include <ostream>
 #include <vector>
 
+#include "daemon/progress/daemon_answer.h"
 #include "daemon/text/text_table.h"
 
-namespace usage_ingest::commands {
+namespace usage_ingest::progress {
 namespace {
 
 namespace json = boost::json;
@@ -19,11 +20,6 @@ using Align = text::TextTable::Align;
 
 std::int64_t IntOf(const json::object& object, std::string_view key) {
   return static_cast<std::int64_t>(NumberOf(object, key));
-}
-
-bool IsUnknown(const json::object& object, std::string_view key) {
-  const json::value* value = object.if_contains(key);
-  return value == nullptr || value->is_null();
 }
 
 struct Row {
@@ -69,17 +65,6 @@ std::string CatchUp(const json::object& live) {
   return seconds == 0 ? "yes" : "in " + text::Roughly(seconds);
 }
 
-// Of a partition, or of the totals, which have the same fields.
-std::vector<std::string> LiveCells(const std::optional<json::object>& live) {
-  if (!live) return {"-", "-", "-", "-", "-"};
-  const auto known = [&](std::string_view key, std::string text) {
-    return IsUnknown(*live, key) ? std::string("unknown") : std::move(text);
-  };
-  return {known("lag_records", text::Grouped(IntOf(*live, "lag_records"))),
-          known("lag_seconds", text::Roughly(NumberOf(*live, "lag_seconds"))), CatchUp(*live),
-          fmt::format("{:.0f}", NumberOf(*live, "rate")), text::Grouped(IntOf(*live, "batches"))};
-}
-
 // Records are left out: they differ from events only where a record holds several or none.
 bool IsShown(const EventCountColumn& column) { return column.value != &EventCounts::records; }
 
@@ -98,8 +83,8 @@ std::vector<std::string> Cells(const std::string& topic, const std::string& part
 
 std::vector<text::TextTable::Column> Columns() {
   std::vector<text::TextTable::Column> columns = {
-      {"topic", Align::kLeft}, {"partition"}, {"next offset"}, {"lag"}, {"behind"},
-      {"caught up"},           {"events/s"},  {"batches"}};
+      {"topic", Align::kLeft}, {"partition"}, {"next offset"}};
+  for (const std::string_view title : kLiveTitles) columns.push_back({std::string(title)});
   for (const EventCountColumn& column : kEventCountColumns) {
     if (IsShown(column)) columns.push_back({std::string(column.title)});
   }
@@ -108,14 +93,15 @@ std::vector<text::TextTable::Column> Columns() {
 
 }  // namespace
 
-double NumberOf(const json::object& object, std::string_view key) {
-  const json::value* value = object.if_contains(key);
-  return value != nullptr && value->is_number() ? value->to_number<double>() : 0;
-}
-
-std::string TextOf(const json::object& object, std::string_view key) {
-  const json::value* value = object.if_contains(key);
-  return value != nullptr && value->is_string() ? std::string(value->as_string()) : std::string();
+std::vector<std::string> LiveCells(const std::optional<json::object>& live) {
+  if (!live) return {"-", "-", "-", "-", "-"};
+  const auto known = [&](std::string_view key, std::string text) {
+    return IsUnknown(*live, key) ? std::string("unknown") : std::move(text);
+  };
+  return {known("lag_records", text::Grouped(IntOf(*live, "lag_records"))),
+          known("lag_seconds", text::Roughly(NumberOf(*live, "lag_seconds"))), CatchUp(*live),
+          known("rate", fmt::format("{:.0f}", NumberOf(*live, "rate"))),
+          known("batches", text::Grouped(IntOf(*live, "batches")))};
 }
 
 void PrintPartitions(std::ostream& out, const json::object& daemon,
@@ -147,4 +133,4 @@ void PrintPartitions(std::ostream& out, const json::object& daemon,
   table.Print(out);
 }
 
-}  // namespace usage_ingest::commands
+}  // namespace usage_ingest::progress

@@ -1,9 +1,9 @@
-#include "daemon/commands/status_url.h"
+#include "daemon/progress/status_url.h"
 
 #include <algorithm>
 #include <charconv>
 
-namespace usage_ingest::commands {
+namespace usage_ingest::progress {
 namespace {
 
 constexpr std::string_view kScheme = "http://";
@@ -49,4 +49,4 @@ std::optional<StatusUrl> ParseStatusUrl(std::string_view url) {
   return parsed;
 }
 
-}  // namespace usage_ingest::commands
+}  // namespace usage_ingest::progress

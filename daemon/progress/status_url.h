@@ -8,7 +8,7 @@
 
 #include "daemon/config/config.h"
 
-namespace usage_ingest::commands {
+namespace usage_ingest::progress {
 
 struct StatusUrl {
   config::ListenAddress address;
@@ -20,4 +20,4 @@ struct StatusUrl {
 // its end. The port is 80 when none is given. std::nullopt: it is not such an address.
 [[nodiscard]] std::optional<StatusUrl> ParseStatusUrl(std::string_view url);
 
-}  // namespace usage_ingest::commands
+}  // namespace usage_ingest::progress

@@ -1,10 +1,10 @@
-#include "daemon/commands/offsets_query.h"
+#include "daemon/progress/stored_progress.h"
 
 #include <fmt/format.h>
 
 #include "daemon/assembly/database_access.h"
 
-namespace usage_ingest::commands {
+namespace usage_ingest::progress {
 namespace {
 
 std::string OffsetsQuery() {
@@ -60,4 +60,4 @@ void WriteStoredProgress(text::JsonWriter& json, const StoredProgress& progress)
   json.EndObject().EndObject();
 }
 
-}  // namespace usage_ingest::commands
+}  // namespace usage_ingest::progress

@@ -1,5 +1,5 @@
 #pragma once
-// OffsetsQuery: the progress of a group as PostgreSQL has it, for the command `status`.
+// StoredProgress: the progress of a group as PostgreSQL has it, for the command `status`.
 //
 // The counters are of all instances of the group since the first event; the counters of a daemon
 // begin with its start.
@@ -13,7 +13,7 @@
 #include "schema/event_counts.h"
 #include "schema/kafka_position.h"
 
-namespace usage_ingest::commands {
+namespace usage_ingest::progress {
 
 struct StoredPartition {
   TopicPartition source;
@@ -32,4 +32,4 @@ struct StoredProgress {
                                                 const std::string& group_id);
 void WriteStoredProgress(text::JsonWriter& json, const StoredProgress& progress);
 
-}  // namespace usage_ingest::commands
+}  // namespace usage_ingest::progress

@@ -26,6 +26,8 @@ class TextTable {
   std::vector<std::vector<std::string>> rows_;
 };
 
+// Without control characters: a terminal would execute some of them.
+[[nodiscard]] std::string Printable(std::string text);
 // 1234567 as "1,234,567".
 [[nodiscard]] std::string Grouped(std::int64_t number);
 // Rounded for reading: "12.3 s", "4 min", "97 days".

@@ -111,6 +111,24 @@ class StatusTest(unittest.TestCase):
         self.assertEqual(wrong.returncode, UNAVAILABLE)
         self.assertIn("HTTP 404", wrong.stdout)
 
+    def test_several_daemons_are_a_line_each_and_a_sum_without_any_configuration(self):
+        self.config.unlink()
+        done = self.ask("--url", self.daemon.url, "--url", self.daemon.url + "a/usage/")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        lines = done.stdout.splitlines()
+        self.assertEqual([line.split()[0] for line in lines[:4]],
+                         ["daemon", self.daemon.url, self.daemon.url + "a/usage/", "total"])
+        self.assertIn("2 of 2 ready", lines[3])
+        self.assertIn("unknown", lines[3], "a lag that is not known is not 0")
+        told = json.loads(self.ask("--json", "--url", self.daemon.url, "--url", "http://127.0.0.1:1/").stdout)
+        self.assertEqual([each["daemon"] and each["daemon"]["group_id"] for each in told["daemons"]], ["g", None])
+        self.assertIn("refused", told["daemons"][1]["daemon_error"])
+
+    def test_one_of_several_that_does_not_answer_is_named_and_an_error(self):
+        done = self.ask("--url", self.daemon.url, "--url", "http://127.0.0.1:1/")
+        self.assertEqual(done.returncode, UNAVAILABLE)
+        self.assertIn("http://127.0.0.1:1/  does not answer: ", done.stdout)
+
     def test_a_wrong_url_is_refused_with_the_right_form(self):
         done = self.ask("--url", "https://ingest:19464/")
         self.assertEqual(done.returncode, 64)

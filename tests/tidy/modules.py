@@ -42,6 +42,8 @@ MODULES: dict[str, tuple[str, ...]] = {
         "ingest/postgres/batch", "ingest/postgres/blocking"),
     "daemon/bundle": (
         "daemon/text", "daemon/config", "daemon/assembly", "ingest/postgres/blocking"),
+    "daemon/progress": (
+        "daemon/text", "daemon/config", "daemon/http", "daemon/assembly", "ingest/postgres/blocking"),
     "daemon/service": (
         "daemon/text", "daemon/config", "daemon/telemetry", "daemon/http", "daemon/assembly",
         "ingest/pipeline", "ingest/kafka/consumer", "ingest/postgres/batch",
@@ -52,7 +54,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     # A command may use whatever it is a command for; no module but cli may use a command.
     "daemon/commands": (
         "daemon/text", "daemon/config", "daemon/telemetry", "daemon/http", "daemon/assembly",
-        "daemon/bundle", "daemon/service", "daemon/replay", "ingest/pipeline", "ingest/kafka/client",
+        "daemon/bundle", "daemon/progress", "daemon/service", "daemon/replay", "ingest/pipeline", "ingest/kafka/client",
         "ingest/kafka/consumer", "ingest/kafka/range", "ingest/postgres/background",
         "ingest/postgres/blocking",
         "ingest/postgres/probe", "ingest/postgres/admin", "ingest/postgres/migrate"),

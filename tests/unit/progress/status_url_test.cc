@@ -1,8 +1,8 @@
-#include "daemon/commands/status_url.h"
+#include "daemon/progress/status_url.h"
 
 #include <gtest/gtest.h>
 
-namespace usage_ingest::commands {
+namespace usage_ingest::progress {
 namespace {
 
 StatusUrl Url(std::string host, std::uint16_t port, std::string path) {
@@ -32,4 +32,4 @@ TEST(StatusUrlTest, AnythingElseIsRefused) {
 }
 
 }  // namespace
-}  // namespace usage_ingest::commands
+}  // namespace usage_ingest::progress
