@@ -93,8 +93,13 @@ text::UserError KafkaToUserError(const Error& error) {
 
 postgres::blocking::SyncConnection ConnectOrThrow(const config::Config& config,
                                                   const std::string& purpose) {
-  return ValueOrThrow(postgres::blocking::SyncConnection::Open(config.postgres.conninfo, purpose),
-                      "postgres.conninfo");
+  return ConnectOrThrow(config.postgres.conninfo, purpose, "postgres.conninfo");
+}
+
+postgres::blocking::SyncConnection ConnectOrThrow(const std::string& conninfo,
+                                                  const std::string& purpose,
+                                                  const std::string& where) {
+  return ValueOrThrow(postgres::blocking::SyncConnection::Open(conninfo, purpose), where);
 }
 
 postgres::blocking::SyncRows QueryOrThrow(

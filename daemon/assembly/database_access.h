@@ -36,6 +36,10 @@ T KafkaValueOrThrow(Result<T> result) {
 // A session for one command, or throws UserError (69, 77, 78, 130).
 [[nodiscard]] postgres::blocking::SyncConnection ConnectOrThrow(const config::Config& config,
                                                                 const std::string& purpose);
+// The same with a conninfo that is not of the configuration; `where` says of what it is.
+[[nodiscard]] postgres::blocking::SyncConnection ConnectOrThrow(const std::string& conninfo,
+                                                                const std::string& purpose,
+                                                                const std::string& where);
 [[nodiscard]] postgres::blocking::SyncRows QueryOrThrow(
     postgres::blocking::SyncConnection& connection, const std::string& sql,
     const std::vector<postgres::blocking::SyncParam>& params = {});

@@ -14,6 +14,7 @@
 #include "daemon/text/json_writer.h"
 #include "daemon/text/text_table.h"
 #include "daemon/text/units.h"
+#include "ingest/postgres/admin/report_sum.h"
 #include "ingest/postgres/admin/usage_report.h"
 
 namespace usage_ingest::commands {
@@ -195,12 +196,20 @@ class Report final : public Command {
                  .summary = "Show who used how much, by day or month",
                  .description =
                      "It reads the history, which contains deleted users, keys and models too. "
-                     "Days and months are in UTC. Without a range it is the present month.",
+                     "Days and months are in UTC. Without a range it is the present month. With "
+                     "--conninfo it reads that database and needs no configuration; several are "
+                     "added up to one report, and one that does not answer ends it without any.",
                  .examples = {"usage-ingestd report --month 2026-11",
                               "usage-ingestd report --by key --month 2026-11 --format csv",
                               "usage-ingestd report --by model --per day --from 2026-11-01 "
-                              "--to 2026-11-08"}},
+                              "--to 2026-11-08",
+                              "usage-ingestd report --by team --month 2026-11 "
+                              "--conninfo service=tenant_a --conninfo service=tenant_b"}},
                 {.postgres = Need::kServer}) {}
+
+  [[nodiscard]] CommandNeeds needs() const override {
+    return conninfos_.empty() ? Command::needs() : CommandNeeds{.postgres = Need::kNamed};
+  }
 
   std::vector<Option> Options() override {
     std::vector<std::string> subjects;
@@ -215,7 +224,8 @@ class Report final : public Command {
             DayOption({"--from", "DAY", "the first day, such as 2026-11-01"}, from_),
             DayOption({"--to", "DAY", "the end, exclusive (default: today is the last day)"}, to_),
             ChoiceOption({"--format", "FORMAT", "how it is written (default table)"},
-                         {"table", "csv", "json"}, format_)};
+                         {"table", "csv", "json"}, format_),
+            ConninfoOption()};
   }
 
   [[nodiscard]] std::optional<Problem> Check() const override {
@@ -229,24 +239,52 @@ class Report final : public Command {
   }
 
   int Run(const CommandContext& context) override {
-    auto connection = assembly::ConnectOrThrow(context.config(), "report");
     const auto subjects = postgres::admin::ReportSubjects();
     const auto subject = std::ranges::find(subjects, by_, &ReportSubject::name);
-    const auto [from, to] = Range();
+    postgres::admin::ReportSum sum(*subject);
+    if (conninfos_.empty()) {
+      AddDatabase(context.config().postgres.conninfo, "postgres.conninfo", *subject, sum);
+    }
+    for (std::size_t i = 0; i < conninfos_.size(); ++i) {
+      // By its number: a conninfo may contain a password.
+      AddDatabase(conninfos_[i], fmt::format("--conninfo {} of {}", i + 1, conninfos_.size()),
+                  *subject, sum);
+    }
     const std::unique_ptr<Output> output = MakeOutput(*subject);
-    assembly::ValueOrThrow(
-        postgres::admin::ReportUsage(connection,
-                                     {.subject = &*subject,
-                                      .per_month = per_ == "month",
-                                      .from_day = DateText(from),
-                                      .to_day = DateText(to)},
-                                     [&](const ReportLine& line) { output->Add(line); }),
-        "usage_ingest.usage_daily");
+    sum.ForEach([&](const ReportLine& line) { output->Add(line); });
     output->End();
     return 0;
   }
 
  private:
+  void AddDatabase(const std::string& conninfo, const std::string& where,
+                   const ReportSubject& subject, postgres::admin::ReportSum& sum) const {
+    auto connection = assembly::ConnectOrThrow(conninfo, "report", where);
+    const auto [from, to] = Range();
+    Result<> added;
+    assembly::ValueOrThrow(postgres::admin::ReportUsage(connection,
+                                                        {.subject = &subject,
+                                                         .per_month = per_ == "month",
+                                                         .from_day = DateText(from),
+                                                         .to_day = DateText(to)},
+                                                        [&](const ReportLine& line) {
+                                                          if (added) added = sum.Add(line);
+                                                        }),
+                           where + ", usage_ingest.usage_daily");
+    assembly::ValueOrThrow(std::move(added), where);
+  }
+
+  Option ConninfoOption() {
+    return {.names = {"--conninfo"},
+            .value_name = "CONNINFO",
+            .help = "read this database instead of that of postgres.conninfo; may be repeated",
+            .is_repeatable = true,
+            .set = [this](const std::string& value) -> std::optional<Problem> {
+              conninfos_.push_back(value);
+              return std::nullopt;
+            }};
+  }
+
   Option MonthOption() {
     return {.names = {"--month"},
             .value_name = "MONTH",
@@ -280,6 +318,7 @@ class Report final : public Command {
   std::optional<year_month> month_;
   std::optional<std::chrono::sys_days> from_;
   std::optional<std::chrono::sys_days> to_;
+  std::vector<std::string> conninfos_;  // empty: that of the configuration
 };
 
 }  // namespace

@@ -33,13 +33,13 @@ WITH named AS (
   SELECT {0} AS period_start, {1}, max(day) AS last_day, {2}
     FROM usage_ingest.usage_daily WHERE day >= {9} AND day < {10} GROUP BY {0}, {1}
 ), lines AS MATERIALIZED (
-  SELECT to_char(period_start, '{12}') AS period, {3}, {4} {5}
+  SELECT to_char(period_start, '{12}') AS period, max(last_day) AS last_day, {3}, {4} {5}
     FROM named GROUP BY period_start, {3}
 )
-SELECT period, {6}, {7} FROM (
-  SELECT 1 AS part, period, {6}, {7} FROM lines
+SELECT period, last_day, {6}, {7} FROM (
+  SELECT 1 AS part, period, last_day::text, {6}, {7} FROM lines
   UNION ALL
-  SELECT 2, '', {8}, {5} FROM lines
+  SELECT 2, '', '', {8}, {5} FROM lines
 ) AS report ORDER BY part, period COLLATE "C", {11})sql";
 
 std::string Join(std::span<const std::string_view> columns, std::string_view format) {
@@ -73,8 +73,11 @@ std::string ReportSql(const blocking::SyncConnection& connection, const ReportOp
 }
 
 ReportLine ReadLine(const blocking::SyncRows& rows, int row, std::size_t subject_columns) {
-  ReportLine line{.period = std::string(rows.text(row, 0)), .subject = {}, .sums = {}};
-  int column = 1;
+  ReportLine line{.period = std::string(rows.text(row, 0)),
+                  .subject = {},
+                  .last_day = std::string(rows.text(row, 1)),
+                  .sums = {}};
+  int column = 2;
   for (std::size_t i = 0; i < subject_columns; ++i) {
     line.subject.emplace_back(rows.text(row, column++));
   }

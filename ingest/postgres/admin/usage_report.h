@@ -39,6 +39,7 @@ struct ReportOptions {
 struct ReportLine {
   std::string period;                // 2026-11 or 2026-11-22; empty: the total
   std::vector<std::string> subject;  // by ReportSubject::columns; empty: the total
+  std::string last_day;              // of use, within the period; empty: the total
   std::array<std::string, aggregate::kDailyColumns.size()> sums;
 };
 
