@@ -80,6 +80,15 @@ void CheckClient(config::LoadedConfig& loaded) {
                                                 config::kPropertiesSection)});
 }
 
+// libpq would say so at each attempt to connect, for ever.
+void CheckUser(config::LoadedConfig& loaded) {
+  if (postgres::blocking::HasUser(loaded.config.postgres.conninfo)) return;
+  loaded.problems.push_back(
+      {.what = fmt::format("postgres.conninfo has no user=, and user id {} has no name", geteuid()),
+       .where = SetAt(loaded, "postgres.conninfo"),
+       .fix = "add user= to it, or set PGUSER"});
+}
+
 }  // namespace
 
 void CheckParts(config::LoadedConfig& loaded, bool needs_kafka) {
@@ -87,7 +96,11 @@ void CheckParts(config::LoadedConfig& loaded, bool needs_kafka) {
   CheckFiles(loaded);
   if (needs_kafka && loaded.problems.empty()) CheckClient(loaded);
   const std::string& conninfo = loaded.config.postgres.conninfo;
-  if (conninfo.empty() || postgres::blocking::CheckConninfo(conninfo)) return;
+  if (conninfo.empty()) return;
+  if (postgres::blocking::CheckConninfo(conninfo)) {
+    CheckUser(loaded);
+    return;
+  }
   loaded.problems.push_back(
       {.what = "postgres.conninfo is not a libpq connection string",
        .where = SetAt(loaded, "postgres.conninfo"),

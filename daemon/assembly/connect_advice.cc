@@ -19,7 +19,8 @@ constexpr ConnectAdvice kNoService = {
     "/etc/usage-ingestd/pg_service.conf, which only root can read: run it with sudo"};
 constexpr ConnectAdvice kNoPassword = {
     ExitCode::kPermission,
-    "add password= to the service file that PGSERVICEFILE names; the package's file is "
+    "add password= to the service file that PGSERVICEFILE names (a PGPASSFILE that a group may "
+    "read, as in a volume of Kubernetes, is ignored); the package's file is "
     "/etc/usage-ingestd/pg_service.conf, which only root can read: run it with sudo"};
 constexpr ConnectAdvice kWrongPassword = {
     ExitCode::kPermission,
@@ -29,6 +30,9 @@ constexpr ConnectAdvice kNoRole = {
     ExitCode::kPermission,
     "correct user= in postgres.conninfo, or create the role: CREATE ROLE "
     "... LOGIN"};
+constexpr ConnectAdvice kNoUser = {ExitCode::kConfig,
+                                   "add user= to postgres.conninfo, or to the section of its "
+                                   "service: this user id has no name"};
 constexpr ConnectAdvice kNoAccess = {
     ExitCode::kPermission,
     "allow this user, database and address in pg_hba.conf, then reload PostgreSQL"};
@@ -63,6 +67,7 @@ constexpr std::array kCauses = std::to_array<Cause>({
     {"connection slots", kFull},
     {"definition of service", kNoService},
     {"service file", kNoService},
+    {"local user ID", kNoUser},
     {"no password supplied", kNoPassword},
     {"password authentication failed", kWrongPassword},
     {"is not permitted to log in", kNoRole},

@@ -33,6 +33,21 @@ Result<> CheckConninfo(const std::string& conninfo) {
   return Fail(ErrorCode::kFatal, "is not a libpq connection string");
 }
 
+bool HasUser(const std::string& conninfo) {
+  const auto names_it = [](const PQconninfoOption* option) {
+    const std::string_view keyword = option->keyword;
+    return (keyword == "user" || keyword == "service") && option->val != nullptr;
+  };
+  const ParsedOptions given = Parse(conninfo);
+  const ParsedOptions defaults(PQconndefaults(), &PQconninfoFree);
+  for (const auto* options : {given.get(), defaults.get()}) {
+    for (; options != nullptr && options->keyword != nullptr; ++options) {
+      if (names_it(options)) return true;
+    }
+  }
+  return false;
+}
+
 std::vector<ConninfoPart> ConninfoParts(const std::string& conninfo) {
   std::vector<ConninfoPart> parts;
   const ParsedOptions options = Parse(conninfo);

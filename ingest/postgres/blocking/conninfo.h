@@ -12,6 +12,10 @@ namespace usage_ingest::postgres::blocking {
 
 [[nodiscard]] Result<> CheckConninfo(const std::string& conninfo);
 
+// False: neither the text nor the environment names a user, and the user id of this process has no
+// name that libpq could take, as in a container. The file of a service is not read.
+[[nodiscard]] bool HasUser(const std::string& conninfo);
+
 struct ConninfoPart {
   std::string keyword;
   std::string value;
