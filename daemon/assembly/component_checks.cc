@@ -80,7 +80,7 @@ void CheckClient(config::LoadedConfig& loaded) {
                                                 config::kPropertiesSection)});
 }
 
-// libpq would say so at each attempt to connect, for ever.
+// libpq would say so at each attempt to connect, and the daemon would try without end.
 void CheckUser(config::LoadedConfig& loaded) {
   if (postgres::blocking::HasUser(loaded.config.postgres.conninfo)) return;
   loaded.problems.push_back(
