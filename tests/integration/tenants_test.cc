@@ -10,7 +10,6 @@
 namespace usage_ingest::support {
 namespace {
 
-using namespace std::chrono_literals;
 using ::testing::HasSubstr;
 using Words = std::vector<std::string>;
 
@@ -153,22 +152,6 @@ TEST_F(TenantsTest, AReportOfATenantThatDoesNotAnswerIsNone) {
   EXPECT_EQ(result.output, "");
   EXPECT_THAT(result.errors, HasSubstr("--conninfo 2 of 2"));
   EXPECT_THAT(result.errors, ::testing::Not(HasSubstr("abc")));
-}
-
-// A proxy that publishes to the topic of another tenant: nothing is billed to the wrong one.
-TEST_F(TenantsTest, EventsOnTheTopicOfAnotherTenantAreDeadLetters) {
-  GeneratedLoad load({.seed = 1, .events = 300, .duplicate_share = 0, .odd_share = 0}, kOtherTopic);
-  load.SeedDatabase(postgres_.conninfo(kDatabase));
-  Producer producer(kafka_.brokers());
-  load.PublishAll(producer);
-  DaemonProcess daemon(other_->options());
-  daemon.StartAndWait();
-  EXPECT_TRUE(WaitUntil(After(60s), [&] {
-    return other_->database().Number(
-               "SELECT count(*) FROM usage_ingest.dead_letters WHERE reason = 'unattributed' AND "
-               "state = 'pending'") == 300;
-  }));
-  EXPECT_EQ(other_->database().Number("SELECT count(*) FROM usage_logs"), 0);
 }
 
 }  // namespace
