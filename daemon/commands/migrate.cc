@@ -69,8 +69,9 @@ class Migrate final : public Command {
              .description = "With --json the steps that were applied, or are to be applied, are "
                             "the result, and everything else is on stderr.\n\n"
                             "--citus runs on the coordinator of a Citus cluster and distributes "
-                            "usage_logs by id; docs/scaling.md says what that changes. Both "
-                            "ways copy all rows, and events wait in Kafka until then.",
+                            "usage_logs by id; /usr/share/doc/usage-ingestd/scaling.md says "
+                            "what that changes. Both ways copy all rows, and events wait in Kafka "
+                            "until then.",
              .examples = {"usage-ingestd migrate --dry-run",
                           "usage-ingestd migrate --print-grants usage_ingest | psql litemaas"}},
             {.postgres = Need::kServer, .owner = true}) {}

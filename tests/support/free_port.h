@@ -2,8 +2,8 @@
 // FreePort: a TCP port on 127.0.0.1 that no program uses.
 //
 // Taken below the kernel's range for outgoing connections, so that a port stays free while its
-// server is stopped on purpose: an outgoing connection cannot take it. No other process gets it from
-// here as long as this one lives.
+// server is stopped on purpose: an outgoing connection cannot take it. No other process gets it
+// from here as long as this one lives.
 #include <cstdint>
 
 namespace usage_ingest::support {
