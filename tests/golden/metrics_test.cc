@@ -4,6 +4,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <spdlog/details/log_msg.h>
+#include <spdlog/formatter.h>
 
 #include <cstdlib>
 #include <fstream>
@@ -12,6 +14,7 @@
 #include <set>
 #include <sstream>
 
+#include "daemon/telemetry/json_log_formatter.h"
 #include "tests/unit/telemetry/report_fixture.h"
 
 namespace usage_ingest {
@@ -160,6 +163,28 @@ TEST(MetricsGoldenTest, PromtoolFindsNoProblem) {
   const std::string command = "promtool check metrics <" + path + " >" + output + " 2>&1";
   EXPECT_EQ(std::system(command.c_str()), 0) << ReadFile(output);
   EXPECT_EQ(ReadFile(output), "");
+}
+
+// docs/metrics.md, "Log lines": programs read these fields.
+TEST(LogLineTest, DocsNameEveryField) {
+  const spdlog::details::log_msg message({}, "usage-ingestd", spdlog::level::warn, "text");
+  spdlog::memory_buf_t out;
+  telemetry::MakeJsonLogFormatter()->format(message, out);
+  const std::string line(out.data(), out.size());
+  const std::string docs = ReadFile(kDocsFile);
+  const std::string section = docs.substr(docs.find("## Log lines"));
+  std::set<std::string> logged;
+  std::set<std::string> documented;
+  const std::regex field("\"([a-z]+)\":");
+  const std::regex row(R"(\n\| `([a-z]+)` \|)");
+  for (std::sregex_iterator at(line.begin(), line.end(), field), end; at != end; ++at) {
+    logged.insert((*at)[1]);
+  }
+  for (std::sregex_iterator at(section.begin(), section.end(), row), end; at != end; ++at) {
+    documented.insert((*at)[1]);
+  }
+  EXPECT_EQ(logged.size(), 4U);
+  EXPECT_EQ(documented, logged);
 }
 
 }  // namespace
