@@ -13,7 +13,7 @@
 namespace usage_ingest::config {
 
 // For GoogleTest's messages.
-void PrintTo(const text::Problem& problem, std::ostream* out) {
+void PrintTo(const text::Problem& problem, std::ostream* out) {  // NOLINT(misc-*): by ADL
   *out << problem.where << " | " << problem.what << " | " << problem.fix;
 }
 
