@@ -137,10 +137,8 @@ class Ensure final : public PartitionsCommand {
 
   int Run(const CommandContext& context) override {
     auto connection = Connect(context);
-    const auto& plan = context.config().partitions;
     const auto partitions = assembly::ValueOrThrow(
-        postgres::admin::EnsurePartitions(
-            connection, {.months_ahead = plan.months_ahead, .days_ahead = plan.days_ahead}),
+        postgres::admin::EnsurePartitions(connection, {.plan = context.config().partitions}),
         "usage_logs");
     text::JsonWriter json;
     json.BeginObject().Key("partitions").BeginArray();
@@ -177,15 +175,12 @@ class Retain final : public PartitionsCommand {
   int Run(const CommandContext& context) override {
     const auto& plan = context.config().partitions;
     auto connection = Connect(context);
-    if (plan.retention_months == 0 && plan.retention_days == 0 && !json_) {
+    if (plan.keeps_everything() && !json_) {
       std::cout << "partitions.retention_months and retention_days are 0: everything is kept\n";
     }
     const auto gone =
         assembly::ValueOrThrow(postgres::admin::RetainPartitions(
-                                   connection,
-                                   {.retention_months = plan.retention_months,
-                                    .retention_days = plan.retention_days,
-                                    .dry_run = dry_run_},
+                                   connection, {.plan = plan, .dry_run = dry_run_},
                                    [](std::string_view name) { std::cerr << name << " …\n"; }),
                                "usage_logs");
     text::JsonWriter json;

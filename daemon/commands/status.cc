@@ -90,12 +90,8 @@ void PrintDeadLetters(const Gathered& gathered) {
 
 void PrintJson(const Gathered& gathered) {
   text::JsonWriter out;
-  out.BeginObject().Key("daemon");
-  if (gathered.daemon.has_answered()) {
-    out.Raw(gathered.daemon.text);
-  } else {
-    out.Null().Key("daemon_error").String(gathered.daemon.error);
-  }
+  out.BeginObject();
+  progress::WriteDaemonAnswer(out, gathered.daemon);
   out.Key("postgres");
   if (gathered.stored) {
     progress::WriteStoredProgress(out, *gathered.stored);

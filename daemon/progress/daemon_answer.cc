@@ -25,6 +25,15 @@ DaemonAnswer AskDaemon(const StatusUrl& url) {
   return {.text = *answer, .json = value.as_object(), .error = {}};
 }
 
+void WriteDaemonAnswer(text::JsonWriter& json, const DaemonAnswer& answer) {
+  json.Key("daemon");
+  if (answer.has_answered()) {
+    json.Raw(answer.text);
+  } else {
+    json.Null().Key("daemon_error").String(answer.error);
+  }
+}
+
 double NumberOf(const json::object& object, std::string_view key) {
   const json::value* value = object.if_contains(key);
   return value != nullptr && value->is_number() ? value->to_number<double>() : 0;

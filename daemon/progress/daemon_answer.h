@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "daemon/progress/status_url.h"
+#include "daemon/text/json_writer.h"
 
 namespace usage_ingest::progress {
 
@@ -20,6 +21,9 @@ struct DaemonAnswer {
 
 // Blocks, at most five seconds.
 [[nodiscard]] DaemonAnswer AskDaemon(const StatusUrl& url);
+
+// "daemon", or null and "daemon_error", as members of an object that has begun.
+void WriteDaemonAnswer(text::JsonWriter& json, const DaemonAnswer& answer);
 
 // Fields of /status. A missing one is 0 or empty: the daemon may be of another version.
 [[nodiscard]] double NumberOf(const boost::json::object& object, std::string_view key);

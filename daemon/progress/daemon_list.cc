@@ -116,12 +116,8 @@ std::string DaemonsJson(std::span<const ListedDaemon> daemons) {
   text::JsonWriter out;
   out.BeginObject().Key("daemons").BeginArray();
   for (const ListedDaemon& each : daemons) {
-    out.BeginObject().Key("url").String(each.url).Key("daemon");
-    if (each.answer.has_answered()) {
-      out.Raw(each.answer.text);
-    } else {
-      out.Null().Key("daemon_error").String(each.answer.error);
-    }
+    out.BeginObject().Key("url").String(each.url);
+    WriteDaemonAnswer(out, each.answer);
     out.EndObject();
   }
   out.EndArray().EndObject();

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <functional>
 #include <random>
 
 #include "tests/support/pipeline_fixture.h"
@@ -27,6 +28,28 @@ class KillTest : public PipelineTest {
     options.kafka_properties["heartbeat.interval.ms"] = "500";
     return options;
   }
+  // Publishes a part of the load and kills the daemon in it, `kills` times; then all must balance.
+  // `before` comes before each part, with its number.
+  void KillRepeatedly(GeneratedLoad& load, std::uint64_t kills, std::uint64_t seed,
+                      const std::function<void(std::uint64_t)>& before) {
+    Install(load);
+    Producer producer(kafka_.brokers());
+    DaemonProcess daemon(QuicklyMissed());
+    std::mt19937_64 random(seed);
+    for (std::uint64_t kill = 0; kill < kills; ++kill) {
+      before(kill);
+      load.Publish(producer, kEventsPerKill);
+      const std::int64_t rows = RowCount() + static_cast<std::int64_t>(random() % 1'200);
+      daemon.Start();
+      ASSERT_TRUE(WaitForRows(rows)) << daemon.log();
+      daemon.Kill();
+    }
+    daemon.StartAndWait();
+    ExpectTotalsMatch(load.Expected(producer));
+    EXPECT_EQ(daemon.Terminate(), 0) << daemon.log();
+  }
+
+  static constexpr std::uint64_t kEventsPerKill = 1'500;
 };
 
 // INV-1 … INV-4: kills spread over the whole stream, at rows drawn by a seed that is printed.
@@ -34,47 +57,22 @@ TEST_F(KillTest, TotalsMatchAfterKillsAtRandomMoments) {
   const std::uint64_t kills = Setting("USAGE_INGEST_KILLS", 20);
   const std::uint64_t seed = Setting("USAGE_INGEST_SEED", std::random_device{}());
   SCOPED_TRACE("USAGE_INGEST_SEED=" + std::to_string(seed));
-  GeneratedLoad load({.seed = seed, .events = kills * 1'500}, kTopic);
-  Install(load);
-  Producer producer(kafka_.brokers());
-  DaemonProcess daemon(QuicklyMissed());
-  std::mt19937_64 random(seed);
-  for (std::uint64_t kill = 0; kill < kills; ++kill) {
-    load.Publish(producer, 1'500);
-    const std::int64_t rows = RowCount() + static_cast<std::int64_t>(random() % 1'200);
-    daemon.Start();
-    ASSERT_TRUE(WaitForRows(rows)) << daemon.log();
-    daemon.Kill();
-  }
-  daemon.StartAndWait();
-  ExpectTotalsMatch(load.Expected(producer));
-  EXPECT_EQ(daemon.Terminate(), 0) << daemon.log();
+  GeneratedLoad load({.seed = seed, .events = kills * kEventsPerKill}, kTopic);
+  KillRepeatedly(load, kills, seed, [](std::uint64_t) {});
 }
 
 // The unit of the partitions changes between the kills, as by a migrate beside the daemon, and
 // events are of many days that have no partition yet.
 TEST_F(KillTest, TotalsMatchWhileTheUnitOfPartitionsChanges) {
-  constexpr int kKills = 5;
+  constexpr std::uint64_t kKills = 5;
   const std::uint64_t seed = Setting("USAGE_INGEST_SEED", std::random_device{}());
   SCOPED_TRACE("USAGE_INGEST_SEED=" + std::to_string(seed));
-  GeneratedLoad load({.seed = seed, .events = kKills * 1'500, .days_ago = 400, .span_days = 300},
-                     kTopic);
-  Install(load);
-  Producer producer(kafka_.brokers());
-  DaemonProcess daemon(QuicklyMissed());
-  std::mt19937_64 random(seed);
-  for (int kill = 0; kill < kKills; ++kill) {
+  GeneratedLoad load(
+      {.seed = seed, .events = kKills * kEventsPerKill, .days_ago = 400, .span_days = 300}, kTopic);
+  KillRepeatedly(load, kKills, seed, [&](std::uint64_t kill) {
     database_.Execute(std::string("UPDATE usage_ingest.partitioning SET unit = '") +
                       (kill % 2 == 0 ? "day'" : "month'"));
-    load.Publish(producer, 1'500);
-    const std::int64_t rows = RowCount() + static_cast<std::int64_t>(random() % 1'200);
-    daemon.Start();
-    ASSERT_TRUE(WaitForRows(rows)) << daemon.log();
-    daemon.Kill();
-  }
-  daemon.StartAndWait();
-  ExpectTotalsMatch(load.Expected(producer));
-  EXPECT_EQ(daemon.Terminate(), 0) << daemon.log();
+  });
 }
 
 // The same id that comes again after a restart meets no memory of the process, only the database.

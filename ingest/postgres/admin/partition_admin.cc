@@ -125,8 +125,8 @@ struct Retirable {
 
 Result<std::vector<Retirable>> FindRetirable(blocking::SyncConnection& connection,
                                              const RetainOptions& options) {
-  const std::array<blocking::SyncParam, 2> params = {std::to_string(options.retention_months),
-                                                     std::to_string(options.retention_days)};
+  const std::array<blocking::SyncParam, 2> params = {std::to_string(options.plan.retention_months),
+                                                     std::to_string(options.plan.retention_days)};
   auto rows = connection.Query(kRetirable, params);
   if (!rows) return std::unexpected(rows.error());
   std::vector<Retirable> found;
@@ -226,8 +226,8 @@ Result<> SetPartitionUnit(blocking::SyncConnection& connection, batch::Partition
 
 Result<std::vector<EnsuredPartition>> EnsurePartitions(blocking::SyncConnection& connection,
                                                        const EnsureOptions& options) {
-  const std::array<blocking::SyncParam, 2> ahead = {std::to_string(options.months_ahead),
-                                                    std::to_string(options.days_ahead)};
+  const std::array<blocking::SyncParam, 2> ahead = {std::to_string(options.plan.months_ahead),
+                                                    std::to_string(options.plan.days_ahead)};
   const auto days = connection.Query(
       "SELECT day::text FROM usage_ingest.partitions_ahead($1::integer, $2::integer) AS day",
       ahead);
@@ -251,7 +251,7 @@ Result<std::vector<RetainedPartition>> RetainPartitions(
     blocking::SyncConnection& connection, const RetainOptions& options,
     const std::function<void(std::string_view)>& progress) {
   std::vector<RetainedPartition> retained;
-  if (options.retention_months <= 0 && options.retention_days <= 0) return retained;
+  if (options.plan.keeps_everything()) return retained;
   const auto lock = HistoryLock::Take(connection, kNoRebuild);
   if (!lock) return std::unexpected(lock.error());
   const auto tables = FindRetirable(connection, options);

@@ -44,8 +44,7 @@ struct PartitionInfo {
                                         batch::PartitionUnit unit);
 
 struct EnsureOptions {
-  int months_ahead = 3;  // or
-  int days_ahead = 30;   // as usage_ingest.partitioning says
+  batch::PartitionPlan plan = {};  // `by` is not read: usage_ingest.partitioning says it
   std::chrono::seconds lock_wait_max = std::chrono::seconds(60);
 };
 struct EnsuredPartition {
@@ -57,9 +56,7 @@ struct EnsuredPartition {
     blocking::SyncConnection& connection, const EnsureOptions& options);
 
 struct RetainOptions {
-  // As in PartitionPlan.
-  int retention_months = 0;
-  int retention_days = 0;
+  batch::PartitionPlan plan = {};
   bool keep_tables = false;  // detach only
   bool dry_run = false;
   std::chrono::seconds lock_wait_max = std::chrono::minutes(10);

@@ -23,6 +23,10 @@ struct PartitionPlan {
   // and 0 keep everything.
   int retention_months = 0;
   int retention_days = 0;
+
+  [[nodiscard]] bool keeps_everything() const {
+    return retention_months == 0 && retention_days == 0;
+  }
   friend bool operator==(const PartitionPlan&, const PartitionPlan&) = default;
 };
 

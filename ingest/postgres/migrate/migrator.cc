@@ -125,10 +125,8 @@ Result<> Migrate(std::string_view conninfo, const MigrateOptions& options, std::
   }
   const auto unit = admin::SetPartitionUnit(*connection, options.partitions.by);
   if (!unit) return unit;
-  const auto ensured =
-      admin::EnsurePartitions(*connection, {.months_ahead = options.partitions.months_ahead,
-                                            .days_ahead = options.partitions.days_ahead,
-                                            .lock_wait_max = options.lock_wait_max});
+  const auto ensured = admin::EnsurePartitions(
+      *connection, {.plan = options.partitions, .lock_wait_max = options.lock_wait_max});
   if (!ensured) return std::unexpected(ensured.error());
   const auto reported = ReportAfterMigrate(*connection, !applied->contains(kHandOverStep), out);
   if (!reported) return reported;

@@ -132,7 +132,7 @@ TEST_F(AttentionTest, RowsThatAPersonDeletedAreReportedUntilTheirSamplesAreDelet
 
 TEST_F(AttentionTest, AMonthThatRetainRemovedIsNotMissing) {
   blocking::SyncConnection connection = Open("litemaas");
-  const auto retained = admin::RetainPartitions(connection, {.retention_months = 3}, {});
+  const auto retained = admin::RetainPartitions(connection, {.plan = {.retention_months = 3}}, {});
   ASSERT_TRUE(retained) << retained.error().context;
   ASSERT_EQ(database_.Number("SELECT count(*) FROM usage_logs"), 6);
   EXPECT_EQ(Missing(), 0);

@@ -1,58 +1,15 @@
 // Partitions by day: made as migrate says, beside months, and retired by day.
-#include "tests/integration/postgres/postgres_fixture.h"
+#include "tests/integration/postgres/partitions_fixture.h"
 
 namespace usage_ingest::postgres {
 namespace {
 
-class DailyPartitionsTest : public PostgresTest {
+class DailyPartitionsTest : public PartitionsFixture {
  protected:
-  void SetUp() override {
-    database_ = std::make_unique<Database>(CreateMigrated("litemaas"));
-    Populate(*database_, 1);
-  }
-
   void MakeBy(batch::PartitionUnit unit) {
     blocking::SyncConnection connection = Open("litemaas");
     ASSERT_TRUE(admin::SetPartitionUnit(connection, unit));
   }
-  std::string Ensure(const std::string& day) {
-    return database_->Value("SELECT usage_ingest.ensure_partition($1::date)", {day});
-  }
-  std::vector<std::string> Bounds(const std::string& like) {
-    return database_->Lines(
-        "SELECT name, from_time, to_time FROM "
-        "usage_ingest.partitions_of_usage_logs() WHERE name LIKE '%" +
-        like + "%'");
-  }
-  void Log(const std::string& time) {
-    database_->Execute(
-        "INSERT INTO usage_logs (subscription_id, model_id, request_tokens, response_tokens, "
-        "created_at) SELECT id, model_id, 1, 1, '" +
-        time + "' FROM subscriptions LIMIT 1");
-  }
-  // From half a year ago on, of the server's clock.
-  void MakeMonths() {
-    database_->Execute(
-        "SELECT usage_ingest.ensure_partition((date_trunc('month', now()) - m * interval '1 "
-        "month')::date) FROM generate_series(0, 6) AS m");
-  }
-  // As if `partitions retain` had dropped it.
-  void Retire(const std::string& table) {
-    database_->Execute(
-        "INSERT INTO usage_ingest.retired_partitions SELECT name::regclass, name, from_time, "
-        "to_time, true, now(), now() FROM usage_ingest.partitions_of_usage_logs() WHERE name = "
-        "'public." +
-        table + "'");
-    database_->Execute("ALTER TABLE usage_logs DETACH PARTITION " + table);
-  }
-  std::vector<admin::RetainedPartition> Retain(const admin::RetainOptions& options) {
-    blocking::SyncConnection connection = Open("litemaas");
-    auto retained = admin::RetainPartitions(connection, options, {});
-    EXPECT_TRUE(retained) << retained.error().context;
-    return retained ? *retained : std::vector<admin::RetainedPartition>{};
-  }
-
-  std::unique_ptr<Database> database_;
 };
 
 TEST_F(DailyPartitionsTest, DaysAreMadeOnce) {
@@ -95,7 +52,7 @@ TEST_F(DailyPartitionsTest, AsManyDaysAreMadeAheadAsAsked) {
       "LOOP; END $$");
   MakeBy(batch::PartitionUnit::kDay);
   blocking::SyncConnection connection = Open("litemaas");
-  const auto ensured = admin::EnsurePartitions(connection, {.days_ahead = 40});
+  const auto ensured = admin::EnsurePartitions(connection, {.plan = {.days_ahead = 40}});
   ASSERT_TRUE(ensured) << ensured.error().context;
   EXPECT_EQ(ensured->size(), 41U);
   const auto list = admin::ListPartitions(connection);
@@ -106,7 +63,7 @@ TEST_F(DailyPartitionsTest, AsManyDaysAreMadeAheadAsAsked) {
 }
 
 TEST_F(DailyPartitionsTest, RetainDropsDays) {
-  MakeMonths();
+  MakeMonths(6);
   MakeBy(batch::PartitionUnit::kDay);
   database_->Execute("ALTER TABLE usage_logs DETACH PARTITION " +
                      database_->Value("SELECT name FROM usage_ingest.partitions_of_usage_logs() "
@@ -121,7 +78,7 @@ TEST_F(DailyPartitionsTest, RetainDropsDays) {
                              condition);
   };
   ASSERT_GT(count("name LIKE '%\\_20__\\___\\___'"), 27);
-  EXPECT_FALSE(Retain({.retention_days = 42}).empty());
+  EXPECT_FALSE(Retain({.plan = {.retention_days = 42}}).empty());
   EXPECT_EQ(count("to_time <= date_trunc('day', now(), 'UTC') - interval '42 days'"), 0);
   // What has a part that is kept stays as a whole.
   EXPECT_EQ(count("from_time <= date_trunc('day', now(), 'UTC') - interval '42 days' AND to_time > "
@@ -136,7 +93,8 @@ TEST_F(DailyPartitionsTest, NothingRebuildsTheMonthOfARetiredDay) {
     Ensure(day);
     Log(day);
   }
-  Retire("usage_logs_2017_02_03");
+  RecordRetired("usage_logs_2017_02_03", "now()");
+  database_->Execute("ALTER TABLE usage_logs DETACH PARTITION usage_logs_2017_02_03");
   const auto sums = [&] {
     return database_->Lines(
         "SELECT period_type, period_start, request_count FROM usage_summaries WHERE period_start < "

@@ -159,9 +159,10 @@ TEST_F(DailyTest, ARetiredMonthIsLeftAlone) {
   blocking::SyncConnection connection = Open("litemaas");
   const auto retained = admin::RetainPartitions(
       connection,
-      {.retention_months = static_cast<int>(database_->Number(
-           "SELECT extract(year FROM age(date_trunc('month', now()), '2025-02-01'))::bigint * 12 + "
-           "extract(month FROM age(date_trunc('month', now()), '2025-02-01'))::bigint"))},
+      {.plan = {.retention_months = static_cast<int>(database_->Number(
+                    "SELECT extract(year FROM age(date_trunc('month', now()), "
+                    "'2025-02-01'))::bigint * 12 + "
+                    "extract(month FROM age(date_trunc('month', now()), '2025-02-01'))::bigint"))}},
       {});
   ASSERT_TRUE(retained) << retained.error().context;
   database_->Execute("SELECT usage_ingest.ensure_partition('2025-01-01')");

@@ -192,7 +192,7 @@ TEST_F(HistoryTest, ItStaysWhenAMonthIsRetired) {
   Add(0, kNewYear - kDay, 5);
   MustWrite();
   blocking::SyncConnection connection = Open("litemaas");
-  ASSERT_TRUE(admin::RetainPartitions(connection, {.retention_months = 1}, {}));
+  ASSERT_TRUE(admin::RetainPartitions(connection, {.plan = {.retention_months = 1}}, {}));
   ASSERT_EQ(Number("SELECT count(*) FROM usage_logs"), 0);
   EXPECT_EQ(Requests(), 1);
 }

@@ -1,7 +1,7 @@
 // Partitions: made for any month, by anyone who may, beside readers and writers; retired as asked.
 #include <thread>
 
-#include "tests/integration/postgres/postgres_fixture.h"
+#include "tests/integration/postgres/partitions_fixture.h"
 #include "tests/support/wait.h"
 
 namespace usage_ingest::postgres {
@@ -10,50 +10,7 @@ namespace {
 using namespace std::chrono_literals;
 using Outcome = admin::RetainedPartition::Outcome;
 
-class PartitionsTest : public PostgresTest {
- protected:
-  void SetUp() override {
-    database_ = std::make_unique<Database>(CreateMigrated("litemaas"));
-    Populate(*database_, 2);
-  }
-
-  std::string Ensure(const std::string& month) {
-    return database_->Value("SELECT usage_ingest.ensure_partition($1::date)", {month});
-  }
-  std::vector<std::string> Bounds(const std::string& like) {
-    return database_->Lines(
-        "SELECT name, from_time, to_time FROM "
-        "usage_ingest.partitions_of_usage_logs() WHERE name LIKE '%" +
-        like + "%'");
-  }
-  void Log(const std::string& time) {
-    database_->Execute(
-        "INSERT INTO usage_logs (subscription_id, model_id, request_tokens, "
-        "response_tokens, created_at) SELECT id, model_id, 1, 1, '" +
-        time + "' FROM subscriptions LIMIT 1");
-  }
-  // Months from two years ago on, of the server's clock.
-  void MakeTwoYears() {
-    database_->Execute(
-        "SELECT usage_ingest.ensure_partition((date_trunc('month', now()) - m * "
-        "interval '1 month')::date) FROM generate_series(0, 24) AS m");
-  }
-  void RecordRetired(const std::string& table, const std::string& detached_at) {
-    database_->Execute(
-        "INSERT INTO usage_ingest.retired_partitions SELECT name::regclass, name, from_time, "
-        "to_time, true, now(), " +
-        detached_at + " FROM usage_ingest.partitions_of_usage_logs() WHERE name = 'public." +
-        table + "'");
-  }
-  std::vector<admin::RetainedPartition> Retain(const admin::RetainOptions& options) {
-    blocking::SyncConnection connection = Open("litemaas");
-    auto retained = admin::RetainPartitions(connection, options, {});
-    EXPECT_TRUE(retained) << retained.error().context;
-    return retained ? *retained : std::vector<admin::RetainedPartition>{};
-  }
-
-  std::unique_ptr<Database> database_;
-};
+class PartitionsTest : public PartitionsFixture {};
 
 TEST_F(PartitionsTest, AnyMonthOfTheLastTenYearsIsMadeOnce) {
   EXPECT_EQ(Ensure("2017-02-28"), "created");
@@ -134,7 +91,7 @@ TEST_F(PartitionsTest, ManyMakersAtOnceMakeOneEach) {
     for (std::string& failure : failures) {
       makers.emplace_back([&failure, this] {
         blocking::SyncConnection connection = Open("litemaas");
-        auto done = admin::EnsurePartitions(connection, {.months_ahead = 11});
+        auto done = admin::EnsurePartitions(connection, {.plan = {.months_ahead = 11}});
         if (!done) failure = done.error().context;
       });
     }
@@ -163,17 +120,18 @@ TEST_F(PartitionsTest, RunwayEndsAtTheFirstGap) {
 }
 
 TEST_F(PartitionsTest, RetainDropsWhatIsOlderAndNothingElse) {
-  MakeTwoYears();
+  MakeMonths(24);
   const auto before = database_->Number(
       "SELECT count(*) FROM "
       "usage_ingest.partitions_of_usage_logs()");
-  for (const admin::RetainedPartition& one : Retain({.retention_months = 6, .dry_run = true})) {
+  for (const admin::RetainedPartition& one :
+       Retain({.plan = {.retention_months = 6}, .dry_run = true})) {
     EXPECT_EQ(one.outcome, Outcome::kWouldGo);
   }
   EXPECT_EQ(database_->Number("SELECT count(*) FROM usage_ingest.partitions_of_usage_logs()"),
             before);
-  EXPECT_TRUE(Retain({.retention_months = 0}).empty());
-  for (const admin::RetainedPartition& one : Retain({.retention_months = 6})) {
+  EXPECT_TRUE(Retain({.plan = {.retention_months = 0}}).empty());
+  for (const admin::RetainedPartition& one : Retain({.plan = {.retention_months = 6}})) {
     EXPECT_EQ(one.outcome, Outcome::kDropped);
   }
   EXPECT_EQ(database_->Number("SELECT count(*) FROM usage_ingest.partitions_of_usage_logs() WHERE "
@@ -186,30 +144,30 @@ TEST_F(PartitionsTest, RetainDropsWhatIsOlderAndNothingElse) {
 }
 
 TEST_F(PartitionsTest, RetainCanKeepTheTables) {
-  MakeTwoYears();
-  const auto retained = Retain({.retention_months = 23, .keep_tables = true});
+  MakeMonths(24);
+  const auto retained = Retain({.plan = {.retention_months = 23}, .keep_tables = true});
   ASSERT_FALSE(retained.empty());
   for (const admin::RetainedPartition& one : retained) {
     EXPECT_EQ(one.outcome, Outcome::kDetached);
     EXPECT_EQ(database_->Number("SELECT count(*) FROM " + one.name), 0);
   }
-  EXPECT_TRUE(Retain({.retention_months = 23}).empty());  // kept means kept
+  EXPECT_TRUE(Retain({.plan = {.retention_months = 23}}).empty());  // kept means kept
 }
 
 // A reader keeps the second half of DETACH CONCURRENTLY waiting: the partition is pending then, and
 // no other can be detached before it is finalized.
 TEST_F(PartitionsTest, PendingDetachIsFinalizedFirst) {
-  MakeTwoYears();
+  MakeMonths(24);
   Database reader = postgres_.Connect("litemaas");
   reader.Execute("BEGIN; SELECT count(*) FROM usage_logs");
   blocking::SyncConnection connection = Open("litemaas");
-  const auto blocked =
-      admin::RetainPartitions(connection, {.retention_months = 6, .lock_wait_max = 0s}, {});
+  const auto blocked = admin::RetainPartitions(
+      connection, {.plan = {.retention_months = 6}, .lock_wait_max = 0s}, {});
   ASSERT_FALSE(blocked);
   EXPECT_EQ(blocked.error().code, ErrorCode::kUnavailable);
   EXPECT_EQ(database_->Number("SELECT count(*) FROM pg_inherits WHERE inhdetachpending"), 1);
   reader.Execute("ROLLBACK");
-  Retain({.retention_months = 6});
+  Retain({.plan = {.retention_months = 6}});
   EXPECT_EQ(database_->Number("SELECT count(*) FROM pg_inherits WHERE inhdetachpending"), 0);
   EXPECT_EQ(
       database_->Number("SELECT count(*) FROM pg_class WHERE relname LIKE 'usage\\_logs\\_20%' "
@@ -240,13 +198,13 @@ TEST_F(PartitionsTest, MonthOfAPendingDetachIsMadeAgain) {
 }
 
 TEST_F(PartitionsTest, DefaultPartitionIsInTheWayAndNamedWithItsFix) {
-  MakeTwoYears();
+  MakeMonths(24);
   database_->Execute("CREATE TABLE rest PARTITION OF usage_logs DEFAULT");
   Log("2017-02-03");  // into the DEFAULT one: then its month cannot be made
   EXPECT_EQ(Ensure("2017-02-01"), "default");
   EXPECT_EQ(Ensure("2017-03-01"), "created");
   blocking::SyncConnection connection = Open("litemaas");
-  const auto retained = admin::RetainPartitions(connection, {.retention_months = 6}, {});
+  const auto retained = admin::RetainPartitions(connection, {.plan = {.retention_months = 6}}, {});
   ASSERT_FALSE(retained);
   EXPECT_EQ(retained.error().code, ErrorCode::kFatal);
   EXPECT_TRUE(Holds(retained.error().context, "DETACH PARTITION public.rest"))
@@ -258,14 +216,14 @@ TEST_F(PartitionsTest, DefaultPartitionIsInTheWayAndNamedWithItsFix) {
       "INSERT INTO usage_logs (id, subscription_id, model_id, request_tokens, response_tokens, "
       "created_at) SELECT id, subscription_id, model_id, request_tokens, response_tokens, "
       "created_at FROM rest");
-  EXPECT_FALSE(Retain({.retention_months = 6}).empty());
+  EXPECT_FALSE(Retain({.plan = {.retention_months = 6}}).empty());
 }
 
 TEST_F(PartitionsTest, RetainDropsWhatAnInterruptedOneDetached) {
   Ensure("2017-02-01");
   RecordRetired("usage_logs_2017_02", "now()");
   database_->Execute("ALTER TABLE usage_logs DETACH PARTITION usage_logs_2017_02");
-  Retain({.retention_months = 6});
+  Retain({.plan = {.retention_months = 6}});
   EXPECT_EQ(database_->Value("SELECT to_regclass('usage_logs_2017_02') IS NULL"), "t");
 }
 
@@ -274,13 +232,13 @@ TEST_F(PartitionsTest, RetainLeavesATableThatAnotherHandDetached) {
   Ensure("2017-02-01");
   RecordRetired("usage_logs_2017_02", "NULL");
   database_->Execute("ALTER TABLE usage_logs DETACH PARTITION usage_logs_2017_02");
-  Retain({.retention_months = 6});
+  Retain({.plan = {.retention_months = 6}});
   EXPECT_EQ(database_->Value("SELECT to_regclass('usage_logs_2017_02') IS NULL"), "f");
 }
 
 // The summaries of a retired month are all that is left of it, whatever comes late.
 TEST_F(PartitionsTest, NothingRebuildsARetiredMonth) {
-  MakeTwoYears();
+  MakeMonths(24);
   Ensure("2017-02-01");
   Log("2017-02-03");
   Log("2017-02-04");
@@ -291,7 +249,7 @@ TEST_F(PartitionsTest, NothingRebuildsARetiredMonth) {
   };
   const auto before = of_month();
   ASSERT_FALSE(before.empty());
-  Retain({.retention_months = 6});
+  Retain({.plan = {.retention_months = 6}});
   Ensure("2017-02-01");  // as a late event does
   blocking::SyncConnection connection = Open("litemaas");
   const auto verified = admin::VerifySummaries(connection, {});
@@ -302,17 +260,17 @@ TEST_F(PartitionsTest, NothingRebuildsARetiredMonth) {
 }
 
 TEST_F(PartitionsTest, RetainAndRebuildExcludeEachOther) {
-  MakeTwoYears();
+  MakeMonths(24);
   const std::string lock = "(7305801562440212770)";
   database_->Execute("SELECT pg_advisory_lock" + lock);
   blocking::SyncConnection connection = Open("litemaas");
-  const auto retained = admin::RetainPartitions(connection, {.retention_months = 6}, {});
+  const auto retained = admin::RetainPartitions(connection, {.plan = {.retention_months = 6}}, {});
   ASSERT_FALSE(retained);
   EXPECT_EQ(retained.error().code, ErrorCode::kUnavailable);
   EXPECT_TRUE(Holds(retained.error().context, "summaries rebuild")) << retained.error().context;
   EXPECT_FALSE(admin::RebuildSummaries(connection, {}));
   database_->Execute("SELECT pg_advisory_unlock" + lock);
-  EXPECT_FALSE(Retain({.retention_months = 6}).empty());
+  EXPECT_FALSE(Retain({.plan = {.retention_months = 6}}).empty());
   EXPECT_TRUE(admin::RebuildSummaries(connection, {}));
 }
 

@@ -233,7 +233,7 @@ TEST_F(PartitionStallTest, MakingPartitionsUnderIngestBlocksNoSessionFor250Milli
     for (const bool fast : {true, false}) others.emplace_back([&, fast] { Ingest(fast, done); });
     ASSERT_TRUE(support::WaitUntil(support::After(30s), [&] { return batches_ >= 2; }));
     blocking::SyncConnection connection = Open("litemaas");
-    const auto months = admin::EnsurePartitions(connection, {.months_ahead = 27});
+    const auto months = admin::EnsurePartitions(connection, {.plan = {.months_ahead = 27}});
     EXPECT_TRUE(months) << months.error().context;
     done = true;
   }
@@ -260,7 +260,8 @@ TEST_F(PartitionStallTest, RetainingUnderIngestBlocksNoSessionFor250Milliseconds
     others.emplace_back([&] { Ingest(/*fast=*/true, done); });
     ASSERT_TRUE(support::WaitUntil(support::After(30s), [&] { return batches_ >= 2; }));
     blocking::SyncConnection connection = Open("litemaas");
-    const auto retained = admin::RetainPartitions(connection, {.retention_months = 12}, {});
+    const auto retained =
+        admin::RetainPartitions(connection, {.plan = {.retention_months = 12}}, {});
     EXPECT_TRUE(retained) << retained.error().context;
     EXPECT_GE(retained ? retained->size() : 0U, 4U);
     done = true;

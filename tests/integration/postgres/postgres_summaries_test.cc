@@ -184,7 +184,7 @@ TEST_F(SummariesTest, PeriodsOfRetiredPartitionsAreLeftAlone) {
       "response_tokens, created_at) SELECT id, model_id, 1, 1, '2020-05-05' FROM "
       "subscriptions");
   blocking::SyncConnection connection = Open("litemaas");
-  ASSERT_TRUE(admin::RetainPartitions(connection, {.retention_months = 12}, {}));
+  ASSERT_TRUE(admin::RetainPartitions(connection, {.plan = {.retention_months = 12}}, {}));
   EXPECT_EQ(Verify().rows_different, 0);
   Rebuild();
   EXPECT_EQ(database_->Number("SELECT sum(request_count) FROM usage_summaries WHERE period_type = "
