@@ -70,5 +70,13 @@ TEST_F(IdleTest, WithoutItsDatabaseItWaits) {
   EXPECT_LT(CpuSecondsPerMinute(daemon), 2.0);
 }
 
+// A broker that ends in order says so, and a client that has asked it something at once asks again.
+TEST_F(IdleTest, WithoutItsBrokerItWaits) {
+  DaemonProcess daemon(DaemonDefaults());
+  daemon.StartAndWait();
+  kafka_.Stop(1);
+  EXPECT_LT(CpuSecondsPerMinute(daemon), 2.0);
+}
+
 }  // namespace
 }  // namespace usage_ingest::support

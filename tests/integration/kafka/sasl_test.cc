@@ -83,13 +83,15 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& login) { return login.param.name; });
 
 // The broker ends a connection whose login is older than this, unless the client logs in again.
-constexpr auto kLoginMax = 1500ms;
+// librdkafka does at nine tenths of it: the last tenth is what a busy machine may need for that.
+constexpr auto kLoginMax = 5s;
 
 class ReauthenticationTest : public LoginFixture {
  protected:
   static void SetUpTestSuite() {
     secure = std::make_unique<SecureBroker>(std::map<std::string, std::string>{
-        {"connections.max.reauth.ms", std::to_string(kLoginMax.count())}});
+        {"connections.max.reauth.ms",
+         std::to_string(std::chrono::milliseconds(kLoginMax).count())}});
   }
   static void TearDownTestSuite() { secure.reset(); }
   void SetPassword(const std::string& password) {
@@ -107,7 +109,7 @@ TEST_F(ReauthenticationTest, LogsInAgainWithoutLosingAConnection) {
   const int errors = harness.telemetry.transient_errors;
   const int rebalances = harness.telemetry.rebalances;
   const int authentication = harness.telemetry.Errors(KafkaErrorClass::kAuthentication);
-  EXPECT_TRUE(support::HoldsFor(4 * kLoginMax, [&] {
+  EXPECT_TRUE(support::HoldsFor(3 * kLoginMax, [&] {
     Produce("t", 2, 1);
     return harness.telemetry.transient_errors == errors &&
            harness.telemetry.Errors(KafkaErrorClass::kAuthentication) == authentication;
