@@ -17,6 +17,22 @@
 
 namespace usage_ingest::pipeline {
 
+// The system's time, put forward by the test.
+class AdvancedClock final : public Clock {
+ public:
+  [[nodiscard]] TimePoint Now() const override { return system_.Now() + ahead; }
+  [[nodiscard]] EventTimeUs WallNow() const override { return system_.WallNow(); }
+  void Arm(boost::asio::steady_timer& timer, TimePoint deadline) override {
+    system_.Arm(timer, deadline - ahead);
+  }
+  void Disarm(boost::asio::steady_timer& timer) override { system_.Disarm(timer); }
+
+  std::chrono::milliseconds ahead{0};
+
+ private:
+  SystemClock system_;
+};
+
 class LaneFixture : public ::testing::Test {
  protected:
   void StartLane(LaneOptions options, BatchStore& store, TelemetrySink& telemetry) {
@@ -51,7 +67,7 @@ class LaneFixture : public ::testing::Test {
 
   const TopicPartition source_{"t", PartitionId{0}};
   boost::asio::io_context context_{1};
-  SystemClock clock_;
+  AdvancedClock clock_;
   Runtime runtime_{context_.get_executor(), clock_};
   ConsumerInbox inbox_;
   std::atomic<std::uint64_t> epoch_{0};

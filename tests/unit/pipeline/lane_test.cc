@@ -97,6 +97,11 @@ class LaneTest : public LaneFixture {
     record.timestamp_ms = timestamp_ms;
     ASSERT_TRUE(producer_.TryPush(record));
   }
+  void BringElements(std::int64_t offset, std::string_view value) {
+    Record record = RecordAt(Record::Kind::kMessage, offset);
+    record.value = value;
+    ASSERT_TRUE(producer_.TryPush(record));
+  }
   // An epoch begins at offset 0 and brings one record, a tombstone: it is counted and skipped.
   void BringEpoch(std::uint64_t number) {
     BeginEpoch(number, 0);
@@ -201,6 +206,29 @@ class LingeringLaneTest : public LaneTest {
     options.bytes_max = 4 * Record().bytes();
     return options;
   }
+  // One record, which becomes `elements` dead letters.
+  void BringRefused(std::size_t elements) {
+    value_ = "[5";
+    for (std::size_t i = 1; i < elements; ++i) value_ += ",5";
+    value_ += "]";
+    BeginEpoch(2, 0);
+    BringElements(0, value_);
+    Run();
+  }
+  // Nothing is in PostgreSQL before `due`.
+  void ExpectHandedOverAt(std::chrono::minutes due) {
+    clock_.ahead = due - 1min;
+    lane_->Wake();
+    Run();
+    EXPECT_TRUE(store_.begun.empty());
+    clock_.ahead = due;
+    lane_->Wake();
+    Run();
+    EXPECT_EQ(CommittedIn(Epoch{2}), 1);
+  }
+
+ private:
+  std::string value_;
 };
 
 TEST_F(LingeringLaneTest, ABatchOfEnoughBytesDoesNotLinger) {
@@ -211,6 +239,18 @@ TEST_F(LingeringLaneTest, ABatchOfEnoughBytesDoesNotLinger) {
   BringTombstone(3);
   Run();
   EXPECT_EQ(CommittedIn(Epoch{2}), 4);
+}
+
+// At 100 events a second each was seen 0.16 s later (p50): the batch waited for the whole linger
+// and then had a dozen rows.
+TEST_F(LingeringLaneTest, ABatchOfFewRowsWaitsForAQuarterOfTheLinger) {
+  BringRefused(15);
+  ExpectHandedOverAt(15min);
+}
+
+TEST_F(LingeringLaneTest, ABatchOfManyRowsWaitsForAllOfTheLinger) {
+  BringRefused(16);
+  ExpectHandedOverAt(60min);
 }
 
 // The story: a lane decoded 64 records before it looked at a bound. Arrays of 100,000 bad elements
@@ -225,11 +265,6 @@ class TransactionBoundTest : public LaneTest {
     options.transaction_rows_max = 10;
     options.releases_records = releases_records;
     return options;
-  }
-  void BringElements(std::int64_t offset, std::string_view value) {
-    Record record = RecordAt(Record::Kind::kMessage, offset);
-    record.value = value;
-    ASSERT_TRUE(producer_.TryPush(record));
   }
 };
 
