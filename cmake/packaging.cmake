@@ -15,7 +15,8 @@ endif()
 # Absolute: /etc is, and the folder of units is /lib/systemd/system on Debian 12, /usr/lib/... on 13.
 pkg_get_variable(systemd_units systemd systemdsystemunitdir)
 install(FILES ${top}/systemd/usage-ingestd.service ${top}/systemd/usage-ingestd-retain.service
-  ${top}/systemd/usage-ingestd-retain.timer DESTINATION ${systemd_units})
+  ${top}/systemd/usage-ingestd-retain.timer ${top}/systemd/usage-ingestd-index.service
+  ${top}/systemd/usage-ingestd-index.timer DESTINATION ${systemd_units})
 install(FILES ${top}/systemd/usage-ingestd.toml DESTINATION /etc/usage-ingestd)
 install(FILES ${top}/systemd/usage-ingestd.sysusers DESTINATION lib/sysusers.d RENAME usage-ingestd.conf)
 install(FILES ${top}/systemd/usage-ingestd.tmpfiles DESTINATION lib/tmpfiles.d RENAME usage-ingestd.conf)

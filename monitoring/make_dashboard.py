@@ -166,6 +166,11 @@ ROWS: list[tuple[str, list[Plot | Now]]] = [
         Plot("Held and overdue", "s", [(gauge("batch_held_seconds"), "{{instance}} batch held"),
                                        (gauge("retention_overdue_seconds", "max", "tenant, job"), "retention overdue {{tenant}}")],
              "How long one batch has been tried again; how long the oldest partition is kept beyond the retention."),
+        Plot("Deferred indexes", "short", [(gauge("partitions_waiting_for_indexes", "max", "tenant, job"), "days waiting {{tenant}}"),
+                                           (gauge("indexes_not_deferred", "max", "tenant, job"), "not deferred {{tenant}}"),
+                                           (f"max by (tenant, job) (delta(usage_ingest_indexes_built{{{SELECT}}}[1h]))", "built in an hour {{tenant}}"),
+                                           (f"max by (tenant, job) (delta(usage_ingest_index_build_seconds{{{SELECT}}}[1h]))", "seconds of building in an hour {{tenant}}")],
+             "Days that are over and lack indexes; indexes that slow down each row although they should be deferred."),
         Plot("Copy path", "short", [(gauge("copy_path"), "{{instance}} {{path}}")], "constraints is about half as fast."),
     ]),
     ("Process", [

@@ -62,7 +62,8 @@ SELECT a.attname, format_type(a.atttypid, a.atttypmod) AS type, a.attnotnull, a.
  ORDER BY a.attnum)sql"},
     {"partitions of usage_logs", R"sql(
 SELECT c.oid::regclass AS name, pg_get_expr(c.relpartbound, c.oid) AS bounds,
-       pg_size_pretty(pg_total_relation_size(c.oid)) AS size, c.reltuples::bigint AS about_rows
+       pg_size_pretty(usage_ingest.bytes_of_partition(c.oid)) AS size,
+       c.reltuples::bigint AS about_rows
   FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
  WHERE i.inhparent = to_regclass('public.usage_logs')
  ORDER BY 2 LIMIT 300)sql"},

@@ -6,13 +6,16 @@
 #include <array>
 #include <chrono>
 #include <ostream>
+#include <string>
 #include <string_view>
+#include <utility>
 
 #include "daemon/assembly/component_options.h"
 #include "daemon/assembly/database_access.h"
 #include "daemon/commands/topic_checks.h"
 #include "daemon/text/text_table.h"
 #include "ingest/kafka/client/kafka_probe.h"
+#include "ingest/postgres/admin/index_admin.h"
 #include "ingest/postgres/admin/partition_admin.h"
 #include "ingest/postgres/probe/probe.h"
 
@@ -55,6 +58,28 @@ void CheckKafka(const config::Config& config, Checks& checks) {
   }
 }
 
+// What `migrate` stored takes effect, for all daemons. A changed configuration alone does nothing.
+ConnectCheck NeedsMigrate(std::string what) {
+  return {Status::kWarning,
+          {.what = std::move(what), .fix = "run usage-ingestd migrate as the owner of usage_logs"}};
+}
+
+void CheckStoredPlan(const postgres::batch::PartitionPlan& plan,
+                     postgres::blocking::SyncConnection& connection, Checks& checks) {
+  const auto indexes = postgres::admin::ReadIndexTime(connection);
+  if (indexes && *indexes != plan.indexes) {
+    checks.push_back(NeedsMigrate(fmt::format(
+        "indexes of usage_logs are {}; partitions.indexes = \"{}\" asks for another time",
+        NameOf(*indexes), NameOf(plan.indexes))));
+  }
+  const auto unit = postgres::admin::ReadPartitionUnit(connection);
+  if (unit && *unit != plan.by) {
+    checks.push_back(NeedsMigrate(fmt::format(
+        "new partitions of usage_logs cover a {}; partitions.by = \"{}\" asks for another",
+        NameOf(*unit), NameOf(plan.by))));
+  }
+}
+
 void CheckPartitions(const config::Config& config, Checks& checks) {
   auto connection =
       postgres::blocking::SyncConnection::Open(config.postgres.conninfo, "check-config");
@@ -69,13 +94,7 @@ void CheckPartitions(const config::Config& config, Checks& checks) {
                     {.what = fmt::format("partitions of usage_logs last for {}",
                                          text::Roughly(static_cast<double>(runway.count()))),
                      .fix = is_short ? "usage-ingestd partitions ensure" : ""}});
-  const auto unit = postgres::admin::ReadPartitionUnit(*connection);
-  if (!unit || *unit == config.partitions.by) return;
-  checks.push_back({Status::kWarning,
-                    {.what = fmt::format("new partitions of usage_logs cover a {}; partitions.by "
-                                         "= \"{}\" asks for another",
-                                         NameOf(*unit), NameOf(config.partitions.by)),
-                     .fix = "run usage-ingestd migrate as the owner of usage_logs"}});
+  CheckStoredPlan(config.partitions, *connection, checks);
 }
 
 // The triggers of the database suspend, so a changed configuration needs a migrate.

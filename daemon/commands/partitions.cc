@@ -7,6 +7,7 @@
 
 #include "daemon/assembly/database_access.h"
 #include "daemon/commands/command_list.h"
+#include "daemon/commands/partitions_index.h"
 #include "daemon/commands/partitions_skip.h"
 #include "daemon/text/json_writer.h"
 #include "daemon/text/text_table.h"
@@ -33,6 +34,12 @@ std::string Remark(const postgres::admin::PartitionInfo& partition) {
   return partition.detach_pending ? "detach pending: `partitions retain` finishes it" : "";
 }
 
+std::string Indexes(const postgres::admin::PartitionInfo& partition) {
+  return partition.indexes_valid == partition.indexes_wanted
+             ? "all"
+             : fmt::format("{} of {}", partition.indexes_valid, partition.indexes_wanted);
+}
+
 void PrintTable(const std::vector<postgres::admin::PartitionInfo>& partitions,
                 std::chrono::seconds runway) {
   text::TextTable table({{"partition", Align::kLeft},
@@ -40,11 +47,13 @@ void PrintTable(const std::vector<postgres::admin::PartitionInfo>& partitions,
                          {"to", Align::kLeft},
                          {"rows (estimate)"},
                          {"size"},
+                         {"indexes"},
                          {"", Align::kLeft}});
   for (const auto& each : partitions) {
     const std::string rows = each.rows_estimate < 0 ? "?" : text::Grouped(each.rows_estimate);
     table.AddRow({each.name, Bound(each.from), Bound(each.to), rows,
-                  fmt::format("{} MiB", text::Grouped(each.bytes >> 20)), Remark(each)});
+                  fmt::format("{} MiB", text::Grouped(each.bytes >> 20)), Indexes(each),
+                  Remark(each)});
   }
   table.Print(std::cout);
   std::cout << "they last for " << text::Roughly(static_cast<double>(runway.count())) << '\n';
@@ -72,6 +81,8 @@ void PrintJson(const std::vector<postgres::admin::PartitionInfo>& partitions,
     json.Key("detach_pending").Bool(each.detach_pending);
     json.Key("bytes").Int(each.bytes);
     json.Key("rows_estimate").Int(each.rows_estimate);
+    json.Key("indexes_wanted").Int(each.indexes_wanted);
+    json.Key("indexes_valid").Int(each.indexes_valid);
     json.EndObject();
   }
   json.EndArray().Key("runway_seconds").Int(runway.count()).EndObject();
@@ -206,6 +217,7 @@ CommandPtr MakePartitions() {
   commands.push_back(std::make_unique<List>());
   commands.push_back(std::make_unique<Ensure>());
   commands.push_back(std::make_unique<Retain>());
+  commands.push_back(MakePartitionsIndex());
   commands.push_back(MakePartitionsSkip());
   return MakeGroup(
       {.name = "partitions",

@@ -10,6 +10,7 @@ namespace usage_ingest::config {
 namespace {
 
 using namespace std::chrono_literals;
+using postgres::batch::IndexTime;
 using postgres::batch::PartitionUnit;
 using postgres::batch::QuotaEnforcement;
 using std::chrono::days;
@@ -62,6 +63,11 @@ void AddDatabaseKeys(std::vector<ConfigKey>& keys) {
   keys.push_back(Bind(
       "partitions", "by", USAGE_INGEST_MEMBER(partitions.by),
       ChoiceOf<PartitionUnit>({{"month", PartitionUnit::kMonth}, {"day", PartitionUnit::kDay}})));
+  keys.push_back(Bind("partitions", "indexes", USAGE_INGEST_MEMBER(partitions.indexes),
+                      ChoiceOf<IndexTime>({{"immediate", IndexTime::kImmediate},
+                                           {"deferred", IndexTime::kDeferred}})));
+  keys.push_back(Bind("partitions", "index_after", USAGE_INGEST_MEMBER(partitions.index_after),
+                      DurationIn({0ms, days(30)})));
   keys.push_back(Bind("partitions", "months_ahead", USAGE_INGEST_MEMBER(partitions.months_ahead),
                       IntegerIn<int>({0, 120})));
   keys.push_back(Bind("partitions", "days_ahead", USAGE_INGEST_MEMBER(partitions.days_ahead),

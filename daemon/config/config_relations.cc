@@ -96,6 +96,21 @@ void CheckRetries(const Config& config, const Seen& seen, const std::string& fal
        .fix = "raise attribution.retry_for, or set it to \"0\" for no retries by time"});
 }
 
+void CheckIndexes(const Config& config, const Seen& seen, const std::string& fallback,
+                  text::Problems& problems) {
+  using postgres::batch::IndexTime;
+  using postgres::batch::PartitionUnit;
+  if (config.partitions.indexes == IndexTime::kImmediate ||
+      config.partitions.by == PartitionUnit::kDay) {
+    return;
+  }
+  problems.push_back(
+      {.what = "partitions.indexes = \"deferred\" with partitions.by = \"month\": rows would be "
+               "without indexes for a month",
+       .where = WhereSet(seen, {"partitions.indexes", "partitions.by"}, fallback),
+       .fix = "set partitions.by = \"day\", or partitions.indexes = \"immediate\""});
+}
+
 }  // namespace
 
 void CheckRelations(LoadedConfig& loaded) {
@@ -104,6 +119,7 @@ void CheckRelations(LoadedConfig& loaded) {
   CheckWriters(loaded.config, loaded.warnings);
   CheckRecordFitsBatch(loaded.config, seen, loaded.source, loaded.problems);
   CheckRetries(loaded.config, seen, loaded.source, loaded.problems);
+  CheckIndexes(loaded.config, seen, loaded.source, loaded.problems);
 }
 
 }  // namespace usage_ingest::config

@@ -13,7 +13,7 @@ using IgnoredByMetrics = pipeline::Ignores<pipeline::RereadRequested, pipeline::
 
 using IgnoredByStatusBoard =
     pipeline::Ignores<pipeline::RereadRequested, pipeline::RetentionOverdue,
-                      pipeline::QuotaPeriodsStarted>;
+                      pipeline::IndexesWatched, pipeline::QuotaPeriodsStarted>;
 
 // The Kafka client writes its own log lines, those of librdkafka among them.
 using IgnoredByLog =
@@ -26,11 +26,11 @@ using IgnoredByLog =
 using IgnoredByReplay =
     pipeline::Ignores<pipeline::DeadLettersHealed, pipeline::DeadLettersPending,
                       pipeline::RowsMissing, pipeline::SetAsideCounted, pipeline::PartitionRunway,
-                      pipeline::RetentionOverdue, pipeline::BatchHeld, pipeline::PostgresSession,
-                      pipeline::CopyPathChosen, pipeline::RereadRequested, pipeline::KafkaFailed,
-                      pipeline::GroupMembership, pipeline::PartitionsAssigned, pipeline::OffsetGap,
-                      pipeline::LogChanged, pipeline::ReadingPaused, pipeline::PartitionStuck,
-                      pipeline::PartitionLag, pipeline::ReadinessBlocked,
-                      pipeline::QuotaPeriodsStarted>;
+                      pipeline::RetentionOverdue, pipeline::IndexesWatched, pipeline::BatchHeld,
+                      pipeline::PostgresSession, pipeline::CopyPathChosen,
+                      pipeline::RereadRequested, pipeline::KafkaFailed, pipeline::GroupMembership,
+                      pipeline::PartitionsAssigned, pipeline::OffsetGap, pipeline::LogChanged,
+                      pipeline::ReadingPaused, pipeline::PartitionStuck, pipeline::PartitionLag,
+                      pipeline::ReadinessBlocked, pipeline::QuotaPeriodsStarted>;
 
 }  // namespace usage_ingest::telemetry

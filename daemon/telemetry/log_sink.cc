@@ -47,6 +47,14 @@ struct LogSink::Visitor : IgnoredByLog {
     const auto message = log.Throttled(pipeline::MessageKind(missing.what), missing.what);
     if (message) spdlog::error("{}", *message);
   }
+  void operator()(const pipeline::IndexesWatched& indexes) const {
+    if (indexes.not_deferred == 0) return;
+    const auto message = log.Throttled(
+        "indexes", fmt::format("usage_logs has {} index(es) that are not deferred, although "
+                               "partitions.indexes is \"deferred\": run `usage-ingestd migrate`",
+                               indexes.not_deferred));
+    if (message) spdlog::warn("{}", *message);
+  }
   void operator()(const pipeline::PostgresFailed& failure) const {
     const auto message = log.Throttled(pipeline::MessageKind(failure.message), failure.message);
     if (!message) return;

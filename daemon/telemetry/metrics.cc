@@ -13,6 +13,7 @@
 
 #include "daemon/telemetry/held_batches.h"
 #include "daemon/telemetry/ignored_events.h"
+#include "daemon/telemetry/index_metrics.h"
 #include "daemon/telemetry/metric_registry.h"
 #include "daemon/telemetry/postgres_sessions.h"
 #include "daemon/telemetry/process_stats.h"
@@ -142,6 +143,7 @@ struct Catalogue {
   Gauge& retention_overdue_seconds = make.Single<Gauge>(
       "usage_ingest_retention_overdue_seconds",
       "How long the oldest partition of usage_logs has been kept beyond the retention.");
+  IndexMetrics indexes{make};
   MetricByLabel<Gauge> copy_path = make.ByLabel<Gauge>(
       "usage_ingest_copy_path", "path", pipeline::kCopyPathNames,
       "1 for the path that the lanes' sessions use: foreign keys checked by batch, or by "
@@ -195,6 +197,7 @@ struct Metrics::Impl : IgnoredByMetrics {
   void operator()(const pipeline::RetentionOverdue& overdue) const {
     metrics.retention_overdue_seconds.Set(static_cast<double>(overdue.time.count()));
   }
+  void operator()(const pipeline::IndexesWatched& indexes) const { metrics.indexes.Set(indexes); }
   void operator()(const pipeline::BatchHeld& event) {
     const MutexLock lock(mutex);
     held.Set(event, std::chrono::steady_clock::now());

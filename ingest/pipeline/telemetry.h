@@ -127,6 +127,13 @@ struct PartitionRunway {
 struct RetentionOverdue {
   std::chrono::seconds time{};
 };
+// Of partitions.indexes = "deferred"; all 0 otherwise, but for what was built before.
+struct IndexesWatched {
+  std::int64_t partitions_waiting = 0;  // their day is over, and an index is missing
+  std::int64_t not_deferred = 0;        // usage_logs has them itself, so each row is added to them
+  std::int64_t built = 0;               // since the first one
+  std::chrono::milliseconds build_time{};
+};
 
 // A batch could not be committed and is tried again; not held: it was committed or given up.
 struct BatchHeld {
@@ -224,10 +231,11 @@ struct ReadinessBlocked {
 
 using TelemetryEvent =
     std::variant<BatchCommitted, DeadLettersHealed, DeadLettersPending, RowsMissing,
-                 SetAsideCounted, PartitionRunway, RetentionOverdue, BatchHeld, PostgresFailed,
-                 PostgresSession, CopyPathChosen, Fenced, RereadRequested, KafkaFailed,
-                 GroupMembership, PartitionsAssigned, OffsetGap, LogChanged, ReadingPaused,
-                 PartitionStuck, PartitionLag, ReadinessBlocked, QuotaPeriodsStarted>;
+                 SetAsideCounted, PartitionRunway, RetentionOverdue, IndexesWatched, BatchHeld,
+                 PostgresFailed, PostgresSession, CopyPathChosen, Fenced, RereadRequested,
+                 KafkaFailed, GroupMembership, PartitionsAssigned, OffsetGap, LogChanged,
+                 ReadingPaused, PartitionStuck, PartitionLag, ReadinessBlocked,
+                 QuotaPeriodsStarted>;
 static_assert(std::is_trivially_copyable_v<TelemetryEvent>, "an event owns no memory");
 
 class TelemetrySink {

@@ -36,14 +36,13 @@ SET TimeZone = 'UTC'
 AS $$
 BEGIN
     RETURN QUERY WITH counted AS (
-        SELECT s.user_id, l.model_id, l.metadata->>'provider' AS provider, l.api_key_id,
+        SELECT l.subscription_id, l.model_id, l.metadata->>'provider' AS provider, l.api_key_id,
                count(*) FILTER (WHERE r.is_request) AS requests,
                count(*) FILTER (WHERE r.is_request AND l.status_code >= 400) AS failed,
                sum(l.request_tokens::bigint)::bigint AS prompt_tokens,
                sum(l.response_tokens::bigint)::bigint AS completion_tokens,
                sum(COALESCE(l.input_cost, 0) + COALESCE(l.output_cost, 0)) AS cost
           FROM public.usage_logs AS l
-          JOIN public.subscriptions AS s ON s.id = l.subscription_id
          -- schema/request_marks.h: such a row is no request of its own.
          CROSS JOIN LATERAL (SELECT (l.metadata ?| ARRAY['billed_retry_attempt',
                                          'internal_call_origin', 'is_silent_experiment'])
@@ -53,12 +52,15 @@ BEGIN
          GROUP BY 1, 2, 3, 4
     ), named AS (
         -- Columns that a release may lack are read through to_jsonb().
-        SELECT c.*, COALESCE(NULLIF(c.provider, ''), m.provider, 'unknown') AS provider_name,
+        SELECT s.user_id, c.*, COALESCE(NULLIF(c.provider, ''), m.provider, 'unknown') AS provider_name,
                COALESCE(to_jsonb(k)->>'litellm_key_alias', to_jsonb(k)->>'name', 'deleted')
                    AS key_alias,
                COALESCE(to_jsonb(k)->>'name', to_jsonb(k)->>'litellm_key_alias', 'deleted')
                    AS key_name
           FROM counted AS c
+          -- Joined to the sums: Citus would send the rows of a join with usage_logs to workers that
+          -- lack the types of subscriptions.
+          JOIN public.subscriptions AS s ON s.id = c.subscription_id
           LEFT JOIN public.models AS m ON m.id = c.model_id
           LEFT JOIN public.api_keys AS k ON k.id = c.api_key_id
     ), sums AS (

@@ -12,11 +12,12 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     -- Two statements: without Citus there is no such table, and the second one is not looked at.
+    -- 'h': in shards, by a hash. Citus may also manage a table that stays on the coordinator.
     IF to_regclass('pg_catalog.pg_dist_partition') IS NULL THEN
         RETURN false;
     END IF;
     RETURN EXISTS (SELECT 1 FROM pg_catalog.pg_dist_partition
-                    WHERE logicalrelid = to_regclass('public.usage_logs'));
+                    WHERE logicalrelid = to_regclass('public.usage_logs') AND partmethod = 'h');
 END;
 $$;
 

@@ -12,6 +12,12 @@ class CitusAdminTest : public CitusTest {
  protected:
   CitusAdminTest() : CitusTest({.events = 12'000}) {}
 
+  // Citus shows the shards to its own sessions only.
+  static Database ConnectToShards(const PostgresCluster& worker) {
+    Database database = worker.Connect(kDatabase);
+    database.Execute("SET citus.override_table_visibility TO off");
+    return database;
+  }
   [[nodiscard]] bool CaughtUp() {
     return Totals::CaughtUp(database_, load_.Expected(*producer_), kafka_.admin());
   }
@@ -41,7 +47,7 @@ TEST_F(CitusAdminTest, VerifyWaitsForWhatAWorkerHasPrepared) {
   database_.Execute("ALTER SYSTEM SET citus.recover_2pc_interval = '1h'");
   database_.Execute("SELECT pg_reload_conf()");
   ASSERT_TRUE(WaitForPrepared());
-  Database worker = workers_[0].Connect(kDatabase);
+  Database worker = ConnectToShards(workers_[0]);
   const std::string shard = worker.Value(
       "SELECT c.oid::regclass FROM pg_class AS c WHERE relname ~ '^usage_logs_[0-9]+$' AND "
       "relkind = 'p' LIMIT 1");
@@ -60,19 +66,27 @@ TEST_F(CitusAdminTest, ListShowsWhatIsOnTheWorkers) {
   const CommandResult list = AsOwner({"partitions", "list", "--json"});
   ASSERT_EQ(list.exit_code, 0) << list.errors;
   EXPECT_EQ(list.output.find("\"bytes\":0"), std::string::npos) << list.output;
+  const CommandResult bundle = AsOwner({"support-bundle"});
+  const std::size_t begin = bundle.output.find("-- partitions of usage_logs");
+  const std::size_t end = bundle.output.find("-- indexes", begin);
+  ASSERT_NE(end, std::string::npos) << bundle.output;
+  const std::string partitions = bundle.output.substr(begin, end - begin);
+  EXPECT_EQ(partitions.find(" 0 bytes"), std::string::npos) << partitions;
 }
 
 TEST_F(CitusAdminTest, RetainBesideTheDaemon) {
   database_.Execute("SELECT usage_ingest.ensure_partition('2020-01-01')");
   StartInTheMiddle();
   load_.PublishAll(*producer_);
-  MustAsOwner({"partitions", "retain"});
-  EXPECT_EQ(database_.Number("SELECT count(*) FROM pg_class WHERE relname = 'usage_logs_2020_01'"),
-            0);
+  constexpr const char* kCount =
+      "SELECT count(*) FROM pg_class WHERE relname ~ '^usage_logs_2020_01'";
   for (const PostgresCluster& worker : workers_) {
-    EXPECT_EQ(worker.Connect(kDatabase).Number(
-                  "SELECT count(*) FROM pg_class WHERE relname ~ '^usage_logs_2020_01'"),
-              0);
+    EXPECT_GT(ConnectToShards(worker).Number(kCount), 0);
+  }
+  MustAsOwner({"partitions", "retain"});
+  EXPECT_EQ(database_.Number(kCount), 0);
+  for (const PostgresCluster& worker : workers_) {
+    EXPECT_EQ(ConnectToShards(worker).Number(kCount), 0);
   }
   ExpectTotalsMatch(load_.Expected(*producer_));
 }
@@ -99,7 +113,8 @@ TEST_F(CitusAdminTest, RowsFollowTheirParents) {
 
 // The analytics of LiteMaaS, and what notices rows that disappear.
 TEST_F(CitusAdminTest, HousekeepingReadsTheRows) {
-  database_.Execute(ReadFile(std::string(USAGE_INGEST_TEST_DATA) + "/litemaas/analytics.sql"));
+  ConnectAsOwner().Execute(
+      ReadFile(std::string(USAGE_INGEST_TEST_DATA) + "/litemaas/analytics.sql"));
   IngestAll();
   EXPECT_NE(database_.Value("SELECT usage_ingest.fill_daily_usage_cache(NULL)"), "");
   EXPECT_EQ(database_.Number("SELECT (total_metrics->>'api_requests')::bigint FROM "

@@ -55,7 +55,7 @@ TEST_F(CitusIngestTest, EventsOfASubscriptionThatWasReplacedAreCountedOnce) {
       "UPDATE subscriptions SET status = 'cancelled';"
       "INSERT INTO subscriptions (user_id, model_id, status, quota_requests, quota_tokens) "
       "SELECT user_id, model_id, 'active', quota_requests, quota_tokens FROM subscriptions");
-  MustAsOwner({"replay", "--topic", kTopic, "--from-offset", "0"});
+  MustAsOwner({"replay", "--topic", kTopic, "--from-offset", "0", "--to-offset", "1000000"});
   EXPECT_EQ(RowCount(), rows);
   MustAsOwner({"summaries", "verify"});
 }

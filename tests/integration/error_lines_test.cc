@@ -1,6 +1,7 @@
 // An outage of minutes is a few lines of the log, not hundreds (K16).
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <sstream>
 
 #include "tests/support/pipeline_fixture.h"
@@ -35,21 +36,28 @@ class ErrorLinesTest : public PipelineTest {
 
 TEST_F(ErrorLinesTest, AnUntrustedAuthorityIsALineOfEachNameInTenSeconds) {
   DaemonOptions options = DaemonDefaults();
-  options.brokers = Listeners().Address(Protocol::kSaslSsl);
+  // Two names of the broker: librdkafka connects to each by itself, so there are more errors.
+  const std::string address = Listeners().Address(Protocol::kSaslSsl);
+  options.brokers = address + ",localhost" + address.substr(address.find(':'));
   options.kafka_properties.merge(Listeners().Login(Protocol::kSaslSsl, "SCRAM-SHA-512"));
   options.kafka_properties.erase("ssl.ca.location");
   options.kafka_properties.insert({"reconnect.backoff.max.ms", "200"});
   DaemonProcess daemon(options);
   daemon.Start();
   const auto begin = std::chrono::steady_clock::now();
-  // librdkafka connects when it needs a broker, which can be seconds apart: 20 take up to 80 s.
+  const auto lines_allowed = [&begin] {
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+    return kNames * (1 + static_cast<int>(took.count() / 10));
+  };
+  // Clearly more errors than lines, or the comparison below says nothing. librdkafka connects when
+  // it needs a broker, which can be seconds apart.
   ASSERT_TRUE(WaitUntil(After(180s), [&] {
-    return daemon.Metric("usage_ingest_kafka_errors_total") >= 20;
+    return daemon.Metric("usage_ingest_kafka_errors_total") >= std::max(10, 2 * lines_allowed());
   })) << daemon.log();
-  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+  const int lines_max = lines_allowed();
   const int lines = LinesWith(daemon.log(), "certificate");
   EXPECT_GE(lines, 1) << daemon.log();
-  EXPECT_LE(lines, kNames * (1 + static_cast<int>(took.count() / 10))) << daemon.log();
+  EXPECT_LE(lines, lines_max) << daemon.log();
 }
 
 }  // namespace

@@ -111,7 +111,8 @@ class RunbookTest : public PipelineTest {
   }
   // As root on a host with the package, Kafka's tools and systemd: those of systemd only look
   // whether the unit is one of the package.
-  [[nodiscard]] CommandResult RunInShell(const std::string& command) const {
+  [[nodiscard]] CommandResult RunInShell(const std::string& command,
+                                         const std::string& conninfo) const {
     const std::string program = R"sh(
 usage-ingestd() { "$DAEMON" --config "$CONFIG" "$@"; }
 unit() { case $1 in *.*) ls "$SOURCE/systemd/$1" ;; *) ls "$SOURCE/systemd/$1.service" ;; esac; }
@@ -133,6 +134,7 @@ kafka-dump-log.sh() { kafka kafka.tools.DumpLogSegments "$@"; }
                        .environment = {{"PATH", "/usr/bin:/bin"},
                                        {"DAEMON", USAGE_INGEST_DAEMON},
                                        {"CONFIG", daemon_->config_file().string()},
+                                       {"USAGE_INGEST_POSTGRES_CONNINFO", conninfo},
                                        {"SOURCE", USAGE_INGEST_SOURCE_DIR},
                                        {"KAFKA_LIBS", USAGE_INGEST_SOURCE_DIR "/build/kafka/libs"}},
                        .working_directory = folder_.path()},
@@ -147,6 +149,7 @@ kafka-dump-log.sh() { kafka kafka.tools.DumpLogSegments "$@"; }
 TEST_F(RunbookTest, EachCommandOfAnEntryRuns) {
   // Those that refuse, because the state of their alert is not there.
   const std::map<std::string, int> refuse = {{"usage-ingestd partitions skip", 65}};
+  const std::string owner = postgres_.conninfo(kDatabase, kOwnerRole);
   const Values values = ValuesOfThisSite();
   std::size_t commands = 0;
   for (const Step& step : StepsOfTheManual()) {
@@ -160,7 +163,9 @@ TEST_F(RunbookTest, EachCommandOfAnEntryRuns) {
       for (const auto& [begin, code] : refuse) {
         if (command.starts_with(begin)) expected = code;
       }
-      const CommandResult result = RunInShell(command);
+      const bool needs_owner = command.starts_with("usage-ingestd migrate");
+      const CommandResult result =
+          RunInShell(command, needs_owner ? owner : daemon_->options().conninfo);
       EXPECT_EQ(result.exit_code, expected) << result.output << result.errors;
     }
     ++commands;

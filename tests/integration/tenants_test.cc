@@ -10,6 +10,7 @@
 namespace usage_ingest::support {
 namespace {
 
+using namespace std::chrono_literals;
 using ::testing::HasSubstr;
 using Words = std::vector<std::string>;
 
@@ -142,6 +143,29 @@ TEST_F(TenantsTest, BothBalanceAndTheToolsCoverBoth) {
   EXPECT_EQ(missing.exit_code, 69);
   EXPECT_THAT(missing.output, HasSubstr("1 of 2 ready"));
   EXPECT_THAT(missing.output, HasSubstr(url(other_daemon) + "  does not answer: "));
+}
+
+// A proxy with the topic of the other tenant: no user here is charged, and no event is lost.
+TEST_F(TenantsTest, EventsOfTheOtherTenantAreUnattributedLetters) {
+  GeneratedLoad load({.seed = 1, .events = 100}, kTopic);
+  GeneratedLoad theirs({.seed = 2, .events = 300, .duplicate_share = 0, .odd_share = 0}, kTopic);
+  Install(load);
+  Producer producer(kafka_.brokers());
+  theirs.PublishAll(producer);
+  DaemonProcess daemon(DaemonDefaults());
+  daemon.StartAndWait();
+  // A failed request without tokens, cost and owner is skipped as `no_usage`.
+  EXPECT_TRUE(WaitUntil(After(60s), [&] {
+    return database_.Number(
+               "SELECT coalesce(sum(dead_lettered + skipped), 0) FROM "
+               "usage_ingest.kafka_offsets") == 300;
+  })) << daemon.log();
+  const std::int64_t letters = database_.Number(
+      "SELECT count(*) FROM usage_ingest.dead_letters WHERE reason = 'unattributed'");
+  EXPECT_EQ(letters, database_.Number("SELECT sum(dead_lettered) FROM usage_ingest.kafka_offsets"));
+  EXPECT_GE(letters, 280);
+  EXPECT_EQ(database_.Number("SELECT count(*) FROM usage_logs"), 0);
+  EXPECT_EQ(database_.Number("SELECT sum(used_requests) FROM subscriptions"), 0);
 }
 
 // A sum without one of them would look like less usage.

@@ -13,11 +13,11 @@ class CountingSink final
       private pipeline::Ignores<
           pipeline::DeadLettersHealed, pipeline::DeadLettersPending, pipeline::RowsMissing,
           pipeline::SetAsideCounted, pipeline::PartitionRunway, pipeline::RetentionOverdue,
-          pipeline::BatchHeld, pipeline::PostgresFailed, pipeline::PostgresSession,
-          pipeline::CopyPathChosen, pipeline::KafkaFailed, pipeline::GroupMembership,
-          pipeline::PartitionsAssigned, pipeline::OffsetGap, pipeline::LogChanged,
-          pipeline::ReadingPaused, pipeline::PartitionStuck, pipeline::PartitionLag,
-          pipeline::ReadinessBlocked, pipeline::QuotaPeriodsStarted> {
+          pipeline::IndexesWatched, pipeline::BatchHeld, pipeline::PostgresFailed,
+          pipeline::PostgresSession, pipeline::CopyPathChosen, pipeline::KafkaFailed,
+          pipeline::GroupMembership, pipeline::PartitionsAssigned, pipeline::OffsetGap,
+          pipeline::LogChanged, pipeline::ReadingPaused, pipeline::PartitionStuck,
+          pipeline::PartitionLag, pipeline::ReadinessBlocked, pipeline::QuotaPeriodsStarted> {
  public:
   void On(const pipeline::TelemetryEvent& event) override { std::visit(*this, event); }
 

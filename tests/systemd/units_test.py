@@ -17,7 +17,7 @@ from pathlib import Path
 TOP = Path(sys.argv.pop(1) if len(sys.argv) > 1 else __file__).resolve()
 TOP = TOP if TOP.is_dir() else TOP.parents[2]
 UNITS = TOP / "systemd"
-SERVICES = ("usage-ingestd.service", "usage-ingestd-retain.service")
+SERVICES = ("usage-ingestd.service", "usage-ingestd-retain.service", "usage-ingestd-index.service")
 EXPOSURE_MAX = 2.0
 
 
@@ -50,7 +50,7 @@ class UnitsTest(unittest.TestCase):
                     text = unit.read_text().replace("/usr/bin/usage-ingestd ", "/bin/true ")
                     (Path(folder) / unit.name).write_text(text)
             names = sorted(str(unit) for unit in Path(folder).iterdir())
-            self.assertEqual(len(names), 3)
+            self.assertEqual(len(names), 5)
             done = subprocess.run(["systemd-analyze", "verify", "--man=no", *names], capture_output=True, text=True,
                                   check=False)
             self.assertEqual((done.returncode, done.stdout + done.stderr), (0, ""))

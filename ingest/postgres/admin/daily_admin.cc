@@ -98,7 +98,7 @@ Result<VerifyDailyReport> VerifyDaily(blocking::SyncConnection& connection,
 
 Result<RebuildDailyReport> RebuildDaily(blocking::SyncConnection& connection,
                                         const RebuildDailyOptions& options) {
-  const auto lock = HistoryLock::Take(connection, kOnlyOneRebuild);
+  const auto lock = TakeHistoryLock(connection, kOnlyOneRebuild);
   if (!lock) return std::unexpected(lock.error());
   if (auto made = connection.Execute(GetDailySql().make_repairs); !made) {
     return std::unexpected(made.error());

@@ -18,9 +18,14 @@ constexpr const char* kListPartitions = R"sql(
 SELECT p.name, p.is_default, p.detach_pending,
        CASE WHEN isfinite(p.from_time) THEN extract(epoch FROM p.from_time) * 1000000 END::bigint,
        CASE WHEN isfinite(p.to_time) THEN extract(epoch FROM p.to_time) * 1000000 END::bigint,
-       usage_ingest.bytes_of_partition(p.name::regclass), c.reltuples::bigint
+       usage_ingest.bytes_of_partition(p.name::regclass), c.reltuples::bigint,
+       COALESCE(i.wanted, 0), COALESCE(i.valid, 0)
   FROM usage_ingest.partitions_of_usage_logs() AS p
-  JOIN pg_class AS c ON c.oid = p.name::regclass)sql";
+  JOIN pg_class AS c ON c.oid = p.name::regclass
+  LEFT JOIN (SELECT partition, count(*) AS wanted,
+                    count(*) FILTER (WHERE state = 'valid') AS valid
+               FROM usage_ingest.partition_indexes GROUP BY 1) AS i ON i.partition = p.name
+ ORDER BY p.from_time NULLS LAST)sql";
 
 // A rebuild that began before the rows of a month were dropped would compare its summaries with
 // none.
@@ -191,7 +196,9 @@ Result<std::vector<PartitionInfo>> ListPartitions(blocking::SyncConnection& conn
                           .is_default = rows->boolean(i, 1),
                           .detach_pending = rows->boolean(i, 2),
                           .bytes = rows->number(i, 5),
-                          .rows_estimate = rows->number(i, 6)});
+                          .rows_estimate = rows->number(i, 6),
+                          .indexes_wanted = rows->number(i, 7),
+                          .indexes_valid = rows->number(i, 8)});
   }
   return partitions;
 }
@@ -252,7 +259,7 @@ Result<std::vector<RetainedPartition>> RetainPartitions(
     const std::function<void(std::string_view)>& progress) {
   std::vector<RetainedPartition> retained;
   if (options.plan.keeps_everything()) return retained;
-  const auto lock = HistoryLock::Take(connection, kNoRebuild);
+  const auto lock = TakeHistoryLock(connection, kNoRebuild);
   if (!lock) return std::unexpected(lock.error());
   const auto tables = FindRetirable(connection, options);
   if (!tables) return std::unexpected(tables.error());

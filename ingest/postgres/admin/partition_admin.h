@@ -26,8 +26,10 @@ struct PartitionInfo {
   std::optional<EventTimeUs> to;  // exclusive
   bool is_default = false;
   bool detach_pending = false;
-  std::int64_t bytes = 0;          // with indexes
-  std::int64_t rows_estimate = 0;  // the planner's; -1 before the first ANALYZE
+  std::int64_t bytes = 0;           // with indexes
+  std::int64_t rows_estimate = 0;   // the planner's; -1 before the first ANALYZE
+  std::int64_t indexes_wanted = 0;  // beside its key, in the end: partitions.indexes
+  std::int64_t indexes_valid = 0;
 };
 
 // Sorted by `from`.

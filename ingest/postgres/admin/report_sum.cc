@@ -28,9 +28,10 @@ std::string WriteUnits(std::int64_t units, const aggregate::DailyColumn& column)
   const std::size_t decimals = Decimals(column.unit);
   if (decimals == 0) return std::to_string(units);
   // At least one digit before the point.
-  std::string text = fmt::format("{:0{}}", units, decimals + (units < 0 ? 2 : 1));
-  text.insert(text.size() - decimals, ".");
-  return text;
+  const std::string digits = fmt::format("{:0{}}", units, decimals + (units < 0 ? 2 : 1));
+  const std::string_view text = digits;
+  const std::size_t point = text.size() - decimals;
+  return fmt::format("{}.{}", text.substr(0, point), text.substr(point));
 }
 
 }  // namespace

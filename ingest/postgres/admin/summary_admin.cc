@@ -115,7 +115,7 @@ Result<VerifyReport> VerifySummaries(blocking::SyncConnection& connection,
 
 Result<RebuildReport> RebuildSummaries(blocking::SyncConnection& connection,
                                        const RebuildOptions& options) {
-  const auto lock = HistoryLock::Take(connection, kOnlyOneRebuild);
+  const auto lock = TakeHistoryLock(connection, kOnlyOneRebuild);
   if (!lock) return std::unexpected(lock.error());
   return Rebuild(connection, options);
 }

@@ -6,6 +6,7 @@
 
 #include "ingest/postgres/background/attention.h"
 #include "ingest/postgres/background/daily_usage_cache.h"
+#include "ingest/postgres/background/index_watch.h"
 
 namespace usage_ingest::postgres::background {
 namespace {
@@ -301,7 +302,7 @@ pipeline::Task<Result<>> Housekeeper::Watch(session::AsyncConnection& connection
     if (!connection.connected()) co_return reported;
     ReportFailed(reported.error());
   }
-  co_return Result<>{};
+  co_return co_await ReportIndexes(connection, options_.partitions, telemetry_);
 }
 
 pipeline::Task<Result<>> Housekeeper::CorrectPending(session::AsyncConnection& connection) {

@@ -5,6 +5,7 @@
 
 #include <span>
 
+#include "ingest/postgres/migrate/deferred_indexes.h"
 #include "ingest/postgres/migrate/distribution.h"
 #include "ingest/postgres/migrate/migration_partitioning.h"
 #include "ingest/postgres/probe/column_rules.h"
@@ -109,6 +110,95 @@ std::string Lines(std::span<const probe::Finding> findings) {
   return lines;
 }
 
+// What forbids to migrate, a line for each, with its fix. Empty: nothing.
+
+Result<std::string> FindMissingRights(blocking::SyncConnection& connection) {
+  auto rights = connection.Execute(kMissingRights);
+  if (!rights) return std::unexpected(rights.error());
+  std::string problems;
+  for (int i = 0; i < rights->count(); ++i) {
+    problems += fmt::format("\n  {}; fix: {};", rights->text(i, 0), rights->text(i, 1));
+  }
+  return problems;
+}
+
+Result<std::string> FindUntrustedRoles(blocking::SyncConnection& connection) {
+  auto untrusted = connection.Execute(session::kUntrustedRoles);
+  if (!untrusted) return std::unexpected(untrusted.error());
+  std::string problems;
+  for (int i = 0; i < untrusted->count(); ++i) {
+    problems += fmt::format("\n  {}, and migrate would call them with its own privileges; fix: {};",
+                            untrusted->text(i, 0), untrusted->text(i, 1));
+  }
+  return problems;
+}
+
+std::string Line(const probe::ColumnProblem& problem) {
+  return fmt::format("\n  public.{}.{}: {}; fix: {};", problem.table, problem.column, problem.what,
+                     problem.fix);
+}
+
+Result<std::string> FindFatalColumns(blocking::SyncConnection& connection) {
+  const auto columns = probe::CheckColumns(connection);
+  if (!columns) return std::unexpected(columns.error());
+  std::string problems;
+  for (const probe::ColumnProblem& problem : *columns) {
+    // One that is missing is added; one that is not fatal is reported at the end.
+    if (!problem.is_missing && problem.is_fatal) problems += Line(problem);
+  }
+  return problems;
+}
+
+Result<std::string> FindUnfilledColumns(blocking::SyncConnection& connection) {
+  const auto required = probe::CheckRequiredColumns(connection);
+  if (!required) return std::unexpected(required.error());
+  std::string problems;
+  for (const probe::ColumnProblem& problem : *required) {
+    const auto needed =
+        problem.table == "teams" ? LacksDefaultTeam(connection) : Result<bool>(true);
+    if (!needed) return std::unexpected(needed.error());
+    if (*needed) problems += Line(problem);
+  }
+  return problems;
+}
+
+// What a person who migrates for the first time should know.
+Result<> PrintNotes(blocking::SyncConnection& connection, std::ostream& out) {
+  auto owners = connection.Execute(kForeignOwner);
+  if (!owners) return std::unexpected(owners.error());
+  for (int i = 0; i < owners->count(); ++i) {
+    fmt::print(out,
+               "note: {0} belongs to {1}, users to {2}: when LiteMaaS works as {2} it needs GRANT "
+               "SELECT, INSERT, UPDATE, DELETE ON {0} TO {2};\n",
+               owners->text(i, 0), owners->text(i, 1), owners->text(i, 2));
+  }
+  auto nothing_left = connection.Execute(kNothingLeft);
+  if (!nothing_left) return std::unexpected(nothing_left.error());
+  if (nothing_left->number(0, 0) != 0) {
+    fmt::print(out,
+               "note: {} active subscriptions have no quota left (used >= quota): mode \"{}\" "
+               "suspends each at its next event\n",
+               nothing_left->number(0, 0), nothing_left->text(0, 1));
+  }
+  auto created = connection.Execute(kCreatedTables);
+  if (!created) return std::unexpected(created.error());
+  if (created->boolean(0, 0)) {
+    fmt::print(
+        out,
+        "note: LiteMaaS' tables were not there, and are now as its schema document has them. "
+        "Before LiteMaaS starts here for the first time run SELECT "
+        "usage_ingest.prepare_for_litemaas(); and `usage-ingestd migrate`\n");
+  }
+  auto older = connection.Execute(kOlderUsage);
+  if (!older) return std::unexpected(older.error());
+  if (older->boolean(0, 0)) {
+    fmt::print(out,
+               "note: summaries from before are estimates and lack days and months; `usage-"
+               "ingestd summaries rebuild` makes them exact, also while the daemon runs\n");
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<> CheckBeforeMigrate(blocking::SyncConnection& connection, const MigrateOptions& options) {
@@ -125,44 +215,23 @@ Result<> CheckBeforeMigrate(blocking::SyncConnection& connection, const MigrateO
   }
   if (auto done = probe::ProbeCitusTables(connection, report); !done) return done;
   std::string problems = Lines(report.findings);
-  auto rights = connection.Execute(kMissingRights);
-  if (!rights) return std::unexpected(rights.error());
-  for (int i = 0; i < rights->count(); ++i) {
-    problems += fmt::format("\n  {}; fix: {};", rights->text(i, 0), rights->text(i, 1));
+  const auto missing_rights = FindMissingRights(connection);
+  if (!missing_rights) return std::unexpected(missing_rights.error());
+  problems += *missing_rights;
+  for (const auto find :
+       {FindUntrustedRoles, FindFatalColumns, FindUnfilledColumns, FindPartitioningObstacles}) {
+    const auto found = find(connection);
+    if (!found) return std::unexpected(found.error());
+    problems += *found;
   }
-  auto untrusted = connection.Execute(session::kUntrustedRoles);
-  if (!untrusted) return std::unexpected(untrusted.error());
-  for (int i = 0; i < untrusted->count(); ++i) {
-    problems += fmt::format("\n  {}, and migrate would call them with its own privileges; fix: {};",
-                            untrusted->text(i, 0), untrusted->text(i, 1));
+  for (const auto find : {FindDistributionObstacles, FindIndexObstacles}) {
+    const auto found = find(connection, options);
+    if (!found) return std::unexpected(found.error());
+    problems += *found;
   }
-  const auto columns = probe::CheckColumns(connection);
-  if (!columns) return std::unexpected(columns.error());
-  for (const probe::ColumnProblem& problem : *columns) {
-    if (problem.is_missing || !problem.is_fatal) continue;  // it is added, or reported at the end
-    problems += fmt::format("\n  public.{}.{}: {}; fix: {};", problem.table, problem.column,
-                            problem.what, problem.fix);
-  }
-  const auto required = probe::CheckRequiredColumns(connection);
-  if (!required) return std::unexpected(required.error());
-  for (const probe::ColumnProblem& problem : *required) {
-    const auto needed =
-        problem.table == "teams" ? LacksDefaultTeam(connection) : Result<bool>(true);
-    if (!needed) return std::unexpected(needed.error());
-    if (!*needed) continue;
-    problems += fmt::format("\n  public.{}.{}: {}; fix: {};", problem.table, problem.column,
-                            problem.what, problem.fix);
-  }
-  const auto obstacles = FindPartitioningObstacles(connection);
-  if (!obstacles) return std::unexpected(obstacles.error());
-  problems += *obstacles;
-  const auto nodes = FindDistributionObstacles(connection, options);
-  if (!nodes) return std::unexpected(nodes.error());
-  problems += *nodes;
   if (problems.empty()) return {};
   // The SQLSTATE that the missing right would cause in a later step.
-  const std::string_view sqlstate = rights->count() > 0 ? "42501: " : "";
-  return NothingWasChanged(problems, sqlstate);
+  return NothingWasChanged(problems, missing_rights->empty() ? "" : "42501: ");
 }
 
 Result<> ReportAfterMigrate(blocking::SyncConnection& connection, bool first_time,
@@ -171,44 +240,15 @@ Result<> ReportAfterMigrate(blocking::SyncConnection& connection, bool first_tim
   const auto tables = probe::ProbeTables(connection, report);
   if (!tables) return std::unexpected(tables.error());
   if (*tables) {
-    for (const auto check :
-         {probe::ProbeUsageLogs, probe::ProbeTriggers, probe::ProbeSummaries, probe::ProbeQuotas}) {
+    for (const auto check : {probe::ProbeUsageLogs, probe::ProbeTriggers, probe::ProbeSummaries,
+                             probe::ProbeQuotas, probe::ProbeIndexes}) {
       if (auto done = check(connection, report); !done) return done;
     }
   }
   for (const probe::Finding& finding : report.findings) fmt::print(out, "{}\n", finding.ToLine());
 
-  auto owners = connection.Execute(kForeignOwner);
-  if (!owners) return std::unexpected(owners.error());
-  for (int i = 0; first_time && i < owners->count(); ++i) {
-    fmt::print(out,
-               "note: {0} belongs to {1}, users to {2}: when LiteMaaS works as {2} it needs GRANT "
-               "SELECT, INSERT, UPDATE, DELETE ON {0} TO {2};\n",
-               owners->text(i, 0), owners->text(i, 1), owners->text(i, 2));
-  }
-  auto nothing_left = connection.Execute(kNothingLeft);
-  if (!nothing_left) return std::unexpected(nothing_left.error());
-  if (first_time && nothing_left->number(0, 0) != 0) {
-    fmt::print(out,
-               "note: {} active subscriptions have no quota left (used >= quota): mode \"{}\" "
-               "suspends each at its next event\n",
-               nothing_left->number(0, 0), nothing_left->text(0, 1));
-  }
-  auto created = connection.Execute(kCreatedTables);
-  if (!created) return std::unexpected(created.error());
-  if (first_time && created->boolean(0, 0)) {
-    fmt::print(
-        out,
-        "note: LiteMaaS' tables were not there, and are now as its schema document has them. "
-        "Before LiteMaaS starts here for the first time run SELECT "
-        "usage_ingest.prepare_for_litemaas(); and `usage-ingestd migrate`\n");
-  }
-  auto older = connection.Execute(kOlderUsage);
-  if (!older) return std::unexpected(older.error());
-  if (first_time && older->boolean(0, 0)) {
-    fmt::print(out,
-               "note: summaries from before are estimates and lack days and months; `usage-"
-               "ingestd summaries rebuild` makes them exact, also while the daemon runs\n");
+  if (first_time) {
+    if (auto done = PrintNotes(connection, out); !done) return done;
   }
   if (report.ok()) return {};
   return Fail(ErrorCode::kFatal,

@@ -37,7 +37,7 @@ BEGIN
          WHERE nspname = 'usage_ingest' AND nspowner = current_user::regrole
         UNION ALL
         SELECT format('TABLE %s', c.oid::regclass) FROM pg_class AS c
-         WHERE c.relnamespace = to_regnamespace('usage_ingest') AND c.relkind = 'r'
+         WHERE c.relnamespace = to_regnamespace('usage_ingest') AND c.relkind IN ('r', 'v')
            AND c.relowner = current_user::regrole
         UNION ALL
         SELECT format('FUNCTION %s', p.oid::regprocedure) FROM pg_proc AS p
@@ -81,11 +81,20 @@ Result<> MigrationRunner::RetryWhileLocked(std::string_view what,
 }
 
 Result<> MigrationRunner::RunTransaction(std::string_view what, const std::string& sql) {
+  return RunTransaction(what, [&]() -> Result<> {
+    if (auto done = connection_.Execute(sql); !done) return std::unexpected(done.error());
+    return {};
+  });
+}
+
+Result<> MigrationRunner::RunTransaction(std::string_view what,
+                                         const std::function<Result<>()>& work) {
   return RetryWhileLocked(what, [&]() -> Result<> {
     auto transaction = blocking::SyncTransaction::Begin(connection_, BeginWithLockTimeout());
     if (!transaction) return std::unexpected(transaction.error());
-    for (const std::string& statement : {sql, std::string(kGiveToOwner)}) {
-      if (auto done = connection_.Execute(statement); !done) return std::unexpected(done.error());
+    if (auto done = work(); !done) return done;
+    if (auto done = connection_.Execute(kGiveToOwner); !done) {
+      return std::unexpected(done.error());
     }
     return transaction->Commit();
   });

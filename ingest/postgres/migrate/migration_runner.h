@@ -33,6 +33,8 @@ class MigrationRunner {
   Result<> RetryWhileLocked(std::string_view what, const std::function<Result<>()>& attempt);
   // `sql` in one transaction under the short lock_timeout, repeated while it is locked.
   Result<> RunTransaction(std::string_view what, const std::string& sql);
+  // The same for statements that depend on what `work` reads under its locks.
+  Result<> RunTransaction(std::string_view what, const std::function<Result<>()>& work);
   // `sql` outside a transaction, without a time-out: for ... CONCURRENTLY.
   Result<> RunConcurrently(const std::string& sql);
   [[nodiscard]] std::ostream& out() { return out_; }

@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 #include <fmt/ostream.h>
 
+#include <array>
 #include <map>
 #include <thread>
 
 #include "ingest/postgres/admin/partition_admin.h"
 #include "ingest/postgres/blocking/sync_connection.h"
+#include "ingest/postgres/migrate/deferred_indexes.h"
 #include "ingest/postgres/migrate/distribution.h"
 #include "ingest/postgres/migrate/migration_checks.h"
 #include "ingest/postgres/migrate/migration_runner.h"
@@ -90,6 +92,38 @@ std::vector<MigrationStep> PendingSteps(const AppliedSteps& applied) {
   return pending;
 }
 
+// Fails before the first change if a step would fail.
+Result<AppliedSteps> ReadAndCheck(blocking::SyncConnection& connection,
+                                  const MigrateOptions& options) {
+  auto applied = ReadAppliedSteps(connection);
+  if (!applied && connection.last_sqlstate() == kInsufficientPrivilege) {
+    // They say which right is missing.
+    if (auto done = CheckBeforeMigrate(connection, options); !done) {
+      return std::unexpected(done.error());
+    }
+  }
+  if (!applied) return applied;
+  if (auto done = CheckAppliedSteps(*applied); !done) return std::unexpected(done.error());
+  if (auto done = CheckBeforeMigrate(connection, options); !done) {
+    return std::unexpected(done.error());
+  }
+  return applied;
+}
+
+// What a configuration says and a later migrate may change.
+Result<> ApplySettings(blocking::SyncConnection& connection, const MigrateOptions& options,
+                       MigrationRunner& runner, std::ostream& out) {
+  if (auto done = SetQuotaTriggers(connection, options, runner); !done) return done;
+  fmt::print(out, "{}partitions: new ones cover a {} (partitions.by)\n",
+             options.dry_run ? "-- " : "", NameOf(options.partitions.by));
+  const bool undistributes = options.distribution == DistributionChange::kUndistribute;
+  for (const auto set : undistributes ? std::array{SetDistribution, SetIndexes}
+                                      : std::array{SetIndexes, SetDistribution}) {
+    if (auto done = set(connection, options, runner); !done) return done;
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<> Migrate(std::string_view conninfo, const MigrateOptions& options, std::ostream& out) {
@@ -99,14 +133,8 @@ Result<> Migrate(std::string_view conninfo, const MigrateOptions& options, std::
   if (!options.dry_run) {
     if (auto done = TakeMigrateLock(*connection, options, out); !done) return done;
   }
-  auto applied = ReadAppliedSteps(*connection);
-  if (!applied && connection->last_sqlstate() == kInsufficientPrivilege) {
-    // They say which right is missing.
-    if (auto done = CheckBeforeMigrate(*connection, options); !done) return done;
-  }
+  const auto applied = ReadAndCheck(*connection, options);
   if (!applied) return std::unexpected(applied.error());
-  if (auto done = CheckAppliedSteps(*applied); !done) return done;
-  if (auto done = CheckBeforeMigrate(*connection, options); !done) return done;
 
   MigrationRunner runner(*connection, conninfo, options, out);
   const std::vector<MigrationStep> pending = PendingSteps(*applied);
@@ -114,10 +142,7 @@ Result<> Migrate(std::string_view conninfo, const MigrateOptions& options, std::
   for (const MigrationStep& step : pending) {
     if (auto done = options.dry_run ? runner.Describe(step) : runner.Run(step); !done) return done;
   }
-  if (auto done = SetQuotaTriggers(*connection, options, runner); !done) return done;
-  fmt::print(out, "{}partitions: new ones cover a {} (partitions.by)\n",
-             options.dry_run ? "-- " : "", NameOf(options.partitions.by));
-  if (auto done = SetDistribution(*connection, options, runner); !done) return done;
+  if (auto done = ApplySettings(*connection, options, runner, out); !done) return done;
   if (options.dry_run) {
     fmt::print(out, "-- {} of {} steps to do; nothing was changed\n", pending.size(),
                Migrations().size());

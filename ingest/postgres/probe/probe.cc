@@ -139,7 +139,7 @@ Result<ProbeReport> ProbeDatabase(std::string_view conninfo, std::size_t writers
     if (!*go_on) return report;
   }
   for (const auto check : {ProbeUsageLogs, ProbeTriggers, ProbeSummaries, ProbeQuotas,
-                           ProbePrivileges, ProbeUntrustedRoles}) {
+                           ProbePrivileges, ProbeIndexes, ProbeUntrustedRoles}) {
     if (auto done = check(*connection, report); !done) return std::unexpected(done.error());
   }
   if (auto done = ProbeCitus(*connection, writers, report); !done) {

@@ -19,6 +19,7 @@ Result<> ProbeTriggers(blocking::SyncConnection& connection, ProbeReport& report
 Result<> ProbeSummaries(blocking::SyncConnection& connection, ProbeReport& report);
 Result<> ProbeQuotas(blocking::SyncConnection& connection, ProbeReport& report);
 Result<> ProbePrivileges(blocking::SyncConnection& connection, ProbeReport& report);
+Result<> ProbeIndexes(blocking::SyncConnection& connection, ProbeReport& report);
 // docs/operations.md, "What you need", says what the sessions are for.
 Result<> ProbeSessions(blocking::SyncConnection& connection, std::size_t writers,
                        ProbeReport& report);

@@ -19,6 +19,7 @@ void PrintTo(const text::Problem& problem, std::ostream* out) {  // NOLINT(misc-
 
 namespace {
 
+using postgres::batch::IndexTime;
 using postgres::batch::PartitionPlan;
 using postgres::batch::PartitionUnit;
 using ::testing::AllOf;
@@ -59,7 +60,7 @@ TEST(ConfigLoadTest, RequiredKeysAreEnoughAndTheRestHasTheContractsDefaults) {
   EXPECT_EQ(config.attribution.retry_dead_letters, std::chrono::minutes(5));
   EXPECT_EQ(config.attribution.retry_for, std::chrono::days(7));
   EXPECT_EQ(config.dead_letters_keep, std::chrono::days(90));
-  EXPECT_EQ(config.partitions, (PartitionPlan{PartitionUnit::kMonth, 3, 30, 0, 0}));
+  EXPECT_EQ(config.partitions, PartitionPlan{});
   EXPECT_TRUE(config.litemaas.keeps_last_used && config.litemaas.keeps_spend);
   EXPECT_FALSE(config.litemaas.fills_daily_usage_cache);
   EXPECT_EQ(config.http_listen, (ListenAddress{"127.0.0.1", 19464}));
@@ -100,6 +101,8 @@ retry_for = "1d"
 keep = "30d"
 [partitions]
 by = "day"
+indexes = "deferred"
+index_after = "2h"
 months_ahead = 6
 days_ahead = 14
 retention_months = 24
@@ -144,7 +147,8 @@ drain = "20s"
   EXPECT_EQ(config.attribution.retry_dead_letters, std::chrono::minutes(1));
   EXPECT_EQ(config.attribution.retry_for, std::chrono::days(1));
   EXPECT_EQ(config.dead_letters_keep, std::chrono::days(30));
-  EXPECT_EQ(config.partitions, (PartitionPlan{PartitionUnit::kDay, 6, 14, 24, 10}));
+  EXPECT_EQ(config.partitions, (PartitionPlan{PartitionUnit::kDay, IndexTime::kDeferred,
+                                              std::chrono::hours(2), 6, 14, 24, 10}));
   EXPECT_EQ(config.quotas.enforce, postgres::batch::QuotaEnforcement::kActiveOnly);
   EXPECT_FALSE(config.quotas.has_periods);
   EXPECT_EQ(config.quotas.warn_at_percent, (std::vector<std::int64_t>{50, 120}));
@@ -320,21 +324,6 @@ TEST(ConfigLoadTest, AMistypedVariableIsAProblemAndAForeignOneAWarning) {
   EXPECT_THAT(loaded.problems[0].fix, HasSubstr("USAGE_INGEST_KAFKA_BROKERS"));
   EXPECT_THAT(loaded.problems[1].fix, HasSubstr("unset it"));
   EXPECT_THAT(loaded.warnings, ElementsAre(HasSubstr("USAGE_INGEST_ZEBRA")));
-}
-
-TEST(ConfigLoadTest, ManyWritersOfASmallBudgetAreAWarning) {
-  const LoadedConfig loaded = LoadWithRequired("postgres.writers = 16\nmemory.budget = '2GiB'\n");
-  EXPECT_TRUE(loaded.problems.empty());
-  ASSERT_THAT(loaded.warnings, ElementsAre(HasSubstr("postgres.writers = 16")));
-  EXPECT_THAT(loaded.warnings[0], HasSubstr("leaves 53 MiB"));
-  EXPECT_THAT(loaded.warnings[0], HasSubstr("raise memory.budget to 2385MiB"));
-}
-
-TEST(ConfigLoadTest, TheBudgetOfTheWarningIsEnough) {
-  const LoadedConfig loaded =
-      LoadWithRequired("postgres.writers = 16\nmemory.budget = '2385MiB'\n");
-  EXPECT_TRUE(loaded.problems.empty());
-  EXPECT_TRUE(loaded.warnings.empty());
 }
 
 // What Kubernetes adds to the environment when a service is named "usage-ingest-kafka".

@@ -165,6 +165,10 @@ TEST_F(MetricsTest, AsksForLiveValuesAtTheScrape) {
   metrics_.On(pending);
   metrics_.On(pipeline::RetentionOverdue{std::chrono::hours(1)});
   metrics_.On(pipeline::PartitionRunway{std::chrono::hours(24)});
+  metrics_.On(pipeline::IndexesWatched{.partitions_waiting = 2,
+                                       .not_deferred = 1,
+                                       .built = 10,
+                                       .build_time = std::chrono::milliseconds(2'500)});
   metrics_.On(pipeline::CopyPathChosen{{.lane = 0}, pipeline::CopyPath::kConstraints});
   metrics_.On(pipeline::ReadingPaused{pipeline::PauseReason::kPostgres, true});
   const std::string text = metrics_.Render();
@@ -175,6 +179,10 @@ TEST_F(MetricsTest, AsksForLiveValuesAtTheScrape) {
   EXPECT_THAT(text, HasSubstr("usage_ingest_dead_letters_pending{reason=\"invalid_json\"} 0\n"));
   EXPECT_THAT(text, HasSubstr("usage_ingest_retention_overdue_seconds 3600\n"));
   EXPECT_THAT(text, HasSubstr("usage_ingest_partition_runway_seconds 86400\n"));
+  EXPECT_THAT(text, HasSubstr("usage_ingest_partitions_waiting_for_indexes 2\n"));
+  EXPECT_THAT(text, HasSubstr("usage_ingest_indexes_not_deferred 1\n"));
+  EXPECT_THAT(text, HasSubstr("usage_ingest_indexes_built 10\n"));
+  EXPECT_THAT(text, HasSubstr("usage_ingest_index_build_seconds 2.5\n"));
   EXPECT_THAT(text, HasSubstr("usage_ingest_copy_path{path=\"batch\"} 0\n"));
   EXPECT_THAT(text, HasSubstr("usage_ingest_copy_path{path=\"constraints\"} 1\n"));
   EXPECT_THAT(text, HasSubstr("usage_ingest_paused{reason=\"postgres\"} 1\n"));
