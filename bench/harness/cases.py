@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import datetime
 import pathlib
 import time
 
 from . import rows
 from .daemon import Daemon, Ingestion
 from .kafka import Broker
-from .load import START, Load
-from .peer import GoPeer, PythonPeer
+from .load import PARTITIONS, START, Load
+from .peer import Endpoints, Peer
 from .postgres import Cluster
-from .process import Failure, children_cpu
+from .process import Failure
 from .results import Results
 
 TEMPLATE = "seeded"
 GROUP = "usage-ingestd"
 WARM_UP_EVENTS = 100_000
+DAILY = '[partitions]\nby = "day"\n'
+DEFERRED = DAILY + 'indexes = "deferred"\n'
+# Of summaries, history and quotas, with what their triggers do.
+UPSERTS = ("%INSERT INTO public.usage_summaries%", "%INSERT INTO usage_ingest.usage_daily%",
+           "%UPDATE public.subscriptions%")
 
 
 def _an_event(seconds: dict[str, float], events: int) -> dict[str, float]:
@@ -27,15 +33,14 @@ class Cases:
     """The parts, and the state that one case leaves for another: topics and files of rows."""
 
     def __init__(self, *, cluster: Cluster, broker: Broker, daemon: Daemon, load: Load,
-                 go: GoPeer, python: PythonPeer, work: pathlib.Path, results: Results, sql: pathlib.Path) -> None:
+                 peers: list[Peer], work: pathlib.Path, results: Results, sql: pathlib.Path) -> None:
         self.cluster = cluster
         self.broker = broker
         self.daemon = daemon
         self.load = load
-        self._go = go
-        self._python = python
+        self.peers = {peer.name: peer for peer in peers}
         self.results = results
-        self._sql = sql
+        self.sql = sql
         self._files = rows.Files(work / "rows")
         self._sent: dict[str, dict] = {}
         self._exported = 0
@@ -45,7 +50,7 @@ class Cases:
     def prepare(self) -> None:
         """A migrated database with the population and its partition, to be cloned by each case."""
         self.cluster.create(TEMPLATE)
-        self.daemon.migrate(self._config(TEMPLATE, "none"))
+        self.daemon.migrate(self.configure(TEMPLATE, "none"))
         self.load.seed(self.cluster.conninfo(TEMPLATE))
         self.cluster.execute(TEMPLATE, f"SELECT usage_ingest.ensure_partition('{START:%Y-%m-%d}')")
         self.cluster.execute(TEMPLATE, "VACUUM ANALYZE")
@@ -55,26 +60,38 @@ class Cases:
         both cores, `perf record -a`), and a new cluster makes its offsets topic for the first group."""
         if not self.broker.start():
             return
-        self._backlog("warm-up", WARM_UP_EVENTS)
+        self.backlog("warm-up", WARM_UP_EVENTS)
         self.cluster.create("run_warm_up", TEMPLATE)
         self._ingest("run_warm_up", "warm-up", GROUP, WARM_UP_EVENTS)
 
-    def _config(self, database: str, topic: str, group: str = GROUP) -> pathlib.Path:
+    def configure(self, database: str, topic: str, group: str = GROUP, more: str = "") -> pathlib.Path:
         return self.daemon.write_config(self.cluster.conninfo(database), self.broker.brokers, topic,
-                                        group)
+                                        group, more)
 
-    def _backlog(self, topic: str, events: int, *options: str) -> dict:
+    def backlog(self, topic: str, events: int, *options: str, partitions: int = PARTITIONS,
+                start: datetime.datetime = START) -> dict:
         """Published once, read by every run of the case."""
         if topic not in self._sent:
-            self._sent[topic] = self.load.backlog(self.broker.brokers, topic, events, *options)
+            self._sent[topic] = self.load.backlog(self.broker.brokers, topic, events, *options,
+                                                  partitions=partitions, start=start)
         return self._sent[topic]
+
+    def make_days(self, database: str, begin: datetime.datetime, end: datetime.datetime) -> None:
+        """Partitions of these days, in the place of the month that the template has."""
+        months = self.cluster.execute(database, f"""
+            SELECT name FROM usage_ingest.partitions_of_usage_logs()
+             WHERE from_time <= '{end.isoformat()}' AND to_time > '{begin.isoformat()}'""").split()
+        self.cluster.execute(database, "; ".join(f"DROP TABLE {month}" for month in months))
+        for day in range((end.date() - begin.date()).days + 1):
+            self.cluster.execute(
+                database, f"SELECT usage_ingest.ensure_partition('{begin + datetime.timedelta(day):%Y-%m-%d}')")
 
     # -- the daemon ------------------------------------------------------------------------------
 
     def end_to_end(self, name: str, events: int, *options: str) -> None:
         """A backlog in Kafka into a fresh database; the totals must match."""
         self.start_broker()
-        sent = self._backlog(name, events, *options)
+        sent = self.backlog(name, events, *options)
         database = f"run_{name}".replace("-", "_")
         self.cluster.create(database, TEMPLATE)
         before = self.cluster.cpu()
@@ -85,6 +102,7 @@ class Cases:
                          cpu_us=ingestion.cpu_us, first_commit=ingestion.first_commit,
                          resident_mib=ingestion.resident_bytes / 2**20,
                          server_cpu_us=server.total / events * 1e6,
+                         upsert_us=self.cluster.statement_seconds(database, UPSERTS) / events * 1e6,
                          postgres_errors=ingestion.errors)
         self.results.note(name, mean_bytes=sent["bytes"] / sent["records"],
                           cpu_threads=_an_event(ingestion.cpu_threads, events),
@@ -92,7 +110,7 @@ class Cases:
         self.results.events[name] = events
 
     def _ingest(self, database: str, topic: str, group: str, events: int) -> Ingestion:
-        return self.daemon.ingest(self._config(database, topic, group),
+        return self.daemon.ingest(self.configure(database, topic, group),
                                   self.cluster.conninfo(database), topic, group, events)
 
     def _check_books(self, database: str, sent: dict) -> None:
@@ -108,6 +126,35 @@ class Cases:
                     sent["cost_micros"]]
         if found != [str(number) for number in expected]:
             raise Failure(f"the totals do not match: expected {expected}, found {found}")
+
+    def deferred(self, source: str, events: int) -> None:
+        """The topic of `source` into a daily partition without its other five indexes; then they are built."""
+        self.start_broker()
+        sent = self.backlog(source, events)
+        database, group = "run_deferred", "deferred"
+        self.cluster.create(database, TEMPLATE)
+        config = self.configure(database, source, group, DEFERRED)
+        self.daemon.migrate(config)
+        self.make_days(database, START, START)
+        self.cluster.settle()
+        before = self.cluster.cpu()
+        ingestion = self.daemon.ingest(config, self.cluster.conninfo(database), source, group, events)
+        server = self.cluster.cpu() - before
+        self._check_books(database, sent)
+        self.results.add("deferred", rate=ingestion.rate, running_rate=ingestion.running_rate,
+                         cpu_us=ingestion.cpu_us, resident_mib=ingestion.resident_bytes / 2**20,
+                         server_cpu_us=server.total / events * 1e6)
+        began = time.monotonic()
+        self.daemon.index(config)
+        took = time.monotonic() - began
+        server = self.cluster.cpu() - before
+        missing = self.cluster.execute(database, "SELECT count(*) FROM usage_ingest.partition_indexes"
+                                       " WHERE to_time < now() AND state <> 'valid'").strip()
+        if missing != "0":
+            raise Failure(f"{missing} deferred indexes were not built")
+        self.results.add("deferred-built", rate=events / (ingestion.last_commit + took),
+                         server_cpu_us=server.total / events * 1e6, build_seconds=took)
+        self.results.events["deferred"] = self.results.events["deferred-built"] = events
 
     def duplicates(self, first: str, events: int) -> None:
         """The topic of `first` again into the database that holds it all already."""
@@ -134,7 +181,7 @@ class Cases:
         conninfo = self.cluster.conninfo("run_latency")
         # The topic exists, and a first event is through, before the clock counts.
         self.load.backlog(self.broker.brokers, topic, 1)
-        config = self._config("run_latency", topic)
+        config = self.configure("run_latency", topic)
         with self.daemon.start(config) as process:
             self._wait_for_rows("run_latency", process)
             report = self.load.produce(
@@ -170,7 +217,8 @@ class Cases:
                                  [[path] for path in self._files.halves()], rows.BARE)
         server = self.cluster.cpu() - before
         self._expect("run_ceiling", self._exported)
-        self.results.add("ceiling", rate=self._exported / took,
+        rate = self._exported / took
+        self.results.add("ceiling", rate=rate, running_rate=rate,
                          server_cpu_us=server.total / self._exported * 1e6)
         self.results.events["ceiling"] = self._exported
 
@@ -193,37 +241,28 @@ class Cases:
                     lambda database: rows.timed_copies(self.cluster, database,
                                                        rows.interleave(files, lanes)))
 
-    def status_quo(self, sample: int) -> None:
-        """bench/peers/python on the topic of `default`: INSERT a row, the seed's trigger."""
-        self._consumer("status-quo", "seed_trigger.sql", lambda conninfo: self._python.run(
-            self.broker.brokers, "default", conninfo, sample))
-
-    def go_peer(self, name: str, trigger: str, sample: int, *options: str) -> None:
-        """bench/peers/go on the topic of `default`."""
-        self._go.build()
-        self._consumer(name, trigger, lambda conninfo: self._go.run(
-            self.broker.brokers, "default", conninfo, sample, *options))
-
-    def _consumer(self, name: str, trigger: str, consume) -> None:
-        """A rival that reads Kafka; none of them removes duplicates."""
+    def peer(self, name: str, sample: int) -> None:
+        """A consumer of bench/peers on the topic of `default`. Some leave its duplicates out."""
+        peer = self.peers[name]
+        if missing := peer.missing():
+            print(f"    without {name}: {missing}", flush=True)
+            return
         self.start_broker()
         self.cluster.create("run_rival", TEMPLATE)
-        self.cluster.execute_file("run_rival", self._sql / trigger)
-        before, own = self.cluster.cpu(), children_cpu()
-        report = consume(self.cluster.conninfo("run_rival"))
-        server, own = self.cluster.cpu() - before, children_cpu() - own
-        records = report["records"]
-        self._expect("run_rival", records)
-        self._expect_counted("run_rival", records)
-        self.results.add(name, rate=records / report["seconds"],
-                         cpu_us=own.total / records * 1e6,
-                         server_cpu_us=server.total / records * 1e6)
-        self.results.events[name] = records
+        self.cluster.execute_file("run_rival", self.sql / peer.trigger)
+        endpoints = Endpoints(self.broker.brokers, "default", f"{name}-{time.monotonic_ns()}",
+                              self.cluster.conninfo("run_rival"))
+        measured = peer.ingest(endpoints, sample, self.cluster)
+        self._expect_counted("run_rival", rows.count(self.cluster, "run_rival"))
+        self.results.add(name, rate=measured.events / measured.seconds,
+                         cpu_us=measured.cpu / measured.events * 1e6,
+                         server_cpu_us=measured.server_cpu / measured.events * 1e6)
+        self.results.events[name] = measured.events
 
     def _rival(self, name: str, trigger: str, sample: int, timed) -> None:
         self.broker.stop()
         self.cluster.create("run_rival", TEMPLATE)
-        self.cluster.execute_file("run_rival", self._sql / trigger)
+        self.cluster.execute_file("run_rival", self.sql / trigger)
         before = self.cluster.cpu()
         took = timed("run_rival")
         server = self.cluster.cpu() - before

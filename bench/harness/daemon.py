@@ -100,6 +100,9 @@ class Daemon:
     def migrate(self, config: pathlib.Path) -> None:
         run([str(self._binary), "--config", str(config), "migrate"])
 
+    def index(self, config: pathlib.Path) -> None:
+        run([str(self._binary), "--config", str(config), "partitions", "index"])
+
     def start(self, config: pathlib.Path) -> Child:
         log = self._folder / f"{config.stem}.log"
         return Child([str(self._binary), "--config", str(config), "run"], log)

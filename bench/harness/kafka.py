@@ -77,6 +77,18 @@ class Broker:
             time.sleep(0.1)
         raise Failure("Kafka did not start")
 
+    def lag(self, group: str, partitions: int) -> int | None:
+        """Records that the group has not committed; None: it did not begin with each partition yet."""
+        lines = run([*self._java, "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand",
+                     "--bootstrap-server", self.brokers, "--describe", "--group", group]).splitlines()
+        table = [line.split() for line in lines if line.strip()]
+        header = next((line for line in table if "LAG" in line), None)
+        if header is None:
+            return None
+        lags = [line[header.index("LAG")] for line in table if line[0] == group]
+        # A partition without a commit has a line while it is assigned, else none.
+        return sum(map(int, lags)) if len(lags) == partitions and "-" not in lags else None
+
     def stop(self) -> None:
         if self._process is None:
             return

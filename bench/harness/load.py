@@ -37,6 +37,6 @@ class Load:
             "--create-partitions", str(partitions), "--events", str(events), *options]))
 
     def backlog(self, brokers: str, topic: str, events: int, *options: str,
-                partitions: int = PARTITIONS) -> dict:
-        return self.produce(brokers, topic, events, "--start", str(int(START.timestamp())), *options,
+                partitions: int = PARTITIONS, start: datetime.datetime = START) -> dict:
+        return self.produce(brokers, topic, events, "--start", str(int(start.timestamp())), *options,
                             partitions=partitions)["produced"]

@@ -17,10 +17,13 @@ TITLES = {
     "duplicates": "usage-ingestd, all duplicates",
     "copy-statement-trigger-2": "COPY, statement trigger, 2 connections",
     "copy-statement-trigger-1": "COPY, statement trigger",
-    "go-statement-trigger": "Go, COPY, statement trigger",
+    "go-statement-trigger": "Go, COPY, no duplicates, statement trigger",
+    "debezium": "Kafka Connect, Debezium's JDBC sink",
+    "telegraf": "Telegraf, statement triggers",
     "copy-row-trigger": "COPY of 5,000, seed trigger",
     "go-row-trigger": "Go, COPY of 5,000, seed trigger",
     "insert-per-row": "INSERT per row, seed trigger",
+    "status-quo": "Python, INSERT per row, seed trigger",
 }
 
 

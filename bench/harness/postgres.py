@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import signal
 import subprocess
 import time
 
@@ -21,7 +22,10 @@ SETTINGS = {
     "checkpoint_timeout": "30min",
     "max_connections": "40",
     "autovacuum_naptime": "1min",
+    "shared_preload_libraries": "pg_stat_statements",
 }
+
+PATIENCE_SECONDS = 180.0
 
 
 class Session:
@@ -59,6 +63,16 @@ class Session:
     def value(self, sql: str) -> str:
         return self.rows(sql)[0][0]
 
+    def wait_for(self, sql: str, wanted: int, process: Child, look_seconds: float) -> int:
+        """Until `sql` gives that number or more, which `process` has to reach; the number."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < deadline:
+            process.check()
+            if (found := int(self.value(sql))) >= wanted:
+                return found
+            time.sleep(look_seconds)
+        raise Failure(f"{process.name}: no {wanted} rows within {PATIENCE_SECONDS:.0f} s\n{process.last_words()}")
+
 
 class Cluster:
     """The server; use as a context manager."""
@@ -73,11 +87,20 @@ class Cluster:
             os.chown(folder, options["user"], options["group"])
         run([str(BIN / "initdb"), "-D", str(folder / "data"), "-U", "postgres", "-A", "trust",
              "--encoding=UTF8", "--locale=C.UTF-8"], **options)
-        command = [str(BIN / "postgres"), "-D", str(folder / "data")]
-        for name, value in (SETTINGS | {"unix_socket_directories": str(folder)}).items():
+        self._start({})
+        self.execute("postgres", "CREATE EXTENSION pg_stat_statements")
+
+    def _start(self, settings: dict[str, str]) -> None:
+        command = [str(BIN / "postgres"), "-D", str(self._folder / "data")]
+        for name, value in (SETTINGS | settings | {"unix_socket_directories": str(self._folder)}).items():
             command += ["-c", f"{name}={value}"]
-        self._server = Child(command, folder.parent / "postgres.log", **options)
+        self._server = Child(command, self._folder.parent / "postgres.log", **postgres_user())
         self._wait()
+
+    def restart(self, settings: dict[str, str]) -> None:
+        """With these settings beside its own ones."""
+        self._server.stop(signal.SIGINT)  # fast shutdown
+        self._start(settings)
 
     def _wait(self) -> None:
         for _ in range(300):
@@ -94,7 +117,6 @@ class Cluster:
 
     def __exit__(self, *_) -> None:
         # Immediate: nothing in it is needed any more.
-        import signal
         if self._server.process.poll() is None:
             self._server.stop(signal.SIGQUIT)
 
@@ -125,6 +147,14 @@ class Cluster:
 
     def cpu(self) -> Cpu:
         return cpu_with_children(self._server.pid)
+
+    def statement_seconds(self, database: str, patterns: tuple[str, ...]) -> float:
+        """How long PostgreSQL has executed statements of these LIKE patterns since the database was made."""
+        likes = " OR ".join(f"query LIKE '{pattern}'" for pattern in patterns)
+        return float(self.execute("postgres", f"""
+            SELECT coalesce(sum(total_exec_time), 0) / 1000
+              FROM pg_stat_statements AS s JOIN pg_database AS d ON d.oid = s.dbid
+             WHERE d.datname = '{database}' AND ({likes})"""))
 
     def version(self) -> str:
         return self.execute("postgres", "SHOW server_version").strip()

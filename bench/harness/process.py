@@ -115,13 +115,16 @@ class Child:
     def last_words(self) -> str:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-20:])
 
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
     def stop(self, number: int = signal.SIGTERM, timeout: float = 30) -> int:
         self.process.send_signal(number)
         try:
             return self.process.wait(timeout)
         except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+            self.kill()
             raise Failure(f"{self.name} did not end within {timeout} s") from None
 
 

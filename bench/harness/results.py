@@ -35,7 +35,7 @@ class Results:
         return min(self.figures[case][name]), max(self.figures[case][name])
 
     def ratio(self, case: str, over: str, name: str = "rate") -> float:
-        return self.median(case, name) / self.median(over)
+        return self.median(case, name) / self.median(over, name)
 
     def write_json(self, path: pathlib.Path) -> None:
         path.write_text(json.dumps({"figures": self.figures, "notes": self.notes,

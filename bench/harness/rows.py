@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import pathlib
 import subprocess
 import time
@@ -13,6 +14,11 @@ from .process import Failure, run
 COLUMNS = ("id, subscription_id, api_key_id, team_id, model_id, request_tokens, response_tokens,"
            " input_cost, output_cost, latency_ms, status_code, error_message, litellm_request_id,"
            " metadata, created_at")
+# Begins with the time, as those of the daemon: docs/events.md, "The row id".
+NEW_ID = ("(lpad(to_hex((extract(epoch FROM created_at) * 1000)::bigint), 12, '0')"
+          " || substr(replace(gen_random_uuid()::text, '-', ''), 13))::uuid AS id")
+NEW_REQUEST = "'chatcmpl-' || gen_random_uuid() AS litellm_request_id"
+NEW_COLUMNS = COLUMNS.replace("litellm_request_id", NEW_REQUEST).replace("id", NEW_ID, 1)
 # Triggers and foreign keys off: what makes the ceiling a ceiling.
 BARE = "-c session_replication_role=replica"
 
@@ -31,10 +37,11 @@ class Files:
     def halves(self) -> list[pathlib.Path]:
         return [self._folder / f"half-{number}.bin" for number in (0, 1)]
 
-    def export(self, cluster: Cluster, database: str) -> None:
-        """The ceiling's files: all rows."""
+    def export(self, cluster: Cluster, database: str, *, new_ids: bool = False) -> None:
+        """The ceiling's files: all rows. With new ids they can be added to a table that has them already."""
+        columns = NEW_COLUMNS if new_ids else COLUMNS
         script = [f"""CREATE TEMP TABLE written AS
-            SELECT {COLUMNS}, xmin::text::bigint AS xid, row_number() OVER (
+            SELECT {columns}, xmin::text::bigint AS xid, row_number() OVER (
                 ORDER BY xmin::text::bigint, ctid) AS place,
                 dense_rank() OVER (ORDER BY xmin::text::bigint) AS batch FROM usage_logs;"""]
         for number, path in enumerate(self.halves()):
@@ -86,6 +93,26 @@ def timed_copies(cluster: Cluster, database: str, lanes: list[list[pathlib.Path]
         copies = [f"\\copy usage_logs ({COLUMNS}) FROM '{path}' (FORMAT binary)" for path in files]
         commands.append("\n".join(copies) + "\n")
     return _timed_psqls(cluster, database, commands, options)
+
+
+def multiply(cluster: Cluster, database: str, files: list[pathlib.Path], wanted: int,
+             begin: datetime.datetime, end: datetime.datetime) -> None:
+    """Adds `wanted` rows made of those of `files`: new ids, no metadata, times from `begin` to `end` in order."""
+    cluster.execute(database, f"""
+        DROP TABLE IF EXISTS sample;
+        CREATE TABLE sample AS SELECT {COLUMNS} FROM usage_logs LIMIT 0;
+        ALTER TABLE sample ADD COLUMN place serial""")
+    for path in files:
+        cluster.execute(database, f"\\copy sample ({COLUMNS}) FROM '{path}' (FORMAT binary)")
+    size = int(cluster.execute(database, "SELECT count(*) FROM sample"))
+    made = NEW_COLUMNS.replace("metadata", "'{}'")
+    second = (end - begin).total_seconds() / wanted
+    scripts = ["SET synchronous_commit = off;\n"] * 2
+    for number, first in enumerate(range(0, wanted, size)):
+        at = f"'{begin.isoformat()}'::timestamptz + ({first} + place) * interval '{second:.9f} seconds'"
+        scripts[number % 2] += (f"INSERT INTO usage_logs ({COLUMNS}) SELECT {made.replace('created_at', at)}"
+                                f" FROM sample WHERE place <= {wanted - first};\n")
+    _timed_psqls(cluster, database, scripts, BARE)
 
 
 def timed_script(cluster: Cluster, database: str, path: pathlib.Path) -> float:

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"strconv"
 	"time"
@@ -40,10 +41,6 @@ type event struct {
 	} `json:"metadata"`
 }
 
-var columns = []string{"subscription_id", "api_key_id", "team_id", "model_id", "request_tokens",
-	"response_tokens", "input_cost", "output_cost", "latency_ms", "status_code", "error_message",
-	"litellm_request_id", "metadata", "created_at"}
-
 type metadata struct {
 	CallType string   `json:"call_type"`
 	Provider string   `json:"provider"`
@@ -77,7 +74,15 @@ func makeRow(value []byte, owners *owners) ([]any, error) {
 	return []any{owner.subscription, owner.key, owner.team, e.ModelGroup, e.PromptTokens,
 		e.CompletionTokens, micros(total - output), micros(output),
 		int32((e.EndTime-e.StartTime)*1000 + 0.5), statusOf(&e), e.ErrorStr, e.ID,
-		json.RawMessage(meta), time.UnixMicro(int64(e.StartTime * 1e6)).UTC()}, nil
+		json.RawMessage(meta), time.UnixMicro(int64(e.StartTime * 1e6)).UTC(), idOf(e.ID)}, nil
+}
+
+// idOf is the same UUID for each delivery of an event.
+func idOf(id string) pgtype.UUID {
+	sum := sha256.Sum256([]byte(id))
+	uuid := pgtype.UUID{Valid: true}
+	copy(uuid.Bytes[:], sum[:])
+	return uuid
 }
 
 func isTrue(flag *bool) bool { return flag != nil && *flag }

@@ -7,7 +7,7 @@ subscriptions once, which a real one could not, and removes no duplicates.
 
     status_quo.py --brokers 127.0.0.1:9092 --topic t --conninfo "host=..." --events 10000
 
-It ends when that number of events is in, and prints how long that took.
+It ends when that number of events is in, and prints how long that took. With --events 0 it goes on.
 """
 
 from __future__ import annotations
@@ -79,24 +79,30 @@ def main() -> None:
     for name in ("brokers", "topic", "conninfo"):
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--events", type=int, required=True)
+    parser.add_argument("--group", default=f"status-quo-{time.monotonic_ns()}")
     options = parser.parse_args()
     began = time.monotonic()
     connection = psycopg2.connect(options.conninfo)
     connection.autocommit = True
     owners = Owners(connection)
     consumer = confluent_kafka.Consumer({
-        "bootstrap.servers": options.brokers, "group.id": f"status-quo-{time.monotonic_ns()}",
-        "auto.offset.reset": "earliest", "enable.auto.commit": False})
+        "bootstrap.servers": options.brokers, "group.id": options.group,
+        # The lower bound of brokers: how long the partitions of a process that was killed wait.
+        "session.timeout.ms": 6000, "auto.offset.reset": "earliest", "enable.auto.commit": False})
     consumer.subscribe([options.topic])
     done = 0
     with connection.cursor() as cursor:
-        while done < options.events:
-            for message in consumer.consume(min(500, options.events - done), timeout=1.0):
+        while not options.events or done < options.events:
+            most = min(500, options.events - done) if options.events else 500
+            messages = consumer.consume(most, timeout=1.0)
+            for message in messages:
                 if message.error():
                     raise RuntimeError(message.error().str())
                 cursor.execute(INSERT, row_of(json.loads(message.value()), owners))
                 done += 1
-            consumer.commit(asynchronous=True)
+            if messages:
+                # Not asynchronous: that takes the offsets of the next consume() too, and a crash loses its events.
+                consumer.commit(asynchronous=False)
     print(json.dumps({"records": done, "seconds": time.monotonic() - began}))
     consumer.close()
 
