@@ -135,12 +135,7 @@ class ThreeBrokersTest : public KafkaFaultTest {
 
 TEST_F(ThreeBrokersTest, LeadershipMovesWhenABrokerDies) {
   StartInTheMiddle();
-  const std::int32_t leader = kafka_.admin().Leader(kTopic, 0);
-  kafka_.Kill(leader);
-  ASSERT_TRUE(WaitUntil(After(60s), [&] {
-    const std::int32_t now = kafka_.admin().Leader(kTopic, 0);
-    return now > 0 && now != leader;
-  }));
+  kafka_.KillLeader(kTopic, 0);
   load_.PublishAll(*producer_);
   ExpectTotalsMatch(load_.Expected(*producer_));
   EXPECT_EQ(daemon_->Terminate(), 0) << daemon_->log();

@@ -1,5 +1,7 @@
 #include "tests/support/kafka_admin.h"
 
+#include <functional>
+
 #include "tests/support/wait.h"
 
 namespace usage_ingest::support {
@@ -26,9 +28,23 @@ struct MetadataCloser {
 };
 using Metadata = std::unique_ptr<const rd_kafka_metadata_t, MetadataCloser>;
 
+// Short attempts: after a broker has died or started, the client may ask one that does not answer,
+// or is not the leader, and learns of the new one only for its next request.
+void AskUntilAnswered(const std::string& doing,
+                      const std::function<rd_kafka_resp_err_t(int timeout_ms)>& ask) {
+  rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
+  static_cast<void>(WaitUntil(After(std::chrono::milliseconds(kRequestMs)), [&] {
+    error = ask(kAttemptMs);
+    return error == RD_KAFKA_RESP_ERR_NO_ERROR;
+  }));
+  CheckKafka(error, doing);
+}
+
 Metadata ReadMetadata(rd_kafka_t* kafka) {
   const rd_kafka_metadata_t* metadata = nullptr;
-  CheckKafka(rd_kafka_metadata(kafka, 1, nullptr, &metadata, kRequestMs), "metadata");
+  AskUntilAnswered("metadata", [&](int timeout_ms) {
+    return rd_kafka_metadata(kafka, 1, nullptr, &metadata, timeout_ms);
+  });
   return Metadata(metadata);
 }
 
@@ -199,6 +215,18 @@ std::int32_t KafkaAdmin::Leader(const std::string& topic, std::int32_t partition
   return FindPartition(*metadata, topic, partition).leader;
 }
 
+bool KafkaAdmin::AreReplicasInSync() {
+  const Metadata metadata = ReadMetadata(kafka_.get());
+  for (int i = 0; i < metadata->topic_cnt; ++i) {
+    const rd_kafka_metadata_topic_t& topic = metadata->topics[i];
+    for (int p = 0; p < topic.partition_cnt; ++p) {
+      const rd_kafka_metadata_partition_t& partition = topic.partitions[p];
+      if (partition.leader < 0 || partition.isr_cnt != partition.replica_cnt) return false;
+    }
+  }
+  return true;
+}
+
 std::vector<std::int32_t> KafkaAdmin::Replicas(const std::string& topic, std::int32_t partition) {
   const Metadata metadata = ReadMetadata(kafka_.get());
   const rd_kafka_metadata_partition_t& found = FindPartition(*metadata, topic, partition);
@@ -208,15 +236,10 @@ std::vector<std::int32_t> KafkaAdmin::Replicas(const std::string& topic, std::in
 KafkaAdmin::Watermarks KafkaAdmin::QueryWatermarks(const std::string& topic,
                                                    std::int32_t partition) {
   Watermarks result{};
-  rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
-  // Short attempts: after a broker has died or started, the client may ask one that is not the
-  // leader, and learns of the new one only for its next request.
-  static_cast<void>(WaitUntil(After(std::chrono::milliseconds(kRequestMs)), [&] {
-    error = rd_kafka_query_watermark_offsets(kafka_.get(), topic.c_str(), partition, &result.first,
-                                             &result.end, kAttemptMs);
-    return error == RD_KAFKA_RESP_ERR_NO_ERROR;
-  }));
-  CheckKafka(error, "watermarks of " + topic);
+  AskUntilAnswered("watermarks of " + topic, [&](int timeout_ms) {
+    return rd_kafka_query_watermark_offsets(kafka_.get(), topic.c_str(), partition, &result.first,
+                                            &result.end, timeout_ms);
+  });
   return result;
 }
 

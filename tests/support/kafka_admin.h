@@ -47,6 +47,8 @@ class KafkaAdmin {
   [[nodiscard]] int BrokerCount();
   [[nodiscard]] int PartitionCount(const std::string& topic);  // 0 when there is no such topic
   [[nodiscard]] std::int32_t Leader(const std::string& topic, std::int32_t partition);
+  // Of all partitions, also those of Kafka's own topics.
+  [[nodiscard]] bool AreReplicasInSync();
   [[nodiscard]] std::vector<std::int32_t> Replicas(const std::string& topic,
                                                    std::int32_t partition);
   [[nodiscard]] std::int64_t FirstOffset(const std::string& topic, std::int32_t partition);

@@ -193,6 +193,21 @@ void KafkaBroker::Stop(int number) {
 
 void KafkaBroker::Kill(int number) { node(number).process.reset(); }
 
+void KafkaBroker::KillLeader(const std::string& topic, std::int32_t partition) {
+  if (!WaitUntil(After(kStartMax), [&] { return admin_->AreReplicasInSync(); })) {
+    throw std::runtime_error("replicas are not in sync\n" + log());
+  }
+  const std::int32_t leader = admin_->Leader(topic, partition);
+  Kill(leader);
+  const bool moved = WaitUntil(After(kStartMax), [&] {
+    const std::int32_t now = admin_->Leader(topic, partition);
+    return now > 0 && now != leader;
+  });
+  if (!moved)
+    throw std::runtime_error("no other node leads " + topic + "\n" +
+                             log(leader % options_.nodes + 1));
+}
+
 bool KafkaBroker::running(int number) {
   return node(number).process != nullptr && node(number).process->running();
 }

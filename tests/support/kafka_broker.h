@@ -46,6 +46,10 @@ class KafkaBroker {
   void Start(int node = 1);
   void Stop(int node = 1);  // in order, as an operator does
   void Kill(int node = 1);  // SIGKILL
+  // Kills the node that leads the partition, and returns when another one does. Before, it waits
+  // until all replicas are in sync: on a busy machine some fall behind, and when none is in sync
+  // Kafka waits for the dead node.
+  void KillLeader(const std::string& topic, std::int32_t partition);
   [[nodiscard]] bool running(int node = 1);
   void Signal(int node, int signal);
   [[nodiscard]] std::string log(int node = 1) const;
