@@ -1,6 +1,7 @@
 #include "schema/arena.h"
 
 #include <cstring>
+#include <functional>
 
 namespace usage_ingest {
 
@@ -35,7 +36,24 @@ std::string_view Arena::Copy(std::string_view text) {
   return {bytes, text.size()};
 }
 
+std::string_view Arena::Share(std::string_view last) {
+  if (last.empty()) return {};
+  if (shared_.empty()) shared_.resize(kSharedSlots);
+  SharedText& shared = shared_[std::hash<std::string_view>{}(last) % kSharedSlots];
+  const std::string_view before(shared.bytes, shared.size);
+  if (shared.generation == generation_ && before == last) {
+    Shrink(last.data(), last.size(), 0);
+    return before;
+  }
+  shared = {last.data(), static_cast<std::uint32_t>(last.size()), generation_};
+  return last;
+}
+
 void Arena::Reset() noexcept {
+  if (++generation_ == 0) {  // it begins again: no text is of an older one
+    shared_.clear();
+    generation_ = 1;
+  }
   oversize_.clear();
   next_block_ = 0;
   cursor_ = nullptr;
@@ -45,7 +63,7 @@ void Arena::Reset() noexcept {
 std::size_t Arena::bytes_reserved() const noexcept {
   std::size_t bytes = blocks_.size() * kBlockBytes;
   for (const Block& block : oversize_) bytes += block.size;
-  return bytes;
+  return bytes + shared_.size() * sizeof(SharedText);
 }
 
 std::size_t Arena::bytes_used() const noexcept {

@@ -12,8 +12,9 @@ constexpr std::size_t kAttributionsPerLane = 1 << 16;
 
 // A transaction grows while PostgreSQL is busy with the one before, to at most this many times
 // rows_max; in bytes, to what the memory plan has for it. With the defaults the bytes are the
-// bound, at about 80,000 rows. `upsert` took 0.30 and 0.26 of the time of `copy` with 4, and 0.22
-// and 0.23 with 16 (`bench/run --only default,ceiling --events 600000 --runs 1`, two pairs).
+// bound, at about 120,000 rows of 700 bytes. `upsert` took 0.30 and 0.26 of the time of `copy` with
+// 4, and 0.22 and 0.23 with 16 (`bench/run --only default,ceiling --events 600000 --runs 1`, two
+// pairs).
 constexpr std::size_t kTransactionRowsFactor = 16;
 
 }  // namespace

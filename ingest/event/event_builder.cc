@@ -7,6 +7,7 @@
 #include "ingest/event/cost_split.h"
 #include "ingest/event/credential.h"
 #include "ingest/event/element_identity.h"
+#include "ingest/event/kept_texts.h"
 #include "ingest/event/spend_logs.h"
 #include "ingest/event/status_code.h"
 #include "ingest/event/token_details.h"
@@ -49,8 +50,7 @@ class Draft {
   [[nodiscard]] bool IsIdlePoll() const;
   void MakeIds();
   void WriteMetadata(MetadataWriter& writer, json::JsonIndex& spare);
-  // Copies the texts of the event into the arena, because the record is released.
-  void KeepTexts();
+  void KeepTexts() { event::KeepTexts(event_, arena_); }
 
   [[nodiscard]] const FieldReader& reader() const { return reader_; }
   [[nodiscard]] const UsageEvent& event() const { return event_; }
@@ -81,6 +81,7 @@ class Draft {
   RequestResult result_ = RequestResult::kSuccess;
   std::string_view id_;
   std::string_view secret_;  // a raw key where its hash belongs
+  std::array<char, kKeyHashBytes> key_hash_;
   EventTimeUs start_;
   std::int64_t end_ms_ = 0;
   CallKind kind_ = CallKind::kCall;
@@ -90,7 +91,7 @@ class Draft {
 };
 
 bool Draft::Reject(DeadLetterReason reason, std::string_view detail) {
-  rejection_ = {reason, detail, event_.key_hash, {}, {}};
+  rejection_ = {reason, detail, arena_.Copy(event_.key_hash), {}, {}};
   rejection_.event_id = arena_.Copy(json::CutCharacters(Id(), limits::kVarcharChars));
   const FieldReader::TimeField start = reader_.Time(Field::kStartTime);
   // Beyond these bounds PostgreSQL could not store it.
@@ -111,9 +112,8 @@ bool Draft::ReadOwner() {
     case CredentialKind::kAbsent:
       break;
     case CredentialKind::kHash: {
-      char* const lower = arena_.Allocate(kKeyHashBytes);
-      WriteLowerCase(hash, lower);
-      event_.key_hash = {lower, kKeyHashBytes};
+      WriteLowerCase(hash, key_hash_.data());
+      event_.key_hash = {key_hash_.data(), key_hash_.size()};
       break;
     }
     case CredentialKind::kMasterKey:
@@ -357,18 +357,6 @@ void Draft::WriteMetadata(MetadataWriter& writer, json::JsonIndex& spare) {
                                        .ttft_ms = ttft_ms_,
                                        .tokens = details,
                                        .cost = cost_});
-}
-
-void Draft::KeepTexts() {
-  const std::array kept = {&event_.model_id, &event_.error_message, &event_.litellm_request_id,
-                           &event_.user_id, &event_.team_id};
-  std::size_t bytes = 0;
-  for (const std::string_view* text : kept) bytes += text->size();
-  char* at = arena_.Allocate(bytes);
-  for (std::string_view* text : kept) {
-    *text = {at, text->copy(at, text->size())};
-    at += text->size();
-  }
 }
 
 }  // namespace

@@ -46,8 +46,11 @@ struct Misses {
 
 }  // namespace
 
-Attributor::Attributor(std::size_t cache_entries_max, MakePayload make_payload)
-    : cache_(cache_entries_max), make_payload_(std::move(make_payload)) {}
+Attributor::Attributor(std::size_t cache_entries_max, MakePayload make_payload,
+                       std::function<void()> on_answers)
+    : cache_(cache_entries_max),
+      make_payload_(std::move(make_payload)),
+      on_answers_(std::move(on_answers)) {}
 
 void Attributor::ReopenStaleRows(Batch& batch) const {
   if (batch.attributed_as_of == as_of_) return;
@@ -84,6 +87,7 @@ Task<Result<>> Attributor::Resolve(Batch& batch, BatchStore& store) {
   if (!answers) co_return std::unexpected(answers.error());
   USAGE_INGEST_CHECK(answers->size() == misses.questions.size());
   for (std::size_t i = 0; i < answers->size(); ++i) cache_.Insert(misses.hashes[i], (*answers)[i]);
+  on_answers_();
   for (const auto& [event, question] : misses.askers) {
     const Result<> decided = Decide(batch, batch.events[event], (*answers)[question]);
     if (!decided) co_return decided;
@@ -107,12 +111,12 @@ Result<> Attributor::Decide(Batch& batch, BatchEvent& event, const AttributionAn
 
 Result<> Attributor::Reject(Batch& batch, BatchEvent& event, DeadLetterReason reason,
                             std::string_view detail) {
-  const Record& record = batch.records[event.record];
-  if (record.is_released()) {
+  if (event.record == kReleasedRecord) {
     return Fail(ErrorCode::kRecordGone, "an event becomes a dead letter, " +
                                             std::string(Name(reason)) +
                                             ", and its record's bytes were released");
   }
+  const Record& record = batch.records[event.record];
   const UsageEvent& usage = event.row.event;
   event.state = BatchEvent::State::kDeadLetter;
   DeadLetter letter;

@@ -21,7 +21,10 @@ using MakePayload = std::function<std::string(std::string_view value, std::uint3
 
 class Attributor {
  public:
-  Attributor(std::size_t cache_entries_max, MakePayload make_payload);
+  // `on_answers` is called when the cache knows more owners: those that a query has told.
+  Attributor(
+      std::size_t cache_entries_max, MakePayload make_payload,
+      std::function<void()> on_answers = [] {});
 
   // Makes a row of `event` without a query; false: it stays pending.
   [[nodiscard]] bool AttributeFromCache(Batch& batch, BatchEvent& event);
@@ -46,6 +49,7 @@ class Attributor {
 
   AttributionCache cache_;
   MakePayload make_payload_;
+  std::function<void()> on_answers_;
   std::uint64_t as_of_ = 0;  // counts Expire
 };
 

@@ -31,6 +31,7 @@ BatchMark Batch::Mark(const TopicPartition* source) const {
 
 void Batch::Restore(const BatchMark& mark) {
   records.pop_back();
+  record_times_ms.pop_back();
   events.resize(mark.events);
   dead_letters.resize(mark.dead_letters);
   partitions.resize(mark.partitions);
@@ -44,6 +45,7 @@ void Batch::Restore(const BatchMark& mark) {
 
 void Batch::Clear() noexcept {
   records.clear();
+  record_times_ms.clear();
   partitions.clear();
   events.clear();
   dead_letters.clear();

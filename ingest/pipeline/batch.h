@@ -9,6 +9,7 @@
 // Limit         the assembler stops at BatchLimits.
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string>
@@ -36,11 +37,14 @@ struct PartitionMove {
   EventCounts outcomes;
 };
 
+// In the place of an index into Batch::records: the record was released (record_keeper.h).
+inline constexpr std::uint32_t kReleasedRecord = std::numeric_limits<std::uint32_t>::max();
+
 // An event on its way to becoming a row, a duplicate, a skip or a dead letter.
 struct BatchEvent {
   enum class State : unsigned char { kPending, kRow, kDeadLetter, kSkipped };
   UsageRow row;
-  std::uint32_t record = 0;       // index into Batch::records
+  std::uint32_t record = 0;       // index into Batch::records, or kReleasedRecord
   std::uint32_t event_index = 0;  // within its record
   std::uint32_t partition = 0;    // index into Batch::partitions
   State state = State::kPending;
@@ -54,7 +58,7 @@ struct DeadLetter {
   std::int32_t leader_epoch = kUnknownLeaderEpoch;
   Offset record_offset;
   std::uint32_t event_index = 0;
-  std::uint32_t record = 0;  // index into Batch::records
+  std::uint32_t record = 0;  // index into Batch::records, where none of them was released
   DeadLetterReason reason{};
   std::string_view detail;
   std::string_view key_hash;  // these three say which changes may give it an owner
@@ -90,26 +94,28 @@ class Batch {
   Batch& operator=(const Batch&) = delete;
 
   Arena arena;
-  std::vector<Record> records;
-  std::vector<PartitionMove> partitions;  // all of one epoch
+  std::vector<Record> records;                // whose bytes are kept
+  std::vector<std::int64_t> record_times_ms;  // Record::timestamp_ms, of the released ones too
+  std::vector<PartitionMove> partitions;      // all of one epoch
   std::vector<BatchEvent> events;
   std::vector<DeadLetter> dead_letters;  // decided while decoding; attribution adds its own
   std::array<std::int64_t, kDeadLetterReasonNames.size()> dead_letter_counts{};
   std::array<std::int64_t, kSkipReasonNames.size()> skip_counts{};
   std::size_t bytes = 0;  // of the records read
-  // Of these: values that are released or in the arena now, with their share of a fetch buffer.
+  // Of these: what is released, and the share of a fetch buffer of those whose value was copied.
   std::size_t released_bytes = 0;
   // What dead letters of the kept records may take: an event whose owner turns out to be unknown
   // needs its bytes twice. A released record has none: its batch is read again first.
   std::size_t letter_bytes_max = 0;
   // All that grows with the batch: the records, and what was decoded from them.
   [[nodiscard]] std::size_t memory_bytes() const {
-    return bytes - released_bytes + events.size() * sizeof(BatchEvent) +
-           dead_letters.size() * sizeof(DeadLetter) + arena.bytes_used();
+    return bytes - released_bytes + record_times_ms.size() * sizeof(std::int64_t) +
+           events.size() * sizeof(BatchEvent) + dead_letters.size() * sizeof(DeadLetter) +
+           arena.bytes_used();
   }
   // The same once every event that may become a dead letter is one.
   [[nodiscard]] std::size_t memory_bytes_max() const { return memory_bytes() + letter_bytes_max; }
-  std::size_t handled_records = 0;     // the first ones, which RecordKeeper has handled
+  std::size_t handled_records = 0;     // of those that are kept, which RecordKeeper has handled
   std::size_t handled_events = 0;      // and their events
   std::uint64_t attributed_as_of = 0;  // Attributor's: what its rows' owners were true of
   std::chrono::nanoseconds decode_time{};

@@ -125,6 +125,7 @@ void BatchAssembler::Decode(Batch& batch, Record record, std::uint32_t partition
   origin.first_index = record.first_index;
   batch.bytes += record.bytes();
   batch.letter_bytes_max += record.value.size();
+  batch.record_times_ms.push_back(record.timestamp_ms);
   batch.records.push_back(std::move(record));
   batch_ = &batch;
   partition_ = partition;

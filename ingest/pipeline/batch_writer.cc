@@ -332,7 +332,8 @@ Task<Result<>> BatchWriter::AnswerFailure(Batch& batch, const Error& error) {
       in_flight_.has_made_partitions = true;
       break;
     case ErrorCode::kTooLarge:
-      if (options_.can_read_less && batch.records.size() > 1) co_return std::unexpected(error);
+      if (options_.can_read_less && batch.record_times_ms.size() > 1)
+        co_return std::unexpected(error);
       if (!in_flight_.narrows) co_return AnswerRefusal(batch, error);
       break;
     case ErrorCode::kBadRecord:

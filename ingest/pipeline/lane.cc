@@ -40,10 +40,15 @@ Lane::Lane(LaneOptions options, LaneQueue::Consumer queue, LaneDependencies depe
       dependencies_(dependencies),
       runtime_(runtime),
       assembler_(options_.decoder, runtime.clock, dependencies.current_epoch),
-      attributor_(options_.attribution_entries_max,
-                  [this](std::string_view value, std::uint32_t index) {
-                    return assembler_.DeadLetterPayload(value, index);
-                  }),
+      attributor_(
+          options_.attribution_entries_max,
+          [this](std::string_view value, std::uint32_t index) {
+            return assembler_.DeadLetterPayload(value, index);
+          },
+          [this] {
+            keeper_.ReleaseKnown(*building_);
+            assemble_.Notify();
+          }),
       keeper_(attributor_, options_.releases_records),
       writer_(WriterOptionsOf(options_), dependencies.store, attributor_, dependencies.telemetry,
               runtime),
@@ -241,11 +246,11 @@ void Lane::Report(const Batch& batch, const WriteResult& result) {
   }
   const std::int64_t now_ms = runtime_.clock.WallNow().value / 1000;
   std::vector<std::int32_t> ages_ms;
-  ages_ms.reserve(batch.records.size());
-  for (const Record& record : batch.records) {
-    if (record.timestamp_ms <= 0) continue;  // Kafka's -1: the record has no timestamp
-    ages_ms.push_back(static_cast<std::int32_t>(
-        std::clamp<std::int64_t>(now_ms - record.timestamp_ms, 0, 1'000'000'000)));
+  ages_ms.reserve(batch.record_times_ms.size());
+  for (const std::int64_t time_ms : batch.record_times_ms) {
+    if (time_ms <= 0) continue;  // Kafka's -1: the record has no timestamp
+    ages_ms.push_back(
+        static_cast<std::int32_t>(std::clamp<std::int64_t>(now_ms - time_ms, 0, 1'000'000'000)));
   }
   BatchCommitted committed;
   committed.lane = options_.index;

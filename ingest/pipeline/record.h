@@ -53,7 +53,6 @@ class Record {
     is_tombstone = other.is_tombstone;
     is_import = other.is_import;
     counts_quotas = other.counts_quotas;
-    is_released_ = other.is_released_;
     handle_ = std::exchange(other.handle_, nullptr);
     release_ = std::exchange(other.release_, nullptr);
     return *this;
@@ -65,18 +64,13 @@ class Record {
     handle_ = handle;
     release_ = release;
   }
-  // The bytes are not needed any longer.
-  void ReleaseBytes() noexcept {
-    Free();
-    value = {};
-    is_released_ = true;
+  // The bytes lie in memory of the record's own from here on.
+  void CopyBytes() {
+    char* const copy = new char[value.size()];
+    value.copy(copy, value.size());
+    Own(copy, [](void* bytes) noexcept { delete[] static_cast<char*>(bytes); });
+    value = {copy, value.size()};
   }
-  // They lie in `copy` from here on.
-  void MoveTo(std::string_view copy) noexcept {
-    Free();
-    value = copy;
-  }
-  [[nodiscard]] bool is_released() const noexcept { return is_released_; }
   [[nodiscard]] std::size_t bytes() const noexcept {
     return value.size() + sizeof(Record) + limits::kRecordOverheadBytes;
   }
@@ -106,7 +100,6 @@ class Record {
   }
   void* handle_ = nullptr;
   Release release_ = nullptr;
-  bool is_released_ = false;
 };
 
 }  // namespace usage_ingest::pipeline

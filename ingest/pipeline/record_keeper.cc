@@ -3,6 +3,8 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <span>
+#include <utility>
 
 namespace usage_ingest::pipeline {
 namespace {
@@ -15,44 +17,71 @@ RecordFingerprint FingerprintOf(const Record& record) {
 }
 
 // Only the last one is hashed; a gap behind it makes it none.
-void NoteIfLast(PartitionMove& move, const Record& record) {
-  if (record.offset.value + 1 != move.records_end.value) return;
-  move.last_record = FingerprintOf(record);
+void NoteLastRecords(Batch& batch) {
+  PartitionMove* move = nullptr;  // records come in runs of one partition
+  for (const Record& record : std::span(batch.records).subspan(batch.handled_records)) {
+    if (move == nullptr || move->source != record.source) {
+      move = &*std::ranges::find(batch.partitions, record.source, &PartitionMove::source);
+    }
+    if (record.offset.value + 1 != move->records_end.value) continue;
+    move->last_record = FingerprintOf(record);
+  }
 }
 
 }  // namespace
 
 void RecordKeeper::KeepOrRelease(Batch& batch) {
-  PartitionMove* move = nullptr;  // records come in runs of one partition
-  for (; batch.handled_records < batch.records.size(); ++batch.handled_records) {
-    Record& record = batch.records[batch.handled_records];
-    if (move == nullptr || move->source != record.source) {
-      move = &*std::ranges::find(batch.partitions, record.source, &PartitionMove::source);
-    }
-    NoteIfLast(*move, record);
-    if (!releases_records_) continue;
-    batch.released_bytes += record.value.size() + limits::kRecordOverheadBytes;
-    const std::size_t first_event = batch.handled_events;
-    if (AttributeEventsOf(batch, batch.handled_records) && batches_to_keep_ == 0) {
-      const std::size_t events = batch.handled_events - first_event;
-      batch.letter_bytes_max -= record.value.size() + (events * sizeof(DeadLetter));
-      record.ReleaseBytes();
-    } else {
-      record.MoveTo(batch.arena.Copy(record.value));
-    }
+  NoteLastRecords(batch);
+  const Range range{std::exchange(batch.handled_records, batch.records.size()),
+                    std::exchange(batch.handled_events, batch.events.size())};
+  if (!releases_records_) return;
+  Decide(batch, range);
+  for (std::size_t i = range.first_record; i < batch.records.size(); ++i) {
+    if (decisions_[i - range.first_record].is_needed) batch.records[i].CopyBytes();
+    batch.released_bytes += limits::kRecordOverheadBytes;
+  }
+  Release(batch, range);
+}
+
+void RecordKeeper::ReleaseKnown(Batch& batch) {
+  if (!releases_records_ || batch.records.empty()) return;
+  Decide(batch, {});
+  Release(batch, {});
+}
+
+void RecordKeeper::Decide(Batch& batch, Range range) {
+  decisions_.assign(batch.records.size() - range.first_record,
+                    {.is_needed = batches_to_keep_ != 0});
+  for (BatchEvent& event : std::span(batch.events).subspan(range.first_event)) {
+    if (event.record == kReleasedRecord) continue;
+    Decision& decision = decisions_[event.record - range.first_record];
+    ++decision.events;
+    const bool is_row =
+        event.state == BatchEvent::State::kRow || attributor_.AttributeFromCache(batch, event);
+    decision.is_needed |= !is_row;
   }
 }
 
-// Whether all of them are rows now.
-bool RecordKeeper::AttributeEventsOf(Batch& batch, std::size_t record) {
-  bool all = true;
-  while (batch.handled_events < batch.events.size()) {
-    BatchEvent& event = batch.events[batch.handled_events];
-    if (event.record != record) break;
-    all &= attributor_.AttributeFromCache(batch, event);
-    ++batch.handled_events;
+void RecordKeeper::Release(Batch& batch, Range range) {
+  std::size_t kept = range.first_record;
+  for (std::size_t i = range.first_record; i < batch.records.size(); ++i) {
+    Decision& decision = decisions_[i - range.first_record];
+    Record& record = batch.records[i];
+    if (decision.is_needed) {
+      decision.index = static_cast<std::uint32_t>(kept);
+      if (kept != i) batch.records[kept] = std::move(record);
+      ++kept;
+    } else {
+      batch.released_bytes += sizeof(Record) + record.value.size();
+      batch.letter_bytes_max -= record.value.size() + (decision.events * sizeof(DeadLetter));
+    }
   }
-  return all;
+  batch.records.resize(kept);
+  batch.handled_records = kept;
+  for (BatchEvent& event : std::span(batch.events).subspan(range.first_event)) {
+    if (event.record == kReleasedRecord) continue;
+    event.record = decisions_[event.record - range.first_record].index;
+  }
 }
 
 }  // namespace usage_ingest::pipeline

@@ -1,11 +1,11 @@
 #pragma once
 // RecordKeeper: how long the bytes of a batch's records are kept.
 //
-// Once a record's events are decoded and the cache has their owners, its bytes are needed only for
+// Once a record's events are decoded and the cache has their owners, the record is needed only for
 // a dead letter that is decided later: a subscription is deleted, or the database refuses the row.
 // Keeping all records for that would be most of a transaction's memory, and a smaller transaction
-// updates each summary more often. So the bytes are released. If they are needed nevertheless, the
-// batch fails with kRecordGone, is read again from Kafka, and records are kept for a while.
+// updates each summary more often. So it is released. If it is needed nevertheless, the batch fails
+// with kRecordGone, is read again from Kafka, and records are kept for a while.
 //
 // What is kept is copied: a record pins its whole fetch buffer, a megabyte for one of 3 KB.
 //
@@ -13,6 +13,8 @@
 // Invariants    INV-1: only a record whose events are all decided is released; a batch that needs a
 //               released one commits nothing.
 #include <cstddef>
+#include <cstdint>
+#include <vector>
 
 #include "ingest/pipeline/attributor.h"
 #include "ingest/pipeline/batch.h"
@@ -33,6 +35,8 @@ class RecordKeeper {
   // For the records that came since the last call. Also notes the last of each partition, for
   // PartitionMove::last_record. REQUIRES: it is called before `batch` is handed over.
   void KeepOrRelease(Batch& batch);
+  // The cache knows more owners: releases what was kept for want of them. REQUIRES: as above.
+  void ReleaseKnown(Batch& batch);
   // A released record was needed.
   void KeepForAWhile() noexcept { batches_to_keep_ = kBatchesKept; }
   void BatchCommitted() noexcept {
@@ -40,11 +44,25 @@ class RecordKeeper {
   }
 
  private:
-  [[nodiscard]] bool AttributeEventsOf(Batch& batch, std::size_t record);
+  // What a call is about: from these on to the end of the batch.
+  struct Range {
+    std::size_t first_record = 0;
+    std::size_t first_event = 0;
+  };
+  // What becomes of one record.
+  struct Decision {
+    std::uint32_t events = 0;
+    bool is_needed = false;
+    std::uint32_t index = kReleasedRecord;  // in Batch::records afterwards
+  };
+
+  void Decide(Batch& batch, Range range);
+  void Release(Batch& batch, Range range);
 
   Attributor& attributor_;
   bool releases_records_;
   std::size_t batches_to_keep_ = 0;
+  std::vector<Decision> decisions_;
 };
 
 }  // namespace usage_ingest::pipeline

@@ -132,6 +132,19 @@ TEST_F(AttributorTest, AsksOnceForAllThatABatchDoesNotKnow) {
   EXPECT_EQ(store_.asked.size(), 1U) << "it is known by now";
 }
 
+TEST_F(AttributorTest, SaysWhenAQueryHasToldOwners) {
+  int told = 0;
+  Attributor attributor(
+      1'000, [](std::string_view, std::uint32_t) { return std::string(); }, [&told] { ++told; });
+  std::swap(attributor, attributor_);
+  Add("alice");
+  ASSERT_TRUE(Resolve());
+  EXPECT_EQ(told, 1);
+  Add("alice");
+  ASSERT_TRUE(Resolve());
+  EXPECT_EQ(told, 1) << "there was no query";
+}
+
 TEST_F(AttributorTest, ARowThatIsNotCommittedIsAskedForAgainWhenTheReferencesChange) {
   Add("alice");
   ASSERT_TRUE(Resolve());
@@ -147,9 +160,8 @@ TEST_F(AttributorTest, ARowThatIsNotCommittedIsAskedForAgainWhenTheReferencesCha
 }
 
 TEST_F(AttributorTest, WithoutItsRecordNothingBecomesADeadLetter) {
-  batch_.records[0].ReleaseBytes();
-  Add("alice");
-  Add("carol");
+  Add("alice").record = kReleasedRecord;
+  Add("carol").record = kReleasedRecord;
   const Result<> resolved = Resolve();
   ASSERT_FALSE(resolved);
   EXPECT_EQ(resolved.error().code, ErrorCode::kRecordGone);

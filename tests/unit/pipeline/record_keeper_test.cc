@@ -2,6 +2,7 @@
 // all.
 #include "ingest/pipeline/record_keeper.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <map>
@@ -17,6 +18,7 @@ namespace usage_ingest::pipeline {
 namespace {
 
 using namespace std::chrono_literals;
+using testing::IsEmpty;
 
 const TopicPartition kSource{"t", PartitionId{0}};
 const TopicPartition kOther{"t", PartitionId{1}};
@@ -163,6 +165,23 @@ TEST_F(RecordKeeperTest, AnOwnerThatIsDeletedIsAskedForAgain) {
   EXPECT_EQ(store_.letters, std::vector<std::string>{second});
 }
 
+// It came while its owner was unknown, and the query for another batch has told it.
+TEST_F(RecordKeeperTest, ARecordIsReleasedWhenItsOwnerBecomesKnown) {
+  BeginEpoch(1, 0);
+  store_.FailNext(Step::kBegin, ErrorCode::kConflict);
+  Bring(0, EventOf("first"));  // its transaction waits to be tried again
+  lane_->ExpireAttribution();
+  store_.refused.insert(RowIdOf("second"));
+  Bring(1, EventOf("second"));
+  for (int i = 0; i < 1000 && lost_epoch_ == Epoch{}; ++i) {
+    context_.restart();
+    context_.run_for(1ms);
+    Listen();
+  }
+  EXPECT_EQ(committed_, 1);
+  EXPECT_EQ(telemetry_.read_again, 1) << "the refused row needed its record";
+}
+
 class KeepOrReleaseTest : public testing::Test {
  protected:
   void Add(const TopicPartition& source, std::int64_t offset, std::string_view value) {
@@ -229,9 +248,9 @@ TEST_F(KeepOrReleaseTest, WhatIsReleasedDoesNotCountAsMemory) {
   const std::size_t before = batch_.memory_bytes();
   RecordKeeper keeper(attributor_, true);
   keeper.KeepOrRelease(batch_);
-  EXPECT_TRUE(batch_.records[0].is_released());
-  EXPECT_EQ(batch_.memory_bytes(), before - value.size() - limits::kRecordOverheadBytes)
-      << "neither the value nor the message that librdkafka has freed";
+  EXPECT_THAT(batch_.records, IsEmpty());
+  EXPECT_EQ(batch_.memory_bytes(), before - batch_.bytes)
+      << "neither the record nor the message that librdkafka has freed";
   EXPECT_GE(batch_.bytes, value.size()) << "what was read";
 }
 
@@ -242,10 +261,56 @@ TEST_F(KeepOrReleaseTest, WhatHasNoOwnerYetIsCopiedAndCountsWhereItIs) {
   batch_.events.emplace_back();
   RecordKeeper keeper(attributor_, true);
   keeper.KeepOrRelease(batch_);
-  EXPECT_FALSE(batch_.records[0].is_released());
+  ASSERT_EQ(batch_.records.size(), 1U);
   EXPECT_EQ(batch_.records[0].value, value);
   EXPECT_NE(batch_.records[0].value.data(), value.data());
   EXPECT_GE(batch_.memory_bytes(), value.size());
+}
+
+TEST_F(KeepOrReleaseTest, OfSeveralRecordsOnlyThoseWithoutAnOwnerAreKept) {
+  batch_.partitions.emplace_back().source = &kSource;
+  for (std::uint32_t i = 0; i < 4; ++i) {
+    Add(kSource, i, std::string(1000 + i, 'x'));
+    BatchEvent& event = batch_.events.emplace_back();
+    event.record = i;
+    if (i % 2 == 0) event.state = BatchEvent::State::kRow;
+  }
+  RecordKeeper keeper(attributor_, true);
+  keeper.KeepOrRelease(batch_);
+  ASSERT_EQ(batch_.records.size(), 2U);
+  for (std::uint32_t i = 0; i < 4; ++i) {
+    const std::uint32_t record = batch_.events[i].record;
+    ASSERT_EQ(record, i % 2 == 0 ? kReleasedRecord : i / 2) << i;
+    if (i % 2 != 0) EXPECT_EQ(batch_.records[record].value.size(), 1000 + i);
+  }
+
+  const std::size_t before = batch_.memory_bytes();
+  batch_.events[1].state = BatchEvent::State::kRow;
+  keeper.ReleaseKnown(batch_);
+  ASSERT_EQ(batch_.records.size(), 1U);
+  EXPECT_EQ(batch_.events[1].record, kReleasedRecord);
+  EXPECT_EQ(batch_.events[3].record, 0U);
+  EXPECT_EQ(batch_.records[0].value.size(), 1003U);
+  EXPECT_EQ(batch_.memory_bytes(), before - sizeof(Record) - 1001);
+}
+
+TEST_F(KeepOrReleaseTest, ReleasingTwiceFollowsTheRecordsThatCameInBetween) {
+  batch_.partitions.emplace_back().source = &kSource;
+  RecordKeeper keeper(attributor_, true);
+  Add(kSource, 0, "unknown");
+  batch_.events.emplace_back();
+  keeper.KeepOrRelease(batch_);
+  Add(kSource, 1, "unknown too");
+  batch_.events.emplace_back().record = 1;
+  keeper.KeepOrRelease(batch_);
+  batch_.events[0].state = BatchEvent::State::kRow;
+  keeper.ReleaseKnown(batch_);
+  Add(kSource, 2, "the third");
+  batch_.events.emplace_back().record = 1;
+  keeper.KeepOrRelease(batch_);
+  ASSERT_EQ(batch_.records.size(), 2U);
+  EXPECT_EQ(batch_.records[batch_.events[1].record].value, "unknown too");
+  EXPECT_EQ(batch_.records[batch_.events[2].record].value, "the third");
 }
 
 TEST_F(KeepOrReleaseTest, AfterAMissRecordsAreKeptForSomeBatches) {
@@ -256,7 +321,7 @@ TEST_F(KeepOrReleaseTest, AfterAMissRecordsAreKeptForSomeBatches) {
     batch_.partitions.emplace_back().source = &kSource;
     Add(kSource, 1, "value");
     keeper.KeepOrRelease(batch_);
-    ASSERT_EQ(batch_.records[0].is_released(), i == RecordKeeper::kBatchesKept) << i;
+    ASSERT_EQ(batch_.records.empty(), i == RecordKeeper::kBatchesKept) << i;
     keeper.BatchCommitted();
   }
 }
