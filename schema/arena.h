@@ -24,11 +24,14 @@ class Arena {
   // Releases the end of the last Allocate(): `used` of its `allocated` bytes are kept.
   void Shrink(const char* allocation, std::size_t allocated, std::size_t used) noexcept;
   [[nodiscard]] std::string_view Copy(std::string_view text);
-  // `last` is what the last Allocate() gave. If the same text was shared before, that one is
-  // returned, and the bytes of `last` are free again. For texts that come again and again, such as
-  // a user's id; nearly always it is found.
+  // For texts that come again and again, such as a user's id. `last` is what the last Allocate()
+  // gave. If the same text was shared before, that one is returned, and the bytes of `last` are
+  // free again (those of a text larger than a block, at Reset()). Another text may have taken its
+  // place: then, and often when there are more than kSharedSlots, `last` is kept, too.
   [[nodiscard]] std::string_view Share(std::string_view last);
   void Reset() noexcept;
+  // Frees the blocks that were not needed since Reset().
+  void ReleaseUnused() noexcept { blocks_.resize(next_block_); }
   [[nodiscard]] std::size_t bytes_reserved() const noexcept;
   // Since Reset(), with the rest of a block and without kSharedSlots, which are there to stay.
   [[nodiscard]] std::size_t bytes_used() const noexcept;

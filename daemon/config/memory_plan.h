@@ -11,7 +11,8 @@
 
 namespace usage_ingest::config {
 
-// Code, allocator, attribution cache, recent ids, metrics: what does not grow with the load.
+// Code, allocator, attribution cache, recent ids, tables of shared texts, metrics: what does not
+// grow with the load.
 inline constexpr std::size_t kFixedBytes = std::size_t{64} << 20;
 // Each lane gets at least this multiple of batch.bytes_max: for the transaction that PostgreSQL
 // works on and the batch that is being decoded. Each may grow to one and a half batch.bytes_max.

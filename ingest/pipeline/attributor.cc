@@ -62,6 +62,7 @@ void Attributor::ReopenStaleRows(Batch& batch) const {
 
 bool Attributor::AttributeFromCache(Batch& batch, BatchEvent& event) {
   ReopenStaleRows(batch);
+  if (event.state == BatchEvent::State::kRow) return true;
   const AttributionAnswer* answer = cache_.Find(HashQuestion(QuestionOf(event.row.event)));
   return answer != nullptr && MakeRow(event, *answer);
 }

@@ -21,12 +21,13 @@ using MakePayload = std::function<std::string(std::string_view value, std::uint3
 
 class Attributor {
  public:
-  // `on_answers` is called when the cache knows more owners: those that a query has told.
+  // `on_answers` is called within Resolve, after a query: the cache may know more owners. It must
+  // not touch the batch that is resolved.
   Attributor(
       std::size_t cache_entries_max, MakePayload make_payload,
       std::function<void()> on_answers = [] {});
 
-  // Makes a row of `event` without a query; false: it stays pending.
+  // Makes a row of `event` without a query, if it is none yet; false: it stays pending.
   [[nodiscard]] bool AttributeFromCache(Batch& batch, BatchEvent& event);
   // Leaves no event of `batch` pending. One query for all that the cache does not know.
   Task<Result<>> Resolve(Batch& batch, BatchStore& store);

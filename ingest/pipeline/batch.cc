@@ -53,6 +53,7 @@ void Batch::Clear() noexcept {
   skip_counts.fill(0);
   bytes = 0;
   released_bytes = 0;
+  kept_bytes = 0;
   letter_bytes_max = 0;
   handled_records = 0;
   handled_events = 0;

@@ -58,7 +58,7 @@ struct DeadLetter {
   std::int32_t leader_epoch = kUnknownLeaderEpoch;
   Offset record_offset;
   std::uint32_t event_index = 0;
-  std::uint32_t record = 0;  // index into Batch::records, where none of them was released
+  std::uint32_t record = 0;  // index into Batch::records; only for who releases none of them
   DeadLetterReason reason{};
   std::string_view detail;
   std::string_view key_hash;  // these three say which changes may give it an owner
@@ -87,6 +87,10 @@ struct BatchMark {
   std::array<std::int64_t, kSkipReasonNames.size()> skip_counts{};
 };
 
+// What a released record leaves: its time, a second copy of it while the vector grows, and its age
+// when the batch is reported (Lane::Report).
+inline constexpr std::size_t kReleasedRecordBytes = 3 * sizeof(std::int64_t);
+
 class Batch {
  public:
   Batch() = default;
@@ -104,19 +108,20 @@ class Batch {
   std::size_t bytes = 0;  // of the records read
   // Of these: what is released, and the share of a fetch buffer of those whose value was copied.
   std::size_t released_bytes = 0;
+  std::size_t kept_bytes = 0;  // of the values that were copied
   // What dead letters of the kept records may take: an event whose owner turns out to be unknown
   // needs its bytes twice. A released record has none: its batch is read again first.
   std::size_t letter_bytes_max = 0;
   // All that grows with the batch: the records, and what was decoded from them.
   [[nodiscard]] std::size_t memory_bytes() const {
-    return bytes - released_bytes + record_times_ms.size() * sizeof(std::int64_t) +
+    return bytes - released_bytes + record_times_ms.size() * kReleasedRecordBytes +
            events.size() * sizeof(BatchEvent) + dead_letters.size() * sizeof(DeadLetter) +
            arena.bytes_used();
   }
   // The same once every event that may become a dead letter is one.
   [[nodiscard]] std::size_t memory_bytes_max() const { return memory_bytes() + letter_bytes_max; }
   std::size_t handled_records = 0;     // of those that are kept, which RecordKeeper has handled
-  std::size_t handled_events = 0;      // and their events
+  std::size_t handled_events = 0;      // of all
   std::uint64_t attributed_as_of = 0;  // Attributor's: what its rows' owners were true of
   std::chrono::nanoseconds decode_time{};
 

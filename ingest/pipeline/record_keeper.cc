@@ -9,6 +9,10 @@
 namespace usage_ingest::pipeline {
 namespace {
 
+// Above this, what is kept takes the place of the arena's blocks: the arena has those of the
+// largest batch so far, and both together would be more than the batch may have (INV-6).
+constexpr std::size_t kKeptBytesFew = std::size_t{1} << 20;
+
 RecordFingerprint FingerprintOf(const Record& record) {
   const XXH64_hash_t hash = XXH3_64bits(record.value.data(), record.value.size());
   return {.timestamp_ms = record.timestamp_ms,
@@ -37,9 +41,12 @@ void RecordKeeper::KeepOrRelease(Batch& batch) {
   if (!releases_records_) return;
   Decide(batch, range);
   for (std::size_t i = range.first_record; i < batch.records.size(); ++i) {
-    if (decisions_[i - range.first_record].is_needed) batch.records[i].CopyBytes();
     batch.released_bytes += limits::kRecordOverheadBytes;
+    if (!decisions_[i - range.first_record].is_needed) continue;
+    batch.records[i].CopyBytes();
+    batch.kept_bytes += batch.records[i].value.size();
   }
+  if (batch.kept_bytes > kKeptBytesFew) batch.arena.ReleaseUnused();
   Release(batch, range);
 }
 
@@ -56,9 +63,7 @@ void RecordKeeper::Decide(Batch& batch, Range range) {
     if (event.record == kReleasedRecord) continue;
     Decision& decision = decisions_[event.record - range.first_record];
     ++decision.events;
-    const bool is_row =
-        event.state == BatchEvent::State::kRow || attributor_.AttributeFromCache(batch, event);
-    decision.is_needed |= !is_row;
+    decision.is_needed |= !attributor_.AttributeFromCache(batch, event);
   }
 }
 
@@ -73,6 +78,7 @@ void RecordKeeper::Release(Batch& batch, Range range) {
       ++kept;
     } else {
       batch.released_bytes += sizeof(Record) + record.value.size();
+      if (record.is_copy()) batch.kept_bytes -= record.value.size();
       batch.letter_bytes_max -= record.value.size() + (decision.events * sizeof(DeadLetter));
     }
   }

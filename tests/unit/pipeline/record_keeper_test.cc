@@ -1,8 +1,6 @@
-// Which records of a batch lose their bytes, and what happens when one of those is wanted after
-// all.
+// A lane that has released a record, and what happens when it is wanted after all.
 #include "ingest/pipeline/record_keeper.h"
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <map>
@@ -18,10 +16,7 @@ namespace usage_ingest::pipeline {
 namespace {
 
 using namespace std::chrono_literals;
-using testing::IsEmpty;
 
-const TopicPartition kSource{"t", PartitionId{0}};
-const TopicPartition kOther{"t", PartitionId{1}};
 const std::string kKeyHash(64, 'a');
 
 // The time of every event: now, give or take the length of the test.
@@ -59,9 +54,8 @@ class RereadCounter final : public TelemetrySink {
 // A lane with a queue that the test fills and a store that the test scripts.
 class RecordKeeperTest : public LaneFixture {
  protected:
-  RecordKeeperTest() {
+  explicit RecordKeeperTest(LaneOptions options = {}) {
     store_.owner.subscription_id.bytes[15] = 1;
-    LaneOptions options;
     options.releases_records = true;
     StartLane(std::move(options), store_, telemetry_);
   }
@@ -182,148 +176,34 @@ TEST_F(RecordKeeperTest, ARecordIsReleasedWhenItsOwnerBecomesKnown) {
   EXPECT_EQ(telemetry_.read_again, 1) << "the refused row needed its record";
 }
 
-class KeepOrReleaseTest : public testing::Test {
+class FullLaneTest : public RecordKeeperTest {
  protected:
-  void Add(const TopicPartition& source, std::int64_t offset, std::string_view value) {
-    Record& record = batch_.records.emplace_back();
-    record.source = &source;
-    record.offset = Offset{offset};
-    record.timestamp_ms = 1000 + offset;
-    record.value = value;
-    batch_.bytes += record.bytes();
-    for (PartitionMove& move : batch_.partitions) {
-      if (move.source == &source) move.next_offset = move.records_end = Offset{offset + 1};
-    }
-  }
-  [[nodiscard]] std::int64_t LastOf(std::size_t partition) const {
-    const auto& last = batch_.partitions[partition].last_record;
-    return last ? last->timestamp_ms : -1;
-  }
+  FullLaneTest() : RecordKeeperTest(Options()) {}
 
-  Batch batch_;
-  Attributor attributor_{16, [](std::string_view, std::uint32_t) { return std::string(); }};
+ private:
+  // The first block of the arena, and one record of 2 KB that is kept.
+  static LaneOptions Options() {
+    LaneOptions options;
+    options.transaction_bytes_max = Arena::kBlockBytes + 3000;
+    return options;
+  }
 };
 
-TEST_F(KeepOrReleaseTest, NotesTheLastRecordOfEachPartition) {
-  batch_.partitions.emplace_back().source = &kSource;
-  batch_.partitions.emplace_back().source = &kOther;
-  RecordKeeper keeper(attributor_, false);
-  Add(kSource, 1, "a");
-  Add(kOther, 7, "b");
-  Add(kSource, 2, "c");
-  keeper.KeepOrRelease(batch_);
-  EXPECT_EQ(LastOf(0), 1002);
-  EXPECT_EQ(LastOf(1), 1007);
-  EXPECT_NE(batch_.partitions[0].last_record->value_hash,
-            batch_.partitions[1].last_record->value_hash);
-  Add(kSource, 3, "d");
-  keeper.KeepOrRelease(batch_);
-  EXPECT_EQ(LastOf(0), 1003);
-  EXPECT_EQ(LastOf(1), 1007);
-}
-
-// A gap came behind it in the same call.
-TEST_F(KeepOrReleaseTest, ARecordBeforeAGapIsNotTheLast) {
-  batch_.partitions.emplace_back().source = &kSource;
-  RecordKeeper keeper(attributor_, false);
-  Add(kSource, 1, "a");
-  batch_.partitions[0].next_offset = batch_.partitions[0].records_end = Offset{9};
-  keeper.KeepOrRelease(batch_);
-  EXPECT_EQ(LastOf(0), -1);
-}
-
-TEST_F(KeepOrReleaseTest, ARecordBeforeAHoleIsTheLast) {
-  batch_.partitions.emplace_back().source = &kSource;
-  RecordKeeper keeper(attributor_, false);
-  Add(kSource, 1, "a");
-  batch_.partitions[0].next_offset = Offset{9};
-  keeper.KeepOrRelease(batch_);
-  EXPECT_EQ(LastOf(0), 1001);
-}
-
-TEST_F(KeepOrReleaseTest, WhatIsReleasedDoesNotCountAsMemory) {
-  batch_.partitions.emplace_back().source = &kSource;
-  const std::string value(5000, 'x');
-  Add(kSource, 1, value);
-  const std::size_t before = batch_.memory_bytes();
-  RecordKeeper keeper(attributor_, true);
-  keeper.KeepOrRelease(batch_);
-  EXPECT_THAT(batch_.records, IsEmpty());
-  EXPECT_EQ(batch_.memory_bytes(), before - batch_.bytes)
-      << "neither the record nor the message that librdkafka has freed";
-  EXPECT_GE(batch_.bytes, value.size()) << "what was read";
-}
-
-TEST_F(KeepOrReleaseTest, WhatHasNoOwnerYetIsCopiedAndCountsWhereItIs) {
-  batch_.partitions.emplace_back().source = &kSource;
-  const std::string value(5000, 'x');
-  Add(kSource, 1, value);
-  batch_.events.emplace_back();
-  RecordKeeper keeper(attributor_, true);
-  keeper.KeepOrRelease(batch_);
-  ASSERT_EQ(batch_.records.size(), 1U);
-  EXPECT_EQ(batch_.records[0].value, value);
-  EXPECT_NE(batch_.records[0].value.data(), value.data());
-  EXPECT_GE(batch_.memory_bytes(), value.size());
-}
-
-TEST_F(KeepOrReleaseTest, OfSeveralRecordsOnlyThoseWithoutAnOwnerAreKept) {
-  batch_.partitions.emplace_back().source = &kSource;
-  for (std::uint32_t i = 0; i < 4; ++i) {
-    Add(kSource, i, std::string(1000 + i, 'x'));
-    BatchEvent& event = batch_.events.emplace_back();
-    event.record = i;
-    if (i % 2 == 0) event.state = BatchEvent::State::kRow;
+TEST_F(FullLaneTest, DecodesOnWhenAQueryTellsTheOwnersOfItsRecords) {
+  BeginEpoch(1, 0);
+  store_.FailNext(Step::kBegin, ErrorCode::kConflict, 1000);
+  Bring(0, EventOf("first"));
+  lane_->ExpireAttribution();
+  Bring(1, EventOf("second") + std::string(2000, ' '));
+  Bring(2, EventOf("third"));
+  ASSERT_EQ(queue_.records(), 1U) << "the second one is kept and takes all memory";
+  for (int i = 0; i < 1000 && queue_.records() != 0; ++i) {
+    context_.restart();
+    context_.run_for(1ms);
   }
-  RecordKeeper keeper(attributor_, true);
-  keeper.KeepOrRelease(batch_);
-  ASSERT_EQ(batch_.records.size(), 2U);
-  for (std::uint32_t i = 0; i < 4; ++i) {
-    const std::uint32_t record = batch_.events[i].record;
-    ASSERT_EQ(record, i % 2 == 0 ? kReleasedRecord : i / 2) << i;
-    if (i % 2 != 0) EXPECT_EQ(batch_.records[record].value.size(), 1000 + i);
-  }
-
-  const std::size_t before = batch_.memory_bytes();
-  batch_.events[1].state = BatchEvent::State::kRow;
-  keeper.ReleaseKnown(batch_);
-  ASSERT_EQ(batch_.records.size(), 1U);
-  EXPECT_EQ(batch_.events[1].record, kReleasedRecord);
-  EXPECT_EQ(batch_.events[3].record, 0U);
-  EXPECT_EQ(batch_.records[0].value.size(), 1003U);
-  EXPECT_EQ(batch_.memory_bytes(), before - sizeof(Record) - 1001);
-}
-
-TEST_F(KeepOrReleaseTest, ReleasingTwiceFollowsTheRecordsThatCameInBetween) {
-  batch_.partitions.emplace_back().source = &kSource;
-  RecordKeeper keeper(attributor_, true);
-  Add(kSource, 0, "unknown");
-  batch_.events.emplace_back();
-  keeper.KeepOrRelease(batch_);
-  Add(kSource, 1, "unknown too");
-  batch_.events.emplace_back().record = 1;
-  keeper.KeepOrRelease(batch_);
-  batch_.events[0].state = BatchEvent::State::kRow;
-  keeper.ReleaseKnown(batch_);
-  Add(kSource, 2, "the third");
-  batch_.events.emplace_back().record = 1;
-  keeper.KeepOrRelease(batch_);
-  ASSERT_EQ(batch_.records.size(), 2U);
-  EXPECT_EQ(batch_.records[batch_.events[1].record].value, "unknown too");
-  EXPECT_EQ(batch_.records[batch_.events[2].record].value, "the third");
-}
-
-TEST_F(KeepOrReleaseTest, AfterAMissRecordsAreKeptForSomeBatches) {
-  RecordKeeper keeper(attributor_, true);
-  keeper.KeepForAWhile();
-  for (std::size_t i = 0; i <= RecordKeeper::kBatchesKept; ++i) {
-    batch_.Clear();
-    batch_.partitions.emplace_back().source = &kSource;
-    Add(kSource, 1, "value");
-    keeper.KeepOrRelease(batch_);
-    ASSERT_EQ(batch_.records.empty(), i == RecordKeeper::kBatchesKept) << i;
-    keeper.BatchCommitted();
-  }
+  EXPECT_EQ(queue_.records(), 0U);
+  Listen();
+  EXPECT_EQ(committed_, -1) << "the first transaction still waits";
 }
 
 }  // namespace
