@@ -12,7 +12,7 @@
 #include <map>
 #include <random>
 
-#include "tests/support/pipeline_fixture.h"
+#include "tests/support/pipeline/pipeline_fixture.h"
 
 namespace usage_ingest::support {
 namespace {

@@ -6,8 +6,8 @@
 // too.
 #include <memory>
 
-#include "tests/support/pipeline_fixture.h"
-#include "tests/support/tcp_gate.h"
+#include "tests/support/network/tcp_gate.h"
+#include "tests/support/pipeline/pipeline_fixture.h"
 
 namespace usage_ingest::support {
 

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/fault/fault_fixture.h"
-#include "tests/support/network_link.h"
+#include "tests/support/network/network_link.h"
 
 namespace usage_ingest::support {
 namespace {

@@ -8,7 +8,7 @@
 #include <system_error>
 
 #include "tests/fault/fault_fixture.h"
-#include "tests/support/postgres_replica.h"
+#include "tests/support/postgres/postgres_replica.h"
 
 namespace usage_ingest::support {
 namespace {

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "schema/migrations.h"
-#include "tests/support/pipeline_fixture.h"
+#include "tests/support/pipeline/pipeline_fixture.h"
 
 namespace usage_ingest::support {
 namespace {

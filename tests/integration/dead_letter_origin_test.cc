@@ -5,7 +5,7 @@
 #include <fstream>
 
 #include "tests/integration/replay_report.h"
-#include "tests/support/pipeline_fixture.h"
+#include "tests/support/pipeline/pipeline_fixture.h"
 #include "tests/support/temp_dir.h"
 
 namespace usage_ingest::support {

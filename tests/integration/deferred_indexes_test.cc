@@ -1,7 +1,7 @@
 // Deferred indexes end to end: `partitions index` runs, and is killed, beside a daemon that writes.
 #include <gtest/gtest.h>
 
-#include "tests/support/pipeline_fixture.h"
+#include "tests/support/pipeline/pipeline_fixture.h"
 
 namespace usage_ingest::support {
 namespace {

@@ -7,8 +7,8 @@
 #include <fstream>
 #include <regex>
 
-#include "tests/support/pipeline_fixture.h"
-#include "tests/support/secure_listeners.h"
+#include "tests/support/kafka/secure_listeners.h"
+#include "tests/support/pipeline/pipeline_fixture.h"
 
 namespace usage_ingest::support {
 namespace {

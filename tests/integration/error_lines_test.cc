@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <sstream>
 
-#include "tests/support/pipeline_fixture.h"
-#include "tests/support/secure_listeners.h"
+#include "tests/support/kafka/secure_listeners.h"
+#include "tests/support/pipeline/pipeline_fixture.h"
 
 namespace usage_ingest::support {
 namespace {

@@ -8,9 +8,9 @@
 #include <fstream>
 #include <sstream>
 
-#include "tests/support/captured_events.h"
-#include "tests/support/pipeline_fixture.h"
-#include "tests/support/silent_server.h"
+#include "tests/support/network/silent_server.h"
+#include "tests/support/pipeline/captured_events.h"
+#include "tests/support/pipeline/pipeline_fixture.h"
 #include "tests/support/temp_dir.h"
 
 namespace usage_ingest::support {

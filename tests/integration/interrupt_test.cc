@@ -6,8 +6,8 @@
 #include <sstream>
 
 #include "tests/integration/replay_report.h"
-#include "tests/support/captured_events.h"
-#include "tests/support/pipeline_fixture.h"
+#include "tests/support/pipeline/captured_events.h"
+#include "tests/support/pipeline/pipeline_fixture.h"
 #include "tests/support/temp_dir.h"
 
 namespace usage_ingest::support {

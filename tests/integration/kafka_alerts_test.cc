@@ -2,9 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/support/alert_history.h"
-#include "tests/support/pipeline_fixture.h"
-#include "tests/support/secure_listeners.h"
+#include "tests/support/kafka/secure_listeners.h"
+#include "tests/support/pipeline/alert_history.h"
+#include "tests/support/pipeline/pipeline_fixture.h"
 
 namespace usage_ingest::support {
 namespace {

@@ -7,7 +7,7 @@
 #include <cstring>
 #include <fstream>
 
-#include "tests/support/pipeline_fixture.h"
+#include "tests/support/pipeline/pipeline_fixture.h"
 #include "tests/support/wait.h"
 
 namespace usage_ingest::support {

@@ -7,7 +7,7 @@
 #include <thread>
 
 #include "tests/integration/replay_report.h"
-#include "tests/support/pipeline_fixture.h"
+#include "tests/support/pipeline/pipeline_fixture.h"
 #include "tests/support/temp_dir.h"
 
 namespace usage_ingest::support {

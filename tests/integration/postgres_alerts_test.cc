@@ -7,8 +7,8 @@
 #include <ctime>
 #include <functional>
 
-#include "tests/support/alert_history.h"
-#include "tests/support/pipeline_fixture.h"
+#include "tests/support/pipeline/alert_history.h"
+#include "tests/support/pipeline/pipeline_fixture.h"
 
 namespace usage_ingest::support {
 namespace {

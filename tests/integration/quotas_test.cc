@@ -1,9 +1,9 @@
 // quotas.enforce and `quotas lift` as an operator uses them: with the program.
 #include <gtest/gtest.h>
 
-#include "tests/support/daemon_process.h"
-#include "tests/support/database.h"
-#include "tests/support/postgres_cluster.h"
+#include "tests/support/pipeline/daemon_process.h"
+#include "tests/support/postgres/database.h"
+#include "tests/support/postgres/postgres_cluster.h"
 
 namespace usage_ingest::support {
 namespace {

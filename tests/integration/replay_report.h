@@ -5,7 +5,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "tests/support/database.h"
+#include "tests/support/postgres/database.h"
 
 namespace usage_ingest::support {
 

@@ -4,7 +4,7 @@
 
 #include "tests/integration/kafka/transactional_producer.h"
 #include "tests/integration/replay_report.h"
-#include "tests/support/pipeline_fixture.h"
+#include "tests/support/pipeline/pipeline_fixture.h"
 
 namespace usage_ingest::support {
 namespace {

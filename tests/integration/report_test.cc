@@ -7,8 +7,8 @@
 #include <iterator>
 #include <sstream>
 
-#include "tests/support/captured_events.h"
-#include "tests/support/pipeline_fixture.h"
+#include "tests/support/pipeline/captured_events.h"
+#include "tests/support/pipeline/pipeline_fixture.h"
 
 namespace usage_ingest::support {
 namespace {

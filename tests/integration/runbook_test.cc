@@ -9,7 +9,7 @@
 #include <regex>
 
 #include "tests/support/child_process.h"
-#include "tests/support/pipeline_fixture.h"
+#include "tests/support/pipeline/pipeline_fixture.h"
 #include "tests/support/temp_dir.h"
 
 namespace usage_ingest::support {

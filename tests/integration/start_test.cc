@@ -1,8 +1,8 @@
 // Bad input is refused clearly, and what is away is waited for.
 #include <gtest/gtest.h>
 
-#include "tests/support/pipeline_fixture.h"
-#include "tests/support/silent_server.h"
+#include "tests/support/network/silent_server.h"
+#include "tests/support/pipeline/pipeline_fixture.h"
 
 namespace usage_ingest::support {
 namespace {

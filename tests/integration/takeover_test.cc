@@ -7,10 +7,10 @@
 #include <fstream>
 
 #include "tests/integration/replay_report.h"
-#include "tests/support/captured_events.h"
 #include "tests/support/child_process.h"
 #include "tests/support/compare.h"
-#include "tests/support/pipeline_fixture.h"
+#include "tests/support/pipeline/captured_events.h"
+#include "tests/support/pipeline/pipeline_fixture.h"
 #include "tests/support/temp_dir.h"
 
 namespace usage_ingest::support {

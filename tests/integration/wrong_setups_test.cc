@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/support/pipeline_fixture.h"
+#include "tests/support/pipeline/pipeline_fixture.h"
 #include "tests/support/temp_dir.h"
 
 namespace usage_ingest::support {

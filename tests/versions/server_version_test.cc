@@ -11,7 +11,7 @@
 #include "tests/integration/postgres/litemaas_releases.h"
 #include "tests/integration/postgres/postgres_fixture.h"
 #include "tests/integration/postgres/postgres_world.h"
-#include "tests/support/pipeline_fixture.h"
+#include "tests/support/pipeline/pipeline_fixture.h"
 #include "tests/support/temp_dir.h"
 
 namespace usage_ingest {

@@ -7,8 +7,8 @@
 #include "ingest/kafka/consumer/consumer.h"
 #include "schema/mutex.h"
 #include "tests/integration/kafka/consumer_harness.h"
-#include "tests/support/kafka_broker.h"
-#include "tests/support/producer.h"
+#include "tests/support/kafka/kafka_broker.h"
+#include "tests/support/kafka/producer.h"
 #include "tests/support/wait.h"
 
 namespace usage_ingest::kafka::consumer {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "tests/integration/kafka/consumer_harness.h"
-#include "tests/support/producer.h"
+#include "tests/support/kafka/producer.h"
 #include "tests/support/wait.h"
 
 namespace usage_ingest::kafka::consumer {

@@ -1,7 +1,7 @@
 // Lag counts records, and nothing else that has an offset.
 #include "tests/integration/kafka/consumer_fixture.h"
 #include "tests/integration/kafka/transactional_producer.h"
-#include "tests/support/kafka_broker.h"
+#include "tests/support/kafka/kafka_broker.h"
 
 namespace usage_ingest::kafka::consumer {
 namespace {

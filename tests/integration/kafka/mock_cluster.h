@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/support/kafka_client.h"
+#include "tests/support/kafka/kafka_client.h"
 
 namespace usage_ingest::kafka::consumer {
 

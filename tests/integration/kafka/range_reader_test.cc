@@ -10,8 +10,8 @@
 
 #include "ingest/kafka/client/kafka_probe.h"
 #include "tests/integration/kafka/transactional_producer.h"
-#include "tests/support/kafka_broker.h"
-#include "tests/support/producer.h"
+#include "tests/support/kafka/kafka_broker.h"
+#include "tests/support/kafka/producer.h"
 #include "tests/support/wait.h"
 
 namespace usage_ingest::kafka::range {

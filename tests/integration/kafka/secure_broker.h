@@ -3,8 +3,8 @@
 #include <map>
 #include <string>
 
-#include "tests/support/kafka_broker.h"
-#include "tests/support/secure_listeners.h"
+#include "tests/support/kafka/kafka_broker.h"
+#include "tests/support/kafka/secure_listeners.h"
 
 namespace usage_ingest::kafka::consumer {
 

@@ -2,7 +2,7 @@
 #include <fstream>
 
 #include "tests/integration/kafka/consumer_fixture.h"
-#include "tests/support/kafka_broker.h"
+#include "tests/support/kafka/kafka_broker.h"
 
 namespace usage_ingest::kafka::consumer {
 namespace {

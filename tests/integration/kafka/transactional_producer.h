@@ -5,7 +5,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "tests/support/kafka_client.h"
+#include "tests/support/kafka/kafka_client.h"
 
 namespace usage_ingest::kafka::consumer {
 

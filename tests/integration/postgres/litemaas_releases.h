@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/support/database.h"
+#include "tests/support/postgres/database.h"
 
 namespace usage_ingest::postgres {
 

@@ -1,6 +1,6 @@
 // LiteMaaS' analytics table daily_usage_cache, filled from usage_logs.
 #include "tests/integration/postgres/postgres_fixture.h"
-#include "tests/support/daemon_process.h"
+#include "tests/support/pipeline/daemon_process.h"
 #include "tests/support/wait.h"
 
 namespace usage_ingest::postgres {

@@ -14,7 +14,7 @@
 #include "ingest/postgres/blocking/sync_connection.h"
 #include "ingest/postgres/migrate/migrator.h"
 #include "ingest/postgres/probe/probe.h"
-#include "tests/support/postgres_cluster.h"
+#include "tests/support/postgres/postgres_cluster.h"
 
 namespace usage_ingest::postgres {
 

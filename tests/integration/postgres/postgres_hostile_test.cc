@@ -6,7 +6,7 @@
 #include "ingest/postgres/probe/grants.h"
 #include "schema/migrations.h"
 #include "tests/integration/postgres/postgres_fixture.h"
-#include "tests/support/daemon_process.h"
+#include "tests/support/pipeline/daemon_process.h"
 #include "tests/support/wait.h"
 
 namespace usage_ingest::postgres {

@@ -1,7 +1,7 @@
 // The running daemon makes the months ahead and reports how long they last. No Kafka is needed: the
 // daemon waits for its broker and does this work at the same time.
 #include "tests/integration/postgres/postgres_fixture.h"
-#include "tests/support/daemon_process.h"
+#include "tests/support/pipeline/daemon_process.h"
 #include "tests/support/wait.h"
 
 namespace usage_ingest::postgres {

@@ -6,7 +6,7 @@
 #include "ingest/postgres/probe/grants.h"
 #include "tests/integration/postgres/litemaas_releases.h"
 #include "tests/integration/postgres/postgres_fixture.h"
-#include "tests/support/daemon_process.h"
+#include "tests/support/pipeline/daemon_process.h"
 #include "tests/support/temp_dir.h"
 
 namespace usage_ingest::postgres {

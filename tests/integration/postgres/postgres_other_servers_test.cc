@@ -10,7 +10,7 @@
 #include <thread>
 
 #include "tests/integration/postgres/postgres_fixture.h"
-#include "tests/support/postgres_replica.h"
+#include "tests/support/postgres/postgres_replica.h"
 
 namespace usage_ingest::postgres {
 namespace {

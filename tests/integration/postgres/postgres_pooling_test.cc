@@ -5,8 +5,8 @@
 
 #include "tests/integration/postgres/postgres_fixture.h"
 #include "tests/support/child_process.h"
-#include "tests/support/daemon_process.h"
-#include "tests/support/free_port.h"
+#include "tests/support/network/free_port.h"
+#include "tests/support/pipeline/daemon_process.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/wait.h"
 

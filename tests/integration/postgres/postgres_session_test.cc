@@ -9,7 +9,7 @@
 #include "ingest/postgres/session/async_connection.h"
 #include "schema/limits.h"
 #include "tests/integration/postgres/postgres_fixture.h"
-#include "tests/support/tcp_gate.h"
+#include "tests/support/network/tcp_gate.h"
 
 namespace usage_ingest::postgres {
 namespace {

@@ -8,7 +8,7 @@
 #include "ingest/postgres/batch/foreign_keys.h"
 #include "ingest/postgres/batch/progress_store.h"
 #include "tests/sim/batch_store_contract.h"
-#include "tests/support/postgres_cluster.h"
+#include "tests/support/postgres/postgres_cluster.h"
 
 namespace usage_ingest::sim {
 
