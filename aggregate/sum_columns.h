@@ -2,8 +2,8 @@
 // SumColumns: how a table of sums is described, in C++ and in SQL.
 //
 // summary_columns.h and daily_columns.h each have a list of these. The upserts, `summaries verify`,
-// `summaries rebuild`, `report` and the probe make their SQL from it, so that a column is summed up
-// in the same way everywhere.
+// `summaries rebuild` and `report` make their SQL from it, so that a column is summed up in the
+// same way everywhere. The probe checks the columns of the summaries by it.
 //
 // Units         `sum` is in units of `unit`: costs are added up in millionths.
 #include <cstdint>

@@ -1,5 +1,5 @@
 #pragma once
-// Every bound of the system in one place: unit, reason, relation to the others.
+// The bounds that modules share or that depend on each other: unit, reason, relation to the others.
 #include <chrono>
 #include <cstddef>
 
@@ -71,7 +71,7 @@ static_assert(kStatementTimeout + kReplyMargin + kWatchdogPeriodMin / 3 < kWatch
 
 // -- back-off ---------------------------------------------------------------------------------
 inline constexpr auto kBackoffMin = 50ms;
-inline constexpr auto kBackoffMax = 5s;
+inline constexpr auto kBackoffMax = 5s;  // also between starts of the consumer
 // After a lock that was refused before any row was sent: such an attempt is cheap, and the sooner
 // the next one comes, the sooner a stalled session is found.
 inline constexpr auto kLockBackoffMax = 500ms;

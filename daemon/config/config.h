@@ -1,9 +1,9 @@
 #pragma once
 // Config: everything that an operator can choose, after validation.
 //
-// One value type without a TOML header, so that other modules and tests can build one directly. The
-// defaults are here and nowhere else; names and bounds are in config_keys.cc. A test compares both
-// with docs/configuration.md and the packaged file.
+// One value type without a TOML header, so that other modules and tests can build one directly.
+// Defaults are here or in the type of a member; names and bounds are in config_keys.cc. A test
+// compares both with docs/configuration.md and the packaged file.
 //
 // Owner         main; const for all others. A reload builds a new one (config_reload.h).
 // Units         durations are milliseconds as std::chrono, sizes are bytes.

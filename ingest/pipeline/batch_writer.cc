@@ -315,7 +315,7 @@ void BatchWriter::NoteCommitted() {
   if (staged_ && duplicates * 1000 < all * kStagedDuplicatesPerThousand) staged_ = false;
 }
 
-// What each error asks for (ARCHITECTURE.md, "The transaction of a batch").
+// What each error asks for (ARCHITECTURE.md, "Errors by SQLSTATE class").
 Task<Result<>> BatchWriter::AnswerFailure(Batch& batch, const Error& error) {
   switch (error.code) {
     case ErrorCode::kDuplicateRow:

@@ -1,4 +1,4 @@
-// What becomes of the records of one batch: its memory, its indexes, the last record of a partition.
+// What becomes of the records of one batch: its memory, its indexes, and the last of a partition.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
