@@ -49,10 +49,10 @@ TEST_F(ErrorLinesTest, AnUntrustedAuthorityIsALineOfEachNameInTenSeconds) {
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
     return kNames * (1 + static_cast<int>(took.count() / 10));
   };
-  // Clearly more errors than lines, or the comparison below says nothing. librdkafka connects when
-  // it needs a broker, which can be seconds apart.
+  // More errors than lines, or the comparison below says nothing. The first seconds have most of
+  // them: later librdkafka connects when it needs a broker, on a busy machine every 30 seconds.
   ASSERT_TRUE(WaitUntil(After(180s), [&] {
-    return daemon.Metric("usage_ingest_kafka_errors_total") >= std::max(10, 2 * lines_allowed());
+    return daemon.Metric("usage_ingest_kafka_errors_total") >= std::max(5, 1 + lines_allowed());
   })) << daemon.log();
   const int lines_max = lines_allowed();
   const int lines = LinesWith(daemon.log(), "certificate");

@@ -112,7 +112,7 @@ class ManyLettersTest : public HousekeepingTest {
         std::to_string(user) + "', 'model-a', 'active')");
   }
   bool WaitForHealed(int letters) {
-    return support::WaitUntil(support::After(120s), [&] {
+    return support::WaitUntil(support::After(300s), [&] {
       return daemon_->Metric("usage_ingest_dead_letters_healed_total") == letters;
     });
   }
