@@ -61,6 +61,7 @@ class BatchWriterTest : public ::testing::Test {
     batch_.partitions.emplace_back().source = &source_;
     for (std::uint8_t i = begin; i < end; ++i) {
       batch_.records.emplace_back();
+      batch_.record_times_ms.push_back(0);
       BatchEvent& event = batch_.events.emplace_back();
       event.row.event.id = Id(i);
       event.row.event.request_tokens = 1;
