@@ -365,11 +365,20 @@ pipeline::Task<> Housekeeper::RetryDeadLetters() {
   const Result<RetryReport> report = co_await retrier_.Retry(*sweep_);
   if (report && !report->is_complete) {
     sweep_->tried_before = report->begun;
-  } else if (report || report.error().code != ErrorCode::kUnavailable) {
+  } else if (report || report.error().code == ErrorCode::kConflict) {
     sweep_.reset();  // another instance retries the same letters
   } else {
     ReportFailed(report.error());
+    if (report.error().code != ErrorCode::kUnavailable) SweepAgainLater();
   }
+}
+
+// A change is announced once. A sweep that is too slow for statement_timeout must not be all that
+// the server does.
+void Housekeeper::SweepAgainLater() {
+  sweep_.reset();
+  has_unknown_changes_ = true;
+  next_pass_ = runtime_.clock.Now() + std::chrono::minutes(1);
 }
 
 }  // namespace usage_ingest::postgres::background

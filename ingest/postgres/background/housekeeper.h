@@ -60,6 +60,7 @@ class Housekeeper {
   pipeline::Task<Result<>> Watch(session::AsyncConnection& connection);
   pipeline::Task<Result<>> RemoveFinished(session::AsyncConnection& connection);
   pipeline::Task<> RetryDeadLetters();
+  void SweepAgainLater();
   pipeline::Task<Result<>> CorrectPending(session::AsyncConnection& connection);
   // The session, or the next turn, tries again.
   void ReportFailed(const Error& error);
