@@ -108,7 +108,7 @@ class Batch {
   std::size_t bytes = 0;  // of the records read
   // Of these: what is released, and the share of a fetch buffer of those whose value was copied.
   std::size_t released_bytes = 0;
-  std::size_t kept_bytes = 0;  // of the values that were copied
+  std::size_t kept_bytes = 0;  // of the values of `records` that RecordKeeper has handled
   // What dead letters of the kept records may take: an event whose owner turns out to be unknown
   // needs its bytes twice. A released record has none: its batch is read again first.
   std::size_t letter_bytes_max = 0;

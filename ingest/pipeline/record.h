@@ -53,7 +53,6 @@ class Record {
     is_tombstone = other.is_tombstone;
     is_import = other.is_import;
     counts_quotas = other.counts_quotas;
-    is_copy_ = other.is_copy_;
     handle_ = std::exchange(other.handle_, nullptr);
     release_ = std::exchange(other.release_, nullptr);
     return *this;
@@ -67,14 +66,12 @@ class Record {
   }
   // The bytes lie in memory of the record's own from here on.
   void CopyBytes() {
-    is_copy_ = true;
     if (value.empty()) return Free();
     char* const copy = new char[value.size()];
     value.copy(copy, value.size());
     Own(copy, [](void* bytes) noexcept { delete[] static_cast<char*>(bytes); });
     value = {copy, value.size()};
   }
-  [[nodiscard]] bool is_copy() const noexcept { return is_copy_; }
   [[nodiscard]] std::size_t bytes() const noexcept {
     return value.size() + sizeof(Record) + limits::kRecordOverheadBytes;
   }
@@ -104,7 +101,6 @@ class Record {
   }
   void* handle_ = nullptr;
   Release release_ = nullptr;
-  bool is_copy_ = false;
 };
 
 }  // namespace usage_ingest::pipeline

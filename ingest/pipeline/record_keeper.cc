@@ -42,12 +42,11 @@ void RecordKeeper::KeepOrRelease(Batch& batch) {
   Decide(batch, range);
   for (std::size_t i = range.first_record; i < batch.records.size(); ++i) {
     batch.released_bytes += limits::kRecordOverheadBytes;
-    if (!decisions_[i - range.first_record].is_needed) continue;
-    batch.records[i].CopyBytes();
     batch.kept_bytes += batch.records[i].value.size();
+    if (decisions_[i - range.first_record].is_needed) batch.records[i].CopyBytes();
   }
-  if (batch.kept_bytes > kKeptBytesFew) batch.arena.ReleaseUnused();
   Release(batch, range);
+  if (batch.kept_bytes > kKeptBytesFew) batch.arena.ReleaseUnused();
 }
 
 void RecordKeeper::ReleaseKnown(Batch& batch) {
@@ -78,7 +77,7 @@ void RecordKeeper::Release(Batch& batch, Range range) {
       ++kept;
     } else {
       batch.released_bytes += sizeof(Record) + record.value.size();
-      if (record.is_copy()) batch.kept_bytes -= record.value.size();
+      batch.kept_bytes -= record.value.size();
       batch.letter_bytes_max -= record.value.size() + (decision.events * sizeof(DeadLetter));
     }
   }
