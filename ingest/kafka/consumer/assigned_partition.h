@@ -6,6 +6,7 @@
 // here and then dropped.
 //
 // Owner         the consumer thread; made new in every epoch.
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 
@@ -40,6 +41,8 @@ class AssignedPartition {
   // Remembers the timestamp of the first record of each turn of the poll loop.
   void Sample(std::uint64_t turn, Offset offset, std::int64_t timestamp_ms);
   void OnCommitted(Offset next);
+  // A batch of an epoch that is over was still under way; its lane moved the row after we read it.
+  void OnCommittedEarlier(Offset next) { committed_earlier_ = std::max(committed_earlier_, next); }
 
   [[nodiscard]] const TopicPartition* source() const { return source_; }
   [[nodiscard]] std::size_t lane() const { return lane_; }
@@ -50,6 +53,10 @@ class AssignedPartition {
   }
   [[nodiscard]] bool is_at_end() const { return is_at_end_; }    // of what may be read
   [[nodiscard]] Offset committed() const { return committed_; }  // next_offset in PostgreSQL
+  // PostgreSQL has no more from this process. A replaced log is read from below what is stored.
+  [[nodiscard]] Offset stored_max() const {
+    return std::max({position_, committed_, committed_earlier_});
+  }
   [[nodiscard]] std::int64_t oldest_uncommitted_ms() const {
     return lag_sampler_.Oldest(committed_, position_);
   }
@@ -59,6 +66,7 @@ class AssignedPartition {
   std::size_t lane_;
   Offset position_;
   Offset committed_;
+  Offset committed_earlier_;
   std::optional<RecordFingerprint> expect_before_;
   bool is_at_end_ = false;
   std::int32_t leader_epoch_ = kUnknownLeaderEpoch;  // of the last record

@@ -40,10 +40,14 @@ AssignedPartition* Assignment::Find(const rd_kafka_message_t& message) {
 }
 
 bool Assignment::OnCommitted(const pipeline::Committed& committed) {
-  if (committed.epoch != epoch()) return false;
   const auto at = std::ranges::find(sources_, committed.source);
   if (at == sources_.end()) return false;
-  partitions_[static_cast<std::size_t>(at - sources_.begin())].OnCommitted(committed.next_offset);
+  AssignedPartition& partition = partitions_[static_cast<std::size_t>(at - sources_.begin())];
+  if (committed.epoch != epoch()) {
+    partition.OnCommittedEarlier(committed.next_offset);
+    return false;
+  }
+  partition.OnCommitted(committed.next_offset);
   return true;
 }
 

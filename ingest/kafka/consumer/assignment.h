@@ -35,7 +35,7 @@ class Assignment {
   // The same partitions as if just assigned: nothing read, nothing known.
   void Reset();
   // A batch is in PostgreSQL. False when it belongs to an older epoch or to a partition that is not
-  // assigned: then it says nothing about this assignment.
+  // assigned: then the records of this assignment are not stored yet.
   [[nodiscard]] bool OnCommitted(const pipeline::Committed& committed);
 
   // Null when the message is not of an assigned partition.

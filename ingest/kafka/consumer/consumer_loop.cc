@@ -252,15 +252,14 @@ void ConsumerLoop::OnPositions(pipeline::PositionsFound found, TimePoint now) {
   }
 }
 
-// Only the lanes of this process move the rows of its partitions, and no further than what was
-// delivered, or was stored when reading began (a replaced log is read from a lower offset).
+// Only the lanes of this process move the rows of its partitions, so the records between
+// stored_max() and a higher offset were not read.
 bool ConsumerLoop::IsAhead(std::span<const StoredOffset> stored) {
   const auto partitions = assignment_.partitions();
   USAGE_INGEST_CHECK(stored.size() == partitions.size());
   bool is_ahead = false;
   for (std::size_t i = 0; i < stored.size(); ++i) {
-    const Offset known = std::max(partitions[i].position(), partitions[i].committed());
-    const std::int64_t skipped = stored[i].next_offset.value - known.value;
+    const std::int64_t skipped = stored[i].next_offset.value - partitions[i].stored_max().value;
     if (skipped <= 0) continue;
     telemetry_.On(pipeline::OffsetGap{partitions[i].source(), skipped});
     is_ahead = true;
