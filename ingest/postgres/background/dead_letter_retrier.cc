@@ -128,7 +128,7 @@ pipeline::Task<Result<EventTimeUs>> DeadLetterRetrier::Lock() {
   const Result<session::PgResult> locked = co_await store_.connection().Execute(statement);
   if (!locked) co_return std::unexpected(locked.error());
   if (session::Int64At(locked->get(), 0, 0) == 0) {
-    co_return Fail(ErrorCode::kConflict, "another instance is retrying dead letters right now");
+    co_return Fail(ErrorCode::kFenced, "another instance is retrying dead letters right now");
   }
   co_return session::FromPgTime(session::Int64At(locked->get(), 0, 1));
 }

@@ -8,7 +8,7 @@
 // Owner         main's executor (or the CLI's); its own session.
 // Limit         letters_max a call; kLettersPerBatch and kPayloadBytesPerBatch a
 //               transaction.
-// Errors        kConflict while another instance retries (one at a time, an advisory lock).
+// Errors        kFenced while another instance retries (one at a time, an advisory lock).
 #include <atomic>
 #include <chrono>
 #include <cstdint>

@@ -365,7 +365,7 @@ pipeline::Task<> Housekeeper::RetryDeadLetters() {
   const Result<RetryReport> report = co_await retrier_.Retry(*sweep_);
   if (report && !report->is_complete) {
     sweep_->tried_before = report->begun;
-  } else if (report || report.error().code == ErrorCode::kConflict) {
+  } else if (report || report.error().code == ErrorCode::kFenced) {
     sweep_.reset();  // another instance retries the same letters
   } else {
     ReportFailed(report.error());

@@ -202,7 +202,7 @@ TEST_F(DeadLettersTest, OneInstanceAtATime) {
   other.Execute(std::string("SELECT pg_advisory_lock(") + kRetryLock + ")");
   const Result<background::RetryReport> refused = Retry({});
   ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().code, ErrorCode::kConflict);
+  EXPECT_EQ(refused.error().code, ErrorCode::kFenced);
   EXPECT_EQ(Tried(), "");
   other.Execute(std::string("SELECT pg_advisory_unlock(") + kRetryLock + ")");
   MustRetry({});

@@ -155,6 +155,21 @@ TEST_F(FailedSweepTest, IsReportedAndRepeated) {
   EXPECT_TRUE(WaitForHealed(4)) << daemon_->log();
 }
 
+// A lock time-out is not another instance that tries the same letters. The lanes and the counts of
+// the housekeeper do not read this table.
+TEST_F(FailedSweepTest, IsRepeatedAfterALock) {
+  Subscribe(1);
+  ASSERT_TRUE(WaitForHealed(1)) << daemon_->log();
+  Database operator_session = postgres_.Connect("litemaas");
+  operator_session.Execute("BEGIN; LOCK TABLE usage_ingest.key_history IN ACCESS EXCLUSIVE MODE");
+  Subscribe(2);
+  ASSERT_TRUE(support::WaitUntil(support::After(60s), [&] {
+    return daemon_->log().find("lock timeout") != std::string::npos;
+  })) << daemon_->log();
+  operator_session.Execute("ROLLBACK");
+  EXPECT_TRUE(WaitForHealed(4)) << daemon_->log();
+}
+
 TEST_F(ManyLettersTest, AChangeCostsWhatItCanHeal) {
   Subscribe(1);
   ASSERT_TRUE(WaitForHealed(1)) << daemon_->log();
