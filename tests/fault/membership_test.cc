@@ -14,13 +14,15 @@ using namespace std::chrono_literals;
 constexpr const char* kInsideCopy =
     "state = 'active' AND query ILIKE 'COPY%' AND wait_event = 'ClientRead'";
 
+// What the server logs for pg_terminate_backend.
+constexpr const char* kEndedByADaemon = "terminating connection due to administrator command";
+
 class MembershipTest : public GateTest {
  protected:
   explicit MembershipTest(const LoadOptions& load = {.events = 40'000})
       : GateTest({.partitions = 8}, load) {}
 
-  // Kafka misses a stopped member after three seconds, not six: ten seconds must hold on a machine
-  // that has much else to do, too. By itself it takes 7.5-8.1 s with six.
+  // Kafka misses a stopped member after three seconds, not six: less to wait for.
   [[nodiscard]] DaemonOptions QuicklyMissed() const {
     DaemonOptions options = DaemonDefaults();
     options.kafka_properties["session.timeout.ms"] = "3000";
@@ -61,11 +63,14 @@ class MembershipTest : public GateTest {
       return false;
     });
     ASSERT_TRUE(caught) << "the daemon was never stopped " << state << "\n" << daemon_->log();
+    ASSERT_EQ(postgres_.log().find(kEndedByADaemon), std::string::npos);
   }
   void StartAndStopWhile(const std::string& state) {
     StartInTheMiddle(Crawling());
     Crawl();
     StopWhile("usage_ingest.kafka_offsets", state);
+    // The kernels hold megabytes of it. A session whose bytes still come is slow and not stalled.
+    gate_.Stall();
   }
 
   [[nodiscard]] std::vector<std::string> Positions() {
@@ -82,16 +87,21 @@ class MembershipTest : public GateTest {
     return true;
   }
 
+  // After a second or two, and not by a time-out of the server after ten. The server says which;
+  // how long the rest takes depends on the machine.
+  void ExpectEndedByADaemon() {
+    const std::string server = postgres_.log();
+    EXPECT_NE(server.find(kEndedByADaemon), server.npos);
+    EXPECT_EQ(server.find("idle-in-transaction timeout"), server.npos);
+  }
+
   // A zombie holds an offsets row; another daemon must go on with all partitions.
   void ExpectOtherGoesOn() {
     const std::vector<std::string> before = Positions();
     DaemonProcess other(QuicklyMissed());
-    const auto began = std::chrono::steady_clock::now();
     other.Start();
-    // Of these ten seconds three go by until Kafka misses the zombie.
-    EXPECT_TRUE(WaitUntil(After(10s), [&] { return AllMovedSince(before); })) << other.log();
-    const auto took = std::chrono::steady_clock::now() - began;
-    RecordProperty("goes_on_after_ms", static_cast<int>(took / 1ms));
+    EXPECT_TRUE(WaitUntil(After(60s), [&] { return AllMovedSince(before); })) << other.log();
+    ExpectEndedByADaemon();
     gate_.Resume();
     daemon_->Signal(SIGCONT);
     load_.PublishAll(*producer_);
@@ -110,6 +120,14 @@ TEST_F(MembershipTest, AZombieStoppedBetweenStatementsIsEnded) {
 // No time-out of PostgreSQL 15 covers this one: its kernel still answers.
 TEST_F(MembershipTest, AZombieStoppedInsideCopyIsEnded) {
   ASSERT_NO_FATAL_FAILURE(StartAndStopWhile(kInsideCopy));
+  ExpectOtherGoesOn();
+}
+
+// It has the turn of the sums: lanes of other partitions wait for it, too.
+TEST_F(MembershipTest, AZombieStoppedInItsTurnIsEnded) {
+  ASSERT_NO_FATAL_FAILURE(
+      StartAndStopWhile("state = 'idle in transaction' AND EXISTS (SELECT FROM pg_locks t WHERE "
+                        "t.pid = a.pid AND t.locktype = 'advisory' AND t.granted)"));
   ExpectOtherGoesOn();
 }
 
@@ -155,10 +173,10 @@ TEST_F(ZombieReplayTest, StoppedInsideCopyIsEnded) {
   gate_.Stall();
   DaemonProcess other(DaemonDefaults());
   other.Start();
-  // Ten seconds for the zombie, five for the work.
-  EXPECT_TRUE(WaitUntil(After(15s), [&] {
+  EXPECT_TRUE(WaitUntil(After(60s), [&] {
     return Totals::CaughtUp(database_, load_.Expected(*producer_), kafka_.admin());
   })) << other.log();
+  ExpectEndedByADaemon();
   daemon_->Signal(SIGCONT);
   ExpectBothEndWell(other);
 }

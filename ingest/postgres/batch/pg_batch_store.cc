@@ -162,9 +162,7 @@ pipeline::Task<Result<pipeline::BeginResult>> PgBatchStore::Begin(
     // Wait longer than the watch needs to find the session that blocks us and to end it. Only for
     // the first lock: a session that holds none cannot be part of a cycle.
     statements.push_back({WaitLongForLocks(), {}});
-    watch_ = StalledSessionWatch::Start(executor_, {.conninfo = options_.conninfo,
-                                                    .waiting_pid = connection_.backend_pid(),
-                                                    .activities = activities_});
+    StartWatch(std::chrono::milliseconds(0));
   }
   const std::size_t set_statement = statements.size();
   statements.push_back(progress_.CompareAndSet(batch));
@@ -226,6 +224,13 @@ std::unexpected<Error> PgBatchStore::Failed(const Error& error) {
     blocked_since_ = steady_clock::now();
   }
   return std::unexpected(error);
+}
+
+void PgBatchStore::StartWatch(std::chrono::milliseconds start_after) {
+  watch_ = StalledSessionWatch::Start(executor_, {.conninfo = options_.conninfo,
+                                                  .waiting_pid = connection_.backend_pid(),
+                                                  .activities = activities_,
+                                                  .start_after = start_after});
 }
 
 void PgBatchStore::StopWatch() {
@@ -325,14 +330,18 @@ pipeline::Task<Result<std::vector<Uuid>>> PgBatchStore::FindDeclined() {
 pipeline::Task<Result<pipeline::QuotaChanges>> PgBatchStore::AddSums(
     const aggregate::Deltas& deltas) {
   if (deltas.summaries.empty()) co_return pipeline::QuotaChanges{};
-  // A lane that is refused here repeats its whole batch, so it waits longer than for a row. A batch
-  // in pieces takes long and would delay the others: it waits for rows only.
-  const SumStatements sums(deltas, {.takes_turn = !is_in_piece_,
+  // A lane that is refused here repeats its whole batch, so it waits longer than for a row, and a
+  // process that was stopped in its turn is ended. A batch in pieces takes long and would delay the
+  // others: it waits for rows only.
+  const bool takes_turn = !is_in_piece_;
+  if (takes_turn && !watch_) StartWatch(limits::kStalledBlocksMax);
+  const SumStatements sums(deltas, {.takes_turn = takes_turn,
                                     .has_history = options_.has_history,
                                     .has_quota_periods = options_.has_quota_periods,
                                     .spend = spend_,
                                     .warn_at_percent = options_.warn_at_percent});
   const auto results = co_await connection_.Pipeline(sums.statements(), session::SqlStep::kSums);
+  if (takes_turn) StopWatch();
   if (!results) co_return Failed(results.error());
   co_return sums.Read(*results);
 }

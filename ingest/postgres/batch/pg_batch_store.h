@@ -68,6 +68,7 @@ class PgBatchStore final : public pipeline::BatchStore {
   pipeline::Task<Result<std::int64_t>> Copy(const char* sql, std::span<const UsageRow* const> rows);
   pipeline::Task<Result<std::vector<Uuid>>> FindDeclined();
   [[nodiscard]] std::unexpected<Error> Failed(const Error& error);
+  void StartWatch(std::chrono::milliseconds start_after);
   void StopWatch();
 
   boost::asio::any_io_executor executor_;
@@ -84,7 +85,7 @@ class PgBatchStore final : public pipeline::BatchStore {
   pipeline::CopyFailure failure_;
   // Since when each attempt of this batch was refused a lock.
   std::optional<std::chrono::steady_clock::time_point> blocked_since_;
-  std::shared_ptr<StalledSessionWatch> watch_;  // of a transaction that was blocked for long
+  std::shared_ptr<StalledSessionWatch> watch_;  // of a transaction that waits for long
   std::shared_ptr<StalledSessionWatch::Activities> activities_ =
       std::make_shared<StalledSessionWatch::Activities>();
 };

@@ -1,8 +1,8 @@
 #include "ingest/postgres/batch/stalled_session_watch.h"
 
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <chrono>
 #include <utility>
@@ -35,26 +35,40 @@ constexpr const char* kEnd = "SELECT pg_terminate_backend($1::int8::int4)";
 }  // namespace
 
 std::shared_ptr<StalledSessionWatch> StalledSessionWatch::Start(
-    boost::asio::any_io_executor executor, Options options) {
-  auto watch = std::make_shared<StalledSessionWatch>();
-  boost::asio::co_spawn(executor, watch->Run(executor, std::move(options)),
+    const boost::asio::any_io_executor& executor, Options options) {
+  auto watch = std::make_shared<StalledSessionWatch>(executor);
+  boost::asio::co_spawn(executor, watch->Run(std::move(options)),
                         [watch](const std::exception_ptr& bug) {
                           if (bug) std::rethrow_exception(bug);
                         });
   return watch;
 }
 
-pipeline::Task<> StalledSessionWatch::Run(boost::asio::any_io_executor executor, Options options) {
-  session::AsyncConnection connection(executor, options.conninfo, "usage-ingestd/lock-watch");
+void StalledSessionWatch::Stop() {
+  stopped_ = true;
+  timer_.cancel();
+}
+
+pipeline::Task<> StalledSessionWatch::Run(Options options) {
+  const bool is_blocked = co_await Wait(options.start_after);
+  if (!is_blocked) co_return;
+  session::AsyncConnection connection(timer_.get_executor(), options.conninfo,
+                                      "usage-ingestd/lock-watch");
   const Result<> connected = co_await connection.Connect();
   if (!connected) co_return;
-  for (int look = 0; look < kLooksMax && !stopped_; ++look) {
-    boost::asio::steady_timer next_look(executor, kLookInterval);
-    co_await next_look.async_wait(boost::asio::use_awaitable);
-    if (stopped_) co_return;
+  for (int look = 0; look < kLooksMax; ++look) {
+    const bool is_still_blocked = co_await Wait(kLookInterval);
+    if (!is_still_blocked) co_return;
     const Result<> looked = co_await Look(connection, options);
     if (!looked) co_return;
   }
+}
+
+pipeline::Task<bool> StalledSessionWatch::Wait(milliseconds duration) {
+  if (stopped_) co_return false;
+  timer_.expires_after(duration);
+  co_await timer_.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+  co_return !stopped_;
 }
 
 pipeline::Task<Result<>> StalledSessionWatch::Look(session::AsyncConnection& connection,

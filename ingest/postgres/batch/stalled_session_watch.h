@@ -5,17 +5,18 @@
 // A daemon that is stopped (SIGSTOP, a paused machine) inside COPY keeps its locks, and its kernel
 // still answers, so no time-out of PostgreSQL 15 ends it (tried:
 // idle_in_transaction_session_timeout covers only a stop between statements). It holds offsets
-// rows, and the ids of its rows, which a replay beside the daemon may need too. While a lane that
-// was blocked for long tries again, a second session asks pg_blocking_pids which session blocks it,
-// and ends that session when it is one of the daemon's (same role, same application name) and
-// stalled: the server waits for its client, and neither a statement nor a byte of its COPY came for
-// kStalledSilentMax. A session that is only slow is left alone, so two daemons cannot end each
-// other's sessions in turn.
+// rows, perhaps the turn of the sums, and the ids of its rows, which a replay beside the daemon may
+// need too. While a lane is blocked for long, a second session asks pg_blocking_pids which session
+// blocks it, and ends that session when it is one of the daemon's (same role, same application
+// name) and stalled: the server waits for its client, and neither a statement nor a byte of its
+// COPY came for kStalledSilentMax. A session that is only slow is left alone, so two daemons cannot
+// end each other's sessions in turn.
 //
 // Owner         the lane that waits; lives until its coroutine ends.
 // Errors        none: when it cannot end the session, the lane's wait fails and is tried again.
 // Source        PostgreSQL 15 manual, 9.27.2: a role may terminate sessions of the same role.
 #include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <cstdint>
 #include <map>
@@ -46,15 +47,21 @@ class StalledSessionWatch : public std::enable_shared_from_this<StalledSessionWa
     std::string conninfo;
     int waiting_pid = 0;
     std::shared_ptr<Activities> activities;
+    std::chrono::milliseconds start_after{0};  // a wait that ends before costs no session
   };
   // Watches the sessions that block `waiting_pid`, until Stop() or for some seconds.
-  static std::shared_ptr<StalledSessionWatch> Start(boost::asio::any_io_executor executor,
+  static std::shared_ptr<StalledSessionWatch> Start(const boost::asio::any_io_executor& executor,
                                                     Options options);
-  void Stop() noexcept { stopped_ = true; }
+  void Stop();
+  explicit StalledSessionWatch(const boost::asio::any_io_executor& executor) : timer_(executor) {}
 
  private:
-  pipeline::Task<> Run(boost::asio::any_io_executor executor, Options options);
+  pipeline::Task<> Run(Options options);
+  // False: stopped.
+  pipeline::Task<bool> Wait(std::chrono::milliseconds duration);
   pipeline::Task<Result<>> Look(session::AsyncConnection& connection, const Options& options);
+
+  boost::asio::steady_timer timer_;
   bool stopped_ = false;
 };
 

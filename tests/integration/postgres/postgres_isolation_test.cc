@@ -4,8 +4,11 @@
 // that the refused part is in dead letters which say why, and that they heal when the cause is
 // gone.
 #include <algorithm>
+#include <thread>
 
+#include "ingest/postgres/batch/statements.h"
 #include "tests/integration/postgres/writer_fixture.h"
+#include "tests/support/wait.h"
 
 namespace usage_ingest::postgres {
 namespace {
@@ -257,6 +260,52 @@ TEST_F(IsolationTest, IdsOfDeadLettersBehindTheirTable) {
 
 // -- time, memory, locks
 // --------------------------------------------------------------------------
+
+// Another lane, in a transaction that has the turn of the sums.
+class TurnTest : public IsolationTest {
+ protected:
+  void SetUp() override {
+    pid_ = other_.Number("SELECT pg_backend_pid()");
+    other_.Execute("BEGIN");
+    other_.Execute(std::string("PREPARE turn AS ") + batch::sql::kTakeTurn);
+    other_.Execute("EXECUTE turn");
+    Add(0);
+  }
+  [[nodiscard]] bool WasRefusedALock() const {
+    return postgres_.log().find("due to lock timeout") != std::string::npos;
+  }
+
+  Database other_{options_.conninfo + " application_name=usage-ingestd/lane-0"};
+  std::int64_t pid_ = 0;
+};
+
+// The story: two waits of three seconds went by before a session that was stopped in its turn was
+// looked for, and the others went on after more than ten seconds.
+TEST_F(TurnTest, ASessionThatIsStoppedIsEndedDuringTheFirstWait) {
+  MustWrite(1, 0);
+  EXPECT_FALSE(WasRefusedALock());
+  EXPECT_EQ(Number("SELECT count(*) FROM pg_stat_activity WHERE pid = " + std::to_string(pid_)), 0);
+}
+
+TEST_F(TurnTest, ASessionThatWorksIsWaitedFor) {
+  std::jthread works([this] {
+    for (int i = 0; i < 20; ++i) other_.Execute("SELECT pg_sleep(0.1)");
+    other_.Execute("COMMIT");
+  });
+  MustWrite(1, 0);
+  EXPECT_FALSE(WasRefusedALock());
+  works.join();
+}
+
+// Only sessions of the daemon may be ended.
+TEST_F(TurnTest, AnotherProgramIsNotEnded) {
+  other_.Execute("SET application_name = 'psql'");
+  std::jthread leaves([this] {
+    EXPECT_TRUE(support::WaitUntil(support::After(60s), [this] { return WasRefusedALock(); }));
+    other_.Execute("COMMIT");
+  });
+  MustWrite(1, 0);
+}
 
 class FewLocksTest : public IsolationTest {
  protected:
