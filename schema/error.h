@@ -22,7 +22,7 @@ enum class ErrorCode : unsigned char {
   kDuplicateRow,      // COPY cannot, most often 23505: replay the batch through the staged path
   kMissingPartition,  // 23514 without a constraint name: create the month, retry
   kLimitExceeded,     // a bound in limits.h was hit: push back, never drop
-  kFenced,            // another process moved the partition's offset: drop what is buffered
+  kFenced,            // another process does this, or moved the offset: drop what is buffered
   kRecordGone,        // the bytes of a needed record were released: read it again and keep it
   kIndeterminate,     // COMMIT sent, reply lost: reconnect and read the offsets row
   kShuttingDown,      // stop was requested: unwind, commit nothing more

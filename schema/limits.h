@@ -28,7 +28,8 @@ inline constexpr auto kEventAheadMax = std::chrono::days(1);
 inline constexpr auto kLockTimeout = 250ms;
 inline constexpr auto kPostgresDeadlockTimeout = 1000ms;
 static_assert(kLockTimeout * 2 < kPostgresDeadlockTimeout);
-// For the first lock of a batch that was blocked for long: a stalled session is found within it.
+// For the first lock of a batch that was blocked for long, and for the turn of the sums: a stalled
+// session is found within it.
 inline constexpr auto kLockTimeoutBlocked = 3s;
 // Of commands that take strong locks, which make all later statements on the table wait. With the
 // work of a migration step, up to 30 ms, it is below the 100 ms that LiteMaaS may be delayed.
@@ -49,6 +50,9 @@ inline constexpr auto kConnectTimeout = 5s;
 // session (6 s) and its heartbeats (1.5 s) the others go on within ten seconds. A live session that
 // is ended by mistake loses one attempt.
 inline constexpr auto kStalledBlocksMax = 500ms;
+// The same for a wait for the turn. It is longer, because lanes of large batches wait for each
+// other.
+inline constexpr auto kStalledTurnBlocksMax = 1s;
 inline constexpr auto kStalledSilentMax = 800ms;
 
 // -- narrowing: what the database refuses is found and set aside within a minute (INV-9) --------

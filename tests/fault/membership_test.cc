@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <sstream>
 
 #include "tests/fault/fault_fixture.h"
 
@@ -13,9 +14,6 @@ using namespace std::chrono_literals;
 
 constexpr const char* kInsideCopy =
     "state = 'active' AND query ILIKE 'COPY%' AND wait_event = 'ClientRead'";
-
-// What the server logs for pg_terminate_backend.
-constexpr const char* kEndedByADaemon = "terminating connection due to administrator command";
 
 class MembershipTest : public GateTest {
  protected:
@@ -48,22 +46,22 @@ class MembershipTest : public GateTest {
   // it holds until it wakes up.
   void StopWhile(const std::string& table, const std::string& state) {
     const std::string sql =
-        "SELECT count(*) FROM pg_stat_activity a WHERE application_name LIKE 'usage-ingestd/%' "
+        "SELECT coalesce(min(a.pid), 0) FROM pg_stat_activity a WHERE application_name LIKE "
+        "'usage-ingestd/%' "
         "AND xact_start IS NOT NULL AND EXISTS (SELECT FROM pg_locks l WHERE l.pid = a.pid AND "
         "l.relation = '" +
         table + "'::regclass AND l.mode = 'RowExclusiveLock') AND " + state;
     const bool caught = WaitUntil(After(60s), [&] {
       daemon_->Signal(SIGSTOP);
       // Twice: what was on its way when it was stopped has arrived by then.
-      if (database_.Number(sql) > 0 && database_.Number("SELECT 1 FROM pg_sleep(0.1)") == 1 &&
-          database_.Number(sql) > 0) {
-        return true;
+      const std::int64_t pid = database_.Number(sql);
+      if (pid > 0 && database_.Number("SELECT 1 FROM pg_sleep(0.1)") == 1) {
+        stopped_pid_ = database_.Number(sql);
       }
-      daemon_->Signal(SIGCONT);
-      return false;
+      if (stopped_pid_ == 0) daemon_->Signal(SIGCONT);
+      return stopped_pid_ != 0;
     });
     ASSERT_TRUE(caught) << "the daemon was never stopped " << state << "\n" << daemon_->log();
-    ASSERT_EQ(postgres_.log().find(kEndedByADaemon), std::string::npos);
   }
   void StartAndStopWhile(const std::string& state) {
     StartInTheMiddle(Crawling());
@@ -87,13 +85,20 @@ class MembershipTest : public GateTest {
     return true;
   }
 
-  // After a second or two, and not by a time-out of the server after ten. The server says which;
-  // how long the rest takes depends on the machine.
+  // The server says so. (How soon is the subject of TurnTest: here it depends on the machine.)
   void ExpectEndedByADaemon() {
-    const std::string server = postgres_.log();
-    EXPECT_NE(server.find(kEndedByADaemon), server.npos);
-    EXPECT_EQ(server.find("idle-in-transaction timeout"), server.npos);
+    std::istringstream lines(postgres_.log());
+    bool is_ended = false;
+    for (std::string line; std::getline(lines, line);) {
+      is_ended =
+          is_ended ||
+          (line.find("[" + std::to_string(stopped_pid_) + "]") != std::string::npos &&
+           line.find("terminating connection due to administrator command") != std::string::npos);
+    }
+    EXPECT_TRUE(is_ended) << postgres_.log();
   }
+
+  std::int64_t stopped_pid_ = 0;  // of PostgreSQL's session
 
   // A zombie holds an offsets row; another daemon must go on with all partitions.
   void ExpectOtherGoesOn() {
@@ -101,7 +106,6 @@ class MembershipTest : public GateTest {
     DaemonProcess other(QuicklyMissed());
     other.Start();
     EXPECT_TRUE(WaitUntil(After(60s), [&] { return AllMovedSince(before); })) << other.log();
-    ExpectEndedByADaemon();
     gate_.Resume();
     daemon_->Signal(SIGCONT);
     load_.PublishAll(*producer_);
@@ -121,13 +125,15 @@ TEST_F(MembershipTest, AZombieStoppedBetweenStatementsIsEnded) {
 TEST_F(MembershipTest, AZombieStoppedInsideCopyIsEnded) {
   ASSERT_NO_FATAL_FAILURE(StartAndStopWhile(kInsideCopy));
   ExpectOtherGoesOn();
+  ExpectEndedByADaemon();
 }
 
 // It has the turn of the sums: lanes of other partitions wait for it, too.
 TEST_F(MembershipTest, AZombieStoppedInItsTurnIsEnded) {
-  ASSERT_NO_FATAL_FAILURE(
-      StartAndStopWhile("state = 'idle in transaction' AND EXISTS (SELECT FROM pg_locks t WHERE "
-                        "t.pid = a.pid AND t.locktype = 'advisory' AND t.granted)"));
+  ASSERT_NO_FATAL_FAILURE(StartAndStopWhile(
+      "state = 'idle in transaction' AND EXISTS (SELECT FROM pg_locks t WHERE "
+      "t.pid = a.pid AND t.locktype = 'advisory' AND t.granted AND (t.classid::int8 << 32 "
+      "| t.objid::int8) = hashtextextended('usage_ingest sums', 0))"));
   ExpectOtherGoesOn();
 }
 

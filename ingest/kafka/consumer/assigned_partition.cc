@@ -54,6 +54,7 @@ void AssignedPartition::Sample(std::uint64_t turn, Offset offset, std::int64_t t
 
 void AssignedPartition::OnCommitted(Offset next) {
   committed_ = next;
+  committed_earlier_ = {};  // the row is where this epoch moved it
   if (next >= position_) {
     lag_sampler_.Clear();
   } else {

@@ -53,7 +53,7 @@ class AssignedPartition {
   }
   [[nodiscard]] bool is_at_end() const { return is_at_end_; }    // of what may be read
   [[nodiscard]] Offset committed() const { return committed_; }  // next_offset in PostgreSQL
-  // PostgreSQL has no more from this process. A replaced log is read from below what is stored.
+  // This process has moved the row no further. A replaced log is read from below what is stored.
   [[nodiscard]] Offset stored_max() const {
     return std::max({position_, committed_, committed_earlier_});
   }

@@ -253,7 +253,8 @@ void ConsumerLoop::OnPositions(pipeline::PositionsFound found, TimePoint now) {
 }
 
 // Only the lanes of this process move the rows of its partitions, so the records between
-// stored_max() and a higher offset were not read.
+// stored_max() and a higher offset were not read. Not exact: a batch of an earlier epoch, whose
+// reply to COMMIT was lost, is known here only after its lane has asked again.
 bool ConsumerLoop::IsAhead(std::span<const StoredOffset> stored) {
   const auto partitions = assignment_.partitions();
   USAGE_INGEST_CHECK(stored.size() == partitions.size());

@@ -376,9 +376,13 @@ pipeline::Task<> Housekeeper::RetryDeadLetters() {
 // A change is announced once. A sweep that is too slow for statement_timeout must not be all that
 // the server does.
 void Housekeeper::SweepAgainLater() {
-  sweep_.reset();
-  has_unknown_changes_ = true;
   next_pass_ = runtime_.clock.Now() + std::chrono::minutes(1);
+  if (sweep_->only_due) {
+    next_retry_ = next_pass_;
+  } else {
+    has_unknown_changes_ = true;
+  }
+  sweep_.reset();
 }
 
 }  // namespace usage_ingest::postgres::background

@@ -217,11 +217,11 @@ pipeline::Task<Result<>> PgBatchStore::EndPiece(pipeline::PieceEnd end) {
 
 // A lock may be refused at any step: a stopped process holds offsets rows, and in COPY the ids of
 // its rows.
-std::unexpected<Error> PgBatchStore::Failed(const Error& error) {
+std::unexpected<Error> PgBatchStore::Failed(const Error& error, steady_clock::time_point begun) {
   if (error.code != ErrorCode::kConflict) {
     blocked_since_.reset();
   } else if (!blocked_since_) {
-    blocked_since_ = steady_clock::now();
+    blocked_since_ = begun;
   }
   return std::unexpected(error);
 }
@@ -334,15 +334,17 @@ pipeline::Task<Result<pipeline::QuotaChanges>> PgBatchStore::AddSums(
   // process that was stopped in its turn is ended. A batch in pieces takes long and would delay the
   // others: it waits for rows only.
   const bool takes_turn = !is_in_piece_;
-  if (takes_turn && !watch_) StartWatch(limits::kStalledBlocksMax);
+  const bool starts_watch = takes_turn && (!watch_ || watch_->has_ended());
+  const auto begun = steady_clock::now();
+  if (starts_watch) StartWatch(limits::kStalledTurnBlocksMax);
   const SumStatements sums(deltas, {.takes_turn = takes_turn,
                                     .has_history = options_.has_history,
                                     .has_quota_periods = options_.has_quota_periods,
                                     .spend = spend_,
                                     .warn_at_percent = options_.warn_at_percent});
   const auto results = co_await connection_.Pipeline(sums.statements(), session::SqlStep::kSums);
-  if (takes_turn) StopWatch();
-  if (!results) co_return Failed(results.error());
+  if (starts_watch) StopWatch();
+  if (!results) co_return Failed(results.error(), begun);
   co_return sums.Read(*results);
 }
 

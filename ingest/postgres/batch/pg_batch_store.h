@@ -67,7 +67,10 @@ class PgBatchStore final : public pipeline::BatchStore {
   pipeline::Task<Result<>> LeaveCopyPath();
   pipeline::Task<Result<std::int64_t>> Copy(const char* sql, std::span<const UsageRow* const> rows);
   pipeline::Task<Result<std::vector<Uuid>>> FindDeclined();
-  [[nodiscard]] std::unexpected<Error> Failed(const Error& error);
+  // `begun`: when the statements that failed did.
+  [[nodiscard]] std::unexpected<Error> Failed(
+      const Error& error,
+      std::chrono::steady_clock::time_point begun = std::chrono::steady_clock::now());
   void StartWatch(std::chrono::milliseconds start_after);
   void StopWatch();
 

@@ -1,5 +1,6 @@
 #include "ingest/postgres/batch/stalled_session_watch.h"
 
+#include <atomic>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -18,7 +19,18 @@ using std::chrono::milliseconds;
 // Twice within lock_timeout, so that each wait of the blocked session is seen.
 constexpr auto kLookInterval = milliseconds(100);
 static_assert(2 * kLookInterval < limits::kLockTimeout);
+static_assert(limits::kStalledTurnBlocksMax + limits::kStalledSilentMax + 5 * kLookInterval <
+              limits::kLockTimeoutBlocked);
 constexpr int kLooksMax = 100;
+
+// The one watch of this process that has a session.
+std::atomic<bool> has_session{false};
+struct SessionEnd {
+  SessionEnd() = default;
+  ~SessionEnd() { has_session = false; }
+  SessionEnd(const SessionEnd&) = delete;
+  SessionEnd& operator=(const SessionEnd&) = delete;
+};
 
 // The daemon's sessions that block $1 and whose client the server waits for (28.2.3: "ClientRead",
 // "ClientWrite"), with how far they have come (28.2.3 state_change, 28.4.6 bytes_processed).
@@ -37,8 +49,9 @@ constexpr const char* kEnd = "SELECT pg_terminate_backend($1::int8::int4)";
 std::shared_ptr<StalledSessionWatch> StalledSessionWatch::Start(
     const boost::asio::any_io_executor& executor, Options options) {
   auto watch = std::make_shared<StalledSessionWatch>(executor);
-  boost::asio::co_spawn(executor, watch->Run(std::move(options)),
+  boost::asio::co_spawn(executor, watch->Watch(std::move(options)),
                         [watch](const std::exception_ptr& bug) {
+                          watch->has_ended_ = true;
                           if (bug) std::rethrow_exception(bug);
                         });
   return watch;
@@ -49,9 +62,14 @@ void StalledSessionWatch::Stop() {
   timer_.cancel();
 }
 
-pipeline::Task<> StalledSessionWatch::Run(Options options) {
+pipeline::Task<> StalledSessionWatch::Watch(Options options) {
   const bool is_blocked = co_await Wait(options.start_after);
   if (!is_blocked) co_return;
+  while (has_session.exchange(true)) {
+    const bool is_still_blocked = co_await Wait(kLookInterval);
+    if (!is_still_blocked) co_return;
+  }
+  const SessionEnd end;
   session::AsyncConnection connection(timer_.get_executor(), options.conninfo,
                                       "usage-ingestd/lock-watch");
   const Result<> connected = co_await connection.Connect();
@@ -78,16 +96,20 @@ pipeline::Task<Result<>> StalledSessionWatch::Look(session::AsyncConnection& con
   const Result<session::PgResult> found = co_await connection.Execute(blockers);
   if (!found) co_return std::unexpected(found.error());
   const auto now = std::chrono::steady_clock::now();
+  // This process was, perhaps with its machine and so with the other process. A look on a busy
+  // machine is late, but not as late.
+  const bool was_stopped = last_look_ && now - *last_look_ > 2 * limits::kStalledSilentMax;
+  last_look_ = now;
   for (int row = 0; row < PQntuples(found->get()); ++row) {
     const std::int64_t pid = session::Int64At(found->get(), row, 0);
     const Activity now_seen{session::Int64At(found->get(), row, 1),
                             session::Int64At(found->get(), row, 2), now};
     Activity& last_seen = options.activities->try_emplace(pid, now_seen).first->second;
-    if (last_seen.copied_bytes != now_seen.copied_bytes ||
+    if (was_stopped || last_seen.copied_bytes != now_seen.copied_bytes ||
         last_seen.state_changed_us != now_seen.state_changed_us) {
       last_seen = now_seen;
     }
-    if (now - last_seen.since < limits::kStalledSilentMax) continue;
+    if (stopped_ || now - last_seen.since < limits::kStalledSilentMax) continue;
     session::Statement end{kEnd, {}};
     end.params.Add(pid);
     const Result<session::PgResult> ended = co_await connection.Execute(end);

@@ -13,6 +13,8 @@
 // end each other's sessions in turn.
 //
 // Owner         the lane that waits; lives until its coroutine ends.
+// Limit         one of a process has a session at a time (docs/operations.md counts them); the next
+//               one begins when it has ended.
 // Errors        none: when it cannot end the session, the lane's wait fails and is tried again.
 // Source        PostgreSQL 15 manual, 9.27.2: a role may terminate sessions of the same role.
 #include <boost/asio/any_io_executor.hpp>
@@ -21,6 +23,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "ingest/pipeline/task.h"
@@ -53,16 +56,20 @@ class StalledSessionWatch : public std::enable_shared_from_this<StalledSessionWa
   static std::shared_ptr<StalledSessionWatch> Start(const boost::asio::any_io_executor& executor,
                                                     Options options);
   void Stop();
+  // Also when it could not connect: nothing watches any more.
+  [[nodiscard]] bool has_ended() const { return has_ended_; }
   explicit StalledSessionWatch(const boost::asio::any_io_executor& executor) : timer_(executor) {}
 
  private:
-  pipeline::Task<> Run(Options options);
+  pipeline::Task<> Watch(Options options);
   // False: stopped.
   pipeline::Task<bool> Wait(std::chrono::milliseconds duration);
   pipeline::Task<Result<>> Look(session::AsyncConnection& connection, const Options& options);
 
   boost::asio::steady_timer timer_;
   bool stopped_ = false;
+  bool has_ended_ = false;
+  std::optional<std::chrono::steady_clock::time_point> last_look_;
 };
 
 }  // namespace usage_ingest::postgres::batch

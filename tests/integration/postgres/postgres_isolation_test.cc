@@ -267,9 +267,12 @@ class TurnTest : public IsolationTest {
   void SetUp() override {
     pid_ = other_.Number("SELECT pg_backend_pid()");
     other_.Execute("BEGIN");
-    other_.Execute(std::string("PREPARE turn AS ") + batch::sql::kTakeTurn);
-    other_.Execute("EXECUTE turn");
+    other_.Execute(batch::sql::kTakeTurn);
     Add(0);
+  }
+  // It leaves pg_stat_activity a moment after its locks.
+  [[nodiscard]] bool OtherIsEnded() {
+    return Number("SELECT count(*) FROM pg_stat_activity WHERE pid = " + std::to_string(pid_)) == 0;
   }
   [[nodiscard]] bool WasRefusedALock() const {
     return postgres_.log().find("due to lock timeout") != std::string::npos;
@@ -284,17 +287,38 @@ class TurnTest : public IsolationTest {
 TEST_F(TurnTest, ASessionThatIsStoppedIsEndedDuringTheFirstWait) {
   MustWrite(1, 0);
   EXPECT_FALSE(WasRefusedALock());
-  EXPECT_EQ(Number("SELECT count(*) FROM pg_stat_activity WHERE pid = " + std::to_string(pid_)), 0);
+  EXPECT_TRUE(support::WaitUntil(support::After(60s), [this] { return OtherIsEnded(); }));
 }
 
+// It is idle between its statements, but never for long. All together take longer than a session
+// that is stopped has.
 TEST_F(TurnTest, ASessionThatWorksIsWaitedFor) {
   std::jthread works([this] {
-    for (int i = 0; i < 20; ++i) other_.Execute("SELECT pg_sleep(0.1)");
+    for (int i = 0; i < 20 && !OtherIsEnded(); ++i) {
+      other_.Execute("SELECT 1");
+      static_cast<void>(support::HoldsFor(100ms, [] { return true; }));
+    }
+    EXPECT_FALSE(OtherIsEnded());
     other_.Execute("COMMIT");
   });
   MustWrite(1, 0);
-  EXPECT_FALSE(WasRefusedALock());
   works.join();
+}
+
+// A letter of a retry that was stopped: no turn is waited for, and the wait comes after the sums.
+TEST_F(TurnTest, ASessionThatIsStoppedWithALetterIsEnded) {
+  other_.Execute("COMMIT; SET idle_in_transaction_session_timeout = '10s'");  // as the daemon's
+  Add(1);
+  AddNoJson();
+  other_.Execute("BEGIN");
+  other_.Execute(
+      "INSERT INTO usage_ingest.dead_letters (group_id, topic, partition, record_offset, reason) "
+      "VALUES ('g', 't', 0, 2, 'invalid_json')");
+  const auto written = Write();
+  ASSERT_TRUE(written) << written.error().context;
+  EXPECT_EQ(written->outcomes.inserted, 2);
+  EXPECT_TRUE(support::WaitUntil(support::After(60s), [this] { return OtherIsEnded(); }));
+  EXPECT_EQ(postgres_.log().find("idle-in-transaction timeout"), std::string::npos);
 }
 
 // Only sessions of the daemon may be ended.

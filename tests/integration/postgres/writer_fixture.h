@@ -57,6 +57,8 @@ class WriterTest : public PostgresTest {
         R"(,"model_group":"model-a","metadata":{"user_api_key_hash":")" + key_hashes_[user] +
         R"(")" + (metadata.empty() ? "" : "," + metadata) + "}}")));
   }
+  // A record that becomes a dead letter.
+  void AddNoJson() { AddRecord(*texts_.emplace_back(std::make_unique<std::string>("no JSON"))); }
   // All events so far, in the next batch again.
   void RepeatAll() {
     for (const auto& text : texts_) AddRecord(*text);
