@@ -377,7 +377,7 @@ pipeline::Task<> Housekeeper::RetryDeadLetters() {
 // the server does.
 void Housekeeper::SweepAgainLater() {
   next_pass_ = runtime_.clock.Now() + std::chrono::minutes(1);
-  if (sweep_->only_due) {
+  if (sweep_ && sweep_->only_due) {
     next_retry_ = next_pass_;
   } else {
     has_unknown_changes_ = true;
