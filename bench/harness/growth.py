@@ -17,7 +17,7 @@ import dataclasses
 import datetime
 import pathlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from . import indexes, machine, rows
 from .cases import DAILY, DEFERRED, TEMPLATE, Cases
@@ -79,13 +79,15 @@ class Growth:
         self._files = rows.Files(work / "growth-rows")
         self._index_bytes: dict[int, int] = {}  # by rows, of the month
 
-    def measure(self, sizes: tuple[int, ...]) -> None:
+    def measure(self, sizes: tuple[int, ...], save: Callable[[], None]) -> None:
+        """Saves after each way: one takes up to half an hour."""
         self._cases.start_broker()
         self._cases.backlog(SAMPLE, SAMPLE_ROWS, start=BEGIN)
         self._cases.end_to_end(SAMPLE, SAMPLE_ROWS)
         self._files.export(self._cluster, "run_growth_sample", new_ids=True)
         for way in WAYS:
             self._grow(way, sizes)
+            save()
 
     def _grow(self, way: Way, sizes: tuple[int, ...]) -> None:
         database = f"run_growth_{way.name}"
@@ -199,8 +201,14 @@ def section(results: Results) -> list[str]:
              "| rows | memory | indexes, GiB | ceiling, month | month | day | day, deferred indexes |",
              "|---:|---|---:|---:|---:|---:|---:|"]
     for step in measured(results):
-        figures = [f"{results.median(case_name(way, step.name), 'running_rate'):,.0f} "
-                   f"({results.median(case_name(way, step.name), 'server_cpu_us'):.1f})" for way in ("ceiling", *(way.name for way in WAYS))]
+        figures = [_figures(results, case_name(way, step.name)) for way in ("ceiling", *(way.name for way in WAYS))]
         lines.append(f"| {step.rows // MILLION} M | {'limited' if step.is_limited else 'all'} "
                      f"| {results.median(case_name('month', step.name), 'index_gib'):.1f} | {' | '.join(figures)} |")
     return [*lines, ""]
+
+
+def _figures(results: Results, case: str) -> str:
+    """A way that is not measured yet has none."""
+    if not results.has(case):
+        return "–"
+    return f"{results.median(case, 'running_rate'):,.0f} ({results.median(case, 'server_cpu_us'):.1f})"

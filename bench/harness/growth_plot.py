@@ -17,8 +17,8 @@ def svg(results: Results, subtitle: str) -> str:
     if not measured:
         return ""
     rows = sorted({step.rows for step in measured})
-    rates = {(way, step): results.median(growth.case_name(way, step.name), "running_rate")
-             for way in TITLES for step in measured}
+    rates = {(way, step): results.median(case, "running_rate") for way in TITLES for step in measured
+             if results.has(case := growth.case_name(way, step.name))}
     highest = max(rates.values())
 
     def place(step: growth.Step, rate: float) -> tuple[float, float]:
@@ -42,7 +42,8 @@ def svg(results: Results, subtitle: str) -> str:
     for number, (way, title) in enumerate(TITLES.items()):
         for is_limited in (False, True):
             points = " ".join(f"{x:.1f},{y:.1f}" for x, y in (
-                place(step, rates[way, step]) for step in measured if step.is_limited == is_limited))
+                place(step, rates[way, step]) for step in measured
+                if step.is_limited == is_limited and (way, step) in rates))
             dash = ' stroke-dasharray="6 4"' if is_limited else ""
             parts.append(f'<polyline points="{points}" fill="none" stroke="{COLOURS[way]}" stroke-width="2"{dash}/>')
         y = TOP + 24 * number
