@@ -30,7 +30,7 @@ def svg(results: Results, subtitle: str) -> str:
         f'viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="13">',
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#ffffff"/>',
         '<text x="12" y="22" font-size="16" font-weight="bold">events a second, by rows in the month</text>',
-        f'<text x="12" y="40" fill="#666666">{subtitle}; dashed: memory for a quarter of the indexes</text>',
+        f'<text x="12" y="40" fill="#666666">{subtitle}</text>',
     ]
     for count in rows:
         x = place(growth.Step(count, False), 0)[0]
@@ -49,4 +49,6 @@ def svg(results: Results, subtitle: str) -> str:
         y = TOP + 24 * number
         parts += [f'<rect x="{WIDTH - RIGHT + 20}" y="{y}" width="14" height="14" fill="{COLOURS[way]}"/>',
                   f'<text x="{WIDTH - RIGHT + 40}" y="{y + 12}">{title}</text>']
+    for line, words in enumerate(("dashed: memory for a", "quarter of the indexes")):
+        parts.append(f'<text x="{WIDTH - RIGHT + 20}" y="{TOP + 24 * len(TITLES) + 12 + 18 * line}">{words}</text>')
     return "\n".join([*parts, "</svg>"]) + "\n"
