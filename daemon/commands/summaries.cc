@@ -216,7 +216,7 @@ class Verify final : public SummariesCommand {
                               postgres::blocking::SyncConnection& connection) const {
     if (!context.config().history.is_kept) return std::nullopt;
     text::ProgressBar progress("days of the history");
-    postgres::admin::VerifyDailyOptions options;
+    postgres::admin::VerifyOptions options;
     options.range = range_;
     options.progress = [&](std::int64_t done, std::int64_t total) { progress.Update(done, total); };
     auto report = assembly::ValueOrThrow(postgres::admin::VerifyDaily(connection, options),
@@ -290,7 +290,7 @@ class Rebuild final : public SummariesCommand {
                               postgres::blocking::SyncConnection& connection) const {
     if (!context.config().history.is_kept) return 0;
     text::ProgressBar progress("days of the history");
-    postgres::admin::RebuildDailyOptions options;
+    postgres::admin::RebuildOptions options;
     options.range = range_;
     options.rows_are_complete = rows_are_complete_;
     options.progress = [&](std::int64_t done, std::int64_t total) { progress.Update(done, total); };

@@ -38,26 +38,21 @@ Result<> ExpectNothingPrepared(blocking::SyncConnection& connection) {
 
 }  // namespace
 
-Result<Comparison> Comparison::Of(blocking::SyncConnection& connection,
-                                  std::chrono::seconds lock_wait_max) {
+Result<blocking::SyncRows> QueryAtOneMoment(blocking::SyncConnection& connection,
+                                            std::chrono::seconds lock_wait_max,
+                                            const std::string& sql,
+                                            std::span<const blocking::SyncParam> params) {
   const auto is_distributed = blocking::RowsAreDistributed(connection);
   if (!is_distributed) return std::unexpected(is_distributed.error());
-  return Comparison(connection, *is_distributed, lock_wait_max);
-}
-
-Result<blocking::SyncRows> Comparison::Query(const std::string& sql,
-                                             std::span<const blocking::SyncParam> params) {
-  if (!is_distributed_) return connection_.Query(sql, params);
+  if (!*is_distributed) return connection.Query(sql, params);
   std::optional<blocking::SyncRows> rows;
-  auto done = blocking::RetryWhileLocked("usage_summaries", lock_wait_max_, [&]() -> Result<> {
+  auto done = blocking::RetryWhileLocked("usage_summaries", lock_wait_max, [&]() -> Result<> {
     auto transaction = blocking::SyncTransaction::Begin(
-        connection_, "BEGIN; " + session::SetLockTimeout(limits::kLockTimeoutRebuild));
+        connection, "BEGIN; " + session::SetLockTimeout(limits::kLockTimeoutRebuild));
     if (!transaction) return std::unexpected(transaction.error());
-    if (auto locked = connection_.Execute(kLockSums); !locked) {
-      return std::unexpected(locked.error());
-    }
-    if (auto nothing_left = ExpectNothingPrepared(connection_); !nothing_left) return nothing_left;
-    auto answer = connection_.Query(sql, params);
+    if (auto locked = connection.Run(kLockSums); !locked) return locked;
+    if (auto nothing_left = ExpectNothingPrepared(connection); !nothing_left) return nothing_left;
+    auto answer = connection.Query(sql, params);
     if (!answer) return std::unexpected(answer.error());
     rows = std::move(*answer);
     return transaction->Commit();

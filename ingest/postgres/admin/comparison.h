@@ -17,23 +17,9 @@
 
 namespace usage_ingest::postgres::admin {
 
-class Comparison {
- public:
-  [[nodiscard]] static Result<Comparison> Of(blocking::SyncConnection& connection,
-                                             std::chrono::seconds lock_wait_max);
-
-  // One statement; a temporary table may be written.
-  Result<blocking::SyncRows> Query(const std::string& sql,
-                                   std::span<const blocking::SyncParam> params);
-
- private:
-  Comparison(blocking::SyncConnection& connection, bool is_distributed,
-             std::chrono::seconds lock_wait_max)
-      : connection_(connection), is_distributed_(is_distributed), lock_wait_max_(lock_wait_max) {}
-
-  blocking::SyncConnection& connection_;
-  bool is_distributed_;
-  std::chrono::seconds lock_wait_max_;
-};
+// One statement; a temporary table may be written.
+[[nodiscard]] Result<blocking::SyncRows> QueryAtOneMoment(
+    blocking::SyncConnection& connection, std::chrono::seconds lock_wait_max,
+    const std::string& sql, std::span<const blocking::SyncParam> params);
 
 }  // namespace usage_ingest::postgres::admin

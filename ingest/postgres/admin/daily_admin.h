@@ -13,7 +13,6 @@
 // Thread-safety one rebuild at a time: HistoryLock.
 // Limit         whole UTC days (summary_chunks.h).
 #include <array>
-#include <chrono>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -36,12 +35,6 @@ struct DailyDifference {
   DailyValues history;
 };
 
-struct VerifyDailyOptions {
-  SummaryRange range = {};
-  std::size_t differences_max = 100;  // kept in the report; all are counted
-  std::chrono::seconds lock_wait_max = std::chrono::minutes(10);
-  SummaryProgress progress = {};
-};
 struct VerifyDailyReport {
   std::int64_t days = 0;
   std::int64_t sums_compared = 0;
@@ -50,23 +43,10 @@ struct VerifyDailyReport {
   std::vector<DailyDifference> differences;
 };
 [[nodiscard]] Result<VerifyDailyReport> VerifyDaily(blocking::SyncConnection& connection,
-                                                    const VerifyDailyOptions& options);
+                                                    const VerifyOptions& options);
 
-struct RebuildDailyOptions {
-  SummaryRange range = {};
-  // The rows are complete, after a replay for example: also take away what is too much. Sums of a
-  // deleted key become sums of no key then.
-  bool rows_are_complete = false;
-  int rows_per_transaction = 1000;
-  std::chrono::seconds lock_wait_max = std::chrono::minutes(10);
-  SummaryProgress progress = {};
-};
-struct RebuildDailyReport {
-  std::int64_t days = 0;
-  std::int64_t rows_repaired = 0;  // added and corrected ones
-};
 // Needs TEMP.
-[[nodiscard]] Result<RebuildDailyReport> RebuildDaily(blocking::SyncConnection& connection,
-                                                      const RebuildDailyOptions& options);
+[[nodiscard]] Result<RebuildReport> RebuildDaily(blocking::SyncConnection& connection,
+                                                 const RebuildOptions& options);
 
 }  // namespace usage_ingest::postgres::admin

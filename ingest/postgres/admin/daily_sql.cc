@@ -105,21 +105,18 @@ std::string Collect(std::string_view by_key, std::string_view by_sum) {
                      Columns("d.{0}"), by_sum);
 }
 
-DailySql MakeDailySql() {
-  return {.count_differences = Compare() + kCount,
-          .show_differences =
-              Compare() + fmt::format(kShow, Columns("rows_{0}"), Columns("history_{0}")),
-          .make_repairs = fmt::format(kMakeRepairs, Columns("{0} {1}")),
-          // what is too much has a key that is, so it has moved
-          .collect_missing = Collect("NOT d.has_moved", "NOT d.is_too_much AND d.has_moved"),
-          .collect_all = Collect("true", "false"),
-          .apply_repairs = batch::UpsertDailySql(kRepairSource)};
-}
-
 }  // namespace
 
 const DailySql& GetDailySql() {
-  static const DailySql sql = MakeDailySql();
+  static const DailySql sql = {
+      .count_differences = Compare() + kCount,
+      .show_differences =
+          Compare() + fmt::format(kShow, Columns("rows_{0}"), Columns("history_{0}")),
+      .make_repairs = fmt::format(kMakeRepairs, Columns("{0} {1}")),
+      // what is too much has a key that is, so it has moved
+      .collect_missing = Collect("NOT d.has_moved", "NOT d.is_too_much AND d.has_moved"),
+      .collect_all = Collect("true", "false"),
+      .apply_repairs = batch::UpsertDailySql(kRepairSource)};
   return sql;
 }
 

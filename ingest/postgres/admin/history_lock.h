@@ -16,7 +16,7 @@ inline constexpr const char* kOnlyOneRebuild =
 
 [[nodiscard]] inline Result<blocking::SessionLock> TakeHistoryLock(
     blocking::SyncConnection& connection, std::string_view why_not) {
-  return blocking::SessionLock::Take(connection, 7305801562440212770, why_not);
+  return blocking::TakeSessionLock(connection, 7305801562440212770, why_not);
 }
 
 }  // namespace usage_ingest::postgres::admin

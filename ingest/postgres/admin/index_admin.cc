@@ -60,12 +60,6 @@ Result<std::vector<BuiltIndex>> FindLacking(blocking::SyncConnection& connection
   return lacking;
 }
 
-Result<> Run(blocking::SyncConnection& connection, const std::string& sql) {
-  auto done = connection.Execute(sql);
-  if (!done) return std::unexpected(done.error());
-  return {};
-}
-
 // PostgreSQL chooses the name, as it does for the index of a partition whose parent has one.
 Result<> BuildOnce(blocking::SyncConnection& connection, const BuiltIndex& index) {
   const std::array<blocking::SyncParam, 2> params = {index.partition, index.definition};
@@ -73,11 +67,11 @@ Result<> BuildOnce(blocking::SyncConnection& connection, const BuiltIndex& index
   if (!invalid) return std::unexpected(invalid.error());
   for (int row = 0; row < invalid->count(); ++row) {
     auto done =
-        Run(connection, fmt::format("DROP INDEX CONCURRENTLY IF EXISTS {}", invalid->text(row, 0)));
+        connection.Run(fmt::format("DROP INDEX CONCURRENTLY IF EXISTS {}", invalid->text(row, 0)));
     if (!done) return done;
   }
-  return Run(connection,
-             fmt::format("CREATE INDEX CONCURRENTLY ON {} {}", index.partition, index.definition));
+  return connection.Run(
+      fmt::format("CREATE INDEX CONCURRENTLY ON {} {}", index.partition, index.definition));
 }
 
 Result<bool> IsGone(blocking::SyncConnection& connection, const BuiltIndex& index) {
@@ -132,7 +126,7 @@ Result<std::vector<BuiltIndex>> BuildIndexes(
     blocking::SyncConnection& connection, const BuildIndexesOptions& options,
     const std::function<void(std::string_view)>& progress) {
   if (options.dry_run) return FindLacking(connection, options);
-  const auto lock = blocking::SessionLock::Take(connection, kIndexLock, kOnlyOneBuild);
+  const auto lock = blocking::TakeSessionLock(connection, kIndexLock, kOnlyOneBuild);
   if (!lock) return std::unexpected(lock.error());
   auto indexes = FindLacking(connection, options);
   if (!indexes) return indexes;

@@ -75,16 +75,10 @@ std::optional<EventTimeUs> Bound(const blocking::SyncRows& rows, int row, int co
   return EventTimeUs{rows.number(row, column)};
 }
 
-Result<> Run(blocking::SyncConnection& connection, const std::string& sql) {
-  auto done = connection.Execute(sql);
-  if (!done) return std::unexpected(done.error());
-  return {};
-}
-
 // For the session: DETACH ... CONCURRENTLY runs outside a transaction. Zero: wait as long as it
 // takes.
 Result<> SetLockTimeout(blocking::SyncConnection& connection, std::chrono::milliseconds timeout) {
-  return Run(connection, session::SetLockTimeout(timeout, session::SettingScope::kSession));
+  return connection.Run(session::SetLockTimeout(timeout, session::SettingScope::kSession));
 }
 
 // DETACH ... CONCURRENTLY commits in the middle. When it then meets a lock it leaves the partition
@@ -99,7 +93,7 @@ Result<> Detach(blocking::SyncConnection& connection, const std::string& name, b
       fmt::format("ALTER TABLE public.usage_logs DETACH PARTITION {} ", name);
   const std::array<blocking::SyncParam, 1> param = {name};
   return blocking::RetryWhileLocked("detach " + name, lock_wait_max, [&]() -> Result<> {
-    auto done = Run(connection, fmt::format("{}{}", detach, pending ? "FINALIZE" : way));
+    auto done = connection.Run(fmt::format("{}{}", detach, pending ? "FINALIZE" : way));
     if (done || pending) return done;
     auto state = connection.Query(
         "SELECT inhdetachpending FROM pg_inherits WHERE inhrelid = $1::regclass", param);
@@ -115,7 +109,7 @@ Result<> Drop(blocking::SyncConnection& connection, const std::string& name,
     auto transaction = blocking::SyncTransaction::Begin(connection);
     if (!transaction) return std::unexpected(transaction.error());
     for (const std::string& sql : {std::string(kLockParents), "DROP TABLE " + name}) {
-      if (auto done = Run(connection, sql); !done) return done;
+      if (auto done = connection.Run(sql); !done) return done;
     }
     return transaction->Commit();
   });

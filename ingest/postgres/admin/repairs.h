@@ -4,26 +4,22 @@
 // A rebuild collects what is to be added in one statement, which holds no lock, and adds it later:
 // what is written in between is kept, and no writer waits for long.
 //
-// Errors        kUnavailable: a lock was not free for `lock_wait_max`.
-#include <chrono>
+// Errors        kUnavailable: a lock was not free for `options.lock_wait_max`.
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "ingest/postgres/admin/summary_chunks.h"
 #include "ingest/postgres/blocking/sync_connection.h"
 
 namespace usage_ingest::postgres::admin {
 
-struct RepairSteps {
-  std::string_view what;                // for messages: the table
-  std::vector<std::string> statements;  // each does the repairs ($1, $2]
-  int rows_per_transaction = 1000;
-  std::chrono::seconds lock_wait_max = std::chrono::minutes(10);
-};
-
-// The repairs are numbered from 1 to `count`, in the order of locks.
+// The repairs are numbered from 1 to `count`, in the order of locks. Each of `statements` does the
+// repairs ($1, $2] of `table`, which messages name.
 [[nodiscard]] Result<> ApplyRepairs(blocking::SyncConnection& connection, std::int64_t count,
-                                    const RepairSteps& steps);
+                                    std::string_view table,
+                                    const std::vector<std::string>& statements,
+                                    const RebuildOptions& options);
 
 }  // namespace usage_ingest::postgres::admin

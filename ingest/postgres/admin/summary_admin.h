@@ -13,9 +13,7 @@
 // Units         the range is UTC, [from, to); days it touches are compared as a whole, months too.
 #include <algorithm>
 #include <array>
-#include <chrono>
-#include <functional>
-#include <optional>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,7 +21,6 @@
 #include "aggregate/summary_columns.h"
 #include "ingest/postgres/admin/summary_chunks.h"
 #include "ingest/postgres/blocking/sync_connection.h"
-#include "schema/strong.h"
 
 namespace usage_ingest::postgres::admin {
 
@@ -48,12 +45,6 @@ struct SummaryDifference {
   bool row_unfounded = false;  // there is no usage_logs row behind it
 };
 
-struct VerifyOptions {
-  SummaryRange range = {};
-  std::size_t differences_max = 100;  // kept in the report; all are counted
-  std::chrono::seconds lock_wait_max = std::chrono::minutes(10);
-  SummaryProgress progress = {};
-};
 struct VerifyReport {
   std::int64_t chunks_done = 0;    // days and months
   std::int64_t rows_compared = 0;  // summaries that the logs ask for, and unfounded ones
@@ -65,16 +56,6 @@ struct VerifyReport {
 [[nodiscard]] Result<VerifyReport> VerifySummaries(blocking::SyncConnection& connection,
                                                    const VerifyOptions& options);
 
-struct RebuildOptions {
-  SummaryRange range = {};
-  int rows_per_transaction = 1000;
-  std::chrono::seconds lock_wait_max = std::chrono::minutes(10);
-  SummaryProgress progress = {};
-};
-struct RebuildReport {
-  std::int64_t chunks_done = 0;    // days and months
-  std::int64_t rows_repaired = 0;  // added, corrected and removed ones
-};
 // Needs TEMP, and DELETE on usage_summaries to remove unfounded rows (else they are left as zeros).
 [[nodiscard]] Result<RebuildReport> RebuildSummaries(blocking::SyncConnection& connection,
                                                      const RebuildOptions& options);

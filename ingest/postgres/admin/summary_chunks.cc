@@ -1,13 +1,13 @@
 #include "ingest/postgres/admin/summary_chunks.h"
 
 #include <string>
-#include <string_view>
 
 namespace usage_ingest::postgres::admin {
 namespace {
 
 // What there is to compare: days and months (level, start, end), oldest first, of the range [$1,
 // $2) in microseconds since 1970 (NULL: as far as there are rows) that lie within partitions.
+// $3: months, too.
 constexpr const char* kChunks = R"sql(
 WITH rows_reach AS (
   SELECT least((SELECT min(created_at) FROM public.usage_logs)::timestamptz,
@@ -24,6 +24,7 @@ WITH rows_reach AS (
   UNION ALL
   SELECT 'month', month, month + interval '1 month'
     FROM reach, generate_series(date_trunc('month', first), last, interval '1 month') AS month
+   WHERE $3::boolean
 ), partitioned AS (
   SELECT range_agg(CASE WHEN is_default THEN tstzrange(NULL, NULL)
                         ELSE tstzrange(from_time, to_time) END)
@@ -44,27 +45,21 @@ blocking::SyncParam TimeParam(const std::optional<EventTimeUs>& time) {
 
 }  // namespace
 
-Result<std::vector<SummaryChunk>> FindSummaryChunks(blocking::SyncConnection& connection,
-                                                    const SummaryRange& range) {
-  const std::array<blocking::SyncParam, 2> params = {TimeParam(range.from), TimeParam(range.to)};
-  auto rows = connection.Query(kChunks, params);
+Result<std::int64_t> ForEachChunk(blocking::SyncConnection& connection, const SummaryRange& range,
+                                  ChunkLevels levels, const SummaryProgress& progress,
+                                  const std::function<Result<>(const SummaryChunk&)>& work) {
+  const std::array<blocking::SyncParam, 3> params = {
+      TimeParam(range.from), TimeParam(range.to),
+      levels == ChunkLevels::kDaysAndMonths ? "true" : "false"};
+  const auto rows = connection.Query(kChunks, params);
   if (!rows) return std::unexpected(rows.error());
-  std::vector<SummaryChunk> chunks;
-  chunks.reserve(static_cast<std::size_t>(rows->count()));
   for (int i = 0; i < rows->count(); ++i) {
-    chunks.push_back({std::string(rows->text(i, 1)), std::string(rows->text(i, 2)),
-                      std::string(rows->text(i, 0))});
+    const SummaryChunk chunk = {std::string(rows->text(i, 1)), std::string(rows->text(i, 2)),
+                                std::string(rows->text(i, 0))};
+    if (auto done = work(chunk); !done) return std::unexpected(done.error());
+    if (progress) progress(i + 1, rows->count());
   }
-  return chunks;
-}
-
-Result<std::vector<SummaryChunk>> FindDays(blocking::SyncConnection& connection,
-                                           const SummaryRange& range) {
-  auto chunks = FindSummaryChunks(connection, range);
-  if (chunks) {
-    std::erase_if(*chunks, [](const SummaryChunk& chunk) { return chunk[2] != "day"; });
-  }
-  return chunks;
+  return rows->count();
 }
 
 }  // namespace usage_ingest::postgres::admin

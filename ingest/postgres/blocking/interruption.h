@@ -10,13 +10,19 @@
 // Thread-safety SetInterruption before the first session; the rest from any thread.
 #include <chrono>
 #include <stop_token>
+#include <utility>
 
 namespace usage_ingest::postgres::blocking {
 
 inline constexpr auto kCleanUpMax = std::chrono::seconds(1);
 
+[[nodiscard]] inline std::stop_token& InterruptionToken() {
+  static std::stop_token token;
+  return token;
+}
+
 // Without it nothing is interrupted.
-void SetInterruption(std::stop_token stop);
-[[nodiscard]] bool IsInterrupted();
+inline void SetInterruption(std::stop_token stop) { InterruptionToken() = std::move(stop); }
+[[nodiscard]] inline bool IsInterrupted() { return InterruptionToken().stop_requested(); }
 
 }  // namespace usage_ingest::postgres::blocking

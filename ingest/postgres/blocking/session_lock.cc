@@ -3,26 +3,21 @@
 #include <fmt/format.h>
 
 #include <string>
-#include <utility>
 
 namespace usage_ingest::postgres::blocking {
 
-Result<SessionLock> SessionLock::Take(SyncConnection& connection, std::int64_t key,
-                                      std::string_view why_not) {
+Result<SessionLock> TakeSessionLock(SyncConnection& connection, std::int64_t key,
+                                    std::string_view why_not) {
   auto locked = connection.Execute(fmt::format("SELECT pg_try_advisory_lock({})", key));
   if (!locked) return std::unexpected(locked.error());
   if (!locked->boolean(0, 0)) return Fail(ErrorCode::kUnavailable, std::string(why_not));
-  return SessionLock(connection, key);
+  return SessionLock(&connection, Unlock{key});
 }
 
-SessionLock::SessionLock(SessionLock&& other) noexcept
-    : connection_(std::exchange(other.connection_, nullptr)), key_(other.key_) {}
-
-SessionLock::~SessionLock() {
-  if (connection_ == nullptr) return;
+void Unlock::operator()(SyncConnection* connection) const {
   // ignored because the lock ends with the session at the latest
   [[maybe_unused]] const auto ignored =
-      connection_->Execute(fmt::format("SELECT pg_advisory_unlock({})", key_));
+      connection->Run(fmt::format("SELECT pg_advisory_unlock({})", key));
 }
 
 }  // namespace usage_ingest::postgres::blocking

@@ -6,27 +6,22 @@
 //
 // Errors        kUnavailable with the text of the caller when another session holds it.
 #include <cstdint>
+#include <memory>
 #include <string_view>
 
 #include "ingest/postgres/blocking/sync_connection.h"
 
 namespace usage_ingest::postgres::blocking {
 
-class SessionLock {
- public:
-  // `key`: an arbitrary number, another one for each kind.
-  [[nodiscard]] static Result<SessionLock> Take(SyncConnection& connection, std::int64_t key,
-                                                std::string_view why_not);
-  SessionLock(SessionLock&& other) noexcept;
-  SessionLock& operator=(SessionLock&&) = delete;
-  SessionLock(const SessionLock&) = delete;
-  SessionLock& operator=(const SessionLock&) = delete;
-  ~SessionLock();
-
- private:
-  SessionLock(SyncConnection& connection, std::int64_t key) : connection_(&connection), key_(key) {}
-  SyncConnection* connection_;  // null: moved from
-  std::int64_t key_;
+struct Unlock {
+  std::int64_t key;
+  void operator()(SyncConnection* connection) const;
 };
+// Holds the lock; the session belongs to another.
+using SessionLock = std::unique_ptr<SyncConnection, Unlock>;
+
+// `key`: an arbitrary number, another one for each kind.
+[[nodiscard]] Result<SessionLock> TakeSessionLock(SyncConnection& connection, std::int64_t key,
+                                                  std::string_view why_not);
 
 }  // namespace usage_ingest::postgres::blocking

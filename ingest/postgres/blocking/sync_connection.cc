@@ -100,7 +100,7 @@ Result<SyncConnection> SyncConnection::Open(std::string_view conninfo, std::stri
     return std::unexpected(done.error());
   }
   const std::string set_up = session::SessionSetUp(session::SessionUse::kCommand);
-  if (auto done = connection.Execute(set_up); !done) return std::unexpected(done.error());
+  if (auto done = connection.Run(set_up); !done) return std::unexpected(done.error());
   return opened;
 }
 
@@ -149,16 +149,20 @@ Result<SyncRows> SyncConnection::Check(PGresult* raw) {
   return std::unexpected(session::ErrorOf(result.get(), session::SqlStep::kOther));
 }
 
-Result<SyncRows> SyncConnection::Execute(const std::string& sql) {
-  if (MustEnd(steady_clock::now())) return Interrupted();
-  if (PQsendQuery(connection_.get(), sql.c_str()) == 0) {
-    return std::unexpected(session::ConnectionError(connection_.get(), "PostgreSQL"));
-  }
-  return Await();
+Result<> SyncConnection::Run(const std::string& sql) {
+  auto done = Execute(sql);
+  if (!done) return std::unexpected(done.error());
+  return {};
 }
 
-Result<SyncRows> SyncConnection::ExecuteWatched(const std::string& sql, milliseconds interval,
-                                                const std::function<void()>& still_running) {
+Result<std::string> SyncConnection::ReadText(const std::string& sql) {
+  auto rows = Execute(sql);
+  if (!rows) return std::unexpected(rows.error());
+  return std::string(rows->text(0, 0));
+}
+
+Result<SyncRows> SyncConnection::Execute(const std::string& sql, milliseconds interval,
+                                         const std::function<void()>& still_running) {
   if (MustEnd(steady_clock::now())) return Interrupted();
   if (PQsendQuery(connection_.get(), sql.c_str()) == 0) {
     return std::unexpected(session::ConnectionError(connection_.get(), "PostgreSQL"));
@@ -175,7 +179,7 @@ Result<SyncRows> SyncConnection::Query(const std::string& sql, std::span<const S
                         values.data(), nullptr, nullptr, /*resultFormat=*/0) == 0) {
     return std::unexpected(session::ConnectionError(connection_.get(), "PostgreSQL"));
   }
-  return Await();
+  return Await(std::chrono::hours(1), {});
 }
 
 bool SyncConnection::MustEnd(steady_clock::time_point started) const {
@@ -236,7 +240,7 @@ std::string SyncConnection::QuoteLiteral(std::string_view text) const {
 
 Result<SyncTransaction> SyncTransaction::Begin(SyncConnection& connection,
                                                const std::string& begin) {
-  if (auto done = connection.Execute(begin); !done) return std::unexpected(done.error());
+  if (auto done = connection.Run(begin); !done) return std::unexpected(done.error());
   return SyncTransaction(&connection);
 }
 
@@ -247,10 +251,7 @@ SyncTransaction::~SyncTransaction() {
 }
 
 Result<> SyncTransaction::Commit() {
-  SyncConnection* connection = std::exchange(connection_, nullptr);
-  auto done = connection->Execute("COMMIT");
-  if (!done) return std::unexpected(done.error());
-  return {};
+  return std::exchange(connection_, nullptr)->Run("COMMIT");
 }
 
 std::string QuoteIdentifier(std::string_view name) {

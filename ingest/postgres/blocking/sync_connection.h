@@ -60,10 +60,14 @@ class SyncConnection {
                                                    std::string_view purpose);
 
   // Several statements, one transaction unless they say otherwise; returns the last one's rows.
-  Result<SyncRows> Execute(const std::string& sql);
-  // The same for what takes long: calls `still_running` each `interval` while it does.
-  Result<SyncRows> ExecuteWatched(const std::string& sql, std::chrono::milliseconds interval,
-                                  const std::function<void()>& still_running);
+  // Calls `still_running` each `interval` while they run.
+  Result<SyncRows> Execute(const std::string& sql,
+                           std::chrono::milliseconds interval = std::chrono::hours(1),
+                           const std::function<void()>& still_running = {});
+  // The same when nobody needs the rows.
+  Result<> Run(const std::string& sql);
+  // The same when the answer is one text.
+  Result<std::string> ReadText(const std::string& sql);
   // One statement with $1, $2, ...
   Result<SyncRows> Query(const std::string& sql, std::span<const SyncParam> params);
 
@@ -84,8 +88,8 @@ class SyncConnection {
   Result<> RefuseTransactionPooling(std::string_view conninfo);
   Result<SyncRows> Check(PGresult* result);
   // After a statement was sent: its last result.
-  Result<SyncRows> Await(std::chrono::milliseconds interval = std::chrono::hours(1),
-                         const std::function<void()>& still_running = {});
+  Result<SyncRows> Await(std::chrono::milliseconds interval,
+                         const std::function<void()>& still_running);
   [[nodiscard]] bool MustEnd(std::chrono::steady_clock::time_point started) const;
   void Cancel();
 

@@ -44,24 +44,17 @@ Result<State> ReadState(blocking::SyncConnection& connection) {
                .is_outdated = rows->boolean(0, 3)};
 }
 
-Result<std::string> ReadText(blocking::SyncConnection& connection, const char* query) {
-  const auto rows = connection.Execute(query);
-  if (!rows) return std::unexpected(rows.error());
-  return std::string(rows->text(0, 0));
-}
-
 Result<> RunText(blocking::SyncConnection& connection, const char* query) {
-  const auto sql = ReadText(connection, query);
+  const auto sql = connection.ReadText(query);
   if (!sql) return std::unexpected(sql.error());
-  if (auto done = connection.Execute(*sql); !done) return std::unexpected(done.error());
-  return {};
+  return connection.Run(*sql);
 }
 
 Result<> PrintPlan(blocking::SyncConnection& connection, const char* locks, const char* plan,
                    MigrationRunner& runner) {
   fmt::print(runner.out(), "-- {} (transaction)\n", kWhat);
   for (const char* query : {locks, plan}) {
-    const auto sql = ReadText(connection, query);
+    const auto sql = connection.ReadText(query);
     if (!sql) return std::unexpected(sql.error());
     fmt::print(runner.out(), "{}\n", *sql);
   }

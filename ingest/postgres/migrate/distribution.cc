@@ -16,13 +16,6 @@ struct Half {
   std::string sql;
 };
 
-// The only value of a query that writes statements.
-Result<std::string> Plan(blocking::SyncConnection& connection, const char* sql) {
-  auto rows = connection.Execute(sql);
-  if (!rows) return std::unexpected(rows.error());
-  return std::string(rows->text(0, 0));
-}
-
 Result<> RunHalf(const Half& half, const MigrateOptions& options, MigrationRunner& runner) {
   if (half.sql.empty()) return {};
   if (options.dry_run) {
@@ -37,7 +30,7 @@ Result<> RunHalf(const Half& half, const MigrateOptions& options, MigrationRunne
 // The second half is planned when the first one is done, as it may depend on it.
 Result<> Distribute(blocking::SyncConnection& connection, bool is_distributed,
                     const MigrateOptions& options, MigrationRunner& runner) {
-  const auto keys = Plan(connection, sql::kReplaceKeys);
+  const auto keys = connection.ReadText(sql::kReplaceKeys);
   if (!keys) return std::unexpected(keys.error());
   auto done =
       RunHalf({"usage_logs: triggers in the place of foreign keys", *keys}, options, runner);
@@ -48,13 +41,13 @@ Result<> Distribute(blocking::SyncConnection& connection, bool is_distributed,
 Result<> Undistribute(blocking::SyncConnection& connection, bool is_distributed,
                       const MigrateOptions& options, MigrationRunner& runner) {
   if (is_distributed) {
-    const auto rows = Plan(connection, sql::kUndistribute);
+    const auto rows = connection.ReadText(sql::kUndistribute);
     if (!rows) return std::unexpected(rows.error());
     auto done =
         RunHalf({"usage_logs: all rows come back from the workers", *rows}, options, runner);
     if (!done) return done;
   }
-  const auto keys = Plan(connection, sql::kRestoreKeys);
+  const auto keys = connection.ReadText(sql::kRestoreKeys);
   if (!keys) return std::unexpected(keys.error());
   return RunHalf({"usage_logs: foreign keys in the place of triggers", *keys}, options, runner);
 }

@@ -51,12 +51,6 @@ Result<bool> IsPlainTable(blocking::SyncConnection& connection) {
   return rows->count() == 1 && rows->boolean(0, 0);
 }
 
-Result<std::string> ChooseEnd(blocking::SyncConnection& connection) {
-  auto rows = connection.Execute(sql::kPartitioningEnd);
-  if (!rows) return std::unexpected(rows.error());
-  return std::string(rows->text(0, 0));
-}
-
 std::string AddBound(std::string_view end) {
   return fmt::format(
       "ALTER TABLE public.usage_logs ADD CONSTRAINT usage_ingest_bound CHECK (id IS NOT NULL AND "
@@ -93,7 +87,7 @@ Result<std::string> SetBound(blocking::SyncConnection& connection, MigrationRunn
                              const State& state) {
   std::string end = state.end;
   if (!state.has_bound || !state.end_is_far) {
-    const auto chosen = ChooseEnd(connection);
+    const auto chosen = connection.ReadText(sql::kPartitioningEnd);
     if (!chosen) return std::unexpected(chosen.error());
     end = *chosen;
     auto done =
@@ -177,7 +171,7 @@ Result<> DescribePartitioning(blocking::SyncConnection& connection, std::ostream
   }
   const auto state = ReadState(connection);
   if (!state) return std::unexpected(state.error());
-  const auto end = ChooseEnd(connection);
+  const auto end = connection.ReadText(sql::kPartitioningEnd);
   if (!end) return std::unexpected(end.error());
   fmt::print(out, "-- about {} rows\n", std::max<std::int64_t>(state->rows_estimate, 0));
   if (!state->has_key) fmt::print(out, "-- SHARE UPDATE EXCLUSIVE\n{};\n", kCreateKey);

@@ -16,15 +16,11 @@ PlannedStatement::Kind ParseKind(std::string_view word) {
 
 Result<> CreateShadow(blocking::SyncConnection& connection, const std::vector<int>& numbers) {
   // Unqualified names are created in, and looked up in, the temporary schema only.
-  if (auto done = connection.Execute("SET LOCAL search_path = pg_temp"); !done) {
-    return std::unexpected(done.error());
-  }
+  if (auto done = connection.Run("SET LOCAL search_path = pg_temp"); !done) return done;
   for (const int number : numbers) {
     const auto& declaration = Migrations()[static_cast<std::size_t>(number) - 1];
     USAGE_INGEST_CHECK(declaration.number == number);
-    if (auto done = connection.Execute(std::string(declaration.text)); !done) {
-      return std::unexpected(done.error());
-    }
+    if (auto done = connection.Run(std::string(declaration.text)); !done) return done;
   }
   return {};
 }

@@ -6,8 +6,8 @@
 #include <array>
 #include <chrono>
 
+#include "ingest/postgres/admin/daily_admin.h"
 #include "ingest/postgres/blocking/retry_while_locked.h"
-#include "ingest/postgres/migrate/history_fill.h"
 #include "ingest/postgres/migrate/migration_partitioning.h"
 #include "ingest/postgres/session/session_setup.h"
 #include "schema/limits.h"
@@ -82,8 +82,7 @@ Result<> MigrationRunner::RetryWhileLocked(std::string_view what,
 
 Result<> MigrationRunner::RunTransaction(std::string_view what, const std::string& sql) {
   return RunTransaction(what, [&]() -> Result<> {
-    if (auto done = connection_.Execute(sql); !done) return std::unexpected(done.error());
-    return {};
+    return connection_.Run(sql);
   });
 }
 
@@ -93,16 +92,14 @@ Result<> MigrationRunner::RunTransaction(std::string_view what,
     auto transaction = blocking::SyncTransaction::Begin(connection_, BeginWithLockTimeout());
     if (!transaction) return std::unexpected(transaction.error());
     if (auto done = work(); !done) return done;
-    if (auto done = connection_.Execute(kGiveToOwner); !done) {
-      return std::unexpected(done.error());
-    }
+    if (auto done = connection_.Run(kGiveToOwner); !done) return done;
     return transaction->Commit();
   });
 }
 
 Result<> MigrationRunner::RunConcurrently(const std::string& sql) {
   const auto started = Clock::now();
-  auto done = connection_.ExecuteWatched(sql, kProgressInterval, [&] {
+  auto done = connection_.Execute(sql, kProgressInterval, [&] {
     fmt::print(out_, "  {:.0f} s: {}{}\n",
                std::chrono::duration<double>(Clock::now() - started).count(), sql, IndexProgress());
     out_.flush();
@@ -142,7 +139,7 @@ Result<> MigrationRunner::RunBody(const MigrationStep& step) {
     case MigrationMode::kPartitioning:
       return PartitionUsageLogs(connection_, *this);
     case MigrationMode::kHistory:
-      return FillHistory(connection_, options_, out_);
+      return FillHistory();
   }
   std::abort();  // -Wswitch-enum: all modes are above
 }
@@ -224,6 +221,33 @@ Result<> MigrationRunner::RunBatches(const MigrationStep& step) {
       out_.flush();
       next_report = Clock::now() + kProgressInterval;
     }
+  }
+  return {};
+}
+
+// It adds what the rows show and the history does not have (admin/daily_admin.h). So a run that was
+// interrupted is continued by the next one, and a daemon may have written the history of some rows.
+Result<> MigrationRunner::FillHistory() {
+  if (!options_.keeps_history) {
+    fmt::print(out_,
+               "note: history.daily is off, so the history is not filled; when it is on, run "
+               "`usage-ingestd summaries rebuild`\n");
+    return {};
+  }
+  admin::RebuildOptions rebuild;
+  rebuild.lock_wait_max = options_.lock_wait_max;
+  rebuild.progress = [this, next_report = Clock::now() + kProgressInterval](
+                         std::int64_t done, std::int64_t total) mutable {
+    if (Clock::now() < next_report) return;
+    fmt::print(out_, "  history: {} of {} days\n", done, total);
+    out_.flush();
+    next_report = Clock::now() + kProgressInterval;
+  };
+  const auto filled = admin::RebuildDaily(connection_, rebuild);
+  if (!filled) return std::unexpected(filled.error());
+  if (filled->rows_repaired > 0) {
+    fmt::print(out_, "  history: {} rows of {} days\n", filled->rows_repaired,
+               filled->chunks_done);
   }
   return {};
 }

@@ -44,6 +44,7 @@ class MigrationRunner {
   Result<> RunPlan(const MigrationStep& step);
   Result<> RunPlanned(const PlannedStatement& statement);
   Result<> RunBatches(const MigrationStep& step);
+  Result<> FillHistory();
   Result<> Enter(const Migration& migration);
   std::string IndexProgress();
 

@@ -16,7 +16,7 @@ enum class MigrationMode : unsigned char {
   kPlan,          // a query whose rows are the statements, each in a transaction of its own
   kBatches,       // a statement with a cursor as $1 that returns the next one, or no row at the end
   kPartitioning,  // migration_partitioning.h
-  kHistory,       // history_fill.h
+  kHistory,       // MigrationRunner::FillHistory
 };
 
 struct MigrationStep {
