@@ -30,8 +30,8 @@ DailyDifference ReadDifference(const blocking::SyncRows& rows, int row) {
 Result<> VerifyDay(blocking::SyncConnection& connection, const SummaryChunk& day,
                    const VerifyOptions& options, VerifyDailyReport& report) {
   const auto bounds = std::span(day).first<2>();
-  auto counts = QueryAtOneMoment(connection, options.lock_wait_max,
-                                 GetDailySql().count_differences, bounds);
+  auto counts =
+      QueryAtOneMoment(connection, options.lock_wait_max, GetDailySql().count_differences, bounds);
   if (!counts) return std::unexpected(counts.error());
   report.sums_compared += counts->number(0, 0);
   report.sums_missing += counts->number(0, 1);
@@ -41,8 +41,8 @@ Result<> VerifyDay(blocking::SyncConnection& connection, const SummaryChunk& day
 
   const std::array<blocking::SyncParam, 3> params = {
       day[0], day[1], std::to_string(options.differences_max - report.differences.size())};
-  auto rows = QueryAtOneMoment(connection, options.lock_wait_max, GetDailySql().show_differences,
-                               params);
+  auto rows =
+      QueryAtOneMoment(connection, options.lock_wait_max, GetDailySql().show_differences, params);
   if (!rows) return std::unexpected(rows.error());
   for (int i = 0; i < rows->count(); ++i) report.differences.push_back(ReadDifference(*rows, i));
   return {};
@@ -57,8 +57,8 @@ Result<> RepairDay(blocking::SyncConnection& connection, const SummaryChunk& day
   if (!collected) return std::unexpected(collected.error());
   const std::int64_t repairs = collected->affected();
   if (repairs == 0) return {};
-  auto applied = ApplyRepairs(connection, repairs, "usage_ingest.usage_daily", {sql.apply_repairs},
-                              options);
+  auto applied =
+      ApplyRepairs(connection, repairs, "usage_ingest.usage_daily", {sql.apply_repairs}, options);
   if (!applied) return applied;
   report.rows_repaired += repairs;
   return connection.Run("TRUNCATE pg_temp.usage_ingest_daily_repair");

@@ -33,8 +33,9 @@ Result<> ApplyRepairs(blocking::SyncConnection& connection, std::int64_t count,
   const std::int64_t step = std::max(1, options.rows_per_transaction);
   for (std::int64_t begin = 0; begin < count; begin += step) {
     const std::int64_t end = std::min(begin + step, count);
-    auto done = blocking::RetryWhileLocked(
-        table, options.lock_wait_max, [&] { return ApplyRange(connection, statements, begin, end); });
+    auto done = blocking::RetryWhileLocked(table, options.lock_wait_max, [&] {
+      return ApplyRange(connection, statements, begin, end);
+    });
     if (!done) return done;
   }
   return {};

@@ -31,8 +31,8 @@ SummaryDifference ReadDifference(const blocking::SyncRows& rows, int row) {
 
 Result<> VerifyChunk(blocking::SyncConnection& connection, const SummaryChunk& chunk,
                      const VerifyOptions& options, VerifyReport& report) {
-  auto counts = QueryAtOneMoment(connection, options.lock_wait_max,
-                                 GetSummarySql().count_differences, chunk);
+  auto counts =
+      QueryAtOneMoment(connection, options.lock_wait_max, GetSummarySql().count_differences, chunk);
   if (!counts) return std::unexpected(counts.error());
   report.rows_compared += counts->number(0, 0);
   report.rows_different += counts->number(0, 1);
@@ -44,8 +44,8 @@ Result<> VerifyChunk(blocking::SyncConnection& connection, const SummaryChunk& c
   const std::array<blocking::SyncParam, 4> params = {
       chunk[0], chunk[1], chunk[2],
       std::to_string(options.differences_max - report.differences.size())};
-  auto rows = QueryAtOneMoment(connection, options.lock_wait_max, GetSummarySql().show_differences,
-                               params);
+  auto rows =
+      QueryAtOneMoment(connection, options.lock_wait_max, GetSummarySql().show_differences, params);
   if (!rows) return std::unexpected(rows.error());
   for (int i = 0; i < rows->count(); ++i) report.differences.push_back(ReadDifference(*rows, i));
   return {};
@@ -53,8 +53,8 @@ Result<> VerifyChunk(blocking::SyncConnection& connection, const SummaryChunk& c
 
 Result<> RepairChunk(blocking::SyncConnection& connection, const SummaryChunk& chunk,
                      const RebuildOptions& options, bool may_delete, RebuildReport& report) {
-  const auto collected = QueryAtOneMoment(connection, options.lock_wait_max,
-                                          GetSummarySql().collect_repairs, chunk);
+  const auto collected =
+      QueryAtOneMoment(connection, options.lock_wait_max, GetSummarySql().collect_repairs, chunk);
   if (!collected) return std::unexpected(collected.error());
   const std::int64_t repairs = collected->affected();  // in the temporary table now
   if (repairs == 0) return {};
@@ -89,11 +89,11 @@ Result<RebuildReport> RebuildSummaries(blocking::SyncConnection& connection,
     return std::unexpected(made.error());
   }
   RebuildReport report;
-  const auto chunks =
-      ForEachChunk(connection, options.range, ChunkLevels::kDaysAndMonths, options.progress,
-                   [&](const SummaryChunk& chunk) {
-                     return RepairChunk(connection, chunk, options, may_delete->boolean(0, 0), report);
-                   });
+  const auto chunks = ForEachChunk(connection, options.range, ChunkLevels::kDaysAndMonths,
+                                   options.progress, [&](const SummaryChunk& chunk) {
+                                     return RepairChunk(connection, chunk, options,
+                                                        may_delete->boolean(0, 0), report);
+                                   });
   if (!chunks) return std::unexpected(chunks.error());
   report.chunks_done = *chunks;
   return report;

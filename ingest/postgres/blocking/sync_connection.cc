@@ -250,9 +250,7 @@ SyncTransaction::~SyncTransaction() {
   [[maybe_unused]] const auto ignored = connection_->Execute("ROLLBACK");
 }
 
-Result<> SyncTransaction::Commit() {
-  return std::exchange(connection_, nullptr)->Run("COMMIT");
-}
+Result<> SyncTransaction::Commit() { return std::exchange(connection_, nullptr)->Run("COMMIT"); }
 
 std::string QuoteIdentifier(std::string_view name) {
   std::string quoted = "\"";

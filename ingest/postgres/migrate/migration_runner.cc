@@ -81,9 +81,7 @@ Result<> MigrationRunner::RetryWhileLocked(std::string_view what,
 }
 
 Result<> MigrationRunner::RunTransaction(std::string_view what, const std::string& sql) {
-  return RunTransaction(what, [&]() -> Result<> {
-    return connection_.Run(sql);
-  });
+  return RunTransaction(what, [&]() -> Result<> { return connection_.Run(sql); });
 }
 
 Result<> MigrationRunner::RunTransaction(std::string_view what,
@@ -246,8 +244,7 @@ Result<> MigrationRunner::FillHistory() {
   const auto filled = admin::RebuildDaily(connection_, rebuild);
   if (!filled) return std::unexpected(filled.error());
   if (filled->rows_repaired > 0) {
-    fmt::print(out_, "  history: {} rows of {} days\n", filled->rows_repaired,
-               filled->chunks_done);
+    fmt::print(out_, "  history: {} rows of {} days\n", filled->rows_repaired, filled->chunks_done);
   }
   return {};
 }

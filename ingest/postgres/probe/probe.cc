@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "ingest/postgres/probe/probe_checks.h"
 #include "schema/migrations.h"
@@ -12,19 +13,18 @@ namespace {
 
 constexpr int kServerVersionMin = 150000;
 
-void ReportPooling(ProbeReport& report) {
-  report.findings.push_back(
-      {.severity = Severity::kFatal,
-       .where = "postgres.conninfo",
-       .what = std::string(blocking::kTransactionPooling),
-       .fix = "connect to PostgreSQL itself, or to a pool with pool_mode = session"});
-}
-
 }  // namespace
 
 std::string Finding::ToLine() const {
   return fmt::format("{}: {}: {}; fix: {}", severity == Severity::kFatal ? "fatal" : "warning",
                      where, what, fix);
+}
+
+void ProbeReport::Add(Severity severity, std::string where, std::string what, std::string fix) {
+  findings.push_back({.severity = severity,
+                      .where = std::move(where),
+                      .what = std::move(what),
+                      .fix = std::move(fix)});
 }
 
 bool ProbeReport::ok() const {
@@ -35,33 +35,27 @@ bool ProbeReport::ok() const {
 Result<bool> ProbeServer(blocking::SyncConnection& connection, ProbeReport& report) {
   report.facts.server_version = connection.server_version();
   if (report.facts.server_version < kServerVersionMin) {
-    report.findings.push_back(
-        {.severity = Severity::kFatal,
-         .where = "server",
-         .what = fmt::format("PostgreSQL {} is too old", report.facts.server_version / 10000),
-         .fix = "upgrade to PostgreSQL 15 or later"});
+    report.Add(Severity::kFatal, "server",
+               fmt::format("PostgreSQL {} is too old", report.facts.server_version / 10000),
+               "upgrade to PostgreSQL 15 or later");
     return false;
   }
   auto rows = connection.Execute(
       "SELECT current_setting('server_encoding'), pg_is_in_recovery(), current_database()");
   if (!rows) return std::unexpected(rows.error());
   if (rows->text(0, 0) != "UTF8") {
-    report.findings.push_back(
-        {.severity = Severity::kFatal,
-         .where = fmt::format("database {}", rows->text(0, 2)),
-         .what = fmt::format("its encoding is {}, and events hold any text", rows->text(0, 0)),
-         .fix = fmt::format("dump it and restore into CREATE DATABASE {} ENCODING 'UTF8' TEMPLATE "
-                            "template0",
-                            blocking::QuoteIdentifier(rows->text(0, 2)))});
+    report.Add(Severity::kFatal, fmt::format("database {}", rows->text(0, 2)),
+               fmt::format("its encoding is {}, and events hold any text", rows->text(0, 0)),
+               fmt::format("dump it and restore into CREATE DATABASE {} ENCODING 'UTF8' TEMPLATE "
+                           "template0",
+                           blocking::QuoteIdentifier(rows->text(0, 2))));
     return false;
   }
   report.facts.in_recovery = rows->boolean(0, 1);
   if (report.facts.in_recovery) {
-    report.findings.push_back(
-        {.severity = Severity::kWarning,
-         .where = "server",
-         .what = "it is a standby: nothing can be written until it is promoted",
-         .fix = "connect with target_session_attrs=read-write"});
+    report.Add(Severity::kWarning, "server",
+               "it is a standby: nothing can be written until it is promoted",
+               "connect with target_session_attrs=read-write");
   }
   return true;
 }
@@ -76,13 +70,11 @@ Result<bool> ProbeMigrations(blocking::SyncConnection& connection, ProbeReport& 
       "'usage_ingest') AND NOT has_schema_privilege(oid, 'USAGE')");
   if (!closed) return std::unexpected(closed.error());
   for (int i = 0; i < closed->count(); ++i) {
-    report.findings.push_back(
-        {.severity = Severity::kFatal,
-         .where = fmt::format("schema {}", closed->text(i, 0)),
-         .what = "this role may not look into it",
-         .fix = fmt::format("GRANT USAGE ON SCHEMA {} TO {} (all that is needed: `usage-ingestd "
-                            "migrate --print-grants {}`)",
-                            closed->text(i, 0), closed->text(i, 1), closed->text(i, 1))});
+    report.Add(Severity::kFatal, fmt::format("schema {}", closed->text(i, 0)),
+               "this role may not look into it",
+               fmt::format("GRANT USAGE ON SCHEMA {} TO {} (all that is needed: `usage-ingestd "
+                           "migrate --print-grants {}`)",
+                           closed->text(i, 0), closed->text(i, 1), closed->text(i, 1)));
   }
   if (closed->count() != 0) return false;
   auto table = connection.Execute("SELECT to_regclass('usage_ingest.migrations') IS NOT NULL");
@@ -108,12 +100,10 @@ Result<bool> ProbeMigrations(blocking::SyncConnection& connection, ProbeReport& 
     return false;
   }
   if (report.facts.migration_level > newest) {
-    report.findings.push_back(
-        {.severity = Severity::kFatal,
-         .where = "usage_ingest.migrations",
-         .what = fmt::format("the database is at migration {}, this binary knows {}",
-                             report.facts.migration_level, newest),
-         .fix = "install the usage-ingestd that migrated it, or a newer one"});
+    report.Add(Severity::kFatal, "usage_ingest.migrations",
+               fmt::format("the database is at migration {}, this binary knows {}",
+                           report.facts.migration_level, newest),
+               "install the usage-ingestd that migrated it, or a newer one");
     return false;
   }
   return true;
@@ -123,7 +113,8 @@ Result<ProbeReport> ProbeDatabase(std::string_view conninfo, std::size_t writers
   ProbeReport report;
   auto connection = blocking::SyncConnection::Open(conninfo, "probe");
   if (!connection && connection.error().context == blocking::kTransactionPooling) {
-    ReportPooling(report);
+    report.Add(Severity::kFatal, "postgres.conninfo", std::string(blocking::kTransactionPooling),
+               "connect to PostgreSQL itself, or to a pool with pool_mode = session");
     return report;
   }
   if (!connection) return std::unexpected(connection.error());

@@ -52,6 +52,7 @@ struct DatabaseFacts {
 struct ProbeReport {
   std::vector<Finding> findings;
   DatabaseFacts facts;
+  void Add(Severity severity, std::string where, std::string what, std::string fix);
   [[nodiscard]] bool ok() const;  // no fatal finding
 };
 

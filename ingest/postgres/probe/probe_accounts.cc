@@ -62,14 +62,6 @@ SELECT history.name, p.proowner::regrole, history.name = 'public.audit_logs'
  WHERE p.oid = to_regprocedure('usage_ingest.watch_status()')
    AND NOT has_table_privilege(p.proowner, to_regclass(history.name)::oid, 'INSERT'))sql";
 
-void Add(ProbeReport& report, Severity severity, std::string where, std::string what,
-         std::string fix) {
-  report.findings.push_back({.severity = severity,
-                             .where = std::move(where),
-                             .what = std::move(what),
-                             .fix = std::move(fix)});
-}
-
 // SQL that is true when the role has the whole privilege; a missing object counts as none.
 std::string HasPrivilege(const Privilege& privilege, const blocking::SyncConnection& connection) {
   const std::string object = connection.QuoteLiteral(privilege.object);
@@ -119,7 +111,8 @@ Result<> ProbeQuotaTriggers(blocking::SyncConnection& connection, ProbeReport& r
   report.facts.quotas = *state;
   if (!state->chosen || *state->chosen == state->in_effect) return {};
   const bool is_seed = *state->chosen == batch::QuotaEnforcement::kSeed;
-  Add(report, Severity::kWarning, "trigger enforce_subscription_quota on public.subscriptions",
+  report.Add(
+      Severity::kWarning, "trigger enforce_subscription_quota on public.subscriptions",
       fmt::format("mode \"{}\" is in effect, migrate set \"{}\" ({}): a quota trigger was changed "
                   "since",
                   NameOf(state->in_effect), NameOf(*state->chosen), state->reason),
@@ -133,11 +126,11 @@ Result<> ProbeSuspensionHistory(blocking::SyncConnection& connection, ProbeRepor
   auto tables = connection.Execute(kUnwritableHistory);
   if (!tables) return std::unexpected(tables.error());
   for (int i = 0; i < tables->count(); ++i) {
-    Add(report, tables->boolean(i, 2) ? Severity::kFatal : Severity::kWarning,
-        std::string(tables->text(i, 0)),
-        fmt::format("suspensions are written to it as {}, which may not insert into it",
-                    tables->text(i, 1)),
-        fmt::format("GRANT INSERT ON {} TO {}", tables->text(i, 0), tables->text(i, 1)));
+    report.Add(tables->boolean(i, 2) ? Severity::kFatal : Severity::kWarning,
+               std::string(tables->text(i, 0)),
+               fmt::format("suspensions are written to it as {}, which may not insert into it",
+                           tables->text(i, 1)),
+               fmt::format("GRANT INSERT ON {} TO {}", tables->text(i, 0), tables->text(i, 1)));
   }
   return {};
 }
@@ -148,7 +141,8 @@ Result<> ProbeSummaries(blocking::SyncConnection& connection, ProbeReport& repor
   auto key = connection.Execute(kSummaryKey);
   if (!key) return std::unexpected(key.error());
   if (!key->boolean(0, 0)) {
-    Add(report, Severity::kFatal, "public.usage_summaries",
+    report.Add(
+        Severity::kFatal, "public.usage_summaries",
         "no unique index on (subscription_id, model_id, period_type, period_start)",
         "CREATE UNIQUE INDEX CONCURRENTLY ON public.usage_summaries (subscription_id, model_id, "
         "period_type, period_start)");
@@ -161,8 +155,8 @@ Result<> ProbeQuotas(blocking::SyncConnection& connection, ProbeReport& report) 
   if (!labels) return std::unexpected(labels.error());
   for (int i = 0; i < labels->count(); ++i) {
     const std::string_view label = labels->text(i, 2);
-    Add(report, Severity::kFatal,
-        fmt::format("public.{}.{}", labels->text(i, 0), labels->text(i, 1)),
+    report.Add(
+        Severity::kFatal, fmt::format("public.{}.{}", labels->text(i, 0), labels->text(i, 1)),
         fmt::format("it cannot hold '{}', which is written to it", label),
         labels->boolean(i, 3)
             ? fmt::format("ALTER TYPE {} ADD VALUE '{}'", labels->text(i, 4), label)
@@ -178,7 +172,8 @@ Result<> ProbeUntrustedRoles(blocking::SyncConnection& connection, ProbeReport& 
   auto rows = connection.Execute(session::kUntrustedRoles);
   if (!rows) return std::unexpected(rows.error());
   for (int i = 0; i < rows->count(); ++i) {
-    Add(report, Severity::kWarning, "schema public",
+    report.Add(
+        Severity::kWarning, "schema public",
         fmt::format("{}: no session of the daemon searches schema public, so a trigger that does "
                     "not name the schema of its tables fails",
                     rows->text(i, 0)),
@@ -191,7 +186,8 @@ Result<> ProbePrivileges(blocking::SyncConnection& connection, ProbeReport& repo
   auto hidden = connection.Execute(kHiddenRows);
   if (!hidden) return std::unexpected(hidden.error());
   for (int i = 0; i < hidden->count(); ++i) {
-    Add(report, Severity::kFatal, std::string(hidden->text(i, 0)),
+    report.Add(
+        Severity::kFatal, std::string(hidden->text(i, 0)),
         "row-level security applies to this role: rows may be hidden from it, and COPY does not "
         "work",
         fmt::format("ALTER ROLE {} BYPASSRLS (as superuser)", hidden->text(i, 1)));
@@ -203,12 +199,12 @@ Result<> ProbePrivileges(blocking::SyncConnection& connection, ProbeReport& repo
     if (!has) return std::unexpected(has.error());
     if (has->boolean(0, 0)) continue;
     const std::string object(privilege.object.empty() ? names->text(0, 1) : privilege.object);
-    Add(report, privilege.optional ? Severity::kWarning : Severity::kFatal,
-        fmt::format("role {}", names->text(0, 0)),
-        fmt::format("it lacks {}{} on {} ({})", privilege.privileges,
-                    privilege.columns.empty() ? "" : fmt::format(" ({})", privilege.columns),
-                    object, privilege.why),
-        GrantStatement(privilege, names->text(0, 0), names->text(0, 1)));
+    report.Add(privilege.optional ? Severity::kWarning : Severity::kFatal,
+               fmt::format("role {}", names->text(0, 0)),
+               fmt::format("it lacks {}{} on {} ({})", privilege.privileges,
+                           privilege.columns.empty() ? "" : fmt::format(" ({})", privilege.columns),
+                           object, privilege.why),
+               GrantStatement(privilege, names->text(0, 0), names->text(0, 1)));
   }
   return {};
 }

@@ -121,36 +121,29 @@ SELECT count(*) = 0 AND NOT usage_ingest.rows_are_distributed() FROM pg_proc
  WHERE oid = to_regprocedure('public.update_usage_summary()')
    AND prosrc LIKE '%latency_ms_sum%')sql";
 
-void Add(ProbeReport& report, Severity severity, std::string where, std::string what,
-         std::string fix) {
-  report.findings.push_back({.severity = severity,
-                             .where = std::move(where),
-                             .what = std::move(what),
-                             .fix = std::move(fix)});
-}
-
 void CheckColumn(const UsageLogColumn& column, bool written, ProbeReport& report) {
   const std::string where = "public.usage_logs." + column.name;
   const std::string alter = fmt::format("ALTER TABLE public.usage_logs ALTER COLUMN {} ",
                                         blocking::QuoteIdentifier(column.name));
   if (written && column.generated) {
-    Add(report, Severity::kFatal, where, "the daemon writes it, but it is generated",
-        alter + "DROP EXPRESSION");
+    report.Add(Severity::kFatal, where, "the daemon writes it, but it is generated",
+               alter + "DROP EXPRESSION");
   }
   if (written || column.generated || column.has_default) return;
   if (column.not_null) {
-    Add(report, Severity::kFatal, where,
-        "it is NOT NULL without a default, and the daemon does not write it",
-        alter + "DROP NOT NULL");
+    report.Add(Severity::kFatal, where,
+               "it is NOT NULL without a default, and the daemon does not write it",
+               alter + "DROP NOT NULL");
   }
 }
 
 void CheckTrigger(const batch::UsageLogTrigger& trigger, ProbeReport& report) {
   const std::string where = fmt::format("trigger {} on {}", trigger.name, trigger.table);
   if (trigger.sums_up && !trigger.steps_aside) {
-    Add(report, Severity::kFatal, where, "every row of the daemon would count twice", trigger.fix);
+    report.Add(Severity::kFatal, where, "every row of the daemon would count twice", trigger.fix);
   } else if (!trigger.sums_up) {
-    Add(report, Severity::kWarning, where,
+    report.Add(
+        Severity::kWarning, where,
         "it is not ours and wants to see the rows: the slow path is used, about half as fast",
         fmt::format("DROP TRIGGER {} ON {}, if it can be done without", trigger.quoted_name,
                     trigger.table));
@@ -164,7 +157,8 @@ Result<bool> ProbeSchema(blocking::SyncConnection& connection, ProbeReport& repo
   if (!schemas) return std::unexpected(schemas.error());
   for (int i = 0; i < schemas->count(); ++i) {
     const std::string_view schema = schemas->text(i, 0);
-    Add(report, Severity::kFatal, fmt::format("schema {}", schema),
+    report.Add(
+        Severity::kFatal, fmt::format("schema {}", schema),
         "it has tables of LiteMaaS, and the daemon works with schema public only: migrate would "
         "create empty ones there",
         fmt::format("{} (then add public to the search_path of LiteMaaS' role)",
@@ -174,10 +168,10 @@ Result<bool> ProbeSchema(blocking::SyncConnection& connection, ProbeReport& repo
   if (!others) return std::unexpected(others.error());
   for (int i = 0; i < others->count(); ++i) {
     const std::string_view name = others->text(i, 0);
-    Add(report, Severity::kFatal, fmt::format("public.{}", name),
-        fmt::format("it is a {}, and the daemon needs the table itself", others->text(i, 1)),
-        fmt::format("DROP {0} public.{1}; ALTER TABLE <its schema>.{1} SET SCHEMA public",
-                    others->text(i, 1), name));
+    report.Add(Severity::kFatal, fmt::format("public.{}", name),
+               fmt::format("it is a {}, and the daemon needs the table itself", others->text(i, 1)),
+               fmt::format("DROP {0} public.{1}; ALTER TABLE <its schema>.{1} SET SCHEMA public",
+                           others->text(i, 1), name));
   }
   return schemas->count() == 0 && others->count() == 0;
 }
@@ -186,22 +180,23 @@ Result<bool> ProbeTables(blocking::SyncConnection& connection, ProbeReport& repo
   auto missing = connection.Execute(kMissingTables);
   if (!missing) return std::unexpected(missing.error());
   for (int i = 0; i < missing->count(); ++i) {
-    Add(report, Severity::kFatal, fmt::format("public.{}", missing->text(i, 0)),
-        "the table is missing", "run `usage-ingestd migrate`");
+    report.Add(Severity::kFatal, fmt::format("public.{}", missing->text(i, 0)),
+               "the table is missing", "run `usage-ingestd migrate`");
   }
   if (missing->count() != 0) return false;
   const auto problems = CheckColumns(connection);
   if (!problems) return std::unexpected(problems.error());
   for (const ColumnProblem& problem : *problems) {
-    Add(report, problem.is_fatal ? Severity::kFatal : Severity::kWarning,
-        fmt::format("public.{}.{}", problem.table, problem.column), problem.what, problem.fix);
+    report.Add(problem.is_fatal ? Severity::kFatal : Severity::kWarning,
+               fmt::format("public.{}.{}", problem.table, problem.column), problem.what,
+               problem.fix);
   }
   const auto required = CheckRequiredColumns(connection);
   if (!required) return std::unexpected(required.error());
   for (const ColumnProblem& problem : *required) {
     if (problem.table != "usage_summaries" && problem.table != "audit_logs") continue;
-    Add(report, Severity::kFatal, fmt::format("public.{}.{}", problem.table, problem.column),
-        problem.what, problem.fix);
+    report.Add(Severity::kFatal, fmt::format("public.{}.{}", problem.table, problem.column),
+               problem.what, problem.fix);
   }
   return true;
 }
@@ -224,16 +219,17 @@ Result<> ProbeUsageLogs(blocking::SyncConnection& connection, ProbeReport& repor
   if (!shape) return std::unexpected(shape.error());
   const std::string where = "public.usage_logs";
   if (!shape->boolean(0, 0) || !shape->boolean(0, 1)) {
-    Add(report, Severity::kFatal, where, "it is not partitioned by range of created_at",
-        "run `usage-ingestd migrate`");
+    report.Add(Severity::kFatal, where, "it is not partitioned by range of created_at",
+               "run `usage-ingestd migrate`");
   }
   if (!shape->boolean(0, 2)) {
-    Add(report, Severity::kFatal, where,
-        "no unique index on (id, created_at): an event that comes twice would be two rows",
-        "ALTER TABLE public.usage_logs ADD PRIMARY KEY (id, created_at)");
+    report.Add(Severity::kFatal, where,
+               "no unique index on (id, created_at): an event that comes twice would be two rows",
+               "ALTER TABLE public.usage_logs ADD PRIMARY KEY (id, created_at)");
   }
   if (!shape->is_null(0, 3)) {
-    Add(report, Severity::kWarning, fmt::format("partition {}", shape->text(0, 3)),
+    report.Add(
+        Severity::kWarning, fmt::format("partition {}", shape->text(0, 3)),
         "a DEFAULT partition takes rows of months that have none, and then their partition cannot "
         "be made",
         fmt::format("ALTER TABLE public.usage_logs DETACH PARTITION {}; then make the months "
@@ -253,7 +249,8 @@ Result<> ProbeTriggers(blocking::SyncConnection& connection, ProbeReport& report
   auto missing = connection.Execute(kHelpfulTriggers);
   if (!missing) return std::unexpected(missing.error());
   for (int i = 0; i < missing->count(); ++i) {
-    Add(report, Severity::kWarning,
+    report.Add(
+        Severity::kWarning,
         fmt::format("trigger {} on public.{}", missing->text(i, 1), missing->text(i, 0)),
         fmt::format("it is missing or disabled: {}", missing->text(i, 2)),
         fmt::format("ALTER TABLE public.{} ENABLE TRIGGER {}; when it is missing, DELETE FROM "
@@ -263,7 +260,8 @@ Result<> ProbeTriggers(blocking::SyncConnection& connection, ProbeReport& report
   auto no_key = connection.Execute(kMissingKeyTrigger);
   if (!no_key) return std::unexpected(no_key.error());
   if (no_key->boolean(0, 0)) {
-    Add(report, Severity::kWarning, "public.subscriptions",
+    report.Add(
+        Severity::kWarning, "public.subscriptions",
         "no trigger acts as the foreign key of usage_logs: rows of deleted subscriptions stay",
         "CREATE OR REPLACE TRIGGER usage_ingest_usage_logs_subscription_id_fkey AFTER DELETE ON "
         "public.subscriptions REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION "
@@ -273,7 +271,8 @@ Result<> ProbeTriggers(blocking::SyncConnection& connection, ProbeReport& report
   auto foreign = connection.Execute(kForeignSummaryFunction);
   if (!foreign) return std::unexpected(foreign.error());
   if (foreign->boolean(0, 0)) {
-    Add(report, Severity::kWarning, "function public.update_usage_summary()",
+    report.Add(
+        Severity::kWarning, "function public.update_usage_summary()",
         "it is not the one that migrate made: rows of other writers spoil averages and add to no "
         "day or month",
         "DELETE FROM usage_ingest.migrations WHERE number = 15, run `usage-ingestd migrate`, then "

@@ -73,11 +73,9 @@ Result<bool> ProbeNode(blocking::SyncConnection& connection, ProbeReport& report
   auto worker = connection.Execute(kWorker);
   if (!worker) return std::unexpected(worker.error());
   if (worker->count() == 0) return true;
-  report.findings.push_back(
-      {.severity = Severity::kFatal,
-       .where = "server",
-       .what = "it is a worker of a Citus cluster, and the tables are on the coordinator",
-       .fix = fmt::format("let postgres.conninfo name the coordinator{}", worker->text(0, 0))});
+  report.Add(Severity::kFatal, "server",
+             "it is a worker of a Citus cluster, and the tables are on the coordinator",
+             fmt::format("let postgres.conninfo name the coordinator{}", worker->text(0, 0)));
   return false;
 }
 
@@ -88,25 +86,21 @@ Result<> ProbeCitusTables(blocking::SyncConnection& connection, ProbeReport& rep
   auto others = connection.Execute(kOtherTables);
   if (!others) return std::unexpected(others.error());
   for (int i = 0; i < others->count(); ++i) {
-    report.findings.push_back(
-        {.severity = Severity::kFatal,
-         .where = std::string(others->text(i, 0)),
-         .what = "Citus manages it, and may manage usage_logs only: else no quota can be updated",
-         .fix = fmt::format("SELECT undistribute_table('{}', cascade_via_foreign_keys => true)",
-                            others->text(i, 0))});
+    report.Add(Severity::kFatal, std::string(others->text(i, 0)),
+               "Citus manages it, and may manage usage_logs only: else no quota can be updated",
+               fmt::format("SELECT undistribute_table('{}', cascade_via_foreign_keys => true)",
+                           others->text(i, 0)));
   }
   auto column = connection.Execute(kColumn);
   if (!column) return std::unexpected(column.error());
   if (column->count() == 0 || column->text(0, 0) == "id") return {};
   const std::string by = column->is_null(0, 0) ? "" : fmt::format(" but by {}", column->text(0, 0));
-  report.findings.push_back(
-      {.severity = Severity::kFatal,
-       .where = "public.usage_logs",
-       .what = fmt::format("Citus does not distribute it by id{}: an event that comes twice could "
-                           "be two rows",
-                           by),
-       .fix =
-           "SELECT undistribute_table('public.usage_logs'); then `usage-ingestd migrate --citus`"});
+  report.Add(
+      Severity::kFatal, "public.usage_logs",
+      fmt::format("Citus does not distribute it by id{}: an event that comes twice could "
+                  "be two rows",
+                  by),
+      "SELECT undistribute_table('public.usage_logs'); then `usage-ingestd migrate --citus`");
   return {};
 }
 
@@ -118,32 +112,26 @@ Result<> ProbeCitusWorkers(blocking::SyncConnection& connection, std::size_t wri
   for (int i = 0; i < workers->count(); ++i) {
     const std::string where = fmt::format("worker {}", workers->text(i, 0));
     if (!workers->boolean(i, 2)) {
-      report.findings.push_back(
-          {.severity = Severity::kWarning,
-           .where = where,
-           .what = fmt::format("it does not answer this role, and batches wait for it: {}",
-                               workers->text(i, 3)),
-           .fix = "start it; let the role in there (pg_hba.conf, and .pgpass of the coordinator)"});
+      report.Add(Severity::kWarning, where,
+                 fmt::format("it does not answer this role, and batches wait for it: {}",
+                             workers->text(i, 3)),
+                 "start it; let the role in there (pg_hba.conf, and .pgpass of the coordinator)");
       continue;
     }
     if (!workers->boolean(i, 4)) {
-      report.findings.push_back(
-          {.severity = Severity::kFatal,
-           .where = where,
-           .what = "its TimeZone is not UTC: days and months would begin at another hour there",
-           .fix = "on the worker ALTER SYSTEM SET TimeZone = 'UTC'; SELECT pg_reload_conf()"});
+      report.Add(Severity::kFatal, where,
+                 "its TimeZone is not UTC: days and months would begin at another hour there",
+                 "on the worker ALTER SYSTEM SET TimeZone = 'UTC'; SELECT pg_reload_conf()");
     }
     const std::int64_t shards = workers->number(i, 1);
     const std::int64_t needed = shards * static_cast<std::int64_t>(writers);
     if (workers->number(i, 3) >= needed) continue;
-    report.findings.push_back(
-        {.severity = Severity::kFatal,
-         .where = where,
-         .what = fmt::format("{} writers and {} shards need {} prepared transactions there, and "
-                             "max_prepared_transactions permits {}",
-                             writers, shards, needed, workers->text(i, 3)),
-         .fix = "on the worker ALTER SYSTEM RESET max_prepared_transactions, and restart it: Citus "
-                "then takes twice max_connections"});
+    report.Add(Severity::kFatal, where,
+               fmt::format("{} writers and {} shards need {} prepared transactions there, and "
+                           "max_prepared_transactions permits {}",
+                           writers, shards, needed, workers->text(i, 3)),
+               "on the worker ALTER SYSTEM RESET max_prepared_transactions, and restart it: Citus "
+               "then takes twice max_connections");
   }
   return {};
 }

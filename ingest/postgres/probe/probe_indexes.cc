@@ -44,36 +44,29 @@ Result<> ProbeIndexes(blocking::SyncConnection& connection, ProbeReport& report)
   if (!indexes && connection.last_sqlstate() == "42501") return {};  // ProbePrivileges says it
   if (!indexes) return std::unexpected(indexes.error());
   for (int i = 0; i < indexes->count(); ++i) {
-    report.findings.push_back(
-        {.severity = Severity::kWarning,
-         .where = fmt::format("index {}", indexes->text(i, 0)),
-         .what = "it is an index of usage_logs, and partitions.indexes is \"deferred\": each row "
-                 "is added to it at once",
-         .fix = kMigrate});
+    report.Add(Severity::kWarning, fmt::format("index {}", indexes->text(i, 0)),
+               "it is an index of usage_logs, and partitions.indexes is \"deferred\": each row "
+               "is added to it at once",
+               kMigrate);
   }
   const auto changed = connection.Execute(kChangedColumns);
   if (!changed) return std::unexpected(changed.error());
   for (int i = 0; i < changed->count(); ++i) {
-    report.findings.push_back(
-        {.severity = Severity::kWarning,
-         .where = fmt::format("deferred index {}", changed->text(i, 0)),
-         .what = fmt::format("it is not built, because column {} of usage_logs was dropped or has "
-                             "another type",
-                             changed->text(i, 1)),
-         .fix = kMigrate});
+    report.Add(Severity::kWarning, fmt::format("deferred index {}", changed->text(i, 0)),
+               fmt::format("it is not built, because column {} of usage_logs was dropped or has "
+                           "another type",
+                           changed->text(i, 1)),
+               kMigrate);
   }
   const auto none = connection.Execute(kNoneDeferred);
   if (!none) return std::unexpected(none.error());
   if (none->count() == 1 && none->boolean(0, 0)) {
     const bool is_missing = none->boolean(0, 1);
-    report.findings.push_back(
-        {.severity = Severity::kWarning,
-         .where = "table public.usage_logs_deferred_indexes",
-         .what = fmt::format("it {}: `partitions index` builds nothing",
-                             is_missing ? "is missing" : "has no index"),
-         .fix =
-             fmt::format("{}{}, and your own",
-                         is_missing ? "run `usage-ingestd migrate`, then " : "", kIndexesOfSeed)});
+    report.Add(Severity::kWarning, "table public.usage_logs_deferred_indexes",
+               fmt::format("it {}: `partitions index` builds nothing",
+                           is_missing ? "is missing" : "has no index"),
+               fmt::format("{}{}, and your own",
+                           is_missing ? "run `usage-ingestd migrate`, then " : "", kIndexesOfSeed));
   }
   return {};
 }
