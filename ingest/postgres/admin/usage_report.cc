@@ -43,12 +43,8 @@ SELECT period, last_day, {6}, {7} FROM (
 ) AS report ORDER BY part, period COLLATE "C", {11})sql";
 
 std::string Join(std::span<const std::string_view> columns, std::string_view format) {
-  std::string joined;
-  for (const std::string_view column : columns) {
-    if (!joined.empty()) joined += ", ";
-    joined += fmt::format(fmt::runtime(format), column);
-  }
-  return joined;
+  return batch::JoinColumns(
+      columns, [&](std::string_view column) { return fmt::format(fmt::runtime(format), column); });
 }
 
 std::string ReportSql(const blocking::SyncConnection& connection, const ReportOptions& options) {

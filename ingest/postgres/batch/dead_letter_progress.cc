@@ -41,11 +41,6 @@ std::size_t DeadLetterProgress::RowsToSet(const pipeline::Batch& batch) const {
   return ids_.size();
 }
 
-std::optional<session::Statement> DeadLetterProgress::AddDeadLetters(
-    std::span<const pipeline::DeadLetter>) const {
-  return std::nullopt;
-}
-
 std::optional<session::Statement> DeadLetterProgress::RecordOutcomes(
     const pipeline::Batch& batch) const {
   std::vector<LetterOutcome> outcomes(ids_.size());
@@ -69,12 +64,6 @@ std::optional<session::Statement> DeadLetterProgress::RecordOutcomes(
   session::Statement statement{sql::kRecordRetries, {}};
   statement.params.Add(ids).Add(states).Add(reasons).Add(details);
   return statement;
-}
-
-// When the lost COMMIT went through the letters are not pending any more: the next compare-and-set
-// is fenced, and the letters are selected again.
-std::optional<session::Statement> DeadLetterProgress::ReadOffsets(const pipeline::Batch&) const {
-  return std::nullopt;
 }
 
 }  // namespace usage_ingest::postgres::batch

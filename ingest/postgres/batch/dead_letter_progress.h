@@ -4,7 +4,8 @@
 // A letter is taken only while it is pending: one that another process has discarded or retried
 // since fences the batch. What became of it is recorded in the transaction that inserts its row, so
 // either both happen or neither (INV-4). The offsets rows stay as they are: they count what was
-// read.
+// read. When a lost COMMIT went through, the letters are not pending any more: the next
+// compare-and-set is fenced, and the letters are selected again.
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -20,11 +21,7 @@ class DeadLetterProgress final : public ProgressStore {
 
   [[nodiscard]] session::Statement CompareAndSet(const pipeline::Batch& batch) const override;
   [[nodiscard]] std::size_t RowsToSet(const pipeline::Batch& batch) const override;
-  [[nodiscard]] std::optional<session::Statement> AddDeadLetters(
-      std::span<const pipeline::DeadLetter> letters) const override;
   [[nodiscard]] std::optional<session::Statement> RecordOutcomes(
-      const pipeline::Batch& batch) const override;
-  [[nodiscard]] std::optional<session::Statement> ReadOffsets(
       const pipeline::Batch& batch) const override;
 
  private:

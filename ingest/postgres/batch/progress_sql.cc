@@ -4,6 +4,8 @@
 
 #include <string_view>
 
+#include "ingest/postgres/batch/sum_sql.h"
+
 namespace usage_ingest::postgres::batch {
 namespace {
 
@@ -60,17 +62,12 @@ struct Table {
 };
 
 std::string RecordOutcomes(const Table& table, const std::vector<EventCountColumn>& columns) {
-  constexpr std::size_t kFirstParameter = 4;
-  std::string sums;
-  std::string arrays;
-  std::string names;
-  for (std::size_t i = 0; i < columns.size(); ++i) {
-    const std::string_view comma = i == 0 ? "" : ", ";
-    sums += fmt::format("{0}{1} = o.{1} + c.{1}", comma, columns[i].name);
-    arrays += fmt::format("{}${}::int8[]", comma, kFirstParameter + i);
-    names += fmt::format("{}{}", comma, columns[i].name);
-  }
-  return fmt::format(kRecordOutcomes, table.name, table.reader_rows, sums, arrays, names);
+  const std::string sums = JoinColumns(columns, [](const EventCountColumn& column) {
+    return fmt::format("{0} = o.{0} + c.{0}", column.name);
+  });
+  const std::string names = JoinColumns(columns, [](const auto& column) { return column.name; });
+  return fmt::format(kRecordOutcomes, table.name, table.reader_rows, sums,
+                     SumParameters(columns, /*key_columns=*/3), names);
 }
 
 ProgressSql MakeProgressSql(const Table& table, std::string_view compare_and_set,

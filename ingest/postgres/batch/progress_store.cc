@@ -9,11 +9,14 @@
 namespace usage_ingest::postgres::batch {
 namespace {
 
-// The reader is $1 of each statement of `sql_`, and identifies its rows.
-class OffsetProgress : public ProgressStore {
+// Without `replay_ids` of the group.
+class OffsetProgress final : public ProgressStore {
  public:
-  OffsetProgress(const ProgressSql& sql, std::string group_id)
-      : sql_(sql), group_id_(std::move(group_id)) {}
+  explicit OffsetProgress(std::string group_id,
+                          std::optional<std::vector<std::int64_t>> replay_ids = {})
+      : sql_(replay_ids ? ReplayProgressSql() : GroupProgressSql()),
+        group_id_(std::move(group_id)),
+        replay_ids_(std::move(replay_ids)) {}
 
   session::Statement CompareAndSet(const pipeline::Batch& batch) const override {
     return {sql_.compare_and_set.c_str(), MoveParams(Reader(), batch.partitions)};
@@ -34,43 +37,23 @@ class OffsetProgress : public ProgressStore {
                               PositionParams(Reader(), batch.partitions)};
   }
 
- protected:
-  [[nodiscard]] virtual session::QueryParams Reader() const = 0;
-  [[nodiscard]] const std::string& group_id() const { return group_id_; }
-
  private:
-  const ProgressSql& sql_;
-  std::string group_id_;  // also of the dead letters
-};
-
-class GroupProgress final : public OffsetProgress {
- public:
-  explicit GroupProgress(std::string group_id)
-      : OffsetProgress(GroupProgressSql(), std::move(group_id)) {}
-
- private:
-  session::QueryParams Reader() const override {
+  // $1 of each statement of `sql_`: what identifies the rows.
+  session::QueryParams Reader() const {
     session::QueryParams params;
-    params.Add(group_id());
-    return params;
-  }
-};
-
-class ReplayProgress final : public OffsetProgress {
- public:
-  ReplayProgress(std::string group_id, std::vector<std::int64_t> ids)
-      : OffsetProgress(ReplayProgressSql(), std::move(group_id)), ids_(std::move(ids)) {}
-
- private:
-  session::QueryParams Reader() const override {
+    if (!replay_ids_) {
+      params.Add(group_id_);
+      return params;
+    }
     session::PgArray ids(session::PgType::kInt8);
-    for (const std::int64_t id : ids_) ids.Add(id);
-    session::QueryParams params;
+    for (const std::int64_t id : *replay_ids_) ids.Add(id);
     params.Add(ids);
     return params;
   }
 
-  std::vector<std::int64_t> ids_;
+  const ProgressSql& sql_;
+  std::string group_id_;  // also of the dead letters
+  std::optional<std::vector<std::int64_t>> replay_ids_;
 };
 
 class DryRunProgress final : public ProgressStore {
@@ -83,23 +66,17 @@ class DryRunProgress final : public ProgressStore {
       std::span<const pipeline::DeadLetter> letters) const override {
     return session::Statement{sql::kAddDeadLetters, DeadLetterParams("", letters)};
   }
-  std::optional<session::Statement> RecordOutcomes(const pipeline::Batch&) const override {
-    return std::nullopt;
-  }
-  std::optional<session::Statement> ReadOffsets(const pipeline::Batch&) const override {
-    return std::nullopt;
-  }
 };
 
 }  // namespace
 
 std::unique_ptr<ProgressStore> MakeGroupProgress(std::string group_id) {
-  return std::make_unique<GroupProgress>(std::move(group_id));
+  return std::make_unique<OffsetProgress>(std::move(group_id));
 }
 
 std::unique_ptr<ProgressStore> MakeReplayProgress(std::string group_id,
                                                   std::vector<std::int64_t> replay_ids) {
-  return std::make_unique<ReplayProgress>(std::move(group_id), std::move(replay_ids));
+  return std::make_unique<OffsetProgress>(std::move(group_id), std::move(replay_ids));
 }
 
 std::unique_ptr<ProgressStore> MakeDryRunProgress() { return std::make_unique<DryRunProgress>(); }

@@ -27,14 +27,20 @@ class ProgressStore {
   [[nodiscard]] virtual std::size_t RowsToSet(const pipeline::Batch& batch) const = 0;
   // nullopt: the letters are stored already.
   [[nodiscard]] virtual std::optional<session::Statement> AddDeadLetters(
-      std::span<const pipeline::DeadLetter> letters) const = 0;
+      std::span<const pipeline::DeadLetter> /*letters*/) const {
+    return std::nullopt;
+  }
   // What became of the events. nullopt: this reader does not store it.
   [[nodiscard]] virtual std::optional<session::Statement> RecordOutcomes(
-      const pipeline::Batch& batch) const = 0;
+      const pipeline::Batch& /*batch*/) const {
+    return std::nullopt;
+  }
   // next_offset of each of the batch's partitions, in order; NULL for a missing row. nullopt: this
   // reader has no offsets, and the ids of its rows tell what is committed.
   [[nodiscard]] virtual std::optional<session::Statement> ReadOffsets(
-      const pipeline::Batch& batch) const = 0;
+      const pipeline::Batch& /*batch*/) const {
+    return std::nullopt;
+  }
 };
 
 // usage_ingest.kafka_offsets of one consumer group.

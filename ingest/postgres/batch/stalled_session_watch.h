@@ -35,7 +35,7 @@ class AsyncConnection;
 
 namespace usage_ingest::postgres::batch {
 
-class StalledSessionWatch : public std::enable_shared_from_this<StalledSessionWatch> {
+class StalledSessionWatch {
  public:
   // How far a session had come, and since when it has not come further.
   struct Activity {

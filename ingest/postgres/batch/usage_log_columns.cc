@@ -3,6 +3,7 @@
 #include <array>
 #include <utility>
 
+#include "ingest/postgres/batch/sum_sql.h"
 #include "ingest/postgres/session/query_params.h"
 #include "schema/check.h"
 
@@ -132,12 +133,7 @@ void AppendColumns(std::string& out, const UsageRow& row, std::index_sequence<kI
 std::span<const UsageLogColumn> UsageLogColumns() { return kColumns; }
 
 std::string UsageLogColumnNames(std::string_view separator) {
-  std::string names;
-  for (const UsageLogColumn& column : kColumns) {
-    if (!names.empty()) names += separator;
-    names += column.name;
-  }
-  return names;
+  return JoinColumns(kColumns, [](const auto& column) { return column.name; }, separator);
 }
 
 void AppendUsageLogRow(std::string& out, const UsageRow& row) {

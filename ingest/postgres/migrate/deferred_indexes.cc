@@ -6,6 +6,7 @@
 #include "ingest/postgres/admin/index_admin.h"
 #include "ingest/postgres/blocking/distribution.h"
 #include "ingest/postgres/migrate/deferred_indexes_sql.h"
+#include "ingest/postgres/migrate/migration_checks.h"
 
 namespace usage_ingest::postgres::migrate {
 namespace {
@@ -187,12 +188,9 @@ Result<std::string> FindIndexObstacles(blocking::SyncConnection& connection,
         "\n  partitions.indexes is \"deferred\", and indexes of a table in Citus cannot be; fix: "
         "set it to \"immediate\";";
   }
-  const auto rows = connection.Execute(sql::kIndexObstacles);
-  if (!rows) return std::unexpected(rows.error());
-  for (int row = 0; row < rows->count(); ++row) {
-    problems += fmt::format("\n  {}; fix: {};", rows->text(row, 0), rows->text(row, 1));
-  }
-  return problems;
+  const auto of_indexes = FindObstacles(connection, sql::kIndexObstacles);
+  if (!of_indexes) return of_indexes;
+  return problems + *of_indexes;
 }
 
 Result<> SetIndexes(blocking::SyncConnection& connection, const MigrateOptions& options,

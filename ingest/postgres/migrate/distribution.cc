@@ -5,6 +5,7 @@
 
 #include "ingest/postgres/blocking/distribution.h"
 #include "ingest/postgres/migrate/distribution_sql.h"
+#include "ingest/postgres/migrate/migration_checks.h"
 #include "ingest/postgres/probe/probe_checks.h"
 
 namespace usage_ingest::postgres::migrate {
@@ -58,28 +59,18 @@ Result<std::string> FindDistributionObstacles(blocking::SyncConnection& connecti
                                               const MigrateOptions& options) {
   std::string problems;
   if (options.distribution != DistributionChange::kDistribute) return problems;
-  auto has_citus = connection.Execute(sql::kCitusObstacles);
-  if (!has_citus) return std::unexpected(has_citus.error());
-  auto tables = connection.Execute(sql::kTableObstacles);
-  if (!tables) return std::unexpected(tables.error());
-  for (const auto* rows : {&*has_citus, &*tables}) {
-    for (int i = 0; i < rows->count(); ++i) {
-      problems += fmt::format("\n  {}; fix: {};", rows->text(i, 0), rows->text(i, 1));
-    }
-  }
-  if (has_citus->count() != 0) return problems;
-  auto nodes = connection.Execute(sql::kNodeObstacles);
-  if (!nodes) return std::unexpected(nodes.error());
-  for (int i = 0; i < nodes->count(); ++i) {
-    problems += fmt::format("\n  {}; fix: {};", nodes->text(i, 0), nodes->text(i, 1));
-  }
+  const auto of_citus = FindObstacles(connection, sql::kCitusObstacles);
+  if (!of_citus) return of_citus;
+  const auto of_tables = FindObstacles(connection, sql::kTableObstacles);
+  if (!of_tables) return of_tables;
+  problems = *of_citus + *of_tables;
+  if (!of_citus->empty()) return problems;
+  const auto of_nodes = FindObstacles(connection, sql::kNodeObstacles);
+  if (!of_nodes) return of_nodes;
   probe::ProbeReport report;
   auto probed = probe::ProbeCitusWorkers(connection, options.writers, report);
   if (!probed) return std::unexpected(probed.error());
-  for (const probe::Finding& finding : report.findings) {
-    problems += fmt::format("\n  {}: {}; fix: {};", finding.where, finding.what, finding.fix);
-  }
-  return problems;
+  return problems + *of_nodes + Lines(report.findings);
 }
 
 Result<> SetDistribution(blocking::SyncConnection& connection, const MigrateOptions& options,

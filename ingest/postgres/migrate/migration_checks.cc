@@ -102,26 +102,7 @@ std::unexpected<Error> NothingWasChanged(std::string_view problems,
               fmt::format("{}nothing was changed, because:{}", sqlstate, problems));
 }
 
-std::string Lines(std::span<const probe::Finding> findings) {
-  std::string lines;
-  for (const probe::Finding& finding : findings) {
-    lines += fmt::format("\n  {}: {}; fix: {};", finding.where, finding.what, finding.fix);
-  }
-  return lines;
-}
-
 // What forbids to migrate, a line for each, with its fix. Empty: nothing.
-
-Result<std::string> FindMissingRights(blocking::SyncConnection& connection) {
-  auto rights = connection.Execute(kMissingRights);
-  if (!rights) return std::unexpected(rights.error());
-  std::string problems;
-  for (int i = 0; i < rights->count(); ++i) {
-    problems += fmt::format("\n  {}; fix: {};", rights->text(i, 0), rights->text(i, 1));
-  }
-  return problems;
-}
-
 Result<std::string> FindUntrustedRoles(blocking::SyncConnection& connection) {
   auto untrusted = connection.Execute(session::kUntrustedRoles);
   if (!untrusted) return std::unexpected(untrusted.error());
@@ -201,6 +182,24 @@ Result<> PrintNotes(blocking::SyncConnection& connection, std::ostream& out) {
 
 }  // namespace
 
+std::string Lines(std::span<const probe::Finding> findings) {
+  std::string lines;
+  for (const probe::Finding& finding : findings) {
+    lines += fmt::format("\n  {}: {}; fix: {};", finding.where, finding.what, finding.fix);
+  }
+  return lines;
+}
+
+Result<std::string> FindObstacles(blocking::SyncConnection& connection, const std::string& sql) {
+  auto rows = connection.Execute(sql);
+  if (!rows) return std::unexpected(rows.error());
+  std::string problems;
+  for (int i = 0; i < rows->count(); ++i) {
+    problems += fmt::format("\n  {}; fix: {};", rows->text(i, 0), rows->text(i, 1));
+  }
+  return problems;
+}
+
 Result<> CheckBeforeMigrate(blocking::SyncConnection& connection, const MigrateOptions& options) {
   probe::ProbeReport report;
   const auto server = probe::ProbeServer(connection, report);
@@ -215,7 +214,7 @@ Result<> CheckBeforeMigrate(blocking::SyncConnection& connection, const MigrateO
   }
   if (auto done = probe::ProbeCitusTables(connection, report); !done) return done;
   std::string problems = Lines(report.findings);
-  const auto missing_rights = FindMissingRights(connection);
+  const auto missing_rights = FindObstacles(connection, kMissingRights);
   if (!missing_rights) return std::unexpected(missing_rights.error());
   problems += *missing_rights;
   for (const auto find :

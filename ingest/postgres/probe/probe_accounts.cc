@@ -1,6 +1,9 @@
 // What the probe checks of summaries, quotas and the role's rights.
 #include <fmt/format.h>
 
+#include <ranges>
+#include <string_view>
+
 #include "ingest/postgres/probe/grants.h"
 #include "ingest/postgres/probe/probe_checks.h"
 #include "ingest/postgres/session/untrusted_roles.h"
@@ -62,16 +65,16 @@ SELECT history.name, p.proowner::regrole, history.name = 'public.audit_logs'
  WHERE p.oid = to_regprocedure('usage_ingest.watch_status()')
    AND NOT has_table_privilege(p.proowner, to_regclass(history.name)::oid, 'INSERT'))sql";
 
+constexpr std::string_view kComma = ", ";
+
 // SQL that is true when the role has the whole privilege; a missing object counts as none.
 std::string HasPrivilege(const Privilege& privilege, const blocking::SyncConnection& connection) {
   const std::string object = connection.QuoteLiteral(privilege.object);
   const auto all_of = [&](std::string_view function, std::string_view what) {
     std::string sql;
-    for (std::string_view rest = privilege.privileges; !rest.empty();) {
-      const std::size_t end = rest.find(", ");
+    for (const auto name : std::views::split(privilege.privileges, kComma)) {
       sql += fmt::format("{}{}({}, '{}')", sql.empty() ? "" : " AND ", function, what,
-                         rest.substr(0, end));
-      rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 2);
+                         std::string_view(name));
     }
     return fmt::format("COALESCE({}, false)", sql);
   };
@@ -90,16 +93,14 @@ std::string HasPrivilege(const Privilege& privilege, const blocking::SyncConnect
   const std::string table = fmt::format("to_regclass({})::oid", object);
   if (privilege.columns.empty()) return all_of("has_table_privilege", table);
   std::string sql;
-  for (std::string_view rest = privilege.columns; !rest.empty();) {
-    const std::size_t end = rest.find(", ");
-    const std::string_view column = rest.substr(0, end);
+  for (const auto name : std::views::split(privilege.columns, kComma)) {
+    const std::string_view column(name);
     // That a column is missing is another check's, and an error of has_column_privilege().
     sql += fmt::format(
         "{}CASE WHEN EXISTS (SELECT FROM pg_attribute WHERE attrelid = {} AND attname = '{}' AND "
         "NOT attisdropped) THEN {} ELSE true END",
         sql.empty() ? "" : " AND ", table, column,
         all_of("has_column_privilege", fmt::format("{}, '{}'", table, column)));
-    rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 2);
   }
   return sql;
 }
