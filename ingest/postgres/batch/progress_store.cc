@@ -9,7 +9,7 @@
 namespace usage_ingest::postgres::batch {
 namespace {
 
-// Without `replay_ids` of the group.
+// Rows of usage_ingest.replays; without `replay_ids` those of the group in kafka_offsets.
 class OffsetProgress final : public ProgressStore {
  public:
   explicit OffsetProgress(std::string group_id,
