@@ -2,15 +2,15 @@
 // Record: one Kafka record on its way from the consumer thread to a lane, or a message about the
 // partition that must stay in order with its records.
 //
-// Owner         its holder; move-only. `release` gives the bytes back to where they came from
-//               (rd_kafka_message_destroy in production, nothing in the simulation), so the
+// Owner         its holder; move-only. The `release` of Own gives the bytes back to where they came
+//               from (rd_kafka_message_destroy in production, nothing in the simulation), so the
 //               pipeline needs no Kafka header.
 // Units         timestamp_ms is Kafka's record timestamp, milliseconds since the epoch.
 // Source        rdkafka.h, rd_kafka_message_t: a message pins the fetch buffer that it lies in.
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string_view>
-#include <utility>
 
 #include "schema/kafka_position.h"
 #include "schema/limits.h"
@@ -31,42 +31,11 @@ class Record {
   };
   using Release = void (*)(void* handle) noexcept;
 
-  Record() = default;
-  Record(const Record&) = delete;
-  Record& operator=(const Record&) = delete;
-  Record(Record&& other) noexcept { *this = std::move(other); }
-  Record& operator=(Record&& other) noexcept {
-    if (this == &other) return *this;
-    Free();
-    source = other.source;
-    epoch = other.epoch;
-    offset = other.offset;
-    timestamp_ms = other.timestamp_ms;
-    gap_records = other.gap_records;
-    topic_id = other.topic_id;
-    stored_topic_id = other.stored_topic_id;
-    leader_epoch = other.leader_epoch;
-    first_index = other.first_index;
-    last_record = other.last_record;
-    value = other.value;
-    kind = other.kind;
-    is_tombstone = other.is_tombstone;
-    is_import = other.is_import;
-    counts_quotas = other.counts_quotas;
-    handle_ = std::exchange(other.handle_, nullptr);
-    release_ = std::exchange(other.release_, nullptr);
-    return *this;
-  }
-  ~Record() { Free(); }
-
-  void Own(void* handle, Release release) noexcept {
-    Free();
-    handle_ = handle;
-    release_ = release;
-  }
+  // `handle` is not null.
+  void Own(void* handle, Release release) noexcept { owner_ = {handle, release}; }
   // The bytes lie in memory of the record's own from here on.
   void CopyBytes() {
-    if (value.empty()) return Free();
+    if (value.empty()) return owner_.reset();
     char* const copy = new char[value.size()];
     value.copy(copy, value.size());
     Own(copy, [](void* bytes) noexcept { delete[] static_cast<char*>(bytes); });
@@ -95,12 +64,7 @@ class Record {
   bool counts_quotas = true;  // false: of `--no-quota`
 
  private:
-  void Free() noexcept {
-    if (release_ != nullptr) release_(handle_);
-    release_ = nullptr;
-  }
-  void* handle_ = nullptr;
-  Release release_ = nullptr;
+  std::unique_ptr<void, Release> owner_{nullptr, nullptr};
 };
 
 }  // namespace usage_ingest::pipeline
