@@ -32,8 +32,7 @@
 
 namespace usage_ingest::kafka::consumer {
 
-class ConsumerLoop;
-
+// An interface, to keep librdkafka out of this header.
 class KafkaConsumer {
  public:
   struct Dependencies {
@@ -46,18 +45,14 @@ class KafkaConsumer {
   // Errors: kFatal, when a property is unknown or wrong.
   [[nodiscard]] static Result<std::unique_ptr<KafkaConsumer>> Make(client::KafkaOptions options,
                                                                    Dependencies dependencies);
-  ~KafkaConsumer();
+  virtual ~KafkaConsumer() = default;
 
   // Runs until `stop`, or until an error that only an operator can correct. Then commits what the
   // lanes reported and leaves the group, in kCloseTimeout at most.
-  [[nodiscard]] Result<> Run(const std::stop_token& stop) noexcept;
+  [[nodiscard]] virtual Result<> Run(const std::stop_token& stop) noexcept = 0;
 
   // Lanes drop records of an older epoch. Raised before another member may own a partition.
-  [[nodiscard]] const std::atomic<std::uint64_t>& current_epoch() const noexcept;
-
- private:
-  explicit KafkaConsumer(std::unique_ptr<ConsumerLoop> loop);
-  std::unique_ptr<ConsumerLoop> loop_;  // keeps librdkafka out of this header
+  [[nodiscard]] virtual const std::atomic<std::uint64_t>& current_epoch() const noexcept = 0;
 };
 
 }  // namespace usage_ingest::kafka::consumer

@@ -28,7 +28,7 @@ constexpr auto kCloseTimeout = std::chrono::seconds(5);
 
 }  // namespace
 
-ConsumerLoop::ConsumerLoop(client::KafkaOptions options, KafkaConsumer::Dependencies dependencies,
+ConsumerLoop::ConsumerLoop(client::KafkaOptions options, Dependencies dependencies,
                            std::unique_ptr<client::GroupClient> client)
     : options_(std::move(options)),
       inbox_(dependencies.inbox),
@@ -47,7 +47,7 @@ ConsumerLoop::ConsumerLoop(client::KafkaOptions options, KafkaConsumer::Dependen
       lag_reporter_(*client_, telemetry_, stuck_),
       position_check_(options_.position_check_interval) {}
 
-Result<> ConsumerLoop::Run(const std::stop_token& stop) {
+Result<> ConsumerLoop::Run(const std::stop_token& stop) noexcept {
   if (auto subscribed = client_->Subscribe(options_.topics); !subscribed) return subscribed;
   while (!stop.stop_requested() && !client_->events().fatal()) {
     Turn(std::chrono::steady_clock::now());

@@ -28,15 +28,15 @@
 
 namespace usage_ingest::kafka::consumer {
 
-class ConsumerLoop {
+class ConsumerLoop final : public KafkaConsumer {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;
 
-  ConsumerLoop(client::KafkaOptions options, KafkaConsumer::Dependencies dependencies,
+  ConsumerLoop(client::KafkaOptions options, Dependencies dependencies,
                std::unique_ptr<client::GroupClient> client);
 
-  [[nodiscard]] Result<> Run(const std::stop_token& stop);
-  [[nodiscard]] const std::atomic<std::uint64_t>& current_epoch() const {
+  [[nodiscard]] Result<> Run(const std::stop_token& stop) noexcept override;
+  [[nodiscard]] const std::atomic<std::uint64_t>& current_epoch() const noexcept override {
     return assignment_.current_epoch();
   }
 
