@@ -35,7 +35,7 @@ constexpr auto kLogGrowsMax = std::chrono::seconds(10);
 
 }  // namespace
 
-class RangeReader::Impl {
+class RangeReader::Impl final : public RangeReader {
  public:
   Impl(const client::KafkaOptions& options, std::vector<pipeline::LaneQueue::Producer> lanes)
       : options_(options),
@@ -50,11 +50,15 @@ class RangeReader::Impl {
     client_ = std::move(*client);
     return {};
   }
-  Result<std::vector<PartitionRange>> Resolve(const RangeRequest& request, client::Timeout timeout);
-  Result<RangeProgress> Read(std::span<const PartitionRange> ranges, const std::stop_token& stop,
-                             const ReadOptions& options);
-  [[nodiscard]] const std::atomic<std::uint64_t>& current_epoch() const { return epoch_; }
-  [[nodiscard]] const std::vector<MissingRange>& missing() const { return missing_; }
+  [[nodiscard]] Result<std::vector<PartitionRange>> Resolve(const RangeRequest& request,
+                                                            client::Timeout timeout) override;
+  [[nodiscard]] Result<RangeProgress> Read(std::span<const PartitionRange> ranges,
+                                           const std::stop_token& stop,
+                                           const ReadOptions& options) override;
+  [[nodiscard]] const std::vector<MissingRange>& missing() const override { return missing_; }
+  [[nodiscard]] const std::atomic<std::uint64_t>& current_epoch() const noexcept override {
+    return epoch_;
+  }
 
  private:
   using Partitions = std::vector<const TopicPartition*>;
@@ -363,26 +367,7 @@ Result<std::unique_ptr<RangeReader>> RangeReader::Make(
     const client::KafkaOptions& options, std::vector<pipeline::LaneQueue::Producer> lanes) {
   auto impl = std::make_unique<Impl>(options, std::move(lanes));
   if (auto connected = impl->Connect(); !connected) return std::unexpected(connected.error());
-  return std::unique_ptr<RangeReader>(new RangeReader(std::move(impl)));
-}
-
-RangeReader::RangeReader(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
-RangeReader::~RangeReader() = default;
-
-Result<std::vector<PartitionRange>> RangeReader::Resolve(const RangeRequest& request,
-                                                         std::chrono::milliseconds timeout) {
-  return impl_->Resolve(request, timeout);
-}
-
-Result<RangeProgress> RangeReader::Read(std::span<const PartitionRange> ranges,
-                                        const std::stop_token& stop, const ReadOptions& options) {
-  return impl_->Read(ranges, stop, options);
-}
-
-std::vector<MissingRange> RangeReader::missing() const { return impl_->missing(); }
-
-const std::atomic<std::uint64_t>& RangeReader::current_epoch() const noexcept {
-  return impl_->current_epoch();
+  return impl;
 }
 
 }  // namespace usage_ingest::kafka::range

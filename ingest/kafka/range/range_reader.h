@@ -73,26 +73,25 @@ class RangeReader {
 
   [[nodiscard]] static Result<std::unique_ptr<RangeReader>> Make(
       const client::KafkaOptions& options, std::vector<pipeline::LaneQueue::Producer> lanes);
-  ~RangeReader();
+  virtual ~RangeReader() = default;
 
   // Asks Kafka what the request means now; nothing beyond the log's ends of this moment.
-  [[nodiscard]] Result<std::vector<PartitionRange>> Resolve(const RangeRequest& request,
-                                                            std::chrono::milliseconds timeout);
+  [[nodiscard]] virtual Result<std::vector<PartitionRange>> Resolve(
+      const RangeRequest& request, std::chrono::milliseconds timeout) = 0;
   // Delivers a kStart and every record of each range, in order; `on_progress` about ten times a
   // second. Returns when the last one is with its lane.
-  [[nodiscard]] Result<RangeProgress> Read(std::span<const PartitionRange> ranges,
-                                           const std::stop_token& stop, const ReadOptions& options);
+  [[nodiscard]] virtual Result<RangeProgress> Read(std::span<const PartitionRange> ranges,
+                                                   const std::stop_token& stop,
+                                                   const ReadOptions& options) = 0;
 
   // What of the request cannot be read, as far as Resolve and Read have found.
-  [[nodiscard]] std::vector<MissingRange> missing() const;
+  [[nodiscard]] virtual const std::vector<MissingRange>& missing() const = 0;
 
   // For the lanes: it never changes, since no rebalance takes a replay's partitions away.
-  [[nodiscard]] const std::atomic<std::uint64_t>& current_epoch() const noexcept;
+  [[nodiscard]] virtual const std::atomic<std::uint64_t>& current_epoch() const noexcept = 0;
 
  private:
-  class Impl;
-  explicit RangeReader(std::unique_ptr<Impl> impl);
-  std::unique_ptr<Impl> impl_;
+  class Impl;  // keeps librdkafka out of this header
 };
 
 }  // namespace usage_ingest::kafka::range
