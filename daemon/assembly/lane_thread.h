@@ -4,6 +4,7 @@
 // Owner         Pipeline (or a replay). Made, started, stopped, joined and destroyed in this order,
 //               on one thread. The destructor stops a lane that still runs, as after an exception.
 // Thread-safety Stop, Finish, ExpireAttribution, progress from any thread while it runs.
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>

@@ -2,7 +2,7 @@
 
 #include <concurrentqueue.h>
 
-#include <algorithm>
+#include <atomic>
 #include <utility>
 
 #include "schema/check.h"
@@ -36,13 +36,16 @@ std::size_t Difference(std::uint64_t pushed, std::uint64_t popped) {
 // release and acquire alone both could read the old value (store buffering) and the record would
 // wait for a wake-up that never comes.
 struct LaneQueue::Impl {
-  Impl(std::size_t records_max, std::function<void()> wake_function)
-      : queue(records_max), producer_token(queue), wake(std::move(wake_function)) {}
+  Impl(Limits queue_limits, std::function<void()> wake_function)
+      : queue(queue_limits.records_max),
+        producer_token(queue),
+        wake(std::move(wake_function)),
+        limits(queue_limits) {}
 
   Queue queue;
   moodycamel::ProducerToken producer_token;  // FIFO is promised per producer, and there is one
   std::function<void()> wake;
-  Limits limits{};
+  Limits limits;
   bool has_producer = false;
   bool has_consumer = false;
   Counters pushed;
@@ -51,9 +54,8 @@ struct LaneQueue::Impl {
 };
 
 LaneQueue::LaneQueue(Limits limits, std::function<void()> wake)
-    : limits_(limits), impl_(std::make_unique<Impl>(limits.records_max, std::move(wake))) {
+    : impl_(std::make_unique<Impl>(limits, std::move(wake))) {
   USAGE_INGEST_CHECK(limits.records_max > 0 && limits.bytes_max > 0);
-  impl_->limits = limits;
 }
 
 LaneQueue::~LaneQueue() = default;
@@ -78,15 +80,6 @@ std::size_t LaneQueue::records() const noexcept {
   const auto popped = impl_->popped.records.load(std::memory_order_relaxed);
   return Difference(impl_->pushed.records.load(std::memory_order_relaxed), popped);
 }
-
-LaneQueue::Producer::Producer(Impl* impl) : impl_(impl) {}
-LaneQueue::Producer::Producer(Producer&& other) noexcept
-    : impl_(std::exchange(other.impl_, nullptr)) {}
-LaneQueue::Producer& LaneQueue::Producer::operator=(Producer&& other) noexcept {
-  impl_ = std::exchange(other.impl_, nullptr);
-  return *this;
-}
-LaneQueue::Producer::~Producer() = default;
 
 bool LaneQueue::Producer::TryPush(Record& record) {
   Counters& pushed = impl_->pushed;
@@ -123,15 +116,6 @@ bool LaneQueue::Producer::is_below_half() const noexcept {
                                 impl_->popped.bytes.load(std::memory_order_relaxed));
   return records < impl_->limits.records_max / 2 && bytes < impl_->limits.bytes_max / 2;
 }
-
-LaneQueue::Consumer::Consumer(Impl* impl) : impl_(impl) {}
-LaneQueue::Consumer::Consumer(Consumer&& other) noexcept
-    : impl_(std::exchange(other.impl_, nullptr)) {}
-LaneQueue::Consumer& LaneQueue::Consumer::operator=(Consumer&& other) noexcept {
-  impl_ = std::exchange(other.impl_, nullptr);
-  return *this;
-}
-LaneQueue::Consumer::~Consumer() = default;
 
 std::size_t LaneQueue::Consumer::Pop(std::span<Record> into) {
   const std::size_t count =

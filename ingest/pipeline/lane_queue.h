@@ -8,7 +8,6 @@
 // Owner         Producer: consumer thread. Consumer: lane thread. The queue outlives both ends.
 // Thread-safety each end is used by its own thread only.
 // Limit         Limits; bytes count a record's value and its bookkeeping.
-#include <atomic>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -40,19 +39,16 @@ class LaneQueue {
   // Any thread; a moment's figures, for metrics and the pause rule.
   [[nodiscard]] std::size_t bytes() const noexcept;
   [[nodiscard]] std::size_t records() const noexcept;
-  [[nodiscard]] const Limits& limits() const noexcept { return limits_; }
 
  private:
   struct Impl;
-  Limits limits_;
   std::unique_ptr<Impl> impl_;
 };
 
 class LaneQueue::Producer {
  public:
-  Producer(Producer&&) noexcept;
-  Producer& operator=(Producer&&) noexcept;
-  ~Producer();
+  Producer(Producer&&) = default;
+  Producer& operator=(Producer&&) = default;
   // False leaves `record` as it was. Control records (kStart, kGap, kHole) are never refused.
   [[nodiscard]] bool TryPush(Record& record);
   // Less than half of either bound is taken: the moment to resume what was paused.
@@ -60,15 +56,14 @@ class LaneQueue::Producer {
 
  private:
   friend class LaneQueue;
-  explicit Producer(Impl* impl);
+  explicit Producer(Impl* impl) : impl_(impl) {}
   Impl* impl_;
 };
 
 class LaneQueue::Consumer {
  public:
-  Consumer(Consumer&&) noexcept;
-  Consumer& operator=(Consumer&&) noexcept;
-  ~Consumer();
+  Consumer(Consumer&&) = default;
+  Consumer& operator=(Consumer&&) = default;
   // Fills the front of `into`, returns how many.
   [[nodiscard]] std::size_t Pop(std::span<Record> into);
   // Asks for `wake` at the next push. Returns false when the queue is not empty.
@@ -76,7 +71,7 @@ class LaneQueue::Consumer {
 
  private:
   friend class LaneQueue;
-  explicit Consumer(Impl* impl);
+  explicit Consumer(Impl* impl) : impl_(impl) {}
   Impl* impl_;
 };
 

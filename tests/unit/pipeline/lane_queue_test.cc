@@ -133,8 +133,9 @@ TEST_F(LaneQueueTest, FreesWhatWasNotTaken) {
 // full in turns: a lost wake-up hangs the test. TSan checks the memory order.
 TEST(LaneQueueThreadsTest, LosesNoRecordAndNoWakeUp) {
   constexpr std::int64_t kRecords = 300'000;
+  constexpr LaneQueue::Limits kLimits{.records_max = 64, .bytes_max = 64 * 2048};
   std::counting_semaphore<> wakes{0};
-  LaneQueue queue({.records_max = 64, .bytes_max = 64 * 2048}, [&] { wakes.release(); });
+  LaneQueue queue(kLimits, [&] { wakes.release(); });
   std::jthread lane([&, consumer = queue.MakeConsumer()]() mutable {
     std::array<Record, 16> into;
     for (std::int64_t expected = 0; expected < kRecords;) {
@@ -154,7 +155,7 @@ TEST(LaneQueueThreadsTest, LosesNoRecordAndNoWakeUp) {
     record.Own(bytes.release(),
                [](void* handle) noexcept { delete static_cast<std::string*>(handle); });
     while (!producer.TryPush(record)) std::this_thread::yield();
-    ASSERT_LE(queue.records(), queue.limits().records_max);
+    ASSERT_LE(queue.records(), kLimits.records_max);
     if (offset % 1000 == 0) std::this_thread::yield();  // let the queue run empty as well
   }
   lane.join();
