@@ -209,7 +209,7 @@ void FakeConsumer::StartReading(const std::vector<StoredOffset>& stored) {
     committer_.Report(partition.source(), std::min(stored[i].next_offset, plan.deliver_from));
   }
   fetched_.clear();
-  changed_logs_.Clear();
+  changed_logs_.clear();
   stage_ = Stage::kReading;
 }
 
@@ -220,7 +220,8 @@ kafka::consumer::LogNow FakeConsumer::LogNowOf(const TopicPartition& source,
   kafka::consumer::LogNow now{.ends = log.watermarks(), .topic_id = topic_id_};
   if (has(PlantedBug::kTopicIdIgnored)) now.topic_id = stored.topic_id;
   const Offset next = stored.next_offset;
-  const bool is_changed = changed_logs_.Contains(table_.Intern(kTopic, source.partition), next);
+  const auto changed = changed_logs_.find(table_.Intern(kTopic, source.partition));
+  const bool is_changed = changed != changed_logs_.end() && changed->second == next;
   if (!is_changed && next <= now.ends.high) return now;
   now.differs_from = now.ends.low;
   if (kafka::consumer::CanSearchByEpoch(stored, now.topic_id)) {
@@ -302,7 +303,7 @@ bool FakeConsumer::Deliver(AssignedPartition& partition, const LogRecord& logged
     case AssignedPartition::Decision::kDrop:
       return true;
     case AssignedPartition::Decision::kChangedLog:
-      changed_logs_.Mark(partition.source(), partition.position());
+      changed_logs_[partition.source()] = partition.position();
       StartAnew();
       return false;
     case AssignedPartition::Decision::kDeliver:

@@ -1,9 +1,9 @@
 #pragma once
 // FakeConsumer: what ingest/kafka/consumer/consumer.h documents, turn by turn, on a FakeKafka.
 //
-// The rules that decide what is read are the real ones (PlanStart, AssignedPartition, ChangedLogs,
-// LaneOf, OffsetCommitter, PositionCheck); librdkafka, the group's protocol and the coordinator
-// that asks PostgreSQL for the positions are replaced.
+// The rules that decide what is read are the real ones (PlanStart, AssignedPartition, LaneOf,
+// OffsetCommitter, PositionCheck); librdkafka, the group's protocol and the coordinator that asks
+// PostgreSQL for the positions are replaced.
 //
 // Owner         a simulated process. One call of Turn is one turn of the real loop.
 #include <atomic>
@@ -15,7 +15,6 @@
 
 #include "ingest/kafka/client/partition_table.h"
 #include "ingest/kafka/consumer/assigned_partition.h"
-#include "ingest/kafka/consumer/changed_logs.h"
 #include "ingest/kafka/consumer/offset_committer.h"
 #include "ingest/kafka/consumer/position_check.h"
 #include "ingest/pipeline/consumer_inbox.h"
@@ -87,7 +86,7 @@ class FakeConsumer {
   Stage stage_ = Stage::kIdle;
   std::uint64_t generation_ = 0;
   std::vector<kafka::consumer::AssignedPartition> partitions_;
-  kafka::consumer::ChangedLogs changed_logs_;
+  std::map<const TopicPartition*, Offset> changed_logs_;   // as StartSequence has them
   TopicId topic_id_;                                       // when the positions were asked for
   std::map<const TopicPartition*, std::int32_t> fetched_;  // leader epoch of the last record
   std::optional<pipeline::Record> held_back_;

@@ -100,7 +100,9 @@ Result<std::vector<LogNow>> StartSequence::QueryLogs() const {
     const TopicPartition* source = request_.partitions[i];
     const Offset next = stored_[i].next_offset;
     LogNow& log = logs.emplace_back(LogNow{.ends = (*ends)[i], .topic_id = TopicIdOf(*source)});
-    if (!changed_logs_.Contains(source, next) && next <= log.ends.high) continue;
+    const auto changed = changed_logs_.find(source);
+    const bool is_changed = changed != changed_logs_.end() && changed->second == next;
+    if (!is_changed && next <= log.ends.high) continue;
     log.differs_from = log.ends.low;
     const auto& last = stored_[i].last_record;
     if (!last || !CanSearchByEpoch(stored_[i], log.topic_id)) continue;
@@ -124,7 +126,7 @@ TopicId StartSequence::TopicIdOf(const TopicPartition& source) const {
 
 void StartSequence::OnAssigned() {
   USAGE_INGEST_CHECK(stage_ == Stage::kCompare);
-  changed_logs_.Clear();
+  changed_logs_.clear();
   has_waited_ = false;
   stored_.clear();
   stage_ = Stage::kReading;

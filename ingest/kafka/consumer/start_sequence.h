@@ -11,11 +11,11 @@
 // Owner         the consumer thread. Time is an argument; Advance blocks for Kafka's answers.
 // Errors        of Advance: Kafka did not answer. The same step is tried again, after a delay.
 #include <chrono>
+#include <map>
 #include <span>
 #include <variant>
 #include <vector>
 
-#include "ingest/kafka/consumer/changed_logs.h"
 #include "ingest/kafka/consumer/log_queries.h"
 #include "ingest/kafka/consumer/restart_delay.h"
 #include "ingest/kafka/consumer/start_plan.h"
@@ -48,7 +48,7 @@ class StartSequence {
   std::chrono::milliseconds Restart(pipeline::Epoch epoch, TimePoint now);
   // The record before `next_offset` was read, and is not the one that PostgreSQL remembers.
   void MarkChangedLog(const TopicPartition* source, Offset next_offset) {
-    changed_logs_.Mark(source, next_offset);
+    changed_logs_[source] = next_offset;
   }
 
   // Takes the next step if it is time. The caller does what it returns.
@@ -76,7 +76,10 @@ class StartSequence {
   Stage stage_ = Stage::kIdle;
   pipeline::PositionsRequest request_;
   std::vector<StoredOffset> stored_;  // kCompare: PostgreSQL's answer
-  ChangedLogs changed_logs_;
+  // Whose record before this next_offset was read, and differs from what PostgreSQL remembers. Out
+  // of date when the offsets row has moved by the next start: another process compared the record
+  // at the new offset. One entry for each partition that was ever assigned.
+  std::map<const TopicPartition*, Offset> changed_logs_;
   bool has_waited_ = false;  // for brokers that do not know the new topic yet
   RestartDelay restart_delay_;
   TimePoint not_before_;  // kAskKafka, kCompare

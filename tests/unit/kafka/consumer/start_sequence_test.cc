@@ -146,10 +146,12 @@ TEST_F(StartSequenceTest, ANewLogIsReadFromItsBeginning) {
 
 // Another member compared the record at the new offset and continued there.
 TEST_F(StartSequenceTest, ANewLogIsForgottenWhenTheOffsetsRowHasMoved) {
-  Start();
-  sequence_.MarkChangedLog(&kFirst, Offset{10});
-  Answer(12, 10);
-  EXPECT_EQ(Starts().at(0).plan.reason, StartReason::kContinue);
+  for (const std::int64_t moved_to : {9, 11, 12}) {
+    Start();
+    sequence_.MarkChangedLog(&kFirst, Offset{10});
+    Answer(moved_to, 10);
+    EXPECT_EQ(Starts().at(0).plan.reason, StartReason::kContinue) << moved_to;
+  }
 }
 
 TEST_F(StartSequenceTest, ANewLogIsRememberedUntilItsPlanIsAssigned) {
