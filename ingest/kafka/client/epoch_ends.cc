@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "ingest/kafka/client/client_factory.h"
+#include "ingest/kafka/client/client_config.h"
 #include "ingest/kafka/client/kafka_error.h"
 #include "ingest/kafka/client/message_record.h"
 #include "ingest/kafka/client/partition_list.h"

@@ -1,6 +1,6 @@
 #include "ingest/kafka/client/group_client.h"
 
-#include "ingest/kafka/client/client_factory.h"
+#include "ingest/kafka/client/client_config.h"
 #include "ingest/kafka/client/kafka_error.h"
 #include "ingest/kafka/client/partition_list.h"
 

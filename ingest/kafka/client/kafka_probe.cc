@@ -8,7 +8,6 @@
 
 #include "ingest/kafka/client/client_config.h"
 #include "ingest/kafka/client/client_events.h"
-#include "ingest/kafka/client/client_factory.h"
 #include "ingest/kafka/client/kafka_error.h"
 #include "ingest/kafka/client/offset_query.h"
 #include "ingest/kafka/client/partition_list.h"

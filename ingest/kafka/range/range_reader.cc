@@ -8,7 +8,7 @@
 #include <thread>
 #include <utility>
 
-#include "ingest/kafka/client/client_factory.h"
+#include "ingest/kafka/client/client_config.h"
 #include "ingest/kafka/client/kafka_error.h"
 #include "ingest/kafka/client/lane_of.h"
 #include "ingest/kafka/client/log_end_query.h"
