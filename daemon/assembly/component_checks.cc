@@ -11,7 +11,6 @@
 #include "daemon/config/config_keys.h"
 #include "daemon/text/suggest.h"
 #include "ingest/kafka/client/kafka_probe.h"
-#include "ingest/kafka/client/library_version.h"
 #include "ingest/kafka/client/property_names.h"
 #include "ingest/postgres/blocking/conninfo.h"
 

@@ -9,7 +9,7 @@
 #include "daemon/text/json_writer.h"
 #include "daemon/text/print_problems.h"
 #include "daemon/text/units.h"
-#include "ingest/kafka/client/library_version.h"
+#include "ingest/kafka/client/property_names.h"
 
 namespace usage_ingest::commands {
 namespace {

@@ -17,7 +17,7 @@
 #include "daemon/progress/daemon_answer.h"
 #include "daemon/text/units.h"
 #include "daemon/text/version.h"
-#include "ingest/kafka/client/library_version.h"
+#include "ingest/kafka/client/property_names.h"
 
 namespace usage_ingest::commands {
 namespace {

@@ -5,7 +5,7 @@
 
 #include "daemon/commands/command_list.h"
 #include "daemon/text/json_writer.h"
-#include "ingest/kafka/client/library_version.h"
+#include "ingest/kafka/client/property_names.h"
 
 namespace usage_ingest::commands {
 namespace {

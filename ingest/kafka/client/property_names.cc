@@ -5,7 +5,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
-#include <string_view>
 
 namespace usage_ingest::kafka::client {
 namespace {
@@ -42,5 +41,7 @@ std::vector<std::string> PropertyNames() {
   }
   return names;
 }
+
+std::string_view LibraryVersion() { return rd_kafka_version_str(); }
 
 }  // namespace usage_ingest::kafka::client

@@ -6,7 +6,7 @@
 
 #include "ingest/kafka/client/fetch_limits.h"
 #include "ingest/kafka/client/kafka_error.h"
-#include "ingest/kafka/client/library_version.h"
+#include "ingest/kafka/client/property_names.h"
 
 namespace usage_ingest::kafka::client {
 namespace {
