@@ -102,13 +102,12 @@ postgres::background::HousekeeperOptions HousekeeperOptionsFor(const config::Con
 Daemon::Daemon(const config::Config& config, std::function<void()> reload)
     : config_(config),
       signals_(io_, {[this] { OnSignal(); }, std::move(reload)}),
-      positions_({config.postgres.conninfo, config.kafka.group_id}, inbox_, observation_.sink(),
-                 runtime_),
+      positions_({config.postgres.conninfo, config.kafka.group_id}, inbox_, observation_, runtime_),
       retrier_(assembly::StoreOptionsFor(config, "dead-letters"),
-               assembly::DecoderOptionsFor(config), observation_.sink(), runtime_),
+               assembly::DecoderOptionsFor(config), observation_, runtime_),
       housekeeper_(
           HousekeeperOptionsFor(config), [this] { pipeline_.ExpireAttribution(); }, retrier_,
-          observation_.sink(), runtime_) {}
+          observation_, runtime_) {}
 
 int Daemon::Run() {
   CheckWatchdogPeriod();
@@ -125,7 +124,7 @@ void Daemon::StartProbe() {
   BlockReadiness("the database has not been checked yet");
   probe_.emplace(config_, StartupProbe::Callbacks{
                               [this](const std::string& why) {
-                                observation_.sink().On(pipeline::PostgresFailed{
+                                observation_.On(pipeline::PostgresFailed{
                                     pipeline::PostgresErrorClass::kTransient, why});
                                 BlockReadiness("PostgreSQL: " + why);
                               },
@@ -135,7 +134,7 @@ void Daemon::StartProbe() {
 }
 
 void Daemon::BlockReadiness(std::string_view why) {
-  observation_.sink().On(pipeline::ReadinessBlocked{why});
+  observation_.On(pipeline::ReadinessBlocked{why});
 }
 
 void Daemon::OnProbed(const postgres::probe::ProbeReport& report) {
@@ -157,7 +156,7 @@ void Daemon::StartPipeline() {
   BlockReadiness("");
   StartServices();
   const Result<> started = pipeline_.Start(
-      {observation_.sink(), inbox_,
+      {observation_, inbox_,
        [this](pipeline::PositionsRequest request) { positions_.Request(std::move(request)); },
        [this](const Error& error) { boost::asio::post(io_, [this, error] { Fail(error); }); }});
   if (!started) {
