@@ -28,12 +28,7 @@ constexpr std::size_t kDetailBytesShown = 60;
 
 void WriteRow(text::JsonWriter& json, const DeadLetterRow& row, bool with_payload) {
   const auto text = [&](std::string_view key, const std::string& value) {
-    json.Key(key);
-    if (value.empty()) {
-      json.Null();
-    } else {
-      json.String(value);
-    }
+    json.Key(key).StringOrNull(value);
   };
   json.BeginObject();
   json.Key("id").Int(row.id);

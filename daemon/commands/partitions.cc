@@ -61,12 +61,7 @@ void PrintTable(const std::vector<postgres::admin::PartitionInfo>& partitions,
 
 void WriteTime(text::JsonWriter& json, std::string_view key,
                const std::optional<EventTimeUs>& time) {
-  json.Key(key);
-  if (time) {
-    json.String(text::FormatIsoTime(*time));
-  } else {
-    json.Null();
-  }
+  json.Key(key).StringOrNull(time ? text::FormatIsoTime(*time) : "");
 }
 
 void PrintJson(const std::vector<postgres::admin::PartitionInfo>& partitions,

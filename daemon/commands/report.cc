@@ -166,8 +166,7 @@ class JsonOutput final : public Output {
     if (!is_total(line)) {
       json.Key(titles_.front()).String(line.period);
       for (std::size_t i = 0; i < line.subject.size(); ++i) {
-        json.Key(subject_.columns[i]);
-        line.subject[i].empty() ? json.Null() : json.String(line.subject[i]);
+        json.Key(subject_.columns[i]).StringOrNull(line.subject[i]);
       }
     }
     for (std::size_t i = 0; i < kDailyColumns.size(); ++i) {

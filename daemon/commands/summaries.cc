@@ -48,12 +48,8 @@ void WriteColumns(text::JsonWriter& json, std::string_view key,
                   const postgres::admin::ComparedValues& values) {
   json.Key(key).BeginObject();
   for (std::size_t i = 0; i < values.size(); ++i) {
-    json.Key(postgres::admin::kComparedColumns[i]);
-    if (values[i].empty()) {
-      json.Null();
-    } else {
-      json.String(values[i]);  // numeric(18,6) is no double
-    }
+    // numeric(18,6) is no double
+    json.Key(postgres::admin::kComparedColumns[i]).StringOrNull(values[i]);
   }
   json.EndObject();
 }

@@ -9,39 +9,12 @@ namespace usage_ingest::telemetry {
 namespace {
 
 void WriteTime(text::JsonWriter& json, std::string_view key, std::int64_t time_ms) {
-  json.Key(key);
-  if (time_ms == 0) {
-    json.Null();
-  } else {
-    json.String(text::FormatIsoTime(EventTimeUs{time_ms * 1000}));
-  }
-}
-
-// Unknown is null, so that no reader takes it for 0.
-void WriteIntOrNull(text::JsonWriter& json, std::string_view key,
-                    const std::optional<std::int64_t>& number) {
-  json.Key(key);
-  if (number) {
-    json.Int(*number);
-  } else {
-    json.Null();
-  }
-}
-
-void WriteDoubleOrNull(text::JsonWriter& json, std::string_view key,
-                       const std::optional<double>& number) {
-  json.Key(key);
-  if (number) {
-    json.Double(*number);
-  } else {
-    json.Null();
-  }
+  json.Key(key).StringOrNull(time_ms == 0 ? "" : text::FormatIsoTime(EventTimeUs{time_ms * 1000}));
 }
 
 void WriteLag(text::JsonWriter& json, const std::optional<Lag>& lag) {
-  WriteIntOrNull(json, "lag_records", lag.transform([](const Lag& each) { return each.records; }));
-  WriteDoubleOrNull(json, "lag_seconds",
-                    lag.transform([](const Lag& each) { return each.seconds; }));
+  json.Key("lag_records").IntOrNull(lag.transform([](const Lag& each) { return each.records; }));
+  json.Key("lag_seconds").DoubleOrNull(lag.transform([](const Lag& each) { return each.seconds; }));
 }
 
 void WriteSeries(text::JsonWriter& json, std::string_view key, const std::vector<float>& values) {
@@ -80,9 +53,9 @@ void WritePartition(text::JsonWriter& json, const PartitionStatus& partition, bo
   json.Key("topic").String(partition.source.topic);
   json.Key("partition").Int(partition.source.partition.value);
   json.Key("next_offset").Int(partition.next_offset);
-  WriteIntOrNull(json, "high_watermark", partition.high_watermark);
+  json.Key("high_watermark").IntOrNull(partition.high_watermark);
   WriteLag(json, partition.lag);
-  WriteDoubleOrNull(json, "catch_up_seconds", partition.catch_up_seconds);
+  json.Key("catch_up_seconds").DoubleOrNull(partition.catch_up_seconds);
   json.Key("rate").Double(partition.rate);
   json.Key("batches").Int(partition.batches);
   WriteTime(json, "last_commit", partition.last_commit_ms);
@@ -103,14 +76,14 @@ void WriteByReason(text::JsonWriter& json, const std::array<std::int64_t, N>& co
 void WritePhases(text::JsonWriter& json, const StatusSnapshot& snapshot) {
   json.Key("phase_seconds").BeginObject();
   for (std::size_t i = 0; i < snapshot.phase_seconds.size(); ++i) {
-    WriteDoubleOrNull(json, pipeline::kPhaseNames[i], snapshot.phase_seconds[i]);
+    json.Key(pipeline::kPhaseNames[i]).DoubleOrNull(snapshot.phase_seconds[i]);
   }
   json.EndObject();
 }
 
 void WriteDeadLetters(text::JsonWriter& json, const StatusSnapshot& snapshot) {
   json.Key("dead_letters").BeginObject();
-  WriteIntOrNull(json, "pending", snapshot.dead_letters_pending);
+  json.Key("pending").IntOrNull(snapshot.dead_letters_pending);
   json.Key("healed").Int(snapshot.dead_letters_healed);
   json.Key("by_reason");
   WriteByReason(json, snapshot.dead_letters, kDeadLetterReasonNames);
@@ -177,7 +150,7 @@ void WriteTotals(text::JsonWriter& json, const StatusSnapshot& snapshot) {
   json.Key("batches").Int(snapshot.batches);
   json.Key("rate").Double(snapshot.rate);
   WriteLag(json, snapshot.lag);
-  WriteDoubleOrNull(json, "catch_up_seconds", snapshot.catch_up_seconds);
+  json.Key("catch_up_seconds").DoubleOrNull(snapshot.catch_up_seconds);
   json.Key("rebalances").Int(snapshot.rebalances);
   json.Key("fenced").Int(snapshot.fenced);
   json.Key("subscriptions_suspended").Int(snapshot.suspended);
@@ -201,9 +174,9 @@ std::string StatusJson(const StatusSnapshot& snapshot) {
   json.Key("postgres_up").Bool(snapshot.postgres_up);
   json.Key("kafka_up").Bool(snapshot.kafka_up);
   json.Key("copy_path").String(snapshot.copy_path);
-  WriteIntOrNull(json, "partition_runway_seconds",
-                 snapshot.partition_runway.transform(
-                     [](std::chrono::seconds runway) { return std::int64_t{runway.count()}; }));
+  json.Key("partition_runway_seconds")
+      .IntOrNull(snapshot.partition_runway.transform(
+          [](std::chrono::seconds runway) { return std::int64_t{runway.count()}; }));
   WriteTotals(json, snapshot);
   WritePhases(json, snapshot);
   WriteDeadLetters(json, snapshot);

@@ -5,9 +5,9 @@
 //               U+FFFD, so that the text is always valid whatever an error message held.
 // Errors        a key or a value at the wrong place is a bug of the caller and makes wrong JSON.
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "schema/event_counts.h"
 
@@ -26,6 +26,15 @@ class JsonWriter {
   JsonWriter& Bool(bool flag);
   JsonWriter& Null();
   JsonWriter& Raw(std::string_view json);  // REQUIRES: one JSON value
+
+  // Unknown is null, so that no reader takes it for 0; an empty text is unknown, too.
+  JsonWriter& StringOrNull(std::string_view text) { return text.empty() ? Null() : String(text); }
+  JsonWriter& IntOrNull(const std::optional<std::int64_t>& number) {
+    return number ? Int(*number) : Null();
+  }
+  JsonWriter& DoubleOrNull(const std::optional<double>& number) {
+    return number ? Double(*number) : Null();
+  }
 
   [[nodiscard]] std::string Take() { return std::move(text_); }
 
