@@ -9,10 +9,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
-#include <memory>
 
-#include "daemon/telemetry/json_log_formatter.h"
+#include "daemon/text/json_writer.h"
+#include "daemon/text/units.h"
 
 namespace usage_ingest::telemetry {
 namespace {
@@ -27,20 +28,34 @@ bool StderrIsJournal(const std::string& journal_stream) {
   return journal_stream == fmt::format("{}:{}", status.st_dev, status.st_ino);
 }
 
-spdlog::level::level_enum ToSpdlog(config::LogLevel level) {
-  switch (level) {
-    case config::LogLevel::kTrace:
-      return spdlog::level::trace;
-    case config::LogLevel::kDebug:
-      return spdlog::level::debug;
-    case config::LogLevel::kInfo:
-      return spdlog::level::info;
-    case config::LogLevel::kWarn:
-      return spdlog::level::warn;
-    case config::LogLevel::kError:
-      break;
+// Both have the same levels in the same order.
+constexpr spdlog::level::level_enum ToSpdlog(config::LogLevel level) {
+  return static_cast<spdlog::level::level_enum>(level);
+}
+static_assert(ToSpdlog(config::LogLevel::kTrace) == spdlog::level::trace);
+static_assert(ToSpdlog(config::LogLevel::kError) == spdlog::level::err);
+
+class JsonLogFormatter final : public spdlog::formatter {
+ public:
+  void format(const spdlog::details::log_msg& message, spdlog::memory_buf_t& out) override;
+  [[nodiscard]] std::unique_ptr<spdlog::formatter> clone() const override {
+    return std::make_unique<JsonLogFormatter>();
   }
-  return spdlog::level::err;
+};
+
+void JsonLogFormatter::format(const spdlog::details::log_msg& message, spdlog::memory_buf_t& out) {
+  const auto since_epoch =
+      std::chrono::duration_cast<std::chrono::microseconds>(message.time.time_since_epoch());
+  const auto level = spdlog::level::to_string_view(message.level);
+  text::JsonWriter json;
+  json.BeginObject();
+  json.Key("time").String(text::FormatIsoTime(EventTimeUs{since_epoch.count()}));
+  json.Key("level").String({level.data(), level.size()});
+  json.Key("thread").Int(static_cast<std::int64_t>(message.thread_id));
+  json.Key("message").String({message.payload.data(), message.payload.size()});
+  json.EndObject();
+  const std::string line = json.Take() + "\n";
+  out.append(line.data(), line.data() + line.size());
 }
 
 spdlog::sink_ptr MakeSink(LogTarget target) {
@@ -63,14 +78,8 @@ spdlog::sink_ptr MakeSink(LogTarget target) {
 }  // namespace
 
 LogTarget ChooseLogTarget(config::LogFormat format, const std::string& journal_stream) {
-  switch (format) {
-    case config::LogFormat::kText:
-      return LogTarget::kText;
-    case config::LogFormat::kJson:
-      return LogTarget::kJson;
-    case config::LogFormat::kAuto:
-      break;
-  }
+  if (format == config::LogFormat::kText) return LogTarget::kText;
+  if (format == config::LogFormat::kJson) return LogTarget::kJson;
   return StderrIsJournal(journal_stream) ? LogTarget::kJournal : LogTarget::kText;
 }
 
@@ -86,6 +95,10 @@ std::string JournalLines(std::string_view text, int level) {
     text.remove_prefix(end);
   }
   return lines;
+}
+
+std::unique_ptr<spdlog::formatter> MakeJsonLogFormatter() {
+  return std::make_unique<JsonLogFormatter>();
 }
 
 void SetUpLogging(config::LogLevel level, config::LogFormat format) {

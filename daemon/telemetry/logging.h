@@ -7,10 +7,15 @@
 // Thread-safety SetUpLogging on main's thread, and again at a reload; spdlog from any thread.
 // Source        systemd.exec(5), $JOURNAL_STREAM: device and inode of the stream that stderr was
 //               connected to; they are compared, since stderr may have been redirected.
+#include <memory>
 #include <string>
 #include <string_view>
 
 #include "daemon/config/config.h"
+
+namespace spdlog {
+class formatter;  // NOLINT(readability-identifier-naming): of spdlog
+}
 
 namespace usage_ingest::telemetry {
 
@@ -23,6 +28,10 @@ enum class LogTarget : unsigned char { kText, kJson, kJournal };
 // `text` as it must be written to stderr before SetUpLogging, or instead of it: in the journal each
 // line gets its priority, a level of syslog(3), by sd-daemon(3)'s prefix "<3>".
 [[nodiscard]] std::string JournalLines(std::string_view text, int level);
+
+// A log line as one JSON object: {"time":"…Z","level":"info","thread":4711,"message":"…"}.
+// spdlog's patterns escape nothing: a quote in a message would make the line invalid JSON.
+[[nodiscard]] std::unique_ptr<spdlog::formatter> MakeJsonLogFormatter();
 
 void SetUpLogging(config::LogLevel level, config::LogFormat format);
 

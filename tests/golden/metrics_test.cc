@@ -14,7 +14,7 @@
 #include <set>
 #include <sstream>
 
-#include "daemon/telemetry/json_log_formatter.h"
+#include "daemon/telemetry/logging.h"
 #include "tests/unit/telemetry/report_fixture.h"
 
 namespace usage_ingest {

@@ -8,7 +8,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "daemon/telemetry/json_log_formatter.h"
 #include "daemon/telemetry/log_sink.h"
 #include "tests/support/captured_log.h"
 
