@@ -32,4 +32,8 @@ namespace usage_ingest::commands {
   return all;
 }
 
+// Subcommands of `partitions`, which lists them.
+[[nodiscard]] CommandPtr MakePartitionsIndex();
+[[nodiscard]] CommandPtr MakePartitionsSkip();
+
 }  // namespace usage_ingest::commands

@@ -12,9 +12,10 @@
 
 #include "daemon/assembly/component_options.h"
 #include "daemon/assembly/database_access.h"
-#include "daemon/commands/topic_checks.h"
+#include "daemon/assembly/topic_advice.h"
 #include "daemon/text/text_table.h"
 #include "ingest/kafka/client/kafka_probe.h"
+#include "ingest/pipeline/runtime.h"
 #include "ingest/postgres/admin/index_admin.h"
 #include "ingest/postgres/admin/partition_admin.h"
 #include "ingest/postgres/probe/probe.h"
@@ -28,6 +29,38 @@ using Checks = std::vector<ConnectCheck>;
 constexpr auto kKafkaTimeout = std::chrono::seconds(5);
 // With less than this, the time without a partition may begin before an operator reads the warning.
 constexpr auto kRunwayMin = std::chrono::days(14);
+
+// `prefetch_bytes`: librdkafka's share of memory.budget.
+void CheckTopic(const kafka::client::TopicFinding& topic, std::size_t prefetch_bytes,
+                Checks& checks) {
+  if (!topic.problem.empty()) {
+    // The daemon waits for a topic: it is unavailable, not wrong.
+    checks.push_back({Status::kUnavailable,
+                      {.what = fmt::format("topic {}: {}", topic.name, topic.problem),
+                       .fix = "create the topic, or correct kafka.topics"}});
+    return;
+  }
+  if (!topic.read_problem.empty()) {
+    checks.push_back({Status::kFailed,
+                      {.what = fmt::format("topic {}: {}", topic.name, topic.read_problem),
+                       .fix = "allow this user to READ and DESCRIBE the topic"}});
+  } else {
+    checks.push_back(
+        {Status::kOk,
+         {.what = fmt::format("topic {}: {} partitions", topic.name, topic.partitions)}});
+  }
+  if (!topic.settings_problem.empty()) {
+    checks.push_back(
+        {Status::kWarning,
+         {.what = fmt::format("topic {}: its settings are not known: {}", topic.name,
+                              topic.settings_problem),
+          .fix = "allow this user to DESCRIBE_CONFIGS the topic, for this check only"}});
+    return;
+  }
+  for (text::Problem& problem : assembly::TopicAdvice(topic, prefetch_bytes)) {
+    checks.push_back({Status::kWarning, std::move(problem)});
+  }
+}
 
 void CheckKafka(const config::Config& config, Checks& checks) {
   const auto options = assembly::KafkaOptionsFor(config);
@@ -86,9 +119,8 @@ void CheckPartitions(const config::Config& config, Checks& checks) {
   if (!connection) return;  // CheckPostgres has reported it
   const auto partitions = postgres::admin::ListPartitions(*connection);
   if (!partitions) return;  // CheckPostgres has reported it
-  const auto now = std::chrono::duration_cast<std::chrono::microseconds>(
-      std::chrono::system_clock::now().time_since_epoch());
-  const auto runway = postgres::admin::PartitionRunway(*partitions, EventTimeUs{now.count()});
+  const auto runway =
+      postgres::admin::PartitionRunway(*partitions, pipeline::SystemClock().WallNow());
   const bool is_short = runway < kRunwayMin;
   checks.push_back({is_short ? Status::kWarning : Status::kOk,
                     {.what = fmt::format("partitions of usage_logs last for {}",

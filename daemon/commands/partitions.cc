@@ -7,11 +7,10 @@
 
 #include "daemon/assembly/database_access.h"
 #include "daemon/commands/command_list.h"
-#include "daemon/commands/partitions_index.h"
-#include "daemon/commands/partitions_skip.h"
 #include "daemon/text/json_writer.h"
 #include "daemon/text/text_table.h"
 #include "daemon/text/units.h"
+#include "ingest/pipeline/runtime.h"
 #include "ingest/postgres/admin/partition_admin.h"
 
 namespace usage_ingest::commands {
@@ -19,11 +18,6 @@ namespace {
 
 using Align = text::TextTable::Align;
 using Outcome = postgres::admin::RetainedPartition::Outcome;
-
-EventTimeUs Now() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return {std::chrono::duration_cast<std::chrono::microseconds>(now).count()};
-}
 
 std::string Bound(const std::optional<EventTimeUs>& time) {
   return time ? text::FormatIsoTime(*time).substr(0, 10) : "open";
@@ -122,7 +116,8 @@ class List final : public PartitionsCommand {
     auto connection = Connect(context);
     const auto partitions =
         assembly::ValueOrThrow(postgres::admin::ListPartitions(connection), "usage_logs");
-    const auto runway = postgres::admin::PartitionRunway(partitions, Now());
+    const auto runway =
+        postgres::admin::PartitionRunway(partitions, pipeline::SystemClock().WallNow());
     if (json_) {
       PrintJson(partitions, runway);
     } else {

@@ -1,11 +1,11 @@
-#include "daemon/commands/partitions_index.h"
-
+// `partitions index`: builds the indexes of partitions.indexes = "deferred".
 #include <fmt/format.h>
 
 #include <iostream>
 #include <string_view>
 
 #include "daemon/assembly/database_access.h"
+#include "daemon/commands/command_list.h"
 #include "daemon/text/json_writer.h"
 #include "ingest/postgres/admin/index_admin.h"
 

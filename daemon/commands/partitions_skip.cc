@@ -1,12 +1,11 @@
 // `partitions skip`: gives up records of a Kafka partition that cannot be read.
-#include "daemon/commands/partitions_skip.h"
-
 #include <fmt/format.h>
 
 #include <iostream>
 
 #include "daemon/assembly/component_options.h"
 #include "daemon/assembly/database_access.h"
+#include "daemon/commands/command_list.h"
 #include "daemon/text/json_writer.h"
 #include "ingest/kafka/client/kafka_probe.h"
 

@@ -18,6 +18,7 @@
 #include "daemon/text/units.h"
 #include "daemon/text/version.h"
 #include "ingest/kafka/client/property_names.h"
+#include "ingest/pipeline/runtime.h"
 
 namespace usage_ingest::commands {
 namespace {
@@ -90,7 +91,8 @@ class SupportBundle final : public Command {
     const config::LoadedConfig& loaded = context.loaded;
     const config::Environment environment = config::ProcessEnvironment();
     std::ostringstream out;
-    out << "usage-ingestd support bundle, " << text::FormatIsoTime(Now()) << '\n';
+    out << "usage-ingestd support bundle, "
+        << text::FormatIsoTime(pipeline::SystemClock().WallNow()) << '\n';
     const auto section = [&](std::string_view title) { out << "\n== " << title << " ==\n"; };
     section("version");
     PrintVersion(out);
@@ -106,11 +108,6 @@ class SupportBundle final : public Command {
 
  private:
   using Section = std::function<void(std::string_view title)>;
-
-  static EventTimeUs Now() {
-    const auto now = std::chrono::system_clock::now().time_since_epoch();
-    return EventTimeUs{std::chrono::duration_cast<std::chrono::microseconds>(now).count()};
-  }
 
   static void PrintServers(const config::Config& config, const Section& section,
                            std::ostream& out) {
