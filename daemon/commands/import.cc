@@ -137,7 +137,7 @@ class Import final : public Command {
   }
 
   std::vector<std::string> paths_;
-  replay::ImportOptions options_;
+  replay::ReplayLanesOptions options_;
   bool json_ = false;
   EventCounts total_;
 };

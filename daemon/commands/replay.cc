@@ -56,9 +56,9 @@ class Replay final : public Command {
                           "at most this many events a second, to leave room for the daemon; an "
                           "array in one record counts as one"},
                          max_rate_, 1),
-            DryRunFlag(dry_run_),
-            NoQuotaFlag(no_quota_),
-            NoHistoryFlag(no_history_),
+            DryRunFlag(options_.dry_run),
+            NoQuotaFlag(options_.no_quota),
+            NoHistoryFlag(options_.no_history),
             JsonFlag(json_)};
   }
 
@@ -79,9 +79,7 @@ class Replay final : public Command {
   std::optional<EventTimeUs> from_time_;
   std::optional<EventTimeUs> to_time_;
   std::optional<std::int64_t> max_rate_;  // events a second
-  bool dry_run_ = false;
-  bool no_quota_ = false;
-  bool no_history_ = false;
+  replay::ReplayLanesOptions options_;
   bool json_ = false;
 };
 
@@ -155,7 +153,8 @@ replay::ReplayRun Replay::Open(const config::Config& config,
     rows.push_back({*range.source, *range.topic_id, range.begin, range.end, range.from_time_ms,
                     range.to_time_ms});
   }
-  replay::ReplayRun run = replay::OpenReplay(config, replay::ReplayKind::kReplay, rows, !no_quota_);
+  replay::ReplayRun run =
+      replay::OpenReplay(config, replay::ReplayKind::kReplay, rows, !options_.no_quota);
   for (std::size_t i = 0; i < ranges.size(); ++i) {
     ranges[i].begin = run.next_offsets[i];
     ranges[i].end = std::max(ranges[i].begin, ranges[i].end);
@@ -167,22 +166,19 @@ int Replay::Run(const CommandContext& context) {
   const config::Config& config = context.config();
   // Declared first, so destroyed last: the lanes hold records in its buffers.
   std::unique_ptr<kafka::range::RangeReader> reader;
-  replay::ReplayLanesOptions lanes_options{.lanes = config.postgres.writers,
-                                           .dry_run = dry_run_,
-                                           .counts_quotas = !no_quota_,
-                                           .adds_to_history = !no_history_};
-  replay::ReplayLanes lanes(config, lanes_options, context.stop);
+  options_.lanes = config.postgres.writers;
+  replay::ReplayLanes lanes(config, options_, context.stop);
   try {
     reader = assembly::KafkaValueOrThrow(
         kafka::range::RangeReader::Make(assembly::KafkaOptionsFor(config), lanes.MakeProducers()));
     const bool is_complete = Send(config, *reader, lanes);
-    const replay::ReplayReport report{lanes.counts(), dry_run_, reader->missing()};
+    const replay::ReplayReport report{lanes.counts(), options_.dry_run, reader->missing()};
     if (!is_complete) return EndInterrupted(report, json_, "replay");
     replay::PrintReplayReport(report, json_);
     return 0;
   } catch (const text::UserError& error) {
     const bool has_asked = reader != nullptr;
-    return EndFailed({lanes.counts(), dry_run_,
+    return EndFailed({lanes.counts(), options_.dry_run,
                       has_asked ? reader->missing() : std::vector<kafka::range::MissingRange>{}},
                      json_, error);
   }
@@ -192,12 +188,11 @@ int Replay::Run(const CommandContext& context) {
 bool Replay::Send(const config::Config& config, kafka::range::RangeReader& reader,
                   replay::ReplayLanes& lanes) {
   auto ranges = assembly::KafkaValueOrThrow(reader.Resolve(Request(), kResolveTimeout));
-  if (no_quota_) EndBeforeTheDaemon(config, ranges, "--no-quota", "quotas");
-  if (no_history_) EndBeforeTheDaemon(config, ranges, "--no-history", "history");
+  if (options_.no_quota) EndBeforeTheDaemon(config, ranges, "--no-quota", "quotas");
+  if (options_.no_history) EndBeforeTheDaemon(config, ranges, "--no-history", "history");
   replay::ReplayRun run;
-  if (!dry_run_) run = Open(config, ranges);
-  lanes.SetReplayIds(run.ids);
-  lanes.Start(reader.current_epoch());
+  if (!options_.dry_run) run = Open(config, ranges);
+  lanes.Start(reader.current_epoch(), run.ids);
 
   std::int64_t total = 0;
   for (const auto& range : ranges) total += range.end.value - range.begin.value;

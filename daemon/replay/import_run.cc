@@ -15,19 +15,14 @@ void ReleaseText(void* text) noexcept { delete static_cast<std::string*>(text); 
 
 }  // namespace
 
-ImportRun::ImportRun(const config::Config& config, ImportOptions options, ImportFile& file,
+ImportRun::ImportRun(const config::Config& config, ReplayLanesOptions options, ImportFile& file,
                      std::int64_t elements, const std::stop_token& stop)
     : config_(config),
       options_(options),
       file_(file),
       elements_(elements),
       source_{"import:" + file.sha256_hex(), PartitionId{0}},
-      lanes_(config,
-             {.lanes = 1,
-              .dry_run = options.dry_run,
-              .counts_quotas = !options.no_quota,
-              .adds_to_history = !options.no_history},
-             stop),
+      lanes_(config, options, stop),
       producer_(std::move(lanes_.MakeProducers().front())) {}
 
 bool ImportRun::Run(const OnRead& on_read) try {
@@ -36,8 +31,7 @@ bool ImportRun::Run(const OnRead& on_read) try {
     run_ = OpenReplay(config_, ReplayKind::kImport, {range}, !options_.no_quota);
     begin_ = run_.next_offsets.front();
   }
-  lanes_.SetReplayIds(run_.ids);
-  lanes_.Start(epoch_);
+  lanes_.Start(epoch_, run_.ids);
   PushStart();
   PushAll(on_read);
   const bool is_complete = lanes_.Finish();

@@ -18,16 +18,11 @@
 
 namespace usage_ingest::replay {
 
-struct ImportOptions {
-  bool dry_run = false;
-  bool no_quota = false;
-  bool no_history = false;
-};
-
 class ImportRun {
  public:
-  // `elements` is how many the file has. `file` must outlive this object.
-  ImportRun(const config::Config& config, ImportOptions options, ImportFile& file,
+  // `elements` is how many the file has. `file` must outlive this object. REQUIRES: options.lanes
+  // is 1.
+  ImportRun(const config::Config& config, ReplayLanesOptions options, ImportFile& file,
             std::int64_t elements, const std::stop_token& stop);
 
   // False if it was interrupted. `on_read` is told how many bytes of the file were read. REQUIRES:
@@ -44,7 +39,7 @@ class ImportRun {
   void Close(ReplayOutcome outcome);
 
   const config::Config& config_;
-  ImportOptions options_;
+  ReplayLanesOptions options_;
   ImportFile& file_;
   std::int64_t elements_;
   TopicPartition source_;

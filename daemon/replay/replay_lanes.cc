@@ -33,7 +33,6 @@ struct ReplayLanes::Impl {
 
   const config::Config& config;
   ReplayLanesOptions options;
-  std::vector<std::int64_t> replay_ids;
   ReplayTotals totals;
   pipeline::ConsumerInbox inbox;
   Mutex mutex;
@@ -64,24 +63,21 @@ std::vector<pipeline::LaneQueue::Producer> ReplayLanes::MakeProducers() {
   return producers;
 }
 
-void ReplayLanes::SetReplayIds(std::vector<std::int64_t> ids) {
-  impl_->replay_ids = std::move(ids);
-}
-
-void ReplayLanes::Start(const std::atomic<std::uint64_t>& current_epoch) {
+void ReplayLanes::Start(const std::atomic<std::uint64_t>& current_epoch,
+                        const std::vector<std::int64_t>& replay_ids) {
   Impl& impl = *impl_;
   for (std::size_t i = 0; i < impl.lanes.size(); ++i) {
     pipeline::LaneOptions options = assembly::LaneOptionsFor(impl.config, i);
     options.releases_records = false;  // a range is read once
-    options.counts_quotas = impl.options.counts_quotas;
+    options.counts_quotas = !impl.options.no_quota;
     postgres::batch::PgBatchStoreOptions store =
         assembly::StoreOptionsFor(impl.config, "replay-" + std::to_string(i));
     store.dry_run = impl.options.dry_run;
-    store.has_history = store.has_history && impl.options.adds_to_history;
-    store.has_quota_periods = store.has_quota_periods && impl.options.counts_quotas;
+    store.has_history = store.has_history && !impl.options.no_history;
+    store.has_quota_periods = store.has_quota_periods && !impl.options.no_quota;
     auto progress = impl.options.dry_run ? postgres::batch::MakeDryRunProgress()
                                          : postgres::batch::MakeReplayProgress(
-                                               impl.config.kafka.group_id, impl.replay_ids);
+                                               impl.config.kafka.group_id, replay_ids);
     impl.lanes[i]->Start(options, store, std::move(progress),
                          {impl.totals, impl.inbox, current_epoch,
                           [&impl](const Result<>& result) { impl.NoteEnd(result); }});

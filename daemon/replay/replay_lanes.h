@@ -21,8 +21,8 @@ namespace usage_ingest::replay {
 struct ReplayLanesOptions {
   std::size_t lanes = 1;
   bool dry_run = false;
-  bool counts_quotas = true;    // also of what a retry of its dead letters inserts later
-  bool adds_to_history = true;  // usage_daily; a retry of its dead letters does in any case
+  bool no_quota = false;    // nor for what a retry of its dead letters inserts later
+  bool no_history = false;  // usage_daily; a retry of its dead letters adds to it in any case
 };
 
 class ReplayLanes {
@@ -33,9 +33,9 @@ class ReplayLanes {
 
   // REQUIRES: called once, before Start.
   [[nodiscard]] std::vector<pipeline::LaneQueue::Producer> MakeProducers();
-  // Of ReplayRun; not needed in a dry run. REQUIRES: before Start.
-  void SetReplayIds(std::vector<std::int64_t> ids);
-  void Start(const std::atomic<std::uint64_t>& current_epoch);
+  // `replay_ids` are those of ReplayRun; not needed in a dry run.
+  void Start(const std::atomic<std::uint64_t>& current_epoch,
+             const std::vector<std::int64_t>& replay_ids);
   // After the interruption, or when a lane has failed: nothing takes what is pushed, so push no
   // more, and call Finish.
   [[nodiscard]] std::stop_token stop_token() const;
