@@ -5,7 +5,6 @@
 // program sets no locale. A server may translate its own; then the general advice is given.
 //
 // Source        PostgreSQL 15: fe-connect.c, fe-auth.c, auth.c, postinit.c.
-#include <string>
 #include <string_view>
 
 #include "daemon/text/user_error.h"

@@ -4,7 +4,6 @@
 #include <array>
 #include <fstream>
 
-#include "daemon/config/config_keys.h"
 #include "ingest/postgres/blocking/conninfo.h"
 
 namespace usage_ingest::bundle {

@@ -4,7 +4,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <utility>
 
@@ -22,14 +21,6 @@ constexpr std::size_t kShownCharsMax = 40;
 
 std::string Shown(const std::string& value) {
   return value.size() <= kShownCharsMax ? value : value.substr(0, kShownCharsMax) + "...";
-}
-
-std::optional<std::int64_t> ParseNumber(const std::string& value) {
-  std::int64_t number = 0;
-  const char* end = value.data() + value.size();
-  const auto [read_to, error] = std::from_chars(value.data(), end, number);
-  if (error != std::errc{} || read_to != end || number < 0) return std::nullopt;
-  return number;
 }
 
 Problem NotANumber(const std::string& value, std::int64_t min = 0) {
@@ -100,7 +91,7 @@ Option ChoiceOption(OptionText text, std::vector<std::string> choices, std::stri
 Option NumberOption(OptionText text, std::optional<std::int64_t>& target, std::int64_t min) {
   Option option = Named(std::move(text));
   option.set = [&target, min](const std::string& value) -> std::optional<Problem> {
-    target = ParseNumber(value);
+    target = text::ParseNumber<std::int64_t>(value);
     if (!target || *target < min) return NotANumber(value, min);
     return std::nullopt;
   };
@@ -111,8 +102,8 @@ Option NumbersOption(OptionText text, std::vector<std::int64_t>& target, std::in
   Option option = Named(std::move(text));
   option.is_repeatable = true;
   option.set = [&target, max](const std::string& value) -> std::optional<Problem> {
-    const auto number = ParseNumber(value);
-    if (!number || *number > max) return NotANumber(value);
+    const auto number = text::ParseNumber<std::int64_t>(value);
+    if (!number || *number < 0 || *number > max) return NotANumber(value);
     target.push_back(*number);
     return std::nullopt;
   };

@@ -1,6 +1,5 @@
 #pragma once
 // ReportEnd: how a command ends that counts events: with its report, whatever happened.
-#include <functional>
 #include <string>
 
 #include "daemon/replay/replay_result.h"

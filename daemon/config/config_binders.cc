@@ -59,19 +59,10 @@ std::optional<text::Problem> SetTexts(std::vector<std::string>& member, const Co
 
 // "80%"
 std::optional<std::int64_t> ParsePercent(std::string_view text) {
-  std::int64_t percent = 0;
-  const char* const end = text.data() + text.size();
-  const auto [rest, error] = std::from_chars(text.data(), end, percent);
-  const bool is_percent = error == std::errc{} && rest + 1 == end && *rest == '%';
-  if (!is_percent || percent < 1 || percent > 1000) return std::nullopt;
+  if (!text.ends_with('%')) return std::nullopt;
+  const auto percent = text::ParseNumber<std::int64_t>(text.substr(0, text.size() - 1));
+  if (!percent || *percent < 1 || *percent > 1000) return std::nullopt;
   return percent;
-}
-
-std::optional<std::uint16_t> ParsePort(std::string_view text) {
-  std::uint16_t port = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
-  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return port;
 }
 
 }  // namespace
@@ -94,10 +85,7 @@ std::optional<std::int64_t> AsInteger(const ConfigValue& value) {
   if (const auto* number = std::get_if<std::int64_t>(&value.value)) return *number;
   const auto* text = std::get_if<std::string>(&value.value);
   if (text == nullptr || !value.is_text_only) return std::nullopt;
-  std::int64_t number = 0;
-  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), number);
-  if (error != std::errc{} || end != text->data() + text->size()) return std::nullopt;
-  return number;
+  return text::ParseNumber<std::int64_t>(*text);
 }
 
 std::optional<std::vector<std::string>> AsTexts(const ConfigValue& value) {
@@ -120,7 +108,7 @@ text::Problem UnknownChoice(const std::vector<std::string>& choices, std::string
                       : fmt::format("choose {}", fmt::join(choices, ", "))};
 }
 
-DurationSetter DurationIn(DurationRange range) {
+Setter<std::chrono::milliseconds> DurationIn(Range<std::chrono::milliseconds> range) {
   return [range](std::chrono::milliseconds& member,
                  const ConfigValue& value) -> std::optional<text::Problem> {
     const auto* text = std::get_if<std::string>(&value.value);
@@ -140,7 +128,7 @@ DurationSetter DurationIn(DurationRange range) {
   };
 }
 
-SizeSetter SizeIn(SizeRange range) {
+Setter<std::size_t> SizeIn(Range<std::size_t> range) {
   return [range](std::size_t& member, const ConfigValue& value) -> std::optional<text::Problem> {
     const auto* text = std::get_if<std::string>(&value.value);
     auto size = text != nullptr ? text::ParseSize(*text) : std::nullopt;
@@ -159,7 +147,7 @@ SizeSetter SizeIn(SizeRange range) {
   };
 }
 
-TextSetter NonEmptyText(std::string example) {
+Setter<std::string> NonEmptyText(std::string example) {
   return [example = std::move(example)](std::string& member,
                                         const ConfigValue& value) -> std::optional<text::Problem> {
     const auto* text = std::get_if<std::string>(&value.value);
@@ -170,7 +158,7 @@ TextSetter NonEmptyText(std::string example) {
   };
 }
 
-TextSetter GroupId() {
+Setter<std::string> GroupId() {
   return [](std::string& member, const ConfigValue& value) -> std::optional<text::Problem> {
     auto problem = NonEmptyText("\"usage-ingestd\"")(member, value);
     if (!problem && member.size() > kGroupIdCharsMax) {
@@ -181,7 +169,7 @@ TextSetter GroupId() {
   };
 }
 
-TextsSetter TopicNames() {
+Setter<std::vector<std::string>> TopicNames() {
   return [](std::vector<std::string>& member, const ConfigValue& value) {
     auto problem = SetTexts(member, value, R"(["litellm.usage.v1"])", CheckTopic);
     if (!problem && member.empty()) {
@@ -192,13 +180,13 @@ TextsSetter TopicNames() {
   };
 }
 
-TextsSetter MetadataKeys() {
+Setter<std::vector<std::string>> MetadataKeys() {
   return [](std::vector<std::string>& member, const ConfigValue& value) {
     return SetTexts(member, value, R"(["provider", "tags"])", CheckMetadataKey);
   };
 }
 
-PercentsSetter Percents() {
+Setter<std::vector<std::int64_t>> Percents() {
   return [](std::vector<std::int64_t>& member,
             const ConfigValue& value) -> std::optional<text::Problem> {
     std::vector<std::string> texts;
@@ -222,9 +210,10 @@ std::optional<text::Problem> SetListenAddress(ListenAddress& member, const Confi
   if (text == nullptr) return WrongType(value, "text", kExample);
   const std::size_t colon = text->rfind(':');
   std::string host = colon == std::string::npos ? "" : text->substr(0, colon);
-  const auto port = colon == std::string::npos
-                        ? std::nullopt
-                        : ParsePort(std::string_view(*text).substr(colon + 1));
+  const auto port =
+      colon == std::string::npos
+          ? std::nullopt
+          : text::ParseNumber<std::uint16_t>(std::string_view(*text).substr(colon + 1));
   const bool has_brackets = host.size() > 2 && host.front() == '[' && host.back() == ']';
   if (has_brackets) host = host.substr(1, host.size() - 2);
   if (!port || host.empty() || (!has_brackets && host.find(':') != std::string::npos)) {

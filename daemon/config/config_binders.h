@@ -2,9 +2,7 @@
 // Config binders: check a TOML value and write it to a member of Config.
 //
 // Errors        a problem never repeats the value: it may be a secret on the wrong line.
-#include <charconv>
 #include <concepts>
-#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -33,7 +31,7 @@ ConfigKey Bind(std::string section, std::string name, Get get, const Set& set) {
           [get](Config& to, const Config& from) { get(to) = get(from); }};
 }
 
-template <std::integral T>
+template <class T>
 struct Range {
   T min;
   T max;
@@ -73,31 +71,18 @@ auto ChoiceOf(std::vector<std::pair<std::string, T>> choices) {
   };
 }
 
-struct DurationRange {
-  std::chrono::milliseconds min;
-  std::chrono::milliseconds max;
-};
-struct SizeRange {
-  std::size_t min;
-  std::size_t max;
-};
-using DurationSetter =
-    std::function<std::optional<text::Problem>(std::chrono::milliseconds&, const ConfigValue&)>;
-using SizeSetter = std::function<std::optional<text::Problem>(std::size_t&, const ConfigValue&)>;
-using TextSetter = std::function<std::optional<text::Problem>(std::string&, const ConfigValue&)>;
-using TextsSetter =
-    std::function<std::optional<text::Problem>(std::vector<std::string>&, const ConfigValue&)>;
-using PercentsSetter =
-    std::function<std::optional<text::Problem>(std::vector<std::int64_t>&, const ConfigValue&)>;
+// Sets a member of type T, or says what is wrong with the value.
+template <class T>
+using Setter = std::function<std::optional<text::Problem>(T& member, const ConfigValue& value)>;
 
-[[nodiscard]] DurationSetter DurationIn(DurationRange range);
-[[nodiscard]] SizeSetter SizeIn(SizeRange range);
-[[nodiscard]] TextSetter NonEmptyText(std::string example);
-[[nodiscard]] TextSetter GroupId();
-[[nodiscard]] TextsSetter TopicNames();
-[[nodiscard]] TextsSetter MetadataKeys();
+[[nodiscard]] Setter<std::chrono::milliseconds> DurationIn(Range<std::chrono::milliseconds> range);
+[[nodiscard]] Setter<std::size_t> SizeIn(Range<std::size_t> range);
+[[nodiscard]] Setter<std::string> NonEmptyText(std::string example);
+[[nodiscard]] Setter<std::string> GroupId();
+[[nodiscard]] Setter<std::vector<std::string>> TopicNames();
+[[nodiscard]] Setter<std::vector<std::string>> MetadataKeys();
 // A list of "80%" and the like, 1 to 1000; it may be empty.
-[[nodiscard]] PercentsSetter Percents();
+[[nodiscard]] Setter<std::vector<std::int64_t>> Percents();
 [[nodiscard]] std::optional<text::Problem> SetListenAddress(ListenAddress& member,
                                                             const ConfigValue& value);
 

@@ -1,7 +1,5 @@
 #include "daemon/config/config_keys.h"
 
-#include <fmt/format.h>
-
 #include "daemon/config/config_binders.h"
 #include "daemon/config/kafka_properties.h"
 #include "ingest/event/decoder.h"

@@ -9,10 +9,7 @@
 // Source        systemd.exec(5), EnvironmentFile=; PostgreSQL 15 manual, 34.17 "The Connection
 //               Service File".
 #include <filesystem>
-#include <string>
 #include <string_view>
-#include <utility>
-#include <vector>
 
 #include "daemon/config/config_load.h"
 

@@ -9,8 +9,6 @@
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
-#include <string>
-#include <string_view>
 
 #include "daemon/http/http_reply.h"
 

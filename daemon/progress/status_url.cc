@@ -1,7 +1,8 @@
 #include "daemon/progress/status_url.h"
 
 #include <algorithm>
-#include <charconv>
+
+#include "daemon/text/units.h"
 
 namespace usage_ingest::progress {
 namespace {
@@ -10,9 +11,8 @@ constexpr std::string_view kScheme = "http://";
 constexpr std::uint16_t kDefaultPort = 80;
 
 bool SetPort(std::string_view text, std::uint16_t& port) {
-  const char* end = text.data() + text.size();
-  const auto [read_to, error] = std::from_chars(text.data(), end, port);
-  return error == std::errc{} && read_to == end && port != 0;
+  port = text::ParseNumber<std::uint16_t>(text).value_or(0);
+  return port != 0;
 }
 
 // "host", "host:port", "[v6]", "[v6]:port".

@@ -2,7 +2,9 @@
 // Units: "250ms", "7d", "32MiB" and times of day as people write them, to numbers and back.
 //
 // Errors        nullopt when the text is not one; the caller knows the key and says what was wrong.
+#include <charconv>
 #include <chrono>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -12,6 +14,16 @@
 #include "schema/strong.h"
 
 namespace usage_ingest::text {
+
+// The whole text must be the number.
+template <std::integral T>
+[[nodiscard]] std::optional<T> ParseNumber(std::string_view text) {
+  T number{};
+  const char* const end = text.data() + text.size();
+  const auto [read_to, error] = std::from_chars(text.data(), end, number);
+  if (error != std::errc{} || read_to != end) return std::nullopt;
+  return number;
+}
 
 // A whole number and one of ms, s, m, h, d; "0" alone is zero.
 [[nodiscard]] std::optional<std::chrono::milliseconds> ParseDuration(std::string_view text);

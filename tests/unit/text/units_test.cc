@@ -7,6 +7,14 @@ namespace {
 
 using namespace std::chrono_literals;
 
+TEST(UnitsTest, ANumberIsTheWholeText) {
+  EXPECT_EQ(ParseNumber<std::int64_t>("-7"), -7);
+  EXPECT_EQ(ParseNumber<std::uint16_t>("65535"), 65535);
+  for (const auto* bad : {"", "7 ", " 7", "7x", "+7", "65536", "-1"}) {
+    EXPECT_EQ(ParseNumber<std::uint16_t>(bad), std::nullopt) << bad;
+  }
+}
+
 TEST(UnitsTest, ReadsDurations) {
   EXPECT_EQ(ParseDuration("250ms"), 250ms);
   EXPECT_EQ(ParseDuration("60 s"), 60s);
