@@ -37,6 +37,10 @@ inline constexpr auto kLockTimeoutMigrate = 60ms;
 inline constexpr auto kLockTimeoutRetire = 80ms;
 // Rows of summaries only; the lanes wait for the same ones.
 inline constexpr auto kLockTimeoutRebuild = 200ms;
+// How long a command repeats a statement that a lock refuses, before it gives up.
+inline constexpr auto kCommandLockWaitMax = 10min;
+// The same for new partitions: the daemon has made them long before they are needed.
+inline constexpr auto kEnsureLockWaitMax = 1min;
 // A batch that needs more is repeated in smaller pieces, so it costs little when it is exceeded.
 inline constexpr auto kStatementTimeout = 12s;
 // The answer may come this much later than the server's own timeout, or the session is broken.

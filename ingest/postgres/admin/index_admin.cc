@@ -8,6 +8,7 @@
 
 #include "ingest/postgres/blocking/retry_while_locked.h"
 #include "ingest/postgres/blocking/session_lock.h"
+#include "schema/limits.h"
 
 namespace usage_ingest::postgres::admin {
 namespace {
@@ -18,8 +19,6 @@ using Clock = std::chrono::steady_clock;
 constexpr std::int64_t kIndexLock = 7305801562440212771;
 constexpr const char* kOnlyOneBuild =
     "`partitions index` is running, or a `migrate` that builds indexes; run it again later";
-// A build waits for older transactions, not for this; VACUUM gives way after a second.
-constexpr auto kLockWaitMax = std::chrono::minutes(10);
 
 // The newest partition first: it is read most.
 constexpr const char* kAllLacking =
@@ -83,8 +82,10 @@ Result<bool> IsGone(blocking::SyncConnection& connection, const BuiltIndex& inde
 
 Result<> BuildAndRecord(blocking::SyncConnection& connection, BuiltIndex& index) {
   const auto started = Clock::now();
-  auto built = blocking::RetryWhileLocked("an index of " + index.partition, kLockWaitMax,
-                                          [&] { return BuildOnce(connection, index); });
+  // A build waits for older transactions, not for locks; VACUUM gives way after a second.
+  auto built =
+      blocking::RetryWhileLocked("an index of " + index.partition, limits::kCommandLockWaitMax,
+                                 [&] { return BuildOnce(connection, index); });
   if (!built) return built;
   index.outcome = BuiltIndex::Outcome::kBuilt;
   index.seconds = std::chrono::duration<double>(Clock::now() - started).count();

@@ -16,6 +16,7 @@
 
 #include "ingest/postgres/batch/partition_plan.h"
 #include "ingest/postgres/blocking/sync_connection.h"
+#include "schema/limits.h"
 #include "schema/strong.h"
 
 namespace usage_ingest::postgres::admin {
@@ -47,7 +48,7 @@ struct PartitionInfo {
 
 struct EnsureOptions {
   batch::PartitionPlan plan = {};  // `by` is not read: usage_ingest.partitioning says it
-  std::chrono::seconds lock_wait_max = std::chrono::seconds(60);
+  std::chrono::seconds lock_wait_max = limits::kEnsureLockWaitMax;
 };
 struct EnsuredPartition {
   std::string first_day;  // YYYY-MM-DD
@@ -61,7 +62,7 @@ struct RetainOptions {
   batch::PartitionPlan plan = {};
   bool keep_tables = false;  // detach only
   bool dry_run = false;
-  std::chrono::seconds lock_wait_max = std::chrono::minutes(10);
+  std::chrono::seconds lock_wait_max = limits::kCommandLockWaitMax;
 };
 struct RetainedPartition {
   std::string name;

@@ -13,6 +13,7 @@
 #include <optional>
 
 #include "ingest/postgres/blocking/sync_connection.h"
+#include "schema/limits.h"
 #include "schema/strong.h"
 
 namespace usage_ingest::postgres::admin {
@@ -28,7 +29,7 @@ using SummaryProgress = std::function<void(std::int64_t done, std::int64_t total
 struct VerifyOptions {
   SummaryRange range = {};
   std::size_t differences_max = 100;  // kept in the report; all are counted
-  std::chrono::seconds lock_wait_max = std::chrono::minutes(10);
+  std::chrono::seconds lock_wait_max = limits::kCommandLockWaitMax;
   SummaryProgress progress = {};
 };
 
@@ -38,7 +39,7 @@ struct RebuildOptions {
   // much. Sums of a deleted key become sums of no key then.
   bool rows_are_complete = false;
   int rows_per_transaction = 1000;
-  std::chrono::seconds lock_wait_max = std::chrono::minutes(10);
+  std::chrono::seconds lock_wait_max = limits::kCommandLockWaitMax;
   SummaryProgress progress = {};
 };
 struct RebuildReport {

@@ -21,6 +21,7 @@
 #include "ingest/postgres/batch/quota_enforcement.h"
 #include "ingest/postgres/migrate/migration_step.h"
 #include "schema/error.h"
+#include "schema/limits.h"
 
 namespace usage_ingest::postgres::migrate {
 
@@ -36,7 +37,7 @@ struct MigrateOptions {
   batch::QuotaEnforcement enforce_quotas = batch::QuotaEnforcement::kAuto;
   DistributionChange distribution = DistributionChange::kNone;
   std::size_t writers = 1;  // of the daemon, which the workers of Citus must have room for
-  std::chrono::seconds lock_wait_max = std::chrono::minutes(10);  // for each lock
+  std::chrono::seconds lock_wait_max = limits::kCommandLockWaitMax;  // for each lock
   OnMigrationSteps on_steps = {};
 };
 
