@@ -1,5 +1,7 @@
 #include "daemon/assembly/component_options.h"
 
+#include "daemon/config/memory_plan.h"
+
 namespace usage_ingest::assembly {
 namespace {
 
@@ -19,13 +21,6 @@ constexpr std::size_t kTransactionRowsFactor = 16;
 
 }  // namespace
 
-config::MemoryPlan MemoryPlanFor(const config::Config& config) {
-  return config::PlanMemory({.budget_bytes = config.memory_budget_bytes,
-                             .writers = config.postgres.writers,
-                             .batch_bytes_max = config.batch.bytes_max,
-                             .record_bytes_max = config.events.record_bytes_max});
-}
-
 kafka::client::KafkaOptions KafkaOptionsFor(const config::Config& config) {
   kafka::client::KafkaOptions options;
   options.brokers = config.kafka.brokers;
@@ -33,7 +28,7 @@ kafka::client::KafkaOptions KafkaOptionsFor(const config::Config& config) {
   options.group_id = config.kafka.group_id;
   options.start = config.kafka.start;
   options.properties = config.kafka.properties;
-  options.prefetch_bytes = MemoryPlanFor(config).prefetch_bytes;
+  options.prefetch_bytes = config::PlanMemory(config).prefetch_bytes;
   return options;
 }
 
@@ -49,7 +44,7 @@ pipeline::LaneOptions LaneOptionsFor(const config::Config& config, std::size_t l
   options.rows_max = config.batch.rows_max;
   options.bytes_max = config.batch.bytes_max;
   options.transaction_rows_max = config.batch.rows_max * kTransactionRowsFactor;
-  options.transaction_bytes_max = MemoryPlanFor(config).transaction_bytes;
+  options.transaction_bytes_max = config::PlanMemory(config).transaction_bytes;
   options.linger = config.batch.linger;
   options.attribution_entries_max = kAttributionsPerLane;
   options.releases_records = true;
@@ -59,7 +54,7 @@ pipeline::LaneOptions LaneOptionsFor(const config::Config& config, std::size_t l
 }
 
 pipeline::LaneQueue::Limits QueueLimitsFor(const config::Config& config) {
-  const std::size_t bytes = MemoryPlanFor(config).lane_queue_bytes;
+  const std::size_t bytes = config::PlanMemory(config).lane_queue_bytes;
   return {.records_max = bytes / kBytesPerQueuedRecord, .bytes_max = bytes};
 }
 

@@ -4,14 +4,12 @@
 #include <string>
 
 #include "daemon/config/config.h"
-#include "daemon/config/memory_plan.h"
 #include "ingest/kafka/client/kafka_options.h"
 #include "ingest/pipeline/lane.h"
 #include "ingest/postgres/batch/pg_batch_store.h"
 
 namespace usage_ingest::assembly {
 
-[[nodiscard]] config::MemoryPlan MemoryPlanFor(const config::Config& config);
 [[nodiscard]] kafka::client::KafkaOptions KafkaOptionsFor(const config::Config& config);
 [[nodiscard]] event::DecoderOptions DecoderOptionsFor(const config::Config& config);
 [[nodiscard]] pipeline::LaneOptions LaneOptionsFor(const config::Config& config, std::size_t lane);

@@ -12,7 +12,6 @@
 
 #include "daemon/config/config_environment.h"
 #include "daemon/config/config_keys.h"
-#include "daemon/config/config_relations.h"
 #include "daemon/text/suggest.h"
 #include "daemon/text/user_error.h"
 

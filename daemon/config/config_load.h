@@ -42,6 +42,10 @@ struct LoadedConfig {
 [[nodiscard]] LoadedConfig LoadConfig(const std::optional<ConfigText>& file,
                                       const Environment& environment, ConfigNeeds needs = {});
 
+// The rules between keys: adds problems, which point at the line where one of the keys was set, and
+// warnings. LoadConfig calls it.
+void CheckRelations(LoadedConfig& loaded);
+
 // Throws UserError (user_error.h): 66 when there is no such file, 77 when it may not be read.
 [[nodiscard]] ConfigText ReadConfigFile(const std::filesystem::path& path);
 

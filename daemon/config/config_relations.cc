@@ -1,5 +1,4 @@
-#include "daemon/config/config_relations.h"
-
+// Rules between keys, such as a budget that is too small for the writers.
 #include <fmt/format.h>
 
 #include <initializer_list>
@@ -7,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "daemon/config/config_load.h"
 #include "daemon/config/memory_plan.h"
 #include "daemon/text/units.h"
 
@@ -26,24 +26,17 @@ std::string WhereSet(const Seen& seen, std::initializer_list<const char*> keys,
 
 std::string InMebibytes(std::size_t bytes) { return fmt::format("{}MiB", (bytes >> 20) + 1); }
 
-MemoryShape ShapeOf(const Config& config) {
-  return {.budget_bytes = config.memory_budget_bytes,
-          .writers = config.postgres.writers,
-          .batch_bytes_max = config.batch.bytes_max,
-          .record_bytes_max = config.events.record_bytes_max};
-}
-
 void CheckMemory(const Config& config, const Seen& seen, const std::string& fallback,
                  text::Problems& problems) {
-  const MemoryShape shape = ShapeOf(config);
-  const std::size_t needed = BudgetNeeded(shape);
-  if (shape.budget_bytes >= needed) return;
+  const std::size_t needed = BudgetNeeded(config);
+  if (config.memory_budget_bytes >= needed) return;
   problems.push_back(
       {.what = fmt::format(
            "memory.budget {} cannot hold {} writers with batches of {} (batch.bytes_max) "
            "and records of {} (events.record_bytes_max)",
-           text::FormatSize(shape.budget_bytes), shape.writers,
-           text::FormatSize(shape.batch_bytes_max), text::FormatSize(shape.record_bytes_max)),
+           text::FormatSize(config.memory_budget_bytes), config.postgres.writers,
+           text::FormatSize(config.batch.bytes_max),
+           text::FormatSize(config.events.record_bytes_max)),
        .where = WhereSet(
            seen,
            {"memory.budget", "batch.bytes_max", "postgres.writers", "events.record_bytes_max"},
@@ -57,14 +50,15 @@ void CheckMemory(const Config& config, const Seen& seen, const std::string& fall
 // More writers share one budget: at some number their transactions become so small that they cost
 // more than the writers gain.
 void CheckWriters(const Config& config, std::vector<std::string>& warnings) {
-  const MemoryShape shape = ShapeOf(config);
-  if (shape.writers <= PostgresConfig{}.writers || shape.budget_bytes < BudgetNeeded(shape)) return;
-  const std::size_t bytes = PlanMemory(shape).transaction_bytes;
+  const std::size_t writers = config.postgres.writers;
+  if (writers <= PostgresConfig{}.writers) return;
+  if (config.memory_budget_bytes < BudgetNeeded(config)) return;  // CheckMemory has reported it
+  const std::size_t bytes = PlanMemory(config).transaction_bytes;
   if (bytes >= kTransactionBytesEnough) return;
   warnings.push_back(fmt::format(
       "postgres.writers = {}: memory.budget leaves {} MiB for each transaction, and below {} MiB "
       "more writers make ingestion slower; raise memory.budget to {} or lower postgres.writers",
-      shape.writers, bytes >> 20, kTransactionBytesEnough >> 20, InMebibytes(BudgetEnough(shape))));
+      writers, bytes >> 20, kTransactionBytesEnough >> 20, InMebibytes(BudgetEnough(config))));
 }
 
 void CheckRecordFitsBatch(const Config& config, const Seen& seen, const std::string& fallback,

@@ -9,6 +9,8 @@
 // Source        the shares were measured: ARCHITECTURE.md, "Cost sketch".
 #include <cstddef>
 
+#include "daemon/config/config.h"
+
 namespace usage_ingest::config {
 
 // Code, allocator, attribution cache, recent ids, tables of shared texts, metrics: what does not
@@ -26,24 +28,17 @@ inline constexpr std::size_t kFlowBytesEnough = std::size_t{128} << 20;
 // than 8 with 53 MiB for each, and 5 % less with 117 MiB (docs/scaling.md).
 inline constexpr std::size_t kTransactionBytesEnough = std::size_t{64} << 20;
 
-struct MemoryShape {
-  std::size_t budget_bytes;
-  std::size_t writers;
-  std::size_t batch_bytes_max;
-  std::size_t record_bytes_max;
-};
-
 struct MemoryPlan {
   std::size_t transaction_bytes = 0;  // of one; each lane has two, one written, one being decoded
   std::size_t lane_queue_bytes = 0;   // of one lane
   std::size_t prefetch_bytes = 0;     // librdkafka, decompressed
 };
 
-// The smallest budget for this shape.
-[[nodiscard]] std::size_t BudgetNeeded(const MemoryShape& shape);
+// The smallest memory.budget for the writers, batches and records of `config`.
+[[nodiscard]] std::size_t BudgetNeeded(const Config& config);
 // The smallest that leaves each transaction kTransactionBytesEnough.
-[[nodiscard]] std::size_t BudgetEnough(const MemoryShape& shape);
-// REQUIRES: shape.budget_bytes >= BudgetNeeded(shape), which config checks.
-[[nodiscard]] MemoryPlan PlanMemory(const MemoryShape& shape);
+[[nodiscard]] std::size_t BudgetEnough(const Config& config);
+// REQUIRES: memory.budget is at least BudgetNeeded(config), which CheckRelations checks.
+[[nodiscard]] MemoryPlan PlanMemory(const Config& config);
 
 }  // namespace usage_ingest::config

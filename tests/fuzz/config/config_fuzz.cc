@@ -21,11 +21,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   if (!loaded.problems.empty()) return 0;
   const auto& config = loaded.config;
-  const auto plan =
-      usage_ingest::config::PlanMemory({.budget_bytes = config.memory_budget_bytes,
-                                        .writers = config.postgres.writers,
-                                        .batch_bytes_max = config.batch.bytes_max,
-                                        .record_bytes_max = config.events.record_bytes_max});
+  const auto plan = usage_ingest::config::PlanMemory(config);
   USAGE_INGEST_CHECK(plan.prefetch_bytes + 2 * config.postgres.writers * plan.transaction_bytes <=
                      config.memory_budget_bytes);
   return 0;

@@ -7,22 +7,27 @@ namespace {
 
 constexpr std::size_t kMiB = 1 << 20;
 
+Config WithSizes(std::size_t writers, std::size_t batch_bytes_max, std::size_t record_bytes_max) {
+  Config config;
+  config.postgres.writers = writers;
+  config.batch.bytes_max = batch_bytes_max;
+  config.events.record_bytes_max = record_bytes_max;
+  return config;
+}
+
 TEST(MemoryPlanTest, SharesNeverPassTheBudget) {
   for (std::size_t writers = 1; writers <= 64; ++writers) {
     for (const std::size_t batch : {kMiB, 32 * kMiB, 200 * kMiB + 1}) {
-      MemoryShape shape{.budget_bytes = 0,
-                        .writers = writers,
-                        .batch_bytes_max = batch,
-                        .record_bytes_max = kMiB};
+      Config config = WithSizes(writers, batch, kMiB);
       for (const std::size_t extra : {std::size_t{0}, kMiB, 999 * kMiB + 7}) {
-        shape.budget_bytes = BudgetNeeded(shape) + extra;
-        const MemoryPlan plan = PlanMemory(shape);
+        config.memory_budget_bytes = BudgetNeeded(config) + extra;
+        const MemoryPlan plan = PlanMemory(config);
         EXPECT_LE(kFixedBytes + 2 * writers * plan.transaction_bytes +
                       plan.lane_queue_bytes * writers + plan.prefetch_bytes,
-                  shape.budget_bytes);
-        EXPECT_GE(plan.transaction_bytes, shape.batch_bytes_max);
-        EXPECT_GE(plan.lane_queue_bytes, shape.record_bytes_max);
-        EXPECT_GE(plan.prefetch_bytes, shape.record_bytes_max);
+                  config.memory_budget_bytes);
+        EXPECT_GE(plan.transaction_bytes, batch);
+        EXPECT_GE(plan.lane_queue_bytes, kMiB);
+        EXPECT_GE(plan.prefetch_bytes, kMiB);
       }
     }
   }
@@ -30,22 +35,19 @@ TEST(MemoryPlanTest, SharesNeverPassTheBudget) {
 
 // What the flow has no use for makes transactions larger.
 TEST(MemoryPlanTest, ALargerBudgetIsForTransactions) {
-  MemoryShape shape{.budget_bytes = 512 * kMiB,
-                    .writers = 2,
-                    .batch_bytes_max = 32 * kMiB,
-                    .record_bytes_max = 8 * kMiB};
-  const MemoryPlan plan = PlanMemory(shape);
+  Config config = WithSizes(2, 32 * kMiB, 8 * kMiB);
+  config.memory_budget_bytes = 512 * kMiB;
+  const MemoryPlan plan = PlanMemory(config);
   EXPECT_EQ(plan.transaction_bytes, 80 * kMiB);
-  shape.budget_bytes *= 2;
-  EXPECT_EQ(PlanMemory(shape).lane_queue_bytes, plan.lane_queue_bytes);
-  EXPECT_EQ(PlanMemory(shape).transaction_bytes, plan.transaction_bytes + 128 * kMiB);
+  config.memory_budget_bytes *= 2;
+  EXPECT_EQ(PlanMemory(config).lane_queue_bytes, plan.lane_queue_bytes);
+  EXPECT_EQ(PlanMemory(config).transaction_bytes, plan.transaction_bytes + 128 * kMiB);
 }
 
 TEST(MemoryPlanTest, ASmallerBudgetThanNeededIsABug) {
-  MemoryShape shape{
-      .budget_bytes = 0, .writers = 2, .batch_bytes_max = 32 * kMiB, .record_bytes_max = 8 * kMiB};
-  shape.budget_bytes = BudgetNeeded(shape) - 1;
-  EXPECT_DEATH(static_cast<void>(PlanMemory(shape)), "bug");
+  Config config = WithSizes(2, 32 * kMiB, 8 * kMiB);
+  config.memory_budget_bytes = BudgetNeeded(config) - 1;
+  EXPECT_DEATH(static_cast<void>(PlanMemory(config)), "bug");
 }
 
 }  // namespace
