@@ -5,22 +5,24 @@
 //               on one thread. The destructor stops a lane that still runs, as after an exception.
 // Thread-safety Stop, Finish, ExpireAttribution, progress from any thread while it runs.
 #include <atomic>
+#include <boost/asio/io_context.hpp>
+#include <cstdint>
 #include <functional>
 #include <memory>
-#include <string>
 #include <thread>
 
 #include "ingest/pipeline/lane_queue.h"
+#include "ingest/pipeline/runtime.h"
 #include "schema/error.h"
 
 namespace usage_ingest::pipeline {
 class Lane;
-struct LaneDependencies;
 struct LaneOptions;
 class TelemetrySink;
 class ConsumerInbox;
 }  // namespace usage_ingest::pipeline
 namespace usage_ingest::postgres::batch {
+class PgBatchStore;
 class ProgressStore;
 struct PgBatchStoreOptions;
 }  // namespace usage_ingest::postgres::batch
@@ -43,7 +45,7 @@ class LaneThread {
   LaneThread(const LaneThread&) = delete;
   LaneThread& operator=(const LaneThread&) = delete;
 
-  [[nodiscard]] pipeline::LaneQueue& queue();
+  [[nodiscard]] pipeline::LaneQueue& queue() { return queue_; }
   void Start(const pipeline::LaneOptions& options,
              const postgres::batch::PgBatchStoreOptions& store,
              std::unique_ptr<postgres::batch::ProgressStore> progress, Dependencies dependencies);
@@ -56,8 +58,14 @@ class LaneThread {
   [[nodiscard]] bool idle() const;
 
  private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
+  boost::asio::io_context io_{1};
+  pipeline::SystemClock clock_;
+  std::unique_ptr<postgres::batch::ProgressStore> progress_;
+  std::unique_ptr<postgres::batch::PgBatchStore> store_;
+  std::atomic<pipeline::Lane*> lane_seen_{nullptr};
+  pipeline::LaneQueue queue_;  // outlives the lane, which holds its consumer end
+  std::unique_ptr<pipeline::Lane> lane_;
+  std::jthread thread_;
 };
 
 }  // namespace usage_ingest::assembly

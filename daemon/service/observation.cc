@@ -79,8 +79,10 @@ void Observation::Listen() {
 
 telemetry::QueueStatus Observation::Queue() const {
   const Pipeline* watched = pipeline_.load();
-  if (watched == nullptr) return {0, 0, queue_bytes_limit_};
-  return {watched->queue_records(), watched->queue_bytes(), queue_bytes_limit_};
+  telemetry::QueueStatus queue;
+  if (watched != nullptr) queue = watched->queue();
+  queue.bytes_limit = queue_bytes_limit_;
+  return queue;
 }
 
 }  // namespace usage_ingest::service

@@ -5,14 +5,26 @@
 // Invariants    the order of the end: lanes stop and are joined; the consumer thread leaves the
 //               group and is joined; queues and batches are destroyed; last the consumer, which
 //               owns the buffers of their records.
+#include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
+#include <thread>
+#include <vector>
 
 #include "daemon/config/config.h"
+#include "daemon/telemetry/status_snapshot.h"
 #include "ingest/pipeline/consumer_inbox.h"
 #include "ingest/pipeline/telemetry.h"
 #include "schema/error.h"
+
+namespace usage_ingest::assembly {
+class LaneThread;
+}
+namespace usage_ingest::kafka::consumer {
+class KafkaConsumer;
+}
 
 namespace usage_ingest::service {
 
@@ -36,14 +48,18 @@ class Pipeline {
 
   // Any thread, after Start.
   void ExpireAttribution();
-  [[nodiscard]] std::size_t queue_bytes() const;
-  [[nodiscard]] std::size_t queue_records() const;
+  // The sum of the lanes' queues; the limit is not set.
+  [[nodiscard]] telemetry::QueueStatus queue() const;
   // True when, since the last call, each lane has made progress or has nothing to do.
   [[nodiscard]] bool MadeProgress();
 
  private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
+  const config::Config& config_;
+  std::unique_ptr<kafka::consumer::KafkaConsumer> consumer_;  // outlives the records in lanes
+  std::vector<std::unique_ptr<assembly::LaneThread>> lanes_;
+  std::vector<std::uint64_t> progress_seen_;
+  std::atomic<std::size_t> running_{0};  // threads that have not ended
+  std::jthread consumer_thread_;
 };
 
 }  // namespace usage_ingest::service
