@@ -119,10 +119,6 @@ class DeadLetterCommand : public Command {
   }
 
  protected:
-  static postgres::blocking::SyncConnection Connect(const CommandContext& context) {
-    return assembly::ConnectOrThrow(context.config(), "dead-letters");
-  }
-
   DeadLetterFilter filter_;
   bool json_ = false;
 };
@@ -148,7 +144,7 @@ class List final : public DeadLetterCommand {
   }
 
   int Run(const CommandContext& context) override {
-    auto connection = Connect(context);
+    auto connection = assembly::ConnectOrThrow(context.config(), "dead-letters");
     if (!group_by_.empty()) return PrintGrouped(GroupDeadLetters(connection, filter_, group_by_));
     const DeadLetterList list = ListDeadLetters(connection, filter_);
     if (!json_) {
@@ -208,7 +204,7 @@ class Show final : public DeadLetterCommand {
   }
 
   int Run(const CommandContext& context) override {
-    auto connection = Connect(context);
+    auto connection = assembly::ConnectOrThrow(context.config(), "dead-letters");
     const auto letters = ShowDeadLetters(connection, filter_);
     if (letters.empty()) {
       throw text::UserError(text::ExitCode::kNoInput,
@@ -250,7 +246,8 @@ class Retry final : public DeadLetterCommand {
                           {.postgres = Need::kServer}) {}
 
   int Run(const CommandContext& context) override {
-    auto connection = Connect(context);  // it refuses a transaction pooler
+    // It refuses a transaction pooler.
+    auto connection = assembly::ConnectOrThrow(context.config(), "dead-letters");
     if (filter_.is_of_a_caller()) {
       filter_.ids = PendingDeadLetterIds(connection, filter_);
       if (filter_.ids.empty()) {  // no id would mean every pending one
@@ -321,7 +318,7 @@ class Discard final : public DeadLetterCommand {
   }
 
   int Run(const CommandContext& context) override {
-    auto connection = Connect(context);
+    auto connection = assembly::ConnectOrThrow(context.config(), "dead-letters");
     const std::int64_t discarded = DiscardDeadLetters(connection, filter_);
     if (json_) {
       text::JsonWriter json;

@@ -98,10 +98,6 @@ class PartitionsCommand : public Command {
   std::vector<Option> Options() override { return {JsonFlag(json_)}; }
 
  protected:
-  static postgres::blocking::SyncConnection Connect(const CommandContext& context) {
-    return assembly::ConnectOrThrow(context.config(), "partitions");
-  }
-
   bool json_ = false;
 };
 
@@ -113,7 +109,7 @@ class List final : public PartitionsCommand {
                            .examples = {"usage-ingestd partitions list"}}) {}
 
   int Run(const CommandContext& context) override {
-    auto connection = Connect(context);
+    auto connection = assembly::ConnectOrThrow(context.config(), "partitions");
     const auto partitions =
         assembly::ValueOrThrow(postgres::admin::ListPartitions(connection), "usage_logs");
     const auto runway =
@@ -137,7 +133,7 @@ class Ensure final : public PartitionsCommand {
                            .examples = {"usage-ingestd partitions ensure"}}) {}
 
   int Run(const CommandContext& context) override {
-    auto connection = Connect(context);
+    auto connection = assembly::ConnectOrThrow(context.config(), "partitions");
     const auto partitions = assembly::ValueOrThrow(
         postgres::admin::EnsurePartitions(connection, {.plan = context.config().partitions}),
         "usage_logs");
@@ -175,7 +171,7 @@ class Retain final : public PartitionsCommand {
 
   int Run(const CommandContext& context) override {
     const auto& plan = context.config().partitions;
-    auto connection = Connect(context);
+    auto connection = assembly::ConnectOrThrow(context.config(), "partitions");
     if (plan.keeps_everything() && !json_) {
       std::cout << "partitions.retention_months and retention_days are 0: everything is kept\n";
     }

@@ -166,10 +166,6 @@ class SummariesCommand : public Command {
   }
 
  protected:
-  static postgres::blocking::SyncConnection Connect(const CommandContext& context) {
-    return assembly::ConnectOrThrow(context.config(), "summaries");
-  }
-
   postgres::admin::SummaryRange range_;
   bool json_ = false;
 };
@@ -185,7 +181,7 @@ class Verify final : public SummariesCommand {
                           .examples = {"usage-ingestd summaries verify --from 2026-11-01"}}) {}
 
   int Run(const CommandContext& context) override {
-    auto connection = Connect(context);
+    auto connection = assembly::ConnectOrThrow(context.config(), "summaries");
     text::ProgressBar progress("days and months");
     postgres::admin::VerifyOptions options;
     options.range = range_;
@@ -258,7 +254,7 @@ class Rebuild final : public SummariesCommand {
   }
 
   int Run(const CommandContext& context) override {
-    auto connection = Connect(context);
+    auto connection = assembly::ConnectOrThrow(context.config(), "summaries");
     text::ProgressBar progress("days and months");
     postgres::admin::RebuildOptions options;
     options.range = range_;
