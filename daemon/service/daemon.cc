@@ -11,7 +11,6 @@
 #include <boost/asio/steady_timer.hpp>
 #include <cstdlib>
 #include <memory>
-#include <optional>
 #include <semaphore>
 #include <string>
 #include <string_view>
@@ -58,7 +57,6 @@ class Daemon {
   void OnProbed(const postgres::probe::ProbeReport& report);
   void StartPipeline();
   void BlockReadiness(std::string_view why);
-  void StartServices();
   void OnSignal();
   void Tick();
   static void CheckWatchdogPeriod();
@@ -80,7 +78,7 @@ class Daemon {
   postgres::background::DeadLetterRetrier retrier_;
   postgres::background::Housekeeper housekeeper_;
   Pipeline pipeline_{config_};
-  std::optional<StartupProbe> probe_;
+  std::jthread probe_;
   std::binary_semaphore ended_{0};  // for the stopper: io_ has nothing left to do
   std::jthread stopper_;            // waits for ended_, so it is joined before ended_ is destroyed
   bool ending_ = false;
@@ -122,15 +120,14 @@ int Daemon::Run() {
 
 void Daemon::StartProbe() {
   BlockReadiness("the database has not been checked yet");
-  probe_.emplace(config_, StartupProbe::Callbacks{
-                              [this](const std::string& why) {
-                                observation_.On(pipeline::PostgresFailed{
-                                    pipeline::PostgresErrorClass::kTransient, why});
-                                BlockReadiness("PostgreSQL: " + why);
-                              },
-                              [this](const postgres::probe::ProbeReport& report) {
-                                boost::asio::post(io_, [this, report] { OnProbed(report); });
-                              }});
+  probe_ = ProbeInThread(config_, {[this](const std::string& why) {
+                                     observation_.On(pipeline::PostgresFailed{
+                                         pipeline::PostgresErrorClass::kTransient, why});
+                                     BlockReadiness("PostgreSQL: " + why);
+                                   },
+                                   [this](const postgres::probe::ProbeReport& report) {
+                                     boost::asio::post(io_, [this, report] { OnProbed(report); });
+                                   }});
 }
 
 void Daemon::BlockReadiness(std::string_view why) {
@@ -154,7 +151,8 @@ void Daemon::OnProbed(const postgres::probe::ProbeReport& report) {
 
 void Daemon::StartPipeline() {
   BlockReadiness("");
-  StartServices();
+  boost::asio::co_spawn(io_, positions_.Run(), boost::asio::detached);
+  boost::asio::co_spawn(io_, housekeeper_.Run(), boost::asio::detached);
   const Result<> started = pipeline_.Start(
       {observation_, inbox_,
        [this](pipeline::PositionsRequest request) { positions_.Request(std::move(request)); },
@@ -164,11 +162,6 @@ void Daemon::StartPipeline() {
     return;
   }
   observation_.Watch(&pipeline_);
-}
-
-void Daemon::StartServices() {
-  boost::asio::co_spawn(io_, positions_.Run(), boost::asio::detached);
-  boost::asio::co_spawn(io_, housekeeper_.Run(), boost::asio::detached);
 }
 
 void Daemon::OnSignal() {
@@ -231,7 +224,7 @@ void Daemon::End(int exit_code) {
   ending_ = true;
   exit_code_ = exit_code;
   SystemdNotify::Stopping();
-  probe_.reset();
+  probe_ = std::jthread();  // stops and joins the one that runs
   BlockReadiness("shutting down");
   stopper_ = std::jthread([this, deadline = steady_clock::now() + config_.shutdown_drain] {
     if (!pipeline_.Stop(deadline)) {

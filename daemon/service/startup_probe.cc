@@ -41,7 +41,7 @@ void WarnOfTopics(const std::stop_token& stop, const config::Config& config) {
 }
 
 void Probe(const std::stop_token& stop, const config::Config& config,
-           const StartupProbe::Callbacks& callbacks) {
+           const ProbeCallbacks& callbacks) {
   const config::PostgresConfig& postgres = config.postgres;
   for (auto wait = kFirstWait; !stop.stop_requested(); wait = std::min(wait * 2, kLongestWait)) {
     const auto report = postgres::probe::ProbeDatabase(postgres.conninfo, postgres.writers);
@@ -58,9 +58,10 @@ void Probe(const std::stop_token& stop, const config::Config& config,
 
 }  // namespace
 
-StartupProbe::StartupProbe(const config::Config& config, Callbacks callbacks)
-    : thread_([config, callbacks = std::move(callbacks)](const std::stop_token& stop) {
-        Probe(stop, config, callbacks);
-      }) {}
+std::jthread ProbeInThread(const config::Config& config, ProbeCallbacks callbacks) {
+  return std::jthread([config, callbacks = std::move(callbacks)](const std::stop_token& stop) {
+    Probe(stop, config, callbacks);
+  });
+}
 
 }  // namespace usage_ingest::service

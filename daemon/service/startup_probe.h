@@ -1,5 +1,5 @@
 #pragma once
-// StartupProbe: waits for the database and checks whether the daemon may write into it. Then it
+// ProbeInThread: waits for the database and checks whether the daemon may write into it. Then it
 // warns, once, of topics that may lose usage by their settings.
 //
 // The checks are those of `check-config --connect`. They block, so they have a thread of their own,
@@ -16,16 +16,11 @@
 
 namespace usage_ingest::service {
 
-class StartupProbe {
- public:
-  struct Callbacks {
-    std::function<void(const std::string& why)> waiting;                   // after each failed try
-    std::function<void(const postgres::probe::ProbeReport& report)> done;  // once
-  };
-  StartupProbe(const config::Config& config, Callbacks callbacks);
-
- private:
-  std::jthread thread_;
+struct ProbeCallbacks {
+  std::function<void(const std::string& why)> waiting;                   // after each failed try
+  std::function<void(const postgres::probe::ProbeReport& report)> done;  // once
 };
+
+[[nodiscard]] std::jthread ProbeInThread(const config::Config& config, ProbeCallbacks callbacks);
 
 }  // namespace usage_ingest::service
