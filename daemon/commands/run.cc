@@ -19,8 +19,8 @@ class RunDaemon final : public Command {
                 {.kafka = Need::kKeys, .postgres = Need::kKeys}) {}
 
   int Run(const CommandContext& context) override {
-    service::Reloader reloader(context.config(), context.load_again);
-    return service::RunDaemon(context.config(), [&reloader] { reloader.Reload(); });
+    return service::RunDaemon(context.config(),
+                              service::MakeReloader(context.config(), context.load_again));
   }
 };
 

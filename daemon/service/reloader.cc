@@ -23,27 +23,27 @@ void Apply(const config::ReloadPlan& plan) {
 
 }  // namespace
 
-Reloader::Reloader(config::Config running, std::function<config::LoadedConfig()> load)
-    : running_(std::move(running)), load_(std::move(load)) {}
-
-void Reloader::Reload() {
-  SystemdNotify::Reloading();
-  try {
-    const config::LoadedConfig loaded = load_();
-    for (const text::Problem& problem : loaded.problems) {
-      spdlog::error("reload: {}: {}; fix: {}", problem.where, problem.what, problem.fix);
+std::function<void()> MakeReloader(config::Config running,
+                                   std::function<config::LoadedConfig()> load) {
+  return [running = std::move(running), load = std::move(load)]() mutable {
+    SystemdNotify::Reloading();
+    try {
+      const config::LoadedConfig loaded = load();
+      for (const text::Problem& problem : loaded.problems) {
+        spdlog::error("reload: {}: {}; fix: {}", problem.where, problem.what, problem.fix);
+      }
+      if (loaded.problems.empty()) {
+        const config::ReloadPlan plan = config::PlanReload(running, loaded.config);
+        running = plan.config;
+        Apply(plan);
+      } else {
+        spdlog::error("reload: refused; the configuration stays as it was");
+      }
+    } catch (const std::exception& error) {
+      spdlog::error("reload: refused: {}; the configuration stays as it was", error.what());
     }
-    if (loaded.problems.empty()) {
-      const config::ReloadPlan plan = config::PlanReload(running_, loaded.config);
-      running_ = plan.config;
-      Apply(plan);
-    } else {
-      spdlog::error("reload: refused; the configuration stays as it was");
-    }
-  } catch (const std::exception& error) {
-    spdlog::error("reload: refused: {}; the configuration stays as it was", error.what());
-  }
-  SystemdNotify::Ready();
+    SystemdNotify::Ready();
+  };
 }
 
 }  // namespace usage_ingest::service

@@ -1,5 +1,5 @@
 #pragma once
-// Reloader: on SIGHUP, reads the configuration again and applies what can change at run time.
+// MakeReloader: on SIGHUP, reads the configuration again and applies what can change at run time.
 //
 // A file with an error changes nothing: the daemon keeps its configuration and logs the error.
 //
@@ -11,14 +11,8 @@
 
 namespace usage_ingest::service {
 
-class Reloader {
- public:
-  Reloader(config::Config running, std::function<config::LoadedConfig()> load);
-  void Reload();
-
- private:
-  config::Config running_;
-  std::function<config::LoadedConfig()> load_;
-};
+// What SIGHUP calls; `running` is the configuration that is in force.
+[[nodiscard]] std::function<void()> MakeReloader(config::Config running,
+                                                 std::function<config::LoadedConfig()> load);
 
 }  // namespace usage_ingest::service
