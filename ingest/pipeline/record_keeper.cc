@@ -13,13 +13,6 @@ namespace {
 // largest batch so far, and both together would be more than the batch may have (INV-6).
 constexpr std::size_t kKeptBytesFew = std::size_t{1} << 20;
 
-RecordFingerprint FingerprintOf(const Record& record) {
-  const XXH64_hash_t hash = XXH3_64bits(record.value.data(), record.value.size());
-  return {.timestamp_ms = record.timestamp_ms,
-          .value_hash = static_cast<std::int64_t>(hash),
-          .leader_epoch = record.leader_epoch};
-}
-
 // Only the last one is hashed; a gap behind it makes it none.
 void NoteLastRecords(Batch& batch) {
   PartitionMove* move = nullptr;  // records come in runs of one partition
@@ -33,6 +26,13 @@ void NoteLastRecords(Batch& batch) {
 }
 
 }  // namespace
+
+RecordFingerprint FingerprintOf(const Record& record) {
+  const XXH64_hash_t hash = XXH3_64bits(record.value.data(), record.value.size());
+  return {.timestamp_ms = record.timestamp_ms,
+          .value_hash = static_cast<std::int64_t>(hash),
+          .leader_epoch = record.leader_epoch};
+}
 
 void RecordKeeper::KeepOrRelease(Batch& batch) {
   NoteLastRecords(batch);

@@ -21,6 +21,9 @@
 
 namespace usage_ingest::pipeline {
 
+// What the offsets row remembers of a record.
+[[nodiscard]] RecordFingerprint FingerprintOf(const Record& record);
+
 class RecordKeeper {
  public:
   // Batches that keep their records after one was missing: a database that refuses one row will

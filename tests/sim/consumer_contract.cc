@@ -4,7 +4,7 @@
 
 #include <array>
 
-#include "ingest/kafka/client/message_record.h"
+#include "ingest/pipeline/record_keeper.h"
 
 namespace usage_ingest::sim {
 
@@ -60,7 +60,7 @@ StoredOffset After(std::int64_t next, const std::string& value) {
   Record last;
   last.timestamp_ms = ConsumerWorld::TimestampOf(next - 1);
   last.value = value;
-  return {.next_offset = Offset{next}, .last_record = kafka::client::FingerprintOf(last)};
+  return {.next_offset = Offset{next}, .last_record = pipeline::FingerprintOf(last)};
 }
 
 TEST_P(ConsumerContractTest, BeginsAtTheOffsetOfPostgres) {

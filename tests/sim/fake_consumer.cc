@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "ingest/kafka/client/lane_of.h"
-#include "ingest/kafka/client/message_record.h"
 #include "schema/check.h"
 
 namespace usage_ingest::sim {

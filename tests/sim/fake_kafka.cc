@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "ingest/kafka/client/message_record.h"
+#include "ingest/pipeline/record_keeper.h"
 
 namespace usage_ingest::sim {
 
@@ -42,7 +42,7 @@ kafka::client::EpochEnd FakeLog::FindEpochEnd(std::int32_t leader_epoch, Offset 
   for (const LogRecord& record : records_) {
     const bool is_within = record.offset >= log_.low && record.offset < below;
     if (!is_within || record.leader_epoch != leader_epoch) continue;
-    end = {Offset{record.offset.value + 1}, kafka::client::FingerprintOf(RecordOf(record))};
+    end = {Offset{record.offset.value + 1}, pipeline::FingerprintOf(RecordOf(record))};
   }
   return end;
 }

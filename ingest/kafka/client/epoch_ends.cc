@@ -7,6 +7,7 @@
 #include "ingest/kafka/client/kafka_error.h"
 #include "ingest/kafka/client/message_record.h"
 #include "ingest/kafka/client/partition_list.h"
+#include "ingest/pipeline/record_keeper.h"
 
 namespace usage_ingest::kafka::client {
 namespace {
@@ -27,7 +28,7 @@ class Bisection {
   void OnRecord(const pipeline::Record& record) {
     if (record.offset.value >= high_ || record.leader_epoch > search_.epoch) return OnEnd();
     low_ = record.offset.value + 1;
-    record_below_ = FingerprintOf(record);
+    record_below_ = pipeline::FingerprintOf(record);
   }
   // There is none.
   void OnEnd() { high_ = middle().value; }

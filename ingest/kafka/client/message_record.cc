@@ -1,17 +1,8 @@
 #include "ingest/kafka/client/message_record.h"
 
-#include <xxhash.h>
-
 #include <algorithm>
 
 namespace usage_ingest::kafka::client {
-
-RecordFingerprint FingerprintOf(const pipeline::Record& record) {
-  return {.timestamp_ms = record.timestamp_ms,
-          .value_hash =
-              static_cast<std::int64_t>(XXH3_64bits(record.value.data(), record.value.size())),
-          .leader_epoch = record.leader_epoch};
-}
 
 pipeline::Record MakeRecord(MessageHandle message, const TopicPartition* source,
                             pipeline::Epoch epoch) {

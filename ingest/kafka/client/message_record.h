@@ -10,7 +10,4 @@ namespace usage_ingest::kafka::client {
 [[nodiscard]] pipeline::Record MakeRecord(MessageHandle message, const TopicPartition* source,
                                           pipeline::Epoch epoch);
 
-// What the offsets row remembers of it (batch_assembler.cc writes the same).
-[[nodiscard]] RecordFingerprint FingerprintOf(const pipeline::Record& record);
-
 }  // namespace usage_ingest::kafka::client

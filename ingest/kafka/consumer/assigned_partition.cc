@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "ingest/kafka/client/message_record.h"
+#include "ingest/pipeline/record_keeper.h"
 
 namespace usage_ingest::kafka::consumer {
 
@@ -27,7 +27,7 @@ AssignedPartition::Decision AssignedPartition::Decide(const pipeline::Record& re
     return is_undecided || goes_back ? Decision::kChangedLog : Decision::kDeliver;
   }
   if (!expect_before_ || record.offset.value != position_.value - 1) return Decision::kDrop;
-  const bool is_same = expect_before_->Matches(client::FingerprintOf(record));
+  const bool is_same = expect_before_->Matches(pipeline::FingerprintOf(record));
   expect_before_.reset();
   return is_same ? Decision::kDrop : Decision::kChangedLog;
 }

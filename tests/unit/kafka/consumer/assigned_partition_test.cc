@@ -5,7 +5,7 @@
 #include <array>
 
 #include "ingest/kafka/client/lane_of.h"
-#include "ingest/kafka/client/message_record.h"
+#include "ingest/pipeline/record_keeper.h"
 
 namespace usage_ingest::kafka::consumer {
 namespace {
@@ -36,7 +36,7 @@ class AssignedPartitionTest : public ::testing::Test {
     partition_.Start(plan, {.next_offset = Offset{next}, .last_record = before});
   }
   static RecordFingerprint FingerprintOfValue(std::string_view value) {
-    return client::FingerprintOf(MakeTestRecord(0, value));
+    return pipeline::FingerprintOf(MakeTestRecord(0, value));
   }
   AssignedPartition partition_{&kSource, 0};
 };
