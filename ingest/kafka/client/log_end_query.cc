@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "ingest/kafka/client/partition_list.h"
+
 namespace usage_ingest::kafka::client {
 namespace {
 
@@ -22,11 +24,7 @@ AdminOptionsHandle MakeOptions(rd_kafka_t* client) {
 void LogEndQuery::Ask(std::span<const TopicPartition* const> partitions) {
   if (partitions.empty()) return;
   if (is_asking_) queue_.reset(rd_kafka_queue_new(client_));
-  const PartitionList list(rd_kafka_topic_partition_list_new(static_cast<int>(partitions.size())));
-  for (const TopicPartition* source : partitions) {
-    rd_kafka_topic_partition_list_add(list.get(), source->topic.c_str(), source->partition.value)
-        ->offset = RD_KAFKA_OFFSET_SPEC_LATEST;
-  }
+  const PartitionList list = MakePartitionList(partitions, RD_KAFKA_OFFSET_SPEC_LATEST);
   rd_kafka_ListOffsets(client_, list.get(), MakeOptions(client_).get(), queue_.get());
   is_asking_ = true;
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "ingest/kafka/client/kafka_error.h"
+#include "ingest/kafka/client/partition_list.h"
 
 namespace usage_ingest::kafka::client {
 namespace {
@@ -22,11 +23,7 @@ Result<std::vector<Offset>> ListOffsets(rd_kafka_t* client,
                                         std::span<const TopicPartition* const> partitions,
                                         std::int64_t timestamp, Timeout timeout) {
   if (partitions.empty()) return std::vector<Offset>{};
-  const PartitionList list(rd_kafka_topic_partition_list_new(static_cast<int>(partitions.size())));
-  for (const TopicPartition* source : partitions) {
-    rd_kafka_topic_partition_list_add(list.get(), source->topic.c_str(), source->partition.value)
-        ->offset = timestamp;
-  }
+  const PartitionList list = MakePartitionList(partitions, timestamp);
   const auto asked = rd_kafka_offsets_for_times(client, list.get(), Milliseconds(timeout));
   if (asked != RD_KAFKA_RESP_ERR_NO_ERROR) {
     return std::unexpected(MakeKafkaError(asked, "asking for offsets"));

@@ -11,10 +11,12 @@ PartitionList MakePartitionList(const PartitionOffsets& partitions) {
   return list;
 }
 
-PartitionList MakePartitionList(std::span<const TopicPartition* const> partitions) {
+PartitionList MakePartitionList(std::span<const TopicPartition* const> partitions,
+                                std::int64_t offset) {
   PartitionList list(rd_kafka_topic_partition_list_new(static_cast<int>(partitions.size())));
   for (const TopicPartition* source : partitions) {
-    rd_kafka_topic_partition_list_add(list.get(), source->topic.c_str(), source->partition.value);
+    rd_kafka_topic_partition_list_add(list.get(), source->topic.c_str(), source->partition.value)
+        ->offset = offset;
   }
   return list;
 }

@@ -1,5 +1,6 @@
 #pragma once
 // PartitionList: our partitions as librdkafka wants them.
+#include <cstdint>
 #include <span>
 #include <utility>
 #include <vector>
@@ -12,6 +13,7 @@ namespace usage_ingest::kafka::client {
 using PartitionOffsets = std::vector<std::pair<const TopicPartition*, Offset>>;
 
 [[nodiscard]] PartitionList MakePartitionList(const PartitionOffsets& partitions);
-[[nodiscard]] PartitionList MakePartitionList(std::span<const TopicPartition* const> partitions);
+[[nodiscard]] PartitionList MakePartitionList(std::span<const TopicPartition* const> partitions,
+                                              std::int64_t offset = RD_KAFKA_OFFSET_INVALID);
 
 }  // namespace usage_ingest::kafka::client
