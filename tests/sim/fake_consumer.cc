@@ -4,7 +4,6 @@
 #include <memory>
 #include <utility>
 
-#include "ingest/kafka/client/lane_of.h"
 #include "schema/check.h"
 
 namespace usage_ingest::sim {

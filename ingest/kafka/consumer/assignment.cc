@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "ingest/kafka/client/lane_of.h"
-
 namespace usage_ingest::kafka::consumer {
 
 void Assignment::Set(std::span<const std::pair<std::string, PartitionId>> partitions) {

@@ -10,7 +10,6 @@
 
 #include "ingest/kafka/client/client_config.h"
 #include "ingest/kafka/client/kafka_error.h"
-#include "ingest/kafka/client/lane_of.h"
 #include "ingest/kafka/client/log_end_query.h"
 #include "ingest/kafka/client/message_record.h"
 #include "ingest/kafka/client/offset_query.h"

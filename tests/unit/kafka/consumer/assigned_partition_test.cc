@@ -4,7 +4,7 @@
 
 #include <array>
 
-#include "ingest/kafka/client/lane_of.h"
+#include "ingest/kafka/client/partition_table.h"
 #include "ingest/pipeline/record_keeper.h"
 
 namespace usage_ingest::kafka::consumer {
