@@ -16,7 +16,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "ingest/pipeline": ("ingest/event",),
     "ingest/kafka/client": ("ingest/pipeline",),
     "ingest/kafka/consumer": ("ingest/kafka/client", "ingest/pipeline"),
-    "ingest/kafka/range": ("ingest/kafka/client", "ingest/kafka/consumer", "ingest/pipeline"),
+    "ingest/kafka/range": ("ingest/kafka/client", "ingest/pipeline"),
     # What the lanes use: it never blocks, so nothing here may include postgres/blocking.
     "ingest/postgres/session": ("ingest/pipeline",),
     "ingest/postgres/batch": ("ingest/postgres/session", "ingest/pipeline"),

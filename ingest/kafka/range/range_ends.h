@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "ingest/kafka/consumer/start_plan.h"
+#include "ingest/kafka/client/watermarks.h"
 #include "ingest/kafka/range/range_reader.h"
 
 namespace usage_ingest::kafka::range {
