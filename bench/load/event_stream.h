@@ -80,26 +80,24 @@ struct Failure {
   std::string_view error_class;
   std::string_view normalized;
   std::string_view message;
-  std::int16_t status;
 };
 inline constexpr std::array kFailures = {
     Failure{"429", "RateLimitError", "429_RATE_LIMIT_EXCEEDED",
-            "litellm.RateLimitError: RateLimitError: OpenAIException - Rate limit reached", 429},
-    Failure{"408", "Timeout", "408_TIMEOUT", "litellm.Timeout: APITimeoutError - Request timed out",
-            408},
+            "litellm.RateLimitError: RateLimitError: OpenAIException - Rate limit reached"},
+    Failure{"408", "Timeout", "408_TIMEOUT",
+            "litellm.Timeout: APITimeoutError - Request timed out"},
     Failure{"500", "InternalServerError", "500_PROVIDER_INTERNAL_ERROR",
-            "litellm.InternalServerError: OpenAIException - upstream exploded", 500},
+            "litellm.InternalServerError: OpenAIException - upstream exploded"},
     Failure{"content_policy_violation", "BadRequestError", "400_INVALID_REQUEST",
-            "litellm.BadRequestError: OpenAIException - rejected by the safety system", 400},
+            "litellm.BadRequestError: OpenAIException - rejected by the safety system"},
     Failure{"", "RateLimitError", "429_RATE_LIMIT_EXCEEDED",
-            "litellm.RateLimitError: no deployments available", 429},
+            "litellm.RateLimitError: no deployments available"},
 };
 
 class EventStream {
  public:
   EventStream(const Population& population, const EventStreamOptions& options);
   [[nodiscard]] EventFacts At(std::uint64_t delivery) const;
-  [[nodiscard]] const EventStreamOptions& options() const { return options_; }
 
  private:
   [[nodiscard]] bool IsDuplicateSlot(std::uint64_t delivery) const;

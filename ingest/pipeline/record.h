@@ -59,7 +59,6 @@ class Record {
       last_record;  // kStart: what PostgreSQL remembers; kGap: before offset
   std::string_view value;
   Kind kind = Kind::kMessage;
-  bool is_tombstone = false;  // a null value, which is not the same as an empty one
   bool is_import = false;     // a line of a file: has no offset that could identify its event
   bool counts_quotas = true;  // false: of `--no-quota`
 

@@ -81,7 +81,6 @@ ProducedRecord EventFactory::Make(EventTimeUs now) {
   ProducedRecord record;
   const std::size_t kind = random_.Below(100);
   if (kind < 3) {
-    record.is_tombstone = true;
     record.truths.emplace_back().kind = Truth::Kind::kSkip;
   } else if (kind < 6) {
     record.value = "{ this is no JSON";

@@ -34,8 +34,7 @@ struct Truth {
 };
 
 struct ProducedRecord {
-  std::string value;
-  bool is_tombstone = false;
+  std::string value;  // empty: a tombstone
   std::vector<Truth> truths;
 };
 

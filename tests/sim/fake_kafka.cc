@@ -53,7 +53,6 @@ pipeline::Record RecordOf(const LogRecord& logged) {
   record.timestamp_ms = logged.timestamp_ms;
   record.leader_epoch = logged.leader_epoch;
   record.value = logged.produced.value;
-  record.is_tombstone = logged.produced.is_tombstone;
   return record;
 }
 

@@ -14,7 +14,6 @@ pipeline::Record MakeRecord(MessageHandle message, const TopicPartition* source,
   record.timestamp_ms = std::max<std::int64_t>(0, rd_kafka_message_timestamp(message.get(), &type));
   record.leader_epoch = rd_kafka_message_leader_epoch(message.get());
   record.value = {static_cast<const char*>(message->payload), message->len};
-  record.is_tombstone = message->payload == nullptr;
   record.Own(message.release(), [](void* handle) noexcept {
     rd_kafka_message_destroy(static_cast<rd_kafka_message_t*>(handle));
   });

@@ -51,9 +51,6 @@ class StuckPartitions {
   void KeepOnly(std::span<const TopicPartition* const> sources);
 
   [[nodiscard]] bool empty() const { return stuck_.empty(); }
-  [[nodiscard]] bool Contains(const TopicPartition* source) const {
-    return stuck_.contains(source);
-  }
 
  private:
   enum class State : unsigned char { kFailed, kPaused, kRetried, kObserved };

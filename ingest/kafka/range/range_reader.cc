@@ -189,7 +189,6 @@ Result<RangeProgress> RangeReader::Impl::Read(std::span<const PartitionRange> ra
   progress_ = {};
   rate_ = RecordRate(options.records_per_second_max);
   for (const PartitionRange& range : ranges) {
-    progress_.offsets_total += range.end.value - range.begin.value;
     ranges_.emplace_back(range, client::LaneOf(*range.source, lanes_.size()));
     pipeline::Record start;
     start.kind = pipeline::Record::Kind::kStart;

@@ -56,9 +56,8 @@ struct PartitionRange {
 };
 
 struct RangeProgress {
-  std::int64_t offsets_total = 0;  // of all ranges; holes count
-  std::int64_t offsets_done = 0;
-  std::int64_t records = 0;  // delivered to the lanes
+  std::int64_t offsets_done = 0;  // of all ranges; holes count
+  std::int64_t records = 0;       // delivered to the lanes
   std::int64_t bytes = 0;
 };
 

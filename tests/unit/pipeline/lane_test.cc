@@ -93,7 +93,6 @@ class LaneTest : public LaneFixture {
 
   void BringTombstone(std::int64_t offset, std::int64_t timestamp_ms = 0) {
     Record record = RecordAt(Record::Kind::kMessage, offset);
-    record.is_tombstone = true;
     record.timestamp_ms = timestamp_ms;
     ASSERT_TRUE(producer_.TryPush(record));
   }
