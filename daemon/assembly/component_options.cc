@@ -47,8 +47,8 @@ pipeline::LaneOptions LaneOptionsFor(const config::Config& config, std::size_t l
   options.transaction_bytes_max = config::PlanMemory(config).transaction_bytes;
   options.linger = config.batch.linger;
   options.attribution_entries_max = kAttributionsPerLane;
-  options.releases_records = true;
   options.writer.session.lane = lane;
+  options.writer.can_read_less = true;
   options.writer.recent_ids_max = kRecentIdsPerLane;
   return options;
 }

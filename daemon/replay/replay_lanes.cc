@@ -68,7 +68,7 @@ void ReplayLanes::Start(const std::atomic<std::uint64_t>& current_epoch,
   Impl& impl = *impl_;
   for (std::size_t i = 0; i < impl.lanes.size(); ++i) {
     pipeline::LaneOptions options = assembly::LaneOptionsFor(impl.config, i);
-    options.releases_records = false;  // a range is read once
+    options.writer.can_read_less = false;  // a range is read once
     options.counts_quotas = !impl.options.no_quota;
     postgres::batch::PgBatchStoreOptions store =
         assembly::StoreOptionsFor(impl.config, "replay-" + std::to_string(i));

@@ -37,7 +37,8 @@ namespace usage_ingest::pipeline {
 struct BatchWriterOptions {
   SessionId session;
   std::size_t recent_ids_max = 1 << 18;
-  // The caller can read the records of a batch again, and less of them at once.
+  // The caller can read the records of a batch again, and less of them at once. So a lane need not
+  // keep their bytes (record_keeper.h).
   bool can_read_less = false;
   // How long a batch is held of which everything is refused.
   std::chrono::milliseconds all_refused_held = limits::kAllRefusedHeld;

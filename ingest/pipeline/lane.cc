@@ -25,12 +25,6 @@ std::chrono::milliseconds LingerOf(const Batch& batch, std::chrono::milliseconds
   return batch.elements() < kFewElements ? linger / kFewElementsLingerDivisor : linger;
 }
 
-BatchWriterOptions WriterOptionsOf(const LaneOptions& options) {
-  BatchWriterOptions writer = options.writer;
-  writer.can_read_less = options.releases_records;
-  return writer;
-}
-
 }  // namespace
 
 Lane::Lane(LaneOptions options, LaneQueue::Consumer queue, LaneDependencies dependencies,
@@ -49,9 +43,8 @@ Lane::Lane(LaneOptions options, LaneQueue::Consumer queue, LaneDependencies depe
             keeper_.ReleaseKnown(*building_);
             assemble_.Notify();
           }),
-      keeper_(attributor_, options_.releases_records),
-      writer_(WriterOptionsOf(options_), dependencies.store, attributor_, dependencies.telemetry,
-              runtime),
+      keeper_(attributor_, options_.writer.can_read_less),
+      writer_(options_.writer, dependencies.store, attributor_, dependencies.telemetry, runtime),
       elements_max_(options_.transaction_rows_max),
       assemble_(runtime),
       write_(runtime) {}

@@ -42,8 +42,7 @@ struct LaneOptions {
   std::size_t transaction_bytes_max = kUnbounded;
   std::chrono::milliseconds linger{0};
   std::size_t attribution_entries_max = 1 << 18;
-  bool releases_records = false;  // true: they can be read again (record_keeper.h)
-  bool counts_quotas = true;      // false: `--no-quota` (INV-3's exception)
+  bool counts_quotas = true;  // false: `--no-quota` (INV-3's exception)
   BatchWriterOptions writer;
 
   static constexpr std::size_t kUnbounded = std::numeric_limits<std::size_t>::max();

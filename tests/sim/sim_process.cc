@@ -33,7 +33,7 @@ pipeline::LaneOptions OptionsOf(std::size_t index, MemberId member, PlantedBug b
     // A block of the arena counts as soon as it is used.
     options.transaction_bytes_max = Arena::kBlockBytes + kBatchBytesMax;
   }
-  options.releases_records = member % 3 != 1;  // the others keep all, as a replay does
+  options.writer.can_read_less = member % 3 != 1;  // the others keep all, as a replay does
   options.writer.session.lane = index;
   options.writer.recent_ids_max = 16;
   return options;

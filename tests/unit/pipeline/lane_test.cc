@@ -256,13 +256,12 @@ TEST_F(LingeringLaneTest, ABatchOfManyRowsWaitsForAllOfTheLinger) {
 // made one transaction of 6.4 million dead letters, which timed out at each attempt.
 class TransactionBoundTest : public LaneTest {
  protected:
-  explicit TransactionBoundTest(bool releases_records = false)
-      : LaneTest(OptionsFor(releases_records)) {}
+  explicit TransactionBoundTest(bool can_read_less = false) : LaneTest(OptionsFor(can_read_less)) {}
 
-  static LaneOptions OptionsFor(bool releases_records) {
+  static LaneOptions OptionsFor(bool can_read_less) {
     LaneOptions options;
     options.transaction_rows_max = 10;
-    options.releases_records = releases_records;
+    options.writer.can_read_less = can_read_less;
     return options;
   }
 };
@@ -289,7 +288,7 @@ TEST_F(TransactionBoundTest, ARecordThatIsLargerIsATransactionOfItsOwn) {
 
 class TooLargeTest : public TransactionBoundTest {
  protected:
-  TooLargeTest() : TransactionBoundTest(/*releases_records=*/true) {}
+  TooLargeTest() : TransactionBoundTest(/*can_read_less=*/true) {}
   // The consumer is asked to read again from what is stored.
   bool IsReadAgain() {
     ConsumerMessage message;

@@ -56,7 +56,7 @@ class RecordKeeperTest : public LaneFixture {
  protected:
   explicit RecordKeeperTest(LaneOptions options = {}) {
     store_.owner.subscription_id.bytes[15] = 1;
-    options.releases_records = true;
+    options.writer.can_read_less = true;
     StartLane(std::move(options), store_, telemetry_);
   }
   ~RecordKeeperTest() override {
