@@ -40,9 +40,4 @@ Task<> Yield(const Runtime& runtime) {
   co_await boost::asio::post(runtime.executor, boost::asio::use_awaitable);
 }
 
-Task<> SleepFor(const Runtime& runtime, std::chrono::milliseconds duration) {
-  Wakeup never(runtime);
-  co_await never.WaitUntil(runtime.clock.Now() + duration);
-}
-
 }  // namespace usage_ingest::pipeline

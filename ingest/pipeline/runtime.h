@@ -58,6 +58,5 @@ class Wakeup {
 
 // Lets everything else that is ready on this executor run first.
 Task<> Yield(const Runtime& runtime);
-Task<> SleepFor(const Runtime& runtime, std::chrono::milliseconds duration);
 
 }  // namespace usage_ingest::pipeline

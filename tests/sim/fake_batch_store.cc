@@ -34,6 +34,11 @@ Offset StoredAt(const Tables& tables, const pipeline::PartitionMove& move) {
   return row == tables.offsets.end() ? Offset{-1} : row->second.stored.next_offset;
 }
 
+Task<> SleepFor(const pipeline::Runtime& runtime, std::chrono::milliseconds duration) {
+  pipeline::Wakeup never(runtime);
+  co_await never.WaitUntil(runtime.clock.Now() + duration);
+}
+
 }  // namespace
 
 // The writer comes with a new batch: it has just looked whether that is stale (Lane::WriteOne), and
@@ -45,7 +50,7 @@ void FakeBatchStore::NoteCall() {
 Task<> FakeBatchStore::Latency() {
   if (links_.faults.is_slow && links_.faults.random().PerThousand(400)) {
     const std::chrono::milliseconds time(links_.faults.random().Between(1, 30));
-    co_await pipeline::SleepFor(runtime_, time);
+    co_await SleepFor(runtime_, time);
   } else {
     co_await pipeline::Yield(runtime_);
   }
@@ -200,7 +205,7 @@ Task<Result<>> FakeBatchStore::Lock(LockKey key, LockMode mode) {
       if (!blocked_since_) blocked_since_ = give_up_at;
       co_return Refuse(ErrorCode::kConflict, "55P03: canceling statement due to lock timeout");
     }
-    co_await pipeline::SleepFor(runtime_, kLockPoll);
+    co_await SleepFor(runtime_, kLockPoll);
     if (is_killed_ || !links_.database.is_open(session_)) co_return Lose("gone while it waited");
   }
   co_return Result<>{};
