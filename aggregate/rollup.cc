@@ -3,9 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <utility>
 
-#include "aggregate/group_index.h"
 #include "schema/check.h"
 
 namespace usage_ingest::aggregate {
@@ -14,35 +12,6 @@ namespace {
 using Microseconds = std::chrono::sys_time<std::chrono::microseconds>;
 
 constexpr std::array<std::string_view, 3> kPeriodNames = {"day", "hour", "month"};
-
-struct GroupKey {
-  Uuid subscription_id;
-  std::string_view model_id;
-  EventTimeUs hour;
-
-  [[nodiscard]] std::size_t Hash() const noexcept {
-    // The model is not hashed: a subscription has one, or a few when LiteLLM falls back.
-    return MixHash(subscription_id.word(1) ^ static_cast<std::uint64_t>(hour.value));
-  }
-  friend auto operator<=>(const GroupKey&, const GroupKey&) = default;
-  friend bool operator==(const GroupKey&, const GroupKey&) = default;
-};
-
-struct Group {
-  explicit Group(const GroupKey& of) : key(of) {}
-  GroupKey key;
-  Totals totals = {};
-  // What of the totals no quota counts.
-  std::int64_t exempt_requests = 0;
-  std::int64_t exempt_tokens = 0;
-  MicroCost exempt_cost = {};
-};
-
-void AddTo(QuotaDelta& quota, const Group& group) {
-  quota.requests += group.totals.requests - group.exempt_requests;
-  quota.tokens += group.totals.request_tokens + group.totals.response_tokens - group.exempt_tokens;
-  quota.cost.value += group.totals.cost.value - group.exempt_cost.value;
-}
 
 // Adds [first, last), the hours of one (subscription, model), rolled up to `type`.
 template <class Iterator>
@@ -82,24 +51,14 @@ EventTimeUs PeriodStart(PeriodType type, EventTimeUs time) {
   return EventTimeUs{start.time_since_epoch().count()};
 }
 
-struct Rollup::Impl {
-  GroupIndex<Group> index;
-  DailyRollup days;
-};
-
-Rollup::Rollup() : impl_(std::make_unique<Impl>()) {}
-Rollup::~Rollup() = default;
-Rollup::Rollup(Rollup&&) noexcept = default;
-Rollup& Rollup::operator=(Rollup&&) noexcept = default;
-
 void Rollup::Add(const UsageRow& row, QuotaUse use) {
   USAGE_INGEST_CHECK(!row.owner.subscription_id.is_nil());
   Group& group =
-      impl_->index.Find(GroupKey{.subscription_id = row.owner.subscription_id,
-                                 .model_id = row.event.model_id,
-                                 .hour = PeriodStart(PeriodType::kHour, row.event.created_at)});
+      index_.Find(GroupKey{.subscription_id = row.owner.subscription_id,
+                           .model_id = row.event.model_id,
+                           .hour = PeriodStart(PeriodType::kHour, row.event.created_at)});
   group.totals.Add(row.event);
-  impl_->days.Add(row);
+  days_.Add(row);
   if (use == QuotaUse::kCounted) return;
   group.exempt_requests += row.event.is_request ? 1 : 0;
   group.exempt_tokens += row.event.request_tokens + row.event.response_tokens;
@@ -107,10 +66,10 @@ void Rollup::Add(const UsageRow& row, QuotaUse use) {
 }
 
 Deltas Rollup::Take() {
-  std::vector<Group>& groups = impl_->index.groups();
+  std::vector<Group>& groups = index_.groups();
   std::ranges::sort(groups, {}, &Group::key);
   Deltas deltas;
-  deltas.days = impl_->days.Take();
+  deltas.days = days_.Take();
   deltas.summaries.reserve(groups.size() * 3);
   for (auto first = groups.begin(); first != groups.end();) {
     const auto last = std::find_if(first, groups.end(), [&](const Group& group) {
@@ -129,8 +88,14 @@ Deltas Rollup::Take() {
   std::erase_if(deltas.quotas, [](const QuotaDelta& delta) {
     return delta.requests == 0 && delta.tokens == 0 && delta.cost == MicroCost{};
   });
-  impl_->index.Clear();
+  index_.Clear();
   return deltas;
+}
+
+void Rollup::AddTo(QuotaDelta& quota, const Group& group) {
+  quota.requests += group.totals.requests - group.exempt_requests;
+  quota.tokens += group.totals.request_tokens + group.totals.response_tokens - group.exempt_tokens;
+  quota.cost.value += group.totals.cost.value - group.exempt_cost.value;
 }
 
 }  // namespace usage_ingest::aggregate

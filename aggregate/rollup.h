@@ -11,11 +11,11 @@
 // Source        seed schema, update_usage_summary().
 #include <compare>
 #include <cstdint>
-#include <memory>
 #include <string_view>
 #include <vector>
 
 #include "aggregate/daily_usage.h"
+#include "aggregate/group_index.h"
 #include "aggregate/totals.h"
 #include "schema/usage_event.h"
 
@@ -54,18 +54,36 @@ struct Deltas {
 
 class Rollup {
  public:
-  Rollup();
-  ~Rollup();
-  Rollup(Rollup&&) noexcept;
-  Rollup& operator=(Rollup&&) noexcept;
-
   void Add(const UsageRow& row, QuotaUse use = QuotaUse::kCounted);
   // Returns the sums so far, and starts again from zero.
   [[nodiscard]] Deltas Take();
 
  private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
+  struct GroupKey {
+    Uuid subscription_id;
+    std::string_view model_id;
+    EventTimeUs hour;
+
+    [[nodiscard]] std::size_t Hash() const noexcept {
+      // The model is not hashed: a subscription has one, or a few when LiteLLM falls back.
+      return MixHash(subscription_id.word(1) ^ static_cast<std::uint64_t>(hour.value));
+    }
+    friend auto operator<=>(const GroupKey&, const GroupKey&) = default;
+    friend bool operator==(const GroupKey&, const GroupKey&) = default;
+  };
+  struct Group {
+    explicit Group(const GroupKey& of) : key(of) {}
+    GroupKey key;
+    Totals totals = {};
+    // What of the totals no quota counts.
+    std::int64_t exempt_requests = 0;
+    std::int64_t exempt_tokens = 0;
+    MicroCost exempt_cost = {};
+  };
+  static void AddTo(QuotaDelta& quota, const Group& group);
+
+  GroupIndex<Group> index_;
+  DailyRollup days_;
 };
 
 }  // namespace usage_ingest::aggregate
