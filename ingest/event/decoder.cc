@@ -1,7 +1,5 @@
 #include "ingest/event/decoder.h"
 
-#include <string>
-
 #include "ingest/event/dead_letter_payload.h"
 #include "ingest/event/event_builder.h"
 #include "ingest/event/event_fields.h"

@@ -14,7 +14,6 @@
 #include "ingest/event/token_details.h"
 #include "ingest/json/json_buffer.h"
 #include "ingest/json/json_index.h"
-#include "ingest/json/json_walker.h"
 
 namespace usage_ingest::event {
 

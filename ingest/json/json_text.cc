@@ -1,7 +1,6 @@
 #include "ingest/json/json_text.h"
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
 #include <cstring>
 

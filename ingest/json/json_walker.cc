@@ -1,6 +1,5 @@
 #include "ingest/json/json_walker.h"
 
-#include <cstring>
 #include <vector>
 
 namespace usage_ingest::json {

@@ -12,7 +12,6 @@
 //               generation drops the older.
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <vector>
 
 #include "ingest/pipeline/batch_store.h"

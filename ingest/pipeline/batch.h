@@ -11,8 +11,6 @@
 #include <cstdint>
 #include <limits>
 #include <optional>
-#include <span>
-#include <string>
 #include <string_view>
 #include <vector>
 

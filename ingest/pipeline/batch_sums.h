@@ -7,7 +7,6 @@
 //
 // Owner         one BatchWriter.
 // Errors        those of BatchStore::AddSums.
-#include <cstdint>
 #include <span>
 #include <vector>
 

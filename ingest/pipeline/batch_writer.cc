@@ -1,10 +1,8 @@
 #include "ingest/pipeline/batch_writer.h"
 
 #include <map>
-#include <optional>
 
 #include "schema/check.h"
-#include "schema/limits.h"
 
 namespace usage_ingest::pipeline {
 namespace {

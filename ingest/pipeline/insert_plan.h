@@ -5,7 +5,6 @@
 // then id), so that of two writers with the same ids one waits for the other and neither deadlocks.
 //
 // Owner         a BatchWriter; made again for each attempt, its buffers stay.
-#include <cstdint>
 #include <span>
 #include <vector>
 

@@ -4,7 +4,6 @@
 #include <chrono>
 #include <iterator>
 #include <tuple>
-#include <utility>
 
 #include "schema/check.h"
 #include "schema/limits.h"

@@ -5,7 +5,6 @@
 #include <syslog.h>
 
 #include <array>
-#include <utility>
 
 #include "ingest/kafka/client/kafka_error.h"
 

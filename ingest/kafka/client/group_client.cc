@@ -2,7 +2,6 @@
 
 #include "ingest/kafka/client/client_config.h"
 #include "ingest/kafka/client/kafka_error.h"
-#include "ingest/kafka/client/partition_list.h"
 
 namespace usage_ingest::kafka::client {
 namespace {

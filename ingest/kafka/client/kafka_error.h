@@ -9,7 +9,6 @@
 #include <librdkafka/rdkafka.h>
 
 #include <optional>
-#include <string>
 #include <string_view>
 
 #include "ingest/pipeline/telemetry.h"

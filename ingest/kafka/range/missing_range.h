@@ -1,6 +1,5 @@
 #pragma once
 // MissingRange: offsets that were asked for and cannot be read, and why.
-#include <array>
 #include <cstdint>
 #include <numeric>
 #include <span>

@@ -26,7 +26,6 @@
 #include "ingest/kafka/client/kafka_options.h"
 #include "ingest/kafka/range/missing_range.h"
 #include "ingest/pipeline/lane_queue.h"
-#include "ingest/pipeline/record.h"
 #include "schema/error.h"
 
 namespace usage_ingest::kafka::range {
