@@ -53,21 +53,10 @@ RecordSplitter::Shape RecordSplitter::ReadLoneScalar() const {
   const std::string token = std::string(json::TrimJsonBlanks(index_.text())) + ',';
   const char* const end = token.data() + token.size() - 1;
   if (token.front() == '"') return end[-1] == '"' ? Shape::kOther : Shape::kBroken;
-  switch (json::ClassifyScalar(token.data(), end).kind) {
-    case json::JsonKind::kMissing:
-      return Shape::kBroken;
-    case json::JsonKind::kNull:
-    case json::JsonKind::kNotANumber:
-      return Shape::kNull;
-    case json::JsonKind::kFalse:
-    case json::JsonKind::kTrue:
-    case json::JsonKind::kNumber:
-    case json::JsonKind::kString:
-    case json::JsonKind::kObject:
-    case json::JsonKind::kArray:
-      return Shape::kOther;
-  }
-  return Shape::kBroken;
+  const json::JsonKind kind = json::ClassifyScalar(token.data(), end).kind;
+  if (kind == json::JsonKind::kMissing) return Shape::kBroken;
+  const bool is_null = kind == json::JsonKind::kNull || kind == json::JsonKind::kNotANumber;
+  return is_null ? Shape::kNull : Shape::kOther;
 }
 
 void RecordSplitter::VisitArray(Visitor& visitor) {
