@@ -48,6 +48,7 @@ struct Fields {
   const Key& key;
   const Team& team;
   const std::vector<std::string>& texts;
+  std::string& out;
   std::array<std::uint64_t, 7> random_words;
 
   [[nodiscard]] const Failure& failure() const { return kFailures[facts.failure]; }
@@ -62,82 +63,72 @@ struct Fields {
 
 struct Filler {
   std::string_view hole;
-  void (*append)(const Fields& of, std::string& out);
+  void (*append)(const Fields& of);
 };
 constexpr std::array kFillers = {
     Filler{"id",
-           [](const Fields& of, std::string& out) {
-             out.append("chatcmpl-");
-             AppendHex(out, of.random_words[0], 16);
-             AppendHex(out, of.random_words[1], 13);
+           [](const Fields& of) {
+             of.out.append("chatcmpl-");
+             AppendHex(of.out, of.random_words[0], 16);
+             AppendHex(of.out, of.random_words[1], 13);
            }},
-    Filler{"call_id", [](const Fields& of, std::string& out) { out.append(of.Uuid(2)); }},
-    Filler{"trace_id", [](const Fields& of, std::string& out) { out.append(of.Uuid(4)); }},
+    Filler{"call_id", [](const Fields& of) { of.out.append(of.Uuid(2)); }},
+    Filler{"trace_id", [](const Fields& of) { of.out.append(of.Uuid(4)); }},
     Filler{"cache_key",
-           [](const Fields& of, std::string& out) {
+           [](const Fields& of) {
              for (std::size_t word = 2; word < 6; ++word) {
-               AppendHex(out, of.random_words[word], 16);
+               AppendHex(of.out, of.random_words[word], 16);
              }
            }},
-    Filler{"start",
-           [](const Fields& of, std::string& out) { AppendSeconds(out, of.facts.start_us); }},
-    Filler{"end", [](const Fields& of, std::string& out) { AppendSeconds(out, of.facts.end_us); }},
-    Filler{"first_token",
-           [](const Fields& of, std::string& out) { AppendSeconds(out, of.facts.first_token_us); }},
+    Filler{"start", [](const Fields& of) { AppendSeconds(of.out, of.facts.start_us); }},
+    Filler{"end", [](const Fields& of) { AppendSeconds(of.out, of.facts.end_us); }},
+    Filler{"first_token", [](const Fields& of) { AppendSeconds(of.out, of.facts.first_token_us); }},
     Filler{"response_seconds",
-           [](const Fields& of, std::string& out) {
-             AppendSeconds(out, of.facts.first_token_us - of.facts.start_us);
+           [](const Fields& of) {
+             AppendSeconds(of.out, of.facts.first_token_us - of.facts.start_us);
            }},
-    Filler{"provider", [](const Fields& of, std::string& out) { out.append(of.model.provider); }},
-    Filler{"model", [](const Fields& of, std::string& out) { out.append(of.model.id); }},
-    Filler{"deployment",
-           [](const Fields& of, std::string& out) { out.append(of.model.deployment); }},
+    Filler{"provider", [](const Fields& of) { of.out.append(of.model.provider); }},
+    Filler{"model", [](const Fields& of) { of.out.append(of.model.id); }},
+    Filler{"deployment", [](const Fields& of) { of.out.append(of.model.deployment); }},
     Filler{"key_hash",
-           [](const Fields& of, std::string& out) {
-             out.append(HasUnknownKey(of.facts.kind) ? UnknownHash(of.facts.noise) : of.key.hash);
+           [](const Fields& of) {
+             of.out.append(HasUnknownKey(of.facts.kind) ? UnknownHash(of.facts.noise)
+                                                        : of.key.hash);
            }},
-    Filler{"key_alias", [](const Fields& of, std::string& out) { out.append(of.key.alias); }},
+    Filler{"key_alias", [](const Fields& of) { of.out.append(of.key.alias); }},
     Filler{"user_id",
-           [](const Fields& of, std::string& out) {
-             out.append(HasUnknownKey(of.facts.kind) ? of.Uuid(0) : of.user.id);
+           [](const Fields& of) {
+             of.out.append(HasUnknownKey(of.facts.kind) ? of.Uuid(0) : of.user.id);
            }},
-    Filler{"email", [](const Fields& of, std::string& out) { out.append(of.user.email); }},
-    Filler{"team_id", [](const Fields& of, std::string& out) { out.append(of.team.event_id()); }},
-    Filler{"team_alias", [](const Fields& of, std::string& out) { out.append(of.team.alias); }},
-    Filler{"input_tokens",
-           [](const Fields& of, std::string& out) { AppendInteger(out, of.facts.input_tokens); }},
+    Filler{"email", [](const Fields& of) { of.out.append(of.user.email); }},
+    Filler{"team_id", [](const Fields& of) { of.out.append(of.team.event_id()); }},
+    Filler{"team_alias", [](const Fields& of) { of.out.append(of.team.alias); }},
+    Filler{"input_tokens", [](const Fields& of) { AppendInteger(of.out, of.facts.input_tokens); }},
     Filler{"output_tokens",
-           [](const Fields& of, std::string& out) { AppendInteger(out, of.facts.output_tokens); }},
+           [](const Fields& of) { AppendInteger(of.out, of.facts.output_tokens); }},
     Filler{"total_tokens",
-           [](const Fields& of, std::string& out) {
-             AppendInteger(out, std::int64_t{of.facts.input_tokens} + of.facts.output_tokens);
+           [](const Fields& of) {
+             AppendInteger(of.out, std::int64_t{of.facts.input_tokens} + of.facts.output_tokens);
            }},
-    Filler{"input_cost",
-           [](const Fields& of, std::string& out) { AppendPythonFloat(out, of.facts.input_cost); }},
-    Filler{"output_cost", [](const Fields& of,
-                             std::string& out) { AppendPythonFloat(out, of.facts.output_cost); }},
-    Filler{"total_cost",
-           [](const Fields& of, std::string& out) { AppendPythonFloat(out, of.facts.total_cost); }},
-    Filler{"input_price", [](const Fields& of,
-                             std::string& out) { AppendPythonFloat(out, of.model.input_price); }},
-    Filler{"output_price", [](const Fields& of,
-                              std::string& out) { AppendPythonFloat(out, of.model.output_price); }},
-    Filler{"error_code", [](const Fields& of, std::string& out) { out.append(of.failure().code); }},
-    Filler{"error_class",
-           [](const Fields& of, std::string& out) { out.append(of.failure().error_class); }},
-    Filler{"error_message",
-           [](const Fields& of, std::string& out) { out.append(of.failure().message); }},
-    Filler{"normalized_error",
-           [](const Fields& of, std::string& out) { out.append(of.failure().normalized); }},
-    Filler{"answer", [](const Fields& of,
-                        std::string& out) { out.append(of.texts[of.Pick(0, of.texts.size())]); }},
-    Filler{"prompt", [](const Fields& of,
-                        std::string& out) { out.append(of.texts[of.Pick(8, of.texts.size())]); }},
-    Filler{"tags", [](const Fields& of,
-                      std::string& out) { out.append(kTags[of.Pick(16, kTags.size())]); }},
+    Filler{"input_cost", [](const Fields& of) { AppendPythonFloat(of.out, of.facts.input_cost); }},
+    Filler{"output_cost",
+           [](const Fields& of) { AppendPythonFloat(of.out, of.facts.output_cost); }},
+    Filler{"total_cost", [](const Fields& of) { AppendPythonFloat(of.out, of.facts.total_cost); }},
+    Filler{"input_price",
+           [](const Fields& of) { AppendPythonFloat(of.out, of.model.input_price); }},
+    Filler{"output_price",
+           [](const Fields& of) { AppendPythonFloat(of.out, of.model.output_price); }},
+    Filler{"error_code", [](const Fields& of) { of.out.append(of.failure().code); }},
+    Filler{"error_class", [](const Fields& of) { of.out.append(of.failure().error_class); }},
+    Filler{"error_message", [](const Fields& of) { of.out.append(of.failure().message); }},
+    Filler{"normalized_error", [](const Fields& of) { of.out.append(of.failure().normalized); }},
+    Filler{"answer",
+           [](const Fields& of) { of.out.append(of.texts[of.Pick(0, of.texts.size())]); }},
+    Filler{"prompt",
+           [](const Fields& of) { of.out.append(of.texts[of.Pick(8, of.texts.size())]); }},
+    Filler{"tags", [](const Fields& of) { of.out.append(kTags[of.Pick(16, kTags.size())]); }},
     Filler{"end_user",
-           [](const Fields& of,
-              std::string& out) { out.append(kEndUsers[of.Pick(24, kEndUsers.size())]); }},
+           [](const Fields& of) { of.out.append(kEndUsers[of.Pick(24, kEndUsers.size())]); }},
 };
 
 // In the order of EventKind; what is not well-formed starts as a chat.
@@ -169,11 +160,12 @@ void EventRenderer::Render(const EventFacts& facts, std::string& value) const {
                 population_.keys[facts.key],
                 population_.teams[user.team],
                 texts_,
+                value,
                 {}};
   Random noise = facts.noise;
   for (auto& word : fields.random_words) word = noise.Next();
   templates_[static_cast<std::size_t>(facts.kind)]->Render(
-      value, [&](std::size_t hole) { kFillers[hole].append(fields, value); });
+      value, [&](std::size_t hole) { kFillers[hole].append(fields); });
   if (facts.kind == EventKind::kNotJson) value.resize(value.size() / 2);
 }
 

@@ -17,29 +17,16 @@ std::int32_t DrawTokens(Random& random, double low, double high) {
 }
 
 void DrawTimes(EventFacts& facts, Random& random) {
-  switch (facts.kind) {
-    case EventKind::kCacheHit:
-      facts.end_us = facts.start_us + 300 + random.Below(4'000);
-      facts.first_token_us = facts.end_us;
-      return;
-    case EventKind::kStream:
-    case EventKind::kStreamAborted:
-      facts.first_token_us = facts.start_us + 80'000 + random.Below(900'000);
-      facts.end_us = facts.first_token_us + facts.output_tokens * 9'000LL + random.Below(200'000);
-      return;
-    case EventKind::kChat:
-    case EventKind::kEmbedding:
-    case EventKind::kFailure:
-    case EventKind::kHealthCheck:
-    case EventKind::kUnknownKey:
-    case EventKind::kTombstone:
-    case EventKind::kUnattributable:
-    case EventKind::kNotJson:
-    case EventKind::kNegativeTokens:
-      facts.end_us =
-          facts.start_us + 40'000 + facts.output_tokens * 8'000LL + random.Below(1'500'000);
-      facts.first_token_us = facts.end_us;
-      return;
+  if (facts.kind == EventKind::kCacheHit) {
+    facts.end_us = facts.start_us + 300 + random.Below(4'000);
+    facts.first_token_us = facts.end_us;
+  } else if (facts.kind == EventKind::kStream || facts.kind == EventKind::kStreamAborted) {
+    facts.first_token_us = facts.start_us + 80'000 + random.Below(900'000);
+    facts.end_us = facts.first_token_us + facts.output_tokens * 9'000LL + random.Below(200'000);
+  } else {
+    facts.end_us =
+        facts.start_us + 40'000 + facts.output_tokens * 8'000LL + random.Below(1'500'000);
+    facts.first_token_us = facts.end_us;
   }
 }
 
