@@ -66,4 +66,7 @@ class Record {
   std::unique_ptr<void, Release> owner_{nullptr, nullptr};
 };
 
+// What the offsets row remembers of it.
+[[nodiscard]] RecordFingerprint FingerprintOf(const Record& record);
+
 }  // namespace usage_ingest::pipeline

@@ -1,7 +1,5 @@
 #include "ingest/pipeline/record_keeper.h"
 
-#include <xxhash.h>
-
 #include <algorithm>
 #include <span>
 #include <utility>
@@ -26,13 +24,6 @@ void NoteLastRecords(Batch& batch) {
 }
 
 }  // namespace
-
-RecordFingerprint FingerprintOf(const Record& record) {
-  const XXH64_hash_t hash = XXH3_64bits(record.value.data(), record.value.size());
-  return {.timestamp_ms = record.timestamp_ms,
-          .value_hash = static_cast<std::int64_t>(hash),
-          .leader_epoch = record.leader_epoch};
-}
 
 void RecordKeeper::KeepOrRelease(Batch& batch) {
   NoteLastRecords(batch);

@@ -21,9 +21,6 @@
 
 namespace usage_ingest::pipeline {
 
-// What the offsets row remembers of a record.
-[[nodiscard]] RecordFingerprint FingerprintOf(const Record& record);
-
 class RecordKeeper {
  public:
   // Batches that keep their records after one was missing: a database that refuses one row will

@@ -4,7 +4,7 @@
 
 #include <array>
 
-#include "ingest/pipeline/record_keeper.h"
+#include "ingest/pipeline/record.h"
 
 namespace usage_ingest::sim {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "ingest/pipeline/record_keeper.h"
+#include "ingest/pipeline/record.h"
 
 namespace usage_ingest::sim {
 

@@ -7,7 +7,7 @@
 #include "ingest/kafka/client/kafka_error.h"
 #include "ingest/kafka/client/message_record.h"
 #include "ingest/kafka/client/partition_list.h"
-#include "ingest/pipeline/record_keeper.h"
+#include "ingest/pipeline/record.h"
 
 namespace usage_ingest::kafka::client {
 namespace {

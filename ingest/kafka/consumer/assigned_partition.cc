@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "ingest/pipeline/record_keeper.h"
+#include "ingest/pipeline/record.h"
 
 namespace usage_ingest::kafka::consumer {
 

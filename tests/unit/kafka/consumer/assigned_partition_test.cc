@@ -5,7 +5,7 @@
 #include <array>
 
 #include "ingest/kafka/client/partition_table.h"
-#include "ingest/pipeline/record_keeper.h"
+#include "ingest/pipeline/record.h"
 
 namespace usage_ingest::kafka::consumer {
 namespace {
