@@ -64,7 +64,7 @@ class SyncConnection {
   Result<SyncRows> Execute(const std::string& sql,
                            std::chrono::milliseconds interval = std::chrono::hours(1),
                            const std::function<void()>& still_running = {});
-  // The same when nobody needs the rows.
+  // The same, without the rows.
   Result<> Run(const std::string& sql);
   // The same when the answer is one text.
   Result<std::string> ReadText(const std::string& sql);
