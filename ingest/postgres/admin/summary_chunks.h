@@ -50,7 +50,7 @@ struct RebuildReport {
 // A day or a month: start, end and level, which is "day" or "month".
 using SummaryChunk = std::array<blocking::SyncParam, 3>;
 
-enum class ChunkLevels { kDays, kDaysAndMonths };
+enum class ChunkLevels : unsigned char { kDays, kDaysAndMonths };
 
 // Calls `work` for each chunk, the oldest first. Answers how many there were.
 [[nodiscard]] Result<std::int64_t> ForEachChunk(
