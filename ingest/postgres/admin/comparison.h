@@ -17,8 +17,8 @@
 
 namespace usage_ingest::postgres::admin {
 
-// One statement; a temporary table may be written. Each call asks whether usage_logs is distributed:
-// `migrate --citus` may run between two of them.
+// One statement; a temporary table may be written. Each call asks whether usage_logs is
+// distributed, because `migrate --citus` may run between two of them.
 [[nodiscard]] Result<blocking::SyncRows> QueryAtOneMoment(
     blocking::SyncConnection& connection, std::chrono::seconds lock_wait_max,
     const std::string& sql, std::span<const blocking::SyncParam> params);
