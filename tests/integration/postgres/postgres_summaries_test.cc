@@ -51,13 +51,14 @@ class SummariesTest : public PostgresTest {
 };
 
 TEST_F(SummariesTest, Inv2HoldsWithMixedWriters) {
-  std::atomic<int> batches = 0;
   {
     std::vector<std::jthread> writers;
     for (const bool fast : {true, false}) {
-      writers.emplace_back([&, fast] {
+      writers.emplace_back([this, fast] {
         DaemonLikeWriter writer(postgres_.Connect("litemaas"), fast, fast ? 1 : 1000);
-        for (int i = 0; i < 20; ++i) batches += writer.WriteBatch(100) ? 1 : 0;
+        // As the daemon: a batch that loses against a lock is written again. How many lose depends
+        // on the machine.
+        for (int written = 0; written < 15;) written += writer.WriteBatch(100) ? 1 : 0;
       });
     }
     writers.emplace_back([this] {
@@ -72,7 +73,6 @@ TEST_F(SummariesTest, Inv2HoldsWithMixedWriters) {
       }
     });
   }
-  EXPECT_GT(batches, 20);
   const admin::VerifyReport report = Verify();
   EXPECT_EQ(report.rows_different, 0);
   EXPECT_GT(report.rows_compared, 100);
@@ -149,16 +149,14 @@ TEST_F(SummariesTest, RebuildWhileTheDaemonWritesLosesNothing) {
       "DELETE FROM usage_summaries WHERE model_id = 'model-a'; UPDATE usage_summaries "
       "SET request_count = 77, total_tokens = 5, latency_count = 0");
   std::atomic<bool> rebuilt = false;
-  std::atomic<int> batches = 0;
   {
     std::jthread writer([&] {
       DaemonLikeWriter daemon(postgres_.Connect("litemaas"), /*fast_path=*/true, 1);
-      while (!rebuilt) batches += daemon.WriteBatch(50) ? 1 : 0;
+      for (int written = 0; !rebuilt || written == 0;) written += daemon.WriteBatch(50) ? 1 : 0;
     });
     for (int i = 0; i < 3; ++i) Rebuild();
     rebuilt = true;
   }
-  EXPECT_GT(batches, 0);
   EXPECT_EQ(Verify().rows_different, 0);
 }
 
