@@ -7,6 +7,7 @@
 #include <fstream>
 #include <stdexcept>
 
+#include "tests/support/kafka/class_archive.h"
 #include "tests/support/network/free_port.h"
 
 namespace usage_ingest::support {
@@ -153,6 +154,8 @@ std::string KafkaBroker::ServerProperties(int number) const {
 void KafkaBroker::Spawn(int number) {
   Node& self = node(number);
   std::vector<std::string> command = Java(options_.nodes > 1 ? "256m" : "512m", "kafka.Kafka");
+  command.insert(command.begin() + 1,
+                 options_.jvm_option.empty() ? UseOfClassArchive(Version()) : options_.jvm_option);
   command.push_back((self.directory / "server.properties").string());
   self.process = std::make_unique<ChildProcess>(ChildOptions{
       .command = command, .working_directory = self.directory, .output = self.directory / "log"});

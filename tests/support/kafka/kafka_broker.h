@@ -1,8 +1,9 @@
 #pragma once
 // KafkaBroker: a real Apache Kafka (KRaft) of the test's own, one node or several.
 //
-// Ready in about three seconds: the JVM compiles with its quick compiler only, and the formatted
-// storage is kept in the build folder and copied. 350 MB a node.
+// Ready in about two seconds: the JVM compiles with its quick compiler only and maps classes that
+// an earlier broker loaded (class_archive.h), and the formatted storage is kept in the build folder
+// and copied. 350 MB a node.
 //
 // Owner         the test; destroyed with it, also when the test is killed.
 // Source        tests/support/kafka/pom.xml brings the jars; USAGE_INGEST_KAFKA_LIBS names another
@@ -25,6 +26,7 @@ struct KafkaOptions {
   std::string host = "127.0.0.1";                    // a network namespace needs another address
   std::vector<std::string> listeners = {};           // more of them, "SASL_SSL://host:port"
   std::map<std::string, std::string> settings = {};  // server.properties, over ours
+  std::string jvm_option = {};                       // empty: the archive of classes is used
 };
 
 class KafkaBroker {
