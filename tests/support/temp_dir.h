@@ -1,7 +1,8 @@
 #pragma once
 // TempDir: a directory that is gone when the test is.
 //
-// Its name holds the process id, so the next test removes what a killed one left behind.
+// It is in memory (/dev/shm) if there are 4 GiB and TMPDIR is not set, else where TMPDIR says. Its
+// name holds the process id, so the next test removes what a killed one left behind.
 #include <filesystem>
 
 namespace usage_ingest::support {
