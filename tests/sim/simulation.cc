@@ -123,6 +123,8 @@ void Simulation::Settle() {
   if (random_.PerThousand(300)) StopAProcessInCopy();
   if (replaces_logs_) ProduceEverywhere();
   RunToTheEnd();
+  // All records are stored: no further one shows that the database went back.
+  if (random_.PerThousand(200)) FailOver();
   // The zombies wake up, and it must make no difference.
   for (const auto& process : processes_) process->is_frozen = false;
   RunFor(kAfterlife);

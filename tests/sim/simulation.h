@@ -51,6 +51,7 @@ class Simulation {
   void ProduceEverywhere();
   void DisturbProcesses();
   void DisturbGroup();
+  void FailOver();
   void DisturbDatabase();
   void DisturbReferences();
   void InsertForeign();

@@ -127,18 +127,21 @@ void Simulation::ReplaceLogs() {
   for (std::int64_t left = random_.Between(0, 5); left > 0; --left) Produce();
 }
 
+// One that puts a position back into another log is noticed with the next record: a run would not
+// come to an end without one.
+void Simulation::FailOver() {
+  if (!replica_ || replaces_logs_) return;
+  checker_.NoteFailOver();
+  database_.FailOverTo(*replica_);
+}
+
 void Simulation::DisturbDatabase() {
   switch (random_.Below(6)) {
     case 0:
       replica_ = database_.tables();
       return;
     case 1:
-      // A fail-over that puts a position back into another log is noticed with the next record: a
-      // run would not come to an end without one.
-      if (!replica_ || replaces_logs_) return;
-      checker_.NoteFailOver();
-      database_.FailOverTo(*replica_);
-      return;
+      return FailOver();
     case 2:
       faults_.is_server_down = !faults_.is_server_down;
       if (faults_.is_server_down) database_.CloseAll();
