@@ -3,7 +3,8 @@
 //
 // One probe an event. The four texts are one question, so the answer is cached as a whole; the
 // rules are in one SQL statement (ingest/postgres/batch/statements.h) and nowhere else. An answer
-// without an owner is cached too, or a flood of unknown keys would be a flood of queries.
+// without an owner is cached too, or a flood of unknown keys would be a flood of queries. It is not
+// enough to skip an event, which is for good.
 //
 // Owner         one lane.
 // Invariants    a stale answer can delay an event but not attribute it wrongly: the transaction

@@ -1,6 +1,7 @@
 #include "ingest/pipeline/attributor.h"
 
 #include <algorithm>
+#include <optional>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -20,6 +21,14 @@ bool MakeRow(BatchEvent& event, const AttributionAnswer& answer) {
   event.row.owner = *answer.owner;
   event.state = BatchEvent::State::kRow;
   return true;
+}
+
+// Why an event that has no owner is skipped; nullopt: it becomes a dead letter, which heals when
+// the owner comes.
+std::optional<SkipReason> SkipWithoutOwner(const UsageEvent& event) {
+  if (event.is_master_key) return SkipReason::kMasterKey;
+  if (!event.has_usage()) return SkipReason::kNoUsage;
+  return std::nullopt;
 }
 
 // It is a hash already.
@@ -75,19 +84,25 @@ Task<Result<>> Attributor::Resolve(Batch& batch, BatchStore& store) {
     if (event.state != BatchEvent::State::kPending) continue;
     const AttributionQuestion question = QuestionOf(event.row.event);
     const QuestionHash hash = HashQuestion(question);
-    if (const AttributionAnswer* answer = cache_.Find(hash)) {
-      const Result<> decided = Decide(batch, event, *answer);
-      if (!decided) co_return decided;
-    } else {
+    const AttributionAnswer* answer = cache_.Find(hash);
+    // A skipped event is not tried again, and a cached answer may be older than the owner.
+    if (answer == nullptr || (!answer->owner && SkipWithoutOwner(event.row.event))) {
       misses.Ask(i, question, hash);
+      continue;
     }
+    const Result<> decided = Decide(batch, event, *answer);
+    if (!decided) co_return decided;
   }
   if (misses.questions.empty()) co_return Result<>{};
 
+  const std::uint64_t as_of = as_of_;
   const auto answers = co_await store.Attribute(misses.questions);
   if (!answers) co_return std::unexpected(answers.error());
   USAGE_INGEST_CHECK(answers->size() == misses.questions.size());
-  for (std::size_t i = 0; i < answers->size(); ++i) cache_.Insert(misses.hashes[i], (*answers)[i]);
+  // If Expire() was called during the query, they may be older than the change that it announced.
+  for (std::size_t i = 0; as_of == as_of_ && i < answers->size(); ++i) {
+    cache_.Insert(misses.hashes[i], (*answers)[i]);
+  }
   on_answers_();
   for (const auto& [event, question] : misses.askers) {
     const Result<> decided = Decide(batch, batch.events[event], (*answers)[question]);
@@ -98,15 +113,10 @@ Task<Result<>> Attributor::Resolve(Batch& batch, BatchStore& store) {
 
 Result<> Attributor::Decide(Batch& batch, BatchEvent& event, const AttributionAnswer& answer) {
   if (MakeRow(event, answer)) return {};
-  if (event.row.event.is_master_key) {
-    event.state = BatchEvent::State::kSkipped;
-    batch.CountSkip(event.partition, SkipReason::kMasterKey);
-  } else if (!event.row.event.has_usage()) {
-    event.state = BatchEvent::State::kSkipped;
-    batch.CountSkip(event.partition, SkipReason::kNoUsage);
-  } else {
-    return Reject(batch, event, DeadLetterReason::kUnattributed, answer.missing);
-  }
+  const std::optional<SkipReason> skip = SkipWithoutOwner(event.row.event);
+  if (!skip) return Reject(batch, event, DeadLetterReason::kUnattributed, answer.missing);
+  event.state = BatchEvent::State::kSkipped;
+  batch.CountSkip(event.partition, *skip);
   return {};
 }
 

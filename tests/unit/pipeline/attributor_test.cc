@@ -6,6 +6,7 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -21,6 +22,7 @@ class AnsweringStore final : public BatchStore {
   Task<Result<std::vector<AttributionAnswer>>> Attribute(
       std::span<const AttributionQuestion> questions) override {
     asked.push_back(questions.size());
+    during_query();
     if (is_away) co_return Fail(ErrorCode::kUnavailable, "away");
     std::vector<AttributionAnswer> answers;
     for (const AttributionQuestion& question : questions) {
@@ -63,6 +65,7 @@ class AnsweringStore final : public BatchStore {
 
   std::map<std::string, Uuid> subscriptions;
   std::vector<std::size_t> asked;  // how many questions each time
+  std::function<void()> during_query = [] {};
   bool is_away = false;
 
  private:
@@ -193,16 +196,44 @@ TEST_F(AttributorTest, SomebodysUsageWithoutASubscriptionIsADeadLetter) {
 }
 
 // A flood of made-up keys must fill neither the dead letters nor the database with questions.
-TEST_F(AttributorTest, NobodysUsageIsSkippedAndAskedForOnce) {
+TEST_F(AttributorTest, NobodysUsageIsSkippedAndAskedForOnceABatch) {
   for (int i = 0; i < 3; ++i) Add("mallory", 0);
   ASSERT_TRUE(Resolve());
   Add("mallory", 0);
   ASSERT_TRUE(Resolve());
   for (std::size_t i = 0; i < 4; ++i) EXPECT_EQ(state(i), State::kSkipped) << i;
-  EXPECT_EQ(store_.asked, std::vector<std::size_t>{1});
+  EXPECT_EQ(store_.asked, (std::vector<std::size_t>{1, 1}));
   EXPECT_EQ(batch_.skip_counts[static_cast<std::size_t>(SkipReason::kNoUsage)], 4);
   EXPECT_EQ(batch_.partitions[0].outcomes.skipped, 4);
   EXPECT_TRUE(batch_.dead_letters.empty());
+}
+
+// A skipped event is lost, so an answer from before the user was synced is not enough.
+TEST_F(AttributorTest, NothingIsSkippedByAnAnswerOfAnEarlierBatch) {
+  Add("carol", 0);
+  Add("dave").row.event.is_master_key = true;
+  ASSERT_TRUE(Resolve());
+  EXPECT_EQ(state(0), State::kSkipped);
+  EXPECT_EQ(state(1), State::kSkipped);
+  store_.subscriptions["carol"].bytes[0] = 3;
+  store_.subscriptions["dave"].bytes[0] = 4;
+  Add("carol", 0);
+  Add("dave").row.event.is_master_key = true;
+  ASSERT_TRUE(Resolve());
+  EXPECT_EQ(state(2), State::kRow);
+  EXPECT_EQ(state(3), State::kRow);
+}
+
+TEST_F(AttributorTest, AnAnswerFromBeforeAChangeIsNotKept) {
+  Add("carol");
+  store_.during_query = [&] { attributor_.Expire(); };
+  ASSERT_TRUE(Resolve());
+  EXPECT_EQ(state(0), State::kDeadLetter);
+  store_.during_query = [] {};
+  store_.subscriptions["carol"].bytes[0] = 3;
+  Add("carol");
+  ASSERT_TRUE(Resolve());
+  EXPECT_EQ(state(1), State::kRow);
 }
 
 TEST_F(AttributorTest, AFailureWithoutTokensOfAKnownOwnerIsARow) {
