@@ -27,18 +27,22 @@ void WriteZstd(const std::string& file, const std::string& text) {
   WritePlain(file, packed);
 }
 
-using Writer = void (*)(const std::string& file, const std::string& text);
+struct Packing {
+  const char* name;
+  void (*write)(const std::string& file, const std::string& text);
+};
+constexpr Packing kPackings[] = {{"Plain", WritePlain}, {"Gzip", WriteGzip}, {"Zstd", WriteZstd}};
 
-class ImportFileTest : public ::testing::TestWithParam<Writer> {};
+class ImportFileTest : public ::testing::TestWithParam<Packing> {};
 
 TEST_P(ImportFileTest, CountsTheBytesOfThePackedFile) {
   const support::TempDir folder;
   std::string events;
-  for (int i = 0; i < 300'000; ++i) {
+  for (std::int64_t i = 0; i < 300'000; ++i) {
     events += "{\"startTime\": " + std::to_string(i * 7919 % 100'003) + "}\n";
   }
   const std::string path = (folder.path() / "events").string();
-  GetParam()(path, events);
+  GetParam().write(path, events);
 
   ImportFile file(path);
   const auto size = static_cast<std::int64_t>(std::filesystem::file_size(path));
@@ -58,8 +62,8 @@ TEST_P(ImportFileTest, CountsTheBytesOfThePackedFile) {
   EXPECT_LT(file.bytes_read(), size) << "it begins again";
 }
 
-INSTANTIATE_TEST_SUITE_P(Packing, ImportFileTest,
-                         ::testing::Values(WritePlain, WriteGzip, WriteZstd));
+INSTANTIATE_TEST_SUITE_P(Each, ImportFileTest, ::testing::ValuesIn(kPackings),
+                         [](const auto& each) { return each.param.name; });
 
 }  // namespace
 }  // namespace usage_ingest::replay
