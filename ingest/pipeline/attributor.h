@@ -29,7 +29,7 @@ class Attributor {
 
   // Makes a row of `event` without a query, if it is none yet; false: it stays pending.
   [[nodiscard]] bool AttributeFromCache(Batch& batch, BatchEvent& event);
-  // Leaves no event of `batch` pending. One query for all that the cache does not know.
+  // Leaves no event of `batch` pending. One query for what the cache does not know or would skip.
   Task<Result<>> Resolve(Batch& batch, BatchStore& store);
   // The references changed, or it is time to ask again: the next call asks again for rows that are
   // not committed.

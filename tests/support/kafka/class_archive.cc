@@ -4,7 +4,6 @@
 
 #include <filesystem>
 #include <stdexcept>
-#include <system_error>
 
 #include "tests/support/kafka/kafka_broker.h"
 #include "tests/support/kafka/producer.h"
