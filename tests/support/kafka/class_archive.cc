@@ -1,12 +1,11 @@
 #include "tests/support/kafka/class_archive.h"
 
-#include <unistd.h>
-
 #include <filesystem>
 #include <stdexcept>
 
 #include "tests/support/kafka/kafka_broker.h"
 #include "tests/support/kafka/producer.h"
+#include "tests/support/made_once.h"
 
 namespace usage_ingest::support {
 namespace {
@@ -50,14 +49,7 @@ void Make(const fs::path& archive) {
 }  // namespace
 
 std::string UseOfClassArchive(const std::string& kafka_version) {
-  const fs::path ready = fs::path(USAGE_INGEST_TEST_CACHE) / (kafka_version + ".jsa");
-  if (!fs::exists(ready)) {
-    const fs::path mine = ready.string() + "." + std::to_string(getpid());
-    Make(mine);
-    // Two tests may get here at once: each makes its own, and the last rename wins.
-    fs::rename(mine, ready);
-  }
-  return "-XX:SharedArchiveFile=" + ready.string();
+  return "-XX:SharedArchiveFile=" + MadeOnce(kafka_version + ".jsa", Make).string();
 }
 
 }  // namespace usage_ingest::support

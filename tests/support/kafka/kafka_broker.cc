@@ -1,6 +1,6 @@
 #include "tests/support/kafka/kafka_broker.h"
 
-#include <unistd.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 #include "tests/support/kafka/class_archive.h"
+#include "tests/support/made_once.h"
 #include "tests/support/network/free_port.h"
 
 namespace usage_ingest::support {
@@ -55,24 +56,17 @@ std::string Version() {
 
 // A formatted log directory of node `number`, made once and copied by every test.
 fs::path Template(int number, const std::string& properties, const fs::path& scratch) {
-  const fs::path ready =
-      fs::path(USAGE_INGEST_TEST_CACHE) / (Version() + "-node-" + std::to_string(number));
-  if (fs::exists(ready / "meta.properties")) return ready;
-  fs::create_directories(ready.parent_path());
-  const fs::path mine = ready.string() + "." + std::to_string(getpid());
-  const fs::path file = scratch / "format.properties";
-  std::ofstream(file) << properties << "log.dirs=" << mine.string() << "\n";
-  std::vector<std::string> command = Java("256m", "kafka.tools.StorageTool");
-  for (const char* word : {"format", "-t", kClusterId, "-c"}) command.emplace_back(word);
-  command.push_back(file.string());
-  const CommandResult result = RunCommand({.command = command}, After(kStartMax));
-  if (result.exit_code != 0) {
-    throw std::runtime_error("StorageTool format: " + result.output + result.errors);
-  }
-  std::error_code lost;  // another test was faster
-  fs::rename(mine, ready, lost);
-  if (lost) fs::remove_all(mine);
-  return ready;
+  return MadeOnce(Version() + "-node-" + std::to_string(number), [&](const fs::path& made) {
+    const fs::path file = scratch / "format.properties";
+    std::ofstream(file) << properties << "log.dirs=" << made.string() << "\n";
+    std::vector<std::string> command = Java("256m", "kafka.tools.StorageTool");
+    for (const char* word : {"format", "-t", kClusterId, "-c"}) command.emplace_back(word);
+    command.push_back(file.string());
+    const CommandResult result = RunCommand({.command = command}, After(kStartMax));
+    if (result.exit_code != 0) {
+      throw std::runtime_error("StorageTool format: " + result.output + result.errors);
+    }
+  });
 }
 
 }  // namespace
@@ -147,7 +141,7 @@ std::string KafkaBroker::ServerProperties(int number) const {
       {"controlled.shutdown.enable", options_.nodes > 1 ? "true" : "false"}};
   for (const auto& [name, value] : options_.settings) properties[name] = value;
   std::string text;
-  for (const auto& [name, value] : properties) text += name + "=" + value + "\n";
+  for (const auto& [name, value] : properties) text += fmt::format("{}={}\n", name, value);
   return text;
 }
 

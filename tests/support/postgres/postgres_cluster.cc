@@ -9,6 +9,7 @@
 #include <iterator>
 #include <stdexcept>
 
+#include "tests/support/made_once.h"
 #include "tests/support/network/free_port.h"
 
 namespace usage_ingest::support {
@@ -45,23 +46,17 @@ fs::path Template() {
   std::string name;
   std::ranges::copy_if(version, std::back_inserter(name),
                        [](char c) { return std::isalnum(c) != 0 || c == '.'; });
-  const fs::path ready = fs::path(USAGE_INGEST_TEST_CACHE) / name;
-  if (fs::exists(ready / "PG_VERSION")) return ready;
-  fs::create_directories(ready.parent_path());
-  const TempDir scratch;
-  const fs::path made = scratch.path() / "data";
-  fs::create_directory(made);
-  GiveToPostgres(made);
-  // ignored because only a failure matters, and it throws
-  static_cast<void>(RunAsPostgres({initdb, "--pgdata=" + made.string(), "--no-sync", "--auth=trust",
-                                   "--username=postgres", "--locale=C.UTF-8", "--encoding=UTF8"}));
-  // Two tests may get here at once: each copies to a name of its own, the first rename wins.
-  const fs::path mine = ready.string() + "." + std::to_string(getpid());
-  fs::copy(made, mine, fs::copy_options::recursive);
-  std::error_code lost;
-  fs::rename(mine, ready, lost);
-  if (lost) fs::remove_all(mine);
-  return ready;
+  return MadeOnce(name, [&](const fs::path& ready) {
+    const TempDir scratch;
+    const fs::path made = scratch.path() / "data";
+    fs::create_directory(made);
+    GiveToPostgres(made);
+    // ignored because only a failure matters, and it throws
+    static_cast<void>(
+        RunAsPostgres({initdb, "--pgdata=" + made.string(), "--no-sync", "--auth=trust",
+                       "--username=postgres", "--locale=C.UTF-8", "--encoding=UTF8"}));
+    fs::copy(made, ready, fs::copy_options::recursive);
+  });
 }
 
 }  // namespace
@@ -73,7 +68,7 @@ fs::path PostgresBinaries() {
   return directory == nullptr ? USAGE_INGEST_PG_BINDIR : directory;
 }
 
-PostgresCluster::PostgresCluster(PostgresOptions options)
+PostgresCluster::PostgresCluster(const PostgresOptions& options)
     : data_(files_.path() / "data"), port_(FreePort()) {
   fs::copy(Template(), data_, fs::copy_options::recursive);
   fs::permissions(data_, fs::perms::owner_all);  // PostgreSQL insists

@@ -28,7 +28,7 @@ struct PostgresOptions {
 
 class PostgresCluster {
  public:
-  explicit PostgresCluster(PostgresOptions options = {});
+  explicit PostgresCluster(const PostgresOptions& options = {});
   ~PostgresCluster();
   PostgresCluster(const PostgresCluster&) = delete;
   PostgresCluster& operator=(const PostgresCluster&) = delete;
