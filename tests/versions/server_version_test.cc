@@ -81,6 +81,20 @@ TEST(ServerVersionTest, MigratesAnEmptyDatabaseAndThatOfTheSeed) {
   EXPECT_EQ(seed.Number("SELECT count(*) FROM usage_ingest.key_history"), 24);
 }
 
+// PostgreSQL 17 lets a partitioned table have an access method, for its new partitions.
+TEST(ServerVersionTest, NewPartitionHasTheAccessMethodOfItsParent) {
+  Database database = Create("access_method");
+  Migrate("access_method");
+  database.Execute("CREATE ACCESS METHOD other TYPE TABLE HANDLER heap_tableam_handler");
+  const bool can_have_one =
+      database.Number("SELECT current_setting('server_version_num')") >= 170000;
+  if (can_have_one) database.Execute("ALTER TABLE usage_logs SET ACCESS METHOD other");
+  database.Execute("SELECT usage_ingest.ensure_partition('2017-02-01')");
+  EXPECT_EQ(database.Value("SELECT amname FROM pg_class JOIN pg_am AS m ON m.oid = relam "
+                           "WHERE relname = 'usage_logs_2017_02'"),
+            can_have_one ? "other" : "heap");
+}
+
 class LiteMaasOnServerTest : public ::testing::TestWithParam<postgres::LiteMaasRelease> {};
 
 TEST_P(LiteMaasOnServerTest, IsMigratedAndStartsAgain) {

@@ -224,7 +224,11 @@ BEGIN
 
     EXECUTE format('ALTER TABLE %s RENAME TO %I', old, history);
     EXECUTE format('CREATE TABLE public.usage_logs (LIKE public.%I INCLUDING ALL EXCLUDING INDEXES) '
-                   'PARTITION BY RANGE (created_at)', history);
+                   'PARTITION BY RANGE (created_at)', history)
+        -- new partitions are where the old table is
+        || COALESCE((SELECT format(' TABLESPACE %I', s.spcname)
+                       FROM pg_class AS c JOIN pg_tablespace AS s ON s.oid = c.reltablespace
+                      WHERE c.oid = format('public.%I', history)::regclass), '');
     ALTER TABLE public.usage_logs DROP CONSTRAINT IF EXISTS usage_ingest_bound,
         ADD PRIMARY KEY (id, created_at);
     FOREACH statement IN ARRAY statements LOOP

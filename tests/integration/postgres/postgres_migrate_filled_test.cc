@@ -161,6 +161,20 @@ TEST_F(MigrateFilledTest, PlainUsageLogsWithRowsBecomesAPartition) {
 }
 
 // Its sequence must outlive the old table, which is dropped here and by retention some day.
+TEST_F(MigrateFilledTest, NewPartitionsAreInTheTablespaceOfThePlainUsageLogs) {
+  Database database = CreateFilledWithPlainUsage("placed");
+  database.Execute("SET allow_in_place_tablespaces = on");
+  database.Execute("CREATE TABLESPACE \"Large disk\" LOCATION ''");
+  database.Execute("ALTER TABLE usage_logs SET TABLESPACE \"Large disk\"");
+  MustMigrate("placed");
+  database.Execute("SELECT usage_ingest.ensure_partition('2017-02-01')");
+  // Of the first steps there is only the seed's example, 2024_01.
+  EXPECT_EQ(database.Number("SELECT count(*) FROM pg_partition_tree('usage_logs') JOIN pg_class "
+                            "ON oid = relid WHERE reltablespace = 0 AND relname <> "
+                            "'usage_logs_2024_01'"),
+            0);
+}
+
 TEST_F(MigrateFilledTest, SerialColumnOfAPlainUsageLogsGoesOnCounting) {
   for (const bool has_rows : {false, true}) {
     const std::string name = has_rows ? "with_rows" : "without_rows";
@@ -302,6 +316,12 @@ TEST_F(MigrateFilledTest, OwnerWithoutSuperuserIsEnough) {
   EXPECT_EQ(database.Number("SELECT count(DISTINCT relowner) FROM pg_class WHERE relnamespace IN "
                             "('public'::regnamespace, 'usage_ingest'::regnamespace)"),
             1);
+
+  // Where it may not create tables it puts no partition; without one, usage is a dead letter.
+  database.Execute("SET allow_in_place_tablespaces = on");
+  database.Execute("CREATE TABLESPACE private LOCATION ''");
+  database.Execute("ALTER TABLE usage_logs SET TABLESPACE private");
+  EXPECT_EQ(database.Value("SELECT usage_ingest.ensure_partition('2017-02-01')"), "created");
 }
 
 TEST_F(MigrateFilledTest, TablesOfAnotherOwnerAreRefusedWithTheRoleToUse) {

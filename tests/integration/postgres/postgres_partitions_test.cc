@@ -37,6 +37,21 @@ TEST_F(PartitionsTest, PartitionHasEverythingThatItsParentHas) {
             1);
 }
 
+// As with PARTITION OF. Else a new month fills the disk that an operator moved usage_logs from.
+TEST_F(PartitionsTest, PartitionIsInTheTablespaceOfItsParent) {
+  database_->Execute("SET allow_in_place_tablespaces = on");
+  database_->Execute("CREATE TABLESPACE \"Large disk\" LOCATION ''");
+  database_->Execute("ALTER TABLE usage_logs SET TABLESPACE \"Large disk\"");
+  EXPECT_EQ(Ensure("2017-02-01"), "created");
+  const std::string tablespace =
+      "SELECT spcname FROM pg_class JOIN pg_tablespace AS s ON s.oid = reltablespace WHERE "
+      "relname ";
+  EXPECT_EQ(database_->Value(tablespace + "= 'usage_logs_2017_02'"), "Large disk");
+  database_->Execute("ALTER TABLE usage_logs SET TABLESPACE pg_default");
+  EXPECT_EQ(Ensure("2017-03-01"), "created");
+  EXPECT_TRUE(database_->Lines(tablespace + "= 'usage_logs_2017_03'").empty());
+}
+
 TEST_F(PartitionsTest, MonthsAreOfUtcWhateverTheSessionSays) {
   database_->Execute("SET TimeZone = 'America/New_York'; SET DateStyle = 'SQL, DMY'");
   EXPECT_EQ(Ensure("2017-02-01"), "created");
