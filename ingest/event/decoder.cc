@@ -78,7 +78,7 @@ struct Decoder::Impl {
   PayloadMaker payloads;
 };
 
-Decoder::Decoder(DecoderOptions options) : impl_(std::make_unique<Impl>(options)) {}
+Decoder::Decoder(const DecoderOptions& options) : impl_(std::make_unique<Impl>(options)) {}
 Decoder::~Decoder() = default;
 Decoder::Decoder(Decoder&&) noexcept = default;
 

@@ -34,7 +34,7 @@ struct DecoderOptions {
 
 class Decoder {
  public:
-  explicit Decoder(DecoderOptions options);
+  explicit Decoder(const DecoderOptions& options);
   ~Decoder();
   Decoder(Decoder&&) noexcept;
 

@@ -46,7 +46,8 @@ class JsonBuffer {
     char* const at = bytes_.data() + size_;
     at[0] = '"';
     std::memcpy(at + 1, text.data(), text.size());
-    std::memcpy(at + 1 + text.size(), "\",", 2);
+    at[text.size() + 1] = '"';
+    at[text.size() + 2] = ',';
     size_ += text.size() + 3;
   }
   void AppendEscaped(std::string_view text) {

@@ -38,7 +38,7 @@ class PhaseTimer {
 }  // namespace
 
 BatchWriter::BatchWriter(BatchWriterOptions options, BatchStore& store, Attributor& attributor,
-                         TelemetrySink& telemetry, Runtime runtime)
+                         TelemetrySink& telemetry, const Runtime& runtime)
     : options_(options),
       store_(store),
       attributor_(attributor),
@@ -66,7 +66,7 @@ Task<Result<>> BatchWriter::WriteInAttempts(Batch& batch) {
     attempts_.fetch_add(1, std::memory_order_relaxed);
     const Result<> attempt = co_await Attempt(batch);
     if (attempt) co_return Result<>{};
-    const Error error = attempt.error();
+    const Error& error = attempt.error();
     if (store_.connected()) co_await store_.Reset();
     ReportHeld(true);
     const Result<> answer = co_await AnswerFailure(batch, error);

@@ -58,7 +58,7 @@ class BatchWriter {
   static constexpr std::size_t kDeadLetterStatementBytes = 1 << 20;
 
   BatchWriter(BatchWriterOptions options, BatchStore& store, Attributor& attributor,
-              TelemetrySink& telemetry, Runtime runtime);
+              TelemetrySink& telemetry, const Runtime& runtime);
 
   Task<Result<WriteResult>> Write(Batch& batch);
   // From any coroutine of the lane: ends back-offs; a transaction under way is finished.

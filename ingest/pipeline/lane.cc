@@ -28,7 +28,7 @@ std::chrono::milliseconds LingerOf(const Batch& batch, std::chrono::milliseconds
 }  // namespace
 
 Lane::Lane(LaneOptions options, LaneQueue::Consumer queue, LaneDependencies dependencies,
-           Runtime runtime)
+           const Runtime& runtime)
     : options_(std::move(options)),
       queue_(std::move(queue)),
       dependencies_(dependencies),

@@ -59,7 +59,7 @@ struct LaneDependencies {
 class Lane {
  public:
   Lane(LaneOptions options, LaneQueue::Consumer queue, LaneDependencies dependencies,
-       Runtime runtime);
+       const Runtime& runtime);
 
   Task<Result<>> Run();
 

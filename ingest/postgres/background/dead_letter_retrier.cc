@@ -33,7 +33,8 @@ struct DeadLetterRetrier::Letter {
 
 DeadLetterRetrier::DeadLetterRetrier(batch::PgBatchStoreOptions options,
                                      event::DecoderOptions decoder,
-                                     pipeline::TelemetrySink& telemetry, pipeline::Runtime runtime)
+                                     pipeline::TelemetrySink& telemetry,
+                                     const pipeline::Runtime& runtime)
     : runtime_(runtime),
       store_(runtime.executor, std::move(options), progress_),
       telemetry_(telemetry),

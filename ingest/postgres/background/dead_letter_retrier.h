@@ -48,7 +48,7 @@ struct RetryReport {
 class DeadLetterRetrier {
  public:
   DeadLetterRetrier(batch::PgBatchStoreOptions options, event::DecoderOptions decoder,
-                    pipeline::TelemetrySink& telemetry, pipeline::Runtime runtime);
+                    pipeline::TelemetrySink& telemetry, const pipeline::Runtime& runtime);
 
   pipeline::Task<Result<RetryReport>> Retry(const DeadLetterSelection& selection);
   // Retry ends after the running transaction, with is_complete false. REQUIRES: on the executor.

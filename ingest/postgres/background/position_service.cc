@@ -147,7 +147,8 @@ pipeline::Task<Result<std::vector<StoredOffset>>> LoadPositions(
 }
 
 PositionService::PositionService(Options options, pipeline::ConsumerInbox& inbox,
-                                 pipeline::TelemetrySink& telemetry, pipeline::Runtime runtime)
+                                 pipeline::TelemetrySink& telemetry,
+                                 const pipeline::Runtime& runtime)
     : options_(std::move(options)),
       inbox_(inbox),
       telemetry_(telemetry),
@@ -172,7 +173,7 @@ void PositionService::Stop() {
 pipeline::Task<> PositionService::Run() {
   while (!stopping_) {
     if (pending_) {
-      co_await Answer();
+      co_await Answer(*pending_);
     } else {
       co_await wakeup_.WaitUntil(runtime_.clock.Now() + kFarAway);
     }
@@ -180,8 +181,7 @@ pipeline::Task<> PositionService::Run() {
 }
 
 // A session for each answer: they are rare, and one kept for hours would be one more to watch.
-pipeline::Task<> PositionService::Answer() {
-  const pipeline::PositionsRequest request = *pending_;
+pipeline::Task<> PositionService::Answer(pipeline::PositionsRequest request) {
   session::AsyncConnection connection(runtime_.executor, options_.conninfo,
                                       "usage-ingestd/positions");
   Result<> connected = co_await connection.Connect();

@@ -32,7 +32,7 @@ class PositionService {
     std::string group_id;
   };
   PositionService(Options options, pipeline::ConsumerInbox& inbox,
-                  pipeline::TelemetrySink& telemetry, pipeline::Runtime runtime);
+                  pipeline::TelemetrySink& telemetry, const pipeline::Runtime& runtime);
 
   void Request(pipeline::PositionsRequest request);
   // Answers requests until Stop().
@@ -40,7 +40,7 @@ class PositionService {
   void Stop();
 
  private:
-  pipeline::Task<> Answer();
+  pipeline::Task<> Answer(pipeline::PositionsRequest request);
 
   Options options_;
   pipeline::ConsumerInbox& inbox_;
