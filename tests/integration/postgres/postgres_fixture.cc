@@ -6,10 +6,28 @@
 
 #include "ingest/postgres/probe/grants.h"
 #include "tests/support/child_process.h"
+#include "tests/support/postgres/migrated_data.h"
 
 namespace usage_ingest::postgres {
 
-PostgresTest::PostgresTest(const support::PostgresOptions& options) : postgres_(options) {}
+namespace {
+
+constexpr char kMigrated[] = "migrated";
+
+support::PostgresOptions Prepared(support::PostgresOptions options) {
+  options.data = support::MigratedData("postgres", [](support::PostgresCluster& postgres) {
+    postgres.CreateDatabase(kMigrated);
+    std::ostringstream output;
+    const Result<> done = migrate::Migrate(postgres.conninfo(kMigrated, "postgres"), {}, output);
+    if (!done) throw std::runtime_error(done.error().context + "\n" + output.str());
+  });
+  return options;
+}
+
+}  // namespace
+
+PostgresTest::PostgresTest(const support::PostgresOptions& options)
+    : postgres_(Prepared(options)) {}
 
 Database PostgresTest::Create(const std::string& name) {
   postgres_.CreateDatabase(name);
@@ -35,9 +53,9 @@ Database PostgresTest::CreateFilledWithPlainUsage(const std::string& name) {
 }
 
 Database PostgresTest::CreateMigrated(const std::string& name) {
-  Database database = Create(name);
-  MustMigrate(name);
-  return database;
+  postgres_.Connect("postgres")
+      .Execute("CREATE DATABASE " + blocking::QuoteIdentifier(name) + " TEMPLATE " + kMigrated);
+  return postgres_.Connect(name);
 }
 
 MigrateOutcome PostgresTest::Migrate(const std::string& name,

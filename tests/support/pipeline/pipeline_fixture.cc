@@ -1,31 +1,50 @@
 #include "tests/support/pipeline/pipeline_fixture.h"
 
+#include <stdexcept>
+
+#include "tests/support/postgres/migrated_data.h"
+
 namespace usage_ingest::support {
 
 using namespace std::chrono_literals;
 
-PipelineTest::PipelineTest(const PipelineOptions& options)
-    : postgres_(options.postgres),
-      kafka_(options.kafka),
-      partitions_(options.partitions),
-      database_(postgres_.conninfo(kDatabase)) {}
+namespace {
 
-void PipelineTest::SetUp() {
-  kafka_.CreateTopic(kTopic, partitions_);
-  Database server = postgres_.Connect("postgres");
+std::string Migrate(const DaemonProcess& owner, const std::vector<std::string>& options) {
+  std::vector<std::string> words = {"migrate"};
+  words.insert(words.end(), options.begin(), options.end());
+  const CommandResult result = owner.Run(words);
+  if (result.exit_code != 0) throw std::runtime_error("migrate: " + result.output + result.errors);
+  return result.output;
+}
+
+// Roles, database, `migrate`, grants.
+void Prepare(PostgresCluster& postgres) {
+  Database server = postgres.Connect("postgres");
   server.Execute(std::string("CREATE ROLE ") + kOwnerRole + " LOGIN");
   server.Execute(std::string("CREATE ROLE ") + kDaemonRole + " LOGIN");
   server.Execute(std::string("CREATE DATABASE ") + kDatabase + " OWNER " + kOwnerRole);
 
-  DaemonOptions as_owner = DaemonDefaults();
-  as_owner.conninfo = postgres_.conninfo(kDatabase, kOwnerRole);
-  const DaemonProcess owner(as_owner);
-  const CommandResult migrated = owner.Run({"migrate"});
-  ASSERT_EQ(migrated.exit_code, 0) << migrated.output << migrated.errors;
-  const CommandResult grants = owner.Run({"migrate", "--print-grants", kDaemonRole});
-  ASSERT_EQ(grants.exit_code, 0) << grants.errors;
-  database_.Execute(grants.output);
+  const DaemonProcess owner(
+      {.brokers = "no broker is needed", .conninfo = postgres.conninfo(kDatabase, kOwnerRole)});
+  Migrate(owner, {});
+  postgres.Connect(kDatabase).Execute(Migrate(owner, {"--print-grants", kDaemonRole}));
 }
+
+PostgresOptions Prepared(PostgresOptions options) {
+  options.data = MigratedData("pipeline", Prepare);
+  return options;
+}
+
+}  // namespace
+
+PipelineTest::PipelineTest(const PipelineOptions& options)
+    : postgres_(Prepared(options.postgres)),
+      kafka_(options.kafka),
+      partitions_(options.partitions),
+      database_(postgres_.conninfo(kDatabase)) {}
+
+void PipelineTest::SetUp() { kafka_.CreateTopic(kTopic, partitions_); }
 
 DaemonOptions PipelineTest::DaemonDefaults() const {
   return {.brokers = kafka_.brokers(),

@@ -33,7 +33,7 @@ class PipelineTest : public ::testing::Test {
  protected:
   explicit PipelineTest(const PipelineOptions& options = {});
 
-  // Topic, roles, database, `migrate`, grants.
+  // Makes the topic; the database is there already.
   void SetUp() override;
 
   // Defaults for one daemon of this pipeline; change what the test is about.

@@ -38,22 +38,18 @@ void GiveToPostgres(const fs::path& directory) {
   if (result.exit_code != 0) throw std::runtime_error("chown: " + result.errors);
 }
 
-// A data directory fresh from initdb, made once for each server and copied by every test.
-fs::path Template() {
-  const std::string initdb = (PostgresBinaries() / "initdb").string();
-  // "initdb (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)"
-  const std::string version = RunAsPostgres({initdb, "--version"});
-  std::string name;
-  std::ranges::copy_if(version, std::back_inserter(name),
-                       [](char c) { return std::isalnum(c) != 0 || c == '.'; });
-  return MadeOnce(name, [&](const fs::path& ready) {
+std::string Initdb() { return (PostgresBinaries() / "initdb").string(); }
+
+// A data directory fresh from initdb.
+fs::path EmptyData() {
+  return MadeOnce(ServerVersion(), [](const fs::path& ready) {
     const TempDir scratch;
     const fs::path made = scratch.path() / "data";
     fs::create_directory(made);
     GiveToPostgres(made);
     // ignored because only a failure matters, and it throws
     static_cast<void>(
-        RunAsPostgres({initdb, "--pgdata=" + made.string(), "--no-sync", "--auth=trust",
+        RunAsPostgres({Initdb(), "--pgdata=" + made.string(), "--no-sync", "--auth=trust",
                        "--username=postgres", "--locale=C.UTF-8", "--encoding=UTF8"}));
     fs::copy(made, ready, fs::copy_options::recursive);
   });
@@ -68,9 +64,18 @@ fs::path PostgresBinaries() {
   return directory == nullptr ? USAGE_INGEST_PG_BINDIR : directory;
 }
 
+std::string ServerVersion() {
+  // "initdb (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)"
+  const std::string version = RunAsPostgres({Initdb(), "--version"});
+  std::string name;
+  std::ranges::copy_if(version, std::back_inserter(name),
+                       [](char c) { return std::isalnum(c) != 0 || c == '.'; });
+  return name;
+}
+
 PostgresCluster::PostgresCluster(const PostgresOptions& options)
     : data_(files_.path() / "data"), port_(FreePort()) {
-  fs::copy(Template(), data_, fs::copy_options::recursive);
+  fs::copy(options.data.empty() ? EmptyData() : options.data, data_, fs::copy_options::recursive);
   fs::permissions(data_, fs::perms::owner_all);  // PostgreSQL insists
   WriteConfiguration(options);
   GiveToPostgres(data_);

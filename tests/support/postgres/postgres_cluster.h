@@ -24,6 +24,7 @@ struct PostgresOptions {
   bool fsync = true;
   std::string listen = "127.0.0.1";  // comma-separated; a network namespace needs more
   std::map<std::string, std::string> settings = {};  // postgresql.conf, over ours
+  std::filesystem::path data = {};  // is copied; empty: a cluster fresh from initdb
 };
 
 class PostgresCluster {
@@ -69,5 +70,7 @@ class PostgresCluster {
 [[nodiscard]] std::string PostgresUser();
 // Directory of initdb, postgres and pg_basebackup: Debian's, or USAGE_INGEST_PG_BINDIR.
 [[nodiscard]] std::filesystem::path PostgresBinaries();
+// Their version, of letters, digits and dots: a data directory belongs to it.
+[[nodiscard]] std::string ServerVersion();
 
 }  // namespace usage_ingest::support
