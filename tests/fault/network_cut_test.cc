@@ -84,10 +84,11 @@ TEST_F(NetworkCutTest, KafkaIsSlow) {
   StartInTheMiddle(BehindTheCables());
   ASSERT_TRUE(WaitUntil(After(20s), [&] { return ReadyAtItsOwnSide(); }));
   ends->kafka.Throttle(60);
+  Producer producer(kafka_.brokers(), {{"compression.type", "none"}});
   for (int i = 0; i < 8; ++i) {
-    producer_->Produce({.topic = kTopic, .partition = 0, .value = std::string(900'000, 'x')});
+    producer.Produce({.topic = kTopic, .partition = 0, .value = std::string(900'000, 'x')});
   }
-  producer_->Flush();
+  producer.Flush();
   EXPECT_TRUE(WaitUntil(After(30s), [&] {
     const std::string status = ends->side.Get(daemon_->http_port(), "/status");
     const bool is_known = status.find(R"("lag_records":)") != std::string::npos &&
