@@ -1,12 +1,18 @@
 #include "tests/support/kafka/secure_listeners.h"
 
+#include <fmt/chrono.h>
+
+#include <chrono>
 #include <stdexcept>
 #include <vector>
 
 #include "tests/support/child_process.h"
+#include "tests/support/made_once.h"
 
 namespace usage_ingest::support {
 namespace {
+
+namespace fs = std::filesystem;
 
 constexpr char kStorePassword[] = "changeit";
 
@@ -17,23 +23,30 @@ void Keytool(std::vector<std::string> arguments) {
   if (done.exit_code != 0) throw std::runtime_error("keytool: " + done.output + done.errors);
 }
 
+// Writes `certificate` and the key store `owner`.p12.
+void MakeKeyPair(const fs::path& folder, const std::string& owner, const std::string& name,
+                 const std::string& certificate) {
+  const std::string store = (folder / (owner + ".p12")).string();
+  Keytool({"-genkeypair", "-alias", owner, "-keyalg", "EC", "-dname", "CN=" + name, "-ext",
+           "san=ip:127.0.0.1", "-keystore", store, "-storetype", "PKCS12"});
+  Keytool({"-exportcert", "-rfc", "-alias", owner, "-keystore", store, "-file",
+           (folder / certificate).string()});
+}
+
+void MakeCertificates(const fs::path& folder) {
+  fs::create_directory(folder);
+  MakeKeyPair(folder, "broker", "127.0.0.1", "ca.pem");
+  MakeKeyPair(folder, "client", kKafkaUser, "client.pem");
+  Keytool({"-importcert", "-noprompt", "-alias", "client", "-file",
+           (folder / "client.pem").string(), "-keystore", (folder / "trusted.p12").string(),
+           "-storetype", "PKCS12"});
+}
+
 }  // namespace
 
-SecureListeners::SecureListeners() {
-  MakeKeyPair("broker", "127.0.0.1");
-  MakeKeyPair("client", kKafkaUser);
-  Keytool({"-exportcert", "-rfc", "-alias", "broker", "-keystore", Path("broker.p12"), "-file",
-           authority()});
-  Keytool({"-exportcert", "-rfc", "-alias", "client", "-keystore", Path("client.p12"), "-file",
-           Path("client.pem")});
-  Keytool({"-importcert", "-noprompt", "-alias", "client", "-file", Path("client.pem"), "-keystore",
-           Path("trusted.p12"), "-storetype", "PKCS12"});
-}
-
-void SecureListeners::MakeKeyPair(const std::string& owner, const std::string& name) const {
-  Keytool({"-genkeypair", "-alias", owner, "-keyalg", "EC", "-dname", "CN=" + name, "-ext",
-           "san=ip:127.0.0.1", "-keystore", Path(owner + ".p12"), "-storetype", "PKCS12"});
-}
+SecureListeners::SecureListeners()
+    : certificates_(MadeOnce(fmt::format("certificates-{:%Y-%m}", std::chrono::system_clock::now()),
+                             MakeCertificates)) {}
 
 KafkaOptions SecureListeners::Options(std::map<std::string, std::string> settings) const {
   settings.merge(Settings());

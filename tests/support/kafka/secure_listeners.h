@@ -2,15 +2,17 @@
 // SecureListeners: what a KafkaBroker needs to be reached by SASL, TLS and mutual TLS, and what a
 // client needs to reach it. The plain listener stays, for the test itself.
 //
-// Owner         the test; it outlives the broker, which reads the certificates.
+// The keys and certificates are the same for all tests of a month; keytool makes them for 90 days.
+//
+// Owner         the test.
 // Source        Apache Kafka's documentation, "Security".
 #include <cstdint>
+#include <filesystem>
 #include <map>
 #include <string>
 
 #include "tests/support/kafka/kafka_broker.h"
 #include "tests/support/network/free_port.h"
-#include "tests/support/temp_dir.h"
 
 namespace usage_ingest::support {
 
@@ -41,12 +43,11 @@ class SecureListeners {
 
  private:
   [[nodiscard]] std::string Path(const std::string& name) const {
-    return (files_.path() / name).string();
+    return (certificates_ / name).string();
   }
-  void MakeKeyPair(const std::string& owner, const std::string& name) const;
   [[nodiscard]] std::map<std::string, std::string> Settings() const;
 
-  TempDir files_;
+  std::filesystem::path certificates_;
   std::uint16_t sasl_plaintext_port_ = FreePort();
   std::uint16_t sasl_ssl_port_ = FreePort();
   std::uint16_t ssl_port_ = FreePort();
