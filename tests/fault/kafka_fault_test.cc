@@ -10,7 +10,7 @@ using namespace std::chrono_literals;
 
 class KafkaFaultTest : public FaultTest {
  protected:
-  explicit KafkaFaultTest(const PipelineOptions& options = {})
+  explicit KafkaFaultTest(const PipelineOptions& options = {.kafka = {.own = true}})
       : FaultTest(options, {.events = 10'000}) {}
 
   void WaitUntilIngested() {

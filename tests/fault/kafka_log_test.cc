@@ -11,7 +11,7 @@ using namespace std::chrono_literals;
 
 class KafkaLogTest : public FaultTest {
  protected:
-  explicit KafkaLogTest(const PipelineOptions& options = {.partitions = 1})
+  explicit KafkaLogTest(const PipelineOptions& options = {.kafka = {.own = true}, .partitions = 1})
       : FaultTest(options, {.events = 6'000}) {}
 
   void StartAndIngest(std::uint64_t events) {

@@ -17,7 +17,7 @@ constexpr double kSecondsPerMinuteMax = 1.0;
 
 class IdleTest : public PipelineTest {
  protected:
-  IdleTest() : PipelineTest({.partitions = kPartitions}) {}
+  IdleTest() : PipelineTest({.kafka = {.own = true}, .partitions = kPartitions}) {}
 };
 
 // Fields 14 and 15 of proc_pid_stat(5), behind the name, which may hold spaces.

@@ -75,6 +75,7 @@ std::string Filled(std::string command, const Values& values) {
 
 class RunbookTest : public PipelineTest {
  protected:
+  RunbookTest() : PipelineTest({.kafka = {.own = true}}) {}
   void SetUp() override {
     PipelineTest::SetUp();
     Install(load_);

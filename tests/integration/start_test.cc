@@ -68,7 +68,10 @@ TEST(StartTest, CheckConfigConnectSaysUnavailable) {
   EXPECT_EQ(result.exit_code, kExitUnavailable) << result.output << result.errors;
 }
 
-class StartOnPartsTest : public PipelineTest {};
+class StartOnPartsTest : public PipelineTest {
+ protected:
+  StartOnPartsTest() : PipelineTest({.kafka = {.own = true}}) {}
+};
 
 TEST_F(StartOnPartsTest, ATriggerThatWouldCountTwiceEndsWith78AndTheFix) {
   database_.Execute(

@@ -20,16 +20,6 @@ constexpr char kPrefix[] = "usage-ingest-test.";
 constexpr char kMemory[] = "/dev/shm";
 constexpr std::uintmax_t kMemoryMin = std::uintmax_t{4} << 30;  // four tests at once need 1 GB
 
-// A test makes and removes about 1,500 files, and ext4 is slow to give out the inodes of files that
-// were just removed (recently_deleted in Linux' fs/ext4/ialloc.c). 16 cases of
-// integration_postgres_attribution_test took 50 s there and 15 s in memory.
-fs::path Root() {
-  std::error_code error;
-  const fs::space_info memory = fs::space(kMemory, error);
-  const bool has_room = !error && memory.available >= kMemoryMin;
-  return has_room && std::getenv("TMPDIR") == nullptr ? kMemory : fs::temp_directory_path();
-}
-
 void RemoveThoseOfDeadProcesses(const fs::path& root) {
   std::error_code error;  // ignored because another test may be cleaning up as well
   for (const auto& entry : fs::directory_iterator(root, error)) {
@@ -43,6 +33,16 @@ void RemoveThoseOfDeadProcesses(const fs::path& root) {
 }
 
 }  // namespace
+
+// A test makes and removes about 1,500 files, and ext4 is slow to give out the inodes of files that
+// were just removed (recently_deleted in Linux' fs/ext4/ialloc.c). 16 cases of
+// integration_postgres_attribution_test took 50 s there and 15 s in memory.
+fs::path TempDir::Root() {
+  std::error_code error;
+  const fs::space_info memory = fs::space(kMemory, error);
+  const bool has_room = !error && memory.available >= kMemoryMin;
+  return has_room && std::getenv("TMPDIR") == nullptr ? kMemory : fs::temp_directory_path();
+}
 
 TempDir::TempDir() {
   for (const fs::path& root : {fs::path(kMemory), fs::temp_directory_path()}) {

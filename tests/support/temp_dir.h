@@ -14,6 +14,8 @@ class TempDir {
   TempDir(const TempDir&) = delete;
   TempDir& operator=(const TempDir&) = delete;
 
+  // The folder that it is in.
+  [[nodiscard]] static std::filesystem::path Root();
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
 
  private:

@@ -14,6 +14,7 @@ const TopicPartition kFirst{"t", PartitionId{0}};
 
 class ConsumerBrokerTest : public ConsumerFixture {
  protected:
+  explicit ConsumerBrokerTest(const support::KafkaOptions& options = {}) : broker_(options) {}
   [[nodiscard]] std::string brokers() const override { return broker_.brokers(); }
   // Reads until nothing is left, then ends, as a daemon that is stopped.
   void ReadEverything() {
@@ -23,10 +24,12 @@ class ConsumerBrokerTest : public ConsumerFixture {
     EXPECT_TRUE(harness.Stop().has_value());
   }
 
-  support::KafkaBroker broker_{{.settings = {{"transaction.state.log.replication.factor", "1"},
-                                             {"transaction.state.log.min.isr", "1"},
-                                             {"transaction.state.log.num.partitions", "1"},
-                                             {"log.cleaner.backoff.ms", "100"}}}};
+  support::KafkaBroker broker_;
+};
+
+class OwnBrokerTest : public ConsumerBrokerTest {
+ protected:
+  OwnBrokerTest() : ConsumerBrokerTest({.settings = {{"log.cleaner.backoff.ms", "100"}}}) {}
 };
 
 TEST_F(ConsumerBrokerTest, ReadsOnAfterAStopAndKafkasOffsetsFollow) {
@@ -163,7 +166,7 @@ TEST_F(ConsumerBrokerTest, CountsWhatRetentionTakesWhilePostgresIsAway) {
   EXPECT_THAT(harness.Violations(), ::testing::IsEmpty());
 }
 
-TEST_F(ConsumerBrokerTest, GoesOnByItselfWhenTheBrokerComesBack) {
+TEST_F(OwnBrokerTest, GoesOnByItselfWhenTheBrokerComesBack) {
   broker_.CreateTopic("t", 2);
   Produce("t", 2, 200);
   ConsumerHarness harness(Options(), database_);
@@ -176,7 +179,7 @@ TEST_F(ConsumerBrokerTest, GoesOnByItselfWhenTheBrokerComesBack) {
   ExpectEverythingOnce(harness);
 }
 
-TEST_F(ConsumerBrokerTest, StartsBeforeTheBrokerDoes) {
+TEST_F(OwnBrokerTest, StartsBeforeTheBrokerDoes) {
   broker_.CreateTopic("t", 1);
   Produce("t", 1, 100);
   broker_.Stop();
@@ -202,7 +205,7 @@ TEST_F(ConsumerBrokerTest, SeesNothingOfAbortedTransactionsAndStumblesOverNoMark
 }
 
 // Compaction takes records that were read, the last one of them too, and records that were not.
-TEST_F(ConsumerBrokerTest, HolesOfACompactedLogAreNeitherAGapNorAnotherLog) {
+TEST_F(OwnBrokerTest, HolesOfACompactedLogAreNeitherAGapNorAnotherLog) {
   broker_.admin().CreateTopic("t", {.settings = {{"cleanup.policy", "compact"},
                                                  {"segment.ms", "100"},
                                                  {"min.cleanable.dirty.ratio", "0.01"}}});

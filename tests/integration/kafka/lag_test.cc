@@ -11,7 +11,9 @@ using pipeline::StuckReason;
 
 class LagTest : public ConsumerFixture {
  protected:
-  static void SetUpTestSuite() { broker_ = std::make_unique<support::KafkaBroker>(); }
+  static void SetUpTestSuite() {
+    broker_ = std::make_unique<support::KafkaBroker>(support::KafkaOptions{.own = true});
+  }
   static void TearDownTestSuite() { broker_.reset(); }
 
   [[nodiscard]] std::string brokers() const override { return broker_->brokers(); }

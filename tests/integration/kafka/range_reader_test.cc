@@ -130,9 +130,7 @@ class RangeReaderTest : public ::testing::Test {
     }
   }
 
-  support::KafkaBroker broker_{{.settings = {{"transaction.state.log.replication.factor", "1"},
-                                             {"transaction.state.log.min.isr", "1"},
-                                             {"transaction.state.log.num.partitions", "1"}}}};
+  support::KafkaBroker broker_;
   int next_ = 0;
 };
 

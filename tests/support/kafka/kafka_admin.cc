@@ -171,6 +171,54 @@ void KafkaAdmin::DeleteTopic(const std::string& topic) {
   WaitForPartitions(*this, topic, 0);
 }
 
+std::vector<std::string> KafkaAdmin::Groups() {
+  const Queue queue(rd_kafka_queue_new(kafka_.get()));
+  rd_kafka_ListConsumerGroups(kafka_.get(), nullptr, queue.get());
+  const Event event = WaitForAnswer(queue, "list groups");
+  std::size_t count = 0;
+  const auto* const* groups = rd_kafka_ListConsumerGroups_result_valid(
+      rd_kafka_event_ListConsumerGroups_result(event.get()), &count);
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < count; ++i) {
+    names.emplace_back(rd_kafka_ConsumerGroupListing_group_id(groups[i]));
+  }
+  return names;
+}
+
+std::vector<std::string> KafkaAdmin::Topics() {
+  const Metadata metadata = ReadMetadata(kafka_.get());
+  std::vector<std::string> names;
+  for (int i = 0; i < metadata->topic_cnt; ++i) {
+    const std::string name = metadata->topics[i].topic;
+    if (!name.starts_with("__")) names.push_back(name);
+  }
+  return names;
+}
+
+bool KafkaAdmin::DeleteGroup(const std::string& group) {
+  rd_kafka_DeleteGroup_t* request = rd_kafka_DeleteGroup_new(group.c_str());
+  const Queue queue(rd_kafka_queue_new(kafka_.get()));
+  rd_kafka_DeleteGroups(kafka_.get(), &request, 1, nullptr, queue.get());
+  rd_kafka_DeleteGroup_destroy(request);
+  const Event event = WaitForAnswer(queue, "delete group " + group);
+  std::size_t count = 0;
+  const auto* const* results =
+      rd_kafka_DeleteGroups_result_groups(rd_kafka_event_DeleteGroups_result(event.get()), &count);
+  const auto error = rd_kafka_error_code(rd_kafka_group_result_error(results[0]));
+  if (error == RD_KAFKA_RESP_ERR_NON_EMPTY_GROUP) return false;
+  // Its last offsets may just have expired.
+  if (error != RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND) CheckKafka(error, "delete group " + group);
+  return true;
+}
+
+bool KafkaAdmin::MakeEmpty() {
+  for (const std::string& group : Groups()) {
+    if (!DeleteGroup(group)) return false;
+  }
+  for (const std::string& topic : Topics()) DeleteTopic(topic);
+  return true;
+}
+
 void KafkaAdmin::SetPartitions(const std::string& topic, int count) {
   char message[512];
   rd_kafka_NewPartitions_t* request = rd_kafka_NewPartitions_new(

@@ -25,6 +25,9 @@ class KafkaAdmin {
   // Each returns when the brokers' metadata shows it.
   void CreateTopic(const std::string& topic, const TopicOptions& options);
   void DeleteTopic(const std::string& topic);
+  // Deletes all groups and all topics but Kafka's own. False, and the topics stay, if a group has
+  // members.
+  [[nodiscard]] bool MakeEmpty();
   void SetPartitions(const std::string& topic, int count);
 
   // Makes the user, or gives it another password.
@@ -59,6 +62,9 @@ class KafkaAdmin {
                                                       std::int32_t partition);
 
  private:
+  [[nodiscard]] std::vector<std::string> Groups();
+  [[nodiscard]] std::vector<std::string> Topics();
+  bool DeleteGroup(const std::string& group);
   struct Watermarks {
     std::int64_t first;
     std::int64_t end;

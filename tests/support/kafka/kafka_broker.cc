@@ -1,14 +1,8 @@
 #include "tests/support/kafka/kafka_broker.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <cstdlib>
-#include <fstream>
 #include <stdexcept>
 
-#include "tests/support/kafka/class_archive.h"
-#include "tests/support/made_once.h"
 #include "tests/support/network/free_port.h"
 
 namespace usage_ingest::support {
@@ -20,72 +14,34 @@ namespace fs = std::filesystem;
 // Three nodes start beside other tests on two slow cores.
 constexpr auto kStartMax = 180s;
 constexpr auto kStopMax = 40s;
-constexpr char kClusterId[] = "dXNhZ2UtaW5nZXN0LXRlcw";  // any 16 bytes in base64
 
-fs::path Libraries() {
-  const char* folder = std::getenv("USAGE_INGEST_KAFKA_LIBS");
-  const fs::path libraries = folder == nullptr ? USAGE_INGEST_KAFKA_LIBS : folder;
-  if (!fs::exists(libraries)) {
-    throw std::runtime_error("no Kafka in " + libraries.string() + ": run tools/setup kafka");
-  }
-  return libraries;
-}
-
-std::vector<std::string> Java(const std::string& heap, const std::string& main_class) {
-  // C1 alone starts a broker in half the time and the tests' brokers do not live long.
-  return {"java",
-          "-Xms64m",
-          "-Xmx" + heap,
-          "-XX:+UseSerialGC",
-          "-XX:TieredStopAtLevel=1",
-          "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
-          "-Dorg.slf4j.simpleLogger.showDateTime=true",
-          "-cp",
-          (Libraries() / "*").string(),
-          main_class};
-}
-
-// "kafka_2.13-4.1.2": storage that another version formatted is not used.
-std::string Version() {
-  for (const auto& jar : fs::directory_iterator(Libraries())) {
-    const std::string name = jar.path().stem().string();
-    if (name.starts_with("kafka_")) return name;
-  }
-  throw std::runtime_error("no kafka_*.jar in " + Libraries().string());
-}
-
-// A formatted log directory of node `number`, made once and copied by every test.
-fs::path Template(int number, const std::string& properties, const fs::path& scratch) {
-  return MadeOnce(Version() + "-node-" + std::to_string(number), [&](const fs::path& made) {
-    const fs::path file = scratch / "format.properties";
-    std::ofstream(file) << properties << "log.dirs=" << made.string() << "\n";
-    std::vector<std::string> command = Java("256m", "kafka.tools.StorageTool");
-    for (const char* word : {"format", "-t", kClusterId, "-c"}) command.emplace_back(word);
-    command.push_back(file.string());
-    const CommandResult result = RunCommand({.command = command}, After(kStartMax));
-    if (result.exit_code != 0) {
-      throw std::runtime_error("StorageTool format: " + result.output + result.errors);
-    }
-  });
+bool CanBeShared(const KafkaOptions& options) {
+  const KafkaOptions usual;
+  return !options.own && options.nodes == usual.nodes && options.host == usual.host &&
+         options.listeners.empty() && options.settings.empty() && options.jvm_option.empty();
 }
 
 }  // namespace
 
-KafkaBroker::KafkaBroker(KafkaOptions options)
-    : options_(std::move(options)), nodes_(static_cast<std::size_t>(options_.nodes)) {
+KafkaBroker::KafkaBroker(KafkaOptions options) : options_(std::move(options)) {
+  if (CanBeShared(options_)) {
+    shared_ = std::make_unique<SharedBroker>();
+    ports_.push_back({.broker = shared_->port()});
+    admin_ = std::make_unique<KafkaAdmin>(brokers());
+  } else {
+    StartOwn();
+  }
+}
+
+void KafkaBroker::StartOwn() {
+  files_ = std::make_unique<TempDir>();
   for (int number = 1; number <= options_.nodes; ++number) {
-    node(number).broker_port = FreePort();
-    node(number).controller_port = FreePort();
-    node(number).directory = files_.path() / ("node-" + std::to_string(number));
-    fs::create_directory(node(number).directory);
+    ports_.push_back({.broker = FreePort(), .controller = FreePort()});
   }
   for (int number = 1; number <= options_.nodes; ++number) {
-    const fs::path& directory = node(number).directory;
-    const std::string properties = ServerProperties(number);
-    fs::copy(Template(number, properties, directory), directory / "data",
-             fs::copy_options::recursive);
-    std::ofstream(directory / "server.properties")
-        << properties << "log.dirs=" << (directory / "data").string() << "\n";
+    nodes_.push_back({files_->path() / ("node-" + std::to_string(number)), nullptr});
+    fs::create_directory(node(number).directory);
+    MakeNodeFiles(node(number).directory, options_, ports_, number);
     Spawn(number);
   }
   admin_ = std::make_unique<KafkaAdmin>(brokers());
@@ -99,60 +55,24 @@ KafkaBroker::~KafkaBroker() {
 
 std::string KafkaBroker::brokers() const {
   std::string result;
-  for (const Node& each : nodes_) {
+  for (const NodePorts& each : ports_) {
     if (!result.empty()) result += ",";
-    result += options_.host + ":" + std::to_string(each.broker_port);
+    result += options_.host + ":" + std::to_string(each.broker);
   }
   return result;
 }
 
-std::string KafkaBroker::ServerProperties(int number) const {
-  std::string voters;
-  for (std::size_t i = 0; i < nodes_.size(); ++i) {
-    voters += (i == 0 ? "" : ",") + std::to_string(i + 1) + "@" + options_.host + ":" +
-              std::to_string(nodes_[i].controller_port);
-  }
-  const Node& self = nodes_.at(static_cast<std::size_t>(number - 1));
-  std::string listener = "PLAINTEXT://" + options_.host + ":" + std::to_string(self.broker_port);
-  for (const std::string& more : options_.listeners) listener += "," + more;
-  const std::string replicas = std::to_string(options_.nodes);
-  std::map<std::string, std::string> properties = {
-      {"process.roles", "broker,controller"},
-      {"node.id", std::to_string(number)},
-      {"controller.quorum.voters", voters},
-      {"controller.listener.names", "CONTROLLER"},
-      {"listeners",
-       listener + ",CONTROLLER://" + options_.host + ":" + std::to_string(self.controller_port)},
-      {"advertised.listeners", listener},
-      {"auto.create.topics.enable", "false"},
-      {"group.initial.rebalance.delay.ms", "0"},
-      {"group.min.session.timeout.ms", "1000"},
-      {"offsets.topic.num.partitions", "1"},
-      {"offsets.topic.replication.factor", replicas},
-      // Events have the time of their request: after a week Kafka would delete the captured ones.
-      {"log.retention.ms", "-1"},
-      {"transaction.state.log.num.partitions", "1"},
-      {"transaction.state.log.replication.factor", replicas},
-      {"transaction.state.log.min.isr", "1"},
-      {"message.max.bytes", "16777216"},
-      // A dead node is noticed in three seconds, not nine.
-      {"broker.session.timeout.ms", "3000"},
-      {"broker.heartbeat.interval.ms", "500"},
-      {"controlled.shutdown.enable", options_.nodes > 1 ? "true" : "false"}};
-  for (const auto& [name, value] : options_.settings) properties[name] = value;
-  std::string text;
-  for (const auto& [name, value] : properties) text += fmt::format("{}={}\n", name, value);
-  return text;
-}
-
 void KafkaBroker::Spawn(int number) {
   Node& self = node(number);
-  std::vector<std::string> command = Java(options_.nodes > 1 ? "256m" : "512m", "kafka.Kafka");
-  command.insert(command.begin() + 1,
-                 options_.jvm_option.empty() ? UseOfClassArchive(Version()) : options_.jvm_option);
-  command.push_back((self.directory / "server.properties").string());
-  self.process = std::make_unique<ChildProcess>(ChildOptions{
-      .command = command, .working_directory = self.directory, .output = self.directory / "log"});
+  self.process =
+      std::make_unique<ChildProcess>(ChildOptions{.command = NodeCommand(self.directory, options_),
+                                                  .working_directory = self.directory,
+                                                  .output = self.directory / "log"});
+}
+
+const KafkaBroker::Node& KafkaBroker::node(int number) const {
+  if (shared_) throw std::logic_error("another test uses this broker next; set KafkaOptions::own");
+  return nodes_.at(static_cast<std::size_t>(number - 1));
 }
 
 void KafkaBroker::WaitForNodes() {
@@ -214,12 +134,12 @@ void KafkaBroker::Signal(int number, int signal) { node(number).process->Signal(
 
 fs::path KafkaBroker::PartitionDirectory(const std::string& topic, int partition,
                                          int number) const {
-  const Node& self = nodes_.at(static_cast<std::size_t>(number - 1));
-  return self.directory / "data" / (topic + "-" + std::to_string(partition));
+  const fs::path& directory = shared_ ? shared_->directory() : node(number).directory;
+  return directory / "data" / (topic + "-" + std::to_string(partition));
 }
 
 std::string KafkaBroker::log(int number) const {
-  return ReadFile(nodes_.at(static_cast<std::size_t>(number - 1)).directory / "log");
+  return shared_ ? shared_->log() : ReadFile(node(number).directory / "log");
 }
 
 }  // namespace usage_ingest::support

@@ -1,33 +1,28 @@
 #pragma once
-// KafkaBroker: a real Apache Kafka (KRaft) of the test's own, one node or several.
+// KafkaBroker: a real Apache Kafka (KRaft), one node or several, without topics and groups.
 //
-// Ready in about two seconds: the JVM compiles with its quick compiler only and maps classes that
-// an earlier broker loaded (class_archive.h), and the formatted storage is kept in the build folder
-// and copied. 350 MB a node.
+// It is ready at once if an earlier test has used it (shared_broker.h). One of the test's own needs
+// about two seconds: the JVM compiles with its quick compiler only and maps classes that an earlier
+// broker loaded (class_archive.h), and the formatted storage is kept in the build folder. 350 MB a
+// node.
 //
-// Owner         the test; destroyed with it, also when the test is killed.
+// Owner         the test; one of its own is destroyed with it, also when the test is killed.
 // Source        tests/support/kafka/pom.xml brings the jars; USAGE_INGEST_KAFKA_LIBS names another
 //               folder of them.
 #include <cstdint>
 #include <filesystem>
-#include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/support/child_process.h"
 #include "tests/support/kafka/kafka_admin.h"
+#include "tests/support/kafka/kafka_node.h"
+#include "tests/support/kafka/shared_broker.h"
 #include "tests/support/temp_dir.h"
 
 namespace usage_ingest::support {
-
-struct KafkaOptions {
-  int nodes = 1;
-  std::string host = "127.0.0.1";                    // a network namespace needs another address
-  std::vector<std::string> listeners = {};           // more of them, "SASL_SSL://host:port"
-  std::map<std::string, std::string> settings = {};  // server.properties, over ours
-  std::string jvm_option = {};                       // empty: the archive of classes is used
-};
 
 class KafkaBroker {
  public:
@@ -44,7 +39,8 @@ class KafkaBroker {
   }
   void DeleteTopic(const std::string& topic) { admin_->DeleteTopic(topic); }
 
-  // Nodes are numbered from 1, as in Kafka's metadata. Start returns when all running nodes serve.
+  // Nodes are numbered from 1 as in Kafka's metadata. Start, Stop, Kill, Signal: only with options
+  // of its own (kafka_node.h), else std::logic_error. Start returns when all running nodes serve.
   void Start(int node = 1);
   void Stop(int node = 1);  // in order, as an operator does
   void Kill(int node = 1);  // SIGKILL
@@ -55,25 +51,26 @@ class KafkaBroker {
   [[nodiscard]] bool running(int node = 1);
   void Signal(int node, int signal);
   [[nodiscard]] std::string log(int node = 1) const;
-  // Where the node keeps the records of a partition: 00000000000000000000.log and more.
+  // Where the records of a partition are, to be damaged: 00000000000000000000.log and more.
   [[nodiscard]] std::filesystem::path PartitionDirectory(const std::string& topic, int partition,
                                                          int node = 1) const;
 
  private:
   struct Node {
-    std::uint16_t broker_port = 0;
-    std::uint16_t controller_port = 0;
     std::filesystem::path directory;
     std::unique_ptr<ChildProcess> process;
   };
-  Node& node(int number) { return nodes_.at(static_cast<std::size_t>(number - 1)); }
+  [[nodiscard]] const Node& node(int number) const;
+  Node& node(int number) { return const_cast<Node&>(std::as_const(*this).node(number)); }
+  void StartOwn();
   void Spawn(int number);
   void WaitForNodes();
-  [[nodiscard]] std::string ServerProperties(int number) const;
 
-  TempDir files_;
   KafkaOptions options_;
+  std::unique_ptr<SharedBroker> shared_;
+  std::unique_ptr<TempDir> files_;  // of its own nodes
   std::vector<Node> nodes_;
+  std::vector<NodePorts> ports_;
   std::unique_ptr<KafkaAdmin> admin_;
 };
 

@@ -8,7 +8,7 @@ namespace usage_ingest::support {
 namespace {
 
 TEST(KafkaBrokerTest, KeepsItsRecordsThroughAKillAndCountsThem) {
-  KafkaBroker kafka;
+  KafkaBroker kafka({.own = true});
   kafka.CreateTopic("t", 2);
   Producer producer(kafka.brokers());
   for (int i = 0; i < 100; ++i) producer.Produce({.topic = "t", .partition = i % 2, .value = "x"});

@@ -16,16 +16,17 @@
 namespace usage_ingest::support {
 namespace {
 
-bool CanListen(std::uint16_t port) {
+// Whether `call`, which is bind or connect, works on this port of 127.0.0.1.
+bool Works(int (*call)(int, const sockaddr*, socklen_t), std::uint16_t port) {
   const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return false;
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(port);
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  const bool free = bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+  const bool works = call(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
   close(fd);
-  return free;
+  return works;
 }
 
 // True: this process has the port, until it ends. Test cases run at the same time in processes of
@@ -54,9 +55,11 @@ std::uint16_t FreePort() {
   std::uniform_int_distribution<unsigned> any(20'000, 32'000);
   for (int attempt = 0; attempt < 1000; ++attempt) {
     const auto port = static_cast<std::uint16_t>(any(random));
-    if (Reserve(port) && CanListen(port)) return port;
+    if (Reserve(port) && Works(bind, port)) return port;
   }
   throw std::runtime_error("no free port between 20000 and 32000");
 }
+
+bool IsListening(std::uint16_t port) { return Works(connect, port); }
 
 }  // namespace usage_ingest::support

@@ -11,4 +11,7 @@ namespace usage_ingest::support {
 // Never gives the same port twice in one process.
 [[nodiscard]] std::uint16_t FreePort();
 
+// Whether something accepts connections on this port of 127.0.0.1.
+[[nodiscard]] bool IsListening(std::uint16_t port);
+
 }  // namespace usage_ingest::support
