@@ -10,7 +10,7 @@ using namespace std::chrono_literals;
 
 class ConnectionFaultTest : public GateTest {
  protected:
-  ConnectionFaultTest() : GateTest({}, {.events = 20'000}) {}
+  ConnectionFaultTest() : GateTest({}, {.events = 15'000}) {}
 };
 
 // A byte that is drawn from the batch's whole length: BEGIN, COPY, upserts, COMMIT are all hit.

@@ -12,7 +12,7 @@ using namespace std::chrono_literals;
 class ContentionTest : public FaultTest {
  protected:
   explicit ContentionTest(const PostgresOptions& postgres = {.fsync = false})
-      : FaultTest({.postgres = postgres, .partitions = 8}, {.events = 30'000}) {}
+      : FaultTest({.postgres = postgres, .partitions = 8}, {.events = 20'000}) {}
 
   // The daemon meets the lock, gives up and tries again, at least that often.
   void ExpectTriesAgain(int times) {

@@ -17,7 +17,7 @@ constexpr const char* kInsideCopy =
 
 class MembershipTest : public GateTest {
  protected:
-  explicit MembershipTest(const LoadOptions& load = {.events = 40'000})
+  explicit MembershipTest(const LoadOptions& load = {.events = 20'000})
       : GateTest({.partitions = 8}, load) {}
 
   // Kafka misses a stopped member after three seconds, not six: less to wait for.
@@ -141,7 +141,7 @@ TEST_F(MembershipTest, AZombieStoppedInItsTurnIsEnded) {
 class ZombieReplayTest : public MembershipTest {
  protected:
   // Duplicates would send the replay to the staged path, where a COPY holds no ids.
-  ZombieReplayTest() : MembershipTest({.events = 40'000, .duplicate_share = 0}) {}
+  ZombieReplayTest() : MembershipTest({.events = 20'000, .duplicate_share = 0}) {}
 
   // COPY keeps a thousand rows back (MAX_BUFFERED_TUPLES); with more the first ids are in the
   // index.

@@ -20,7 +20,7 @@ namespace fs = std::filesystem;
 class PostgresServerTest : public FaultTest {
  protected:
   // fsync stays on: what was committed must be there after the crash.
-  PostgresServerTest() : FaultTest({.postgres = {.fsync = true}}, {.events = 20'000}) {}
+  PostgresServerTest() : FaultTest({.postgres = {.fsync = true}}, {.events = 15'000}) {}
 };
 
 TEST_F(PostgresServerTest, RestartsImmediately) {

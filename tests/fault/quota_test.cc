@@ -17,7 +17,7 @@ constexpr char kAudited[] =
 
 class QuotaTest : public GateTest {
  protected:
-  QuotaTest() : GateTest({}, {.events = 20'000}) {}
+  QuotaTest() : GateTest({}, {.events = 10'000}) {}
 
   // Every subscription that is used more than a little will be suspended, and none is yet.
   void SetUp() override {
@@ -81,7 +81,7 @@ TEST_F(QuotaTest, EachSuspensionIsCountedOnceWhenRepliesAreLost) {
 
 class LiteMaasAtWorkTest : public FaultTest {
  protected:
-  LiteMaasAtWorkTest() : FaultTest({.partitions = 8}, {.events = 30'000}) {}
+  LiteMaasAtWorkTest() : FaultTest({.partitions = 8}, {.events = 20'000}) {}
 
   // Most used first: those that the daemon is busy with.
   [[nodiscard]] std::vector<std::string> MostUsed(const std::string& column, int count) {

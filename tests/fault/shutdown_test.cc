@@ -10,7 +10,7 @@ using namespace std::chrono_literals;
 
 class ShutdownTest : public GateTest {
  protected:
-  ShutdownTest() : GateTest({}, {.events = 30'000}) {}
+  ShutdownTest() : GateTest({}, {.events = 20'000}) {}
 };
 
 TEST_F(ShutdownTest, SigtermUnderLoadDrainsAndEndsWithZero) {
@@ -26,10 +26,10 @@ TEST_F(ShutdownTest, SigtermUnderLoadDrainsAndEndsWithZero) {
 TEST_F(ShutdownTest, SigtermAtAnyMomentLosesNothing) {
   daemon_ = std::make_unique<DaemonProcess>(SmallBatches());
   for (int round = 0; round < 10; ++round) {
-    load_.Publish(*producer_, 2'000);
+    load_.Publish(*producer_, 1'500);
     const std::int64_t before = RowCount();
     daemon_->Start();
-    ASSERT_TRUE(WaitForRows(before + 1 + 137 * round)) << daemon_->log();
+    ASSERT_TRUE(WaitForRows(before + 1 + 97 * round)) << daemon_->log();
     daemon_->Signal(SIGTERM);
     ASSERT_EQ(daemon_->WaitExit(15s), 0) << daemon_->log();
   }

@@ -39,7 +39,7 @@ class KillTest : public PipelineTest {
     for (std::uint64_t kill = 0; kill < kills; ++kill) {
       before(kill);
       load.Publish(producer, kEventsPerKill);
-      const std::int64_t rows = RowCount() + static_cast<std::int64_t>(random() % 1'200);
+      const std::int64_t rows = RowCount() + static_cast<std::int64_t>(random() % 800);
       daemon.Start();
       ASSERT_TRUE(WaitForRows(rows)) << daemon.log();
       daemon.Kill();
@@ -49,7 +49,7 @@ class KillTest : public PipelineTest {
     EXPECT_EQ(daemon.Terminate(), 0) << daemon.log();
   }
 
-  static constexpr std::uint64_t kEventsPerKill = 1'500;
+  static constexpr std::uint64_t kEventsPerKill = 1'000;
 };
 
 // INV-1 … INV-4: kills spread over the whole stream, at rows drawn by a seed that is printed.
