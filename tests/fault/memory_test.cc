@@ -151,7 +151,11 @@ TEST_P(DeadLetterFloodTest, StaysBelowTheBudgetAndSoDoRetries) {
 INSTANTIATE_TEST_SUITE_P(All, DeadLetterFloodTest,
                          ::testing::Values(Flood{.events = 40'000, .event_bytes = 10'000},
                                            Flood{.events = 100'000, .event_bytes = 2'000},
-                                           Flood{.events = 600, .event_bytes = 1'000'000}));
+                                           Flood{.events = 600, .event_bytes = 1'000'000}),
+                         [](const auto& flood) {
+                           return std::to_string(flood.param.events) + "EventsOf" +
+                                  std::to_string(flood.param.event_bytes) + "Bytes";
+                         });
 
 }  // namespace
 }  // namespace usage_ingest::support

@@ -1,5 +1,6 @@
 // Each suspension gets exactly one audit row and one notification, whatever breaks. And statements
 // of LiteMaaS on its own tables never fail because of the daemon.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -50,7 +51,7 @@ TEST_F(QuotaTest, EachSuspensionIsAuditedAndAnnouncedOnceAcrossCrashes) {
   options.kafka_properties["session.timeout.ms"] = "1500";  // a killed member is missed soon
   options.kafka_properties["heartbeat.interval.ms"] = "300";
   daemon_ = std::make_unique<DaemonProcess>(options);
-  for (int round = 0; round < 8; ++round) {
+  for (std::int64_t round = 0; round < 8; ++round) {
     load_.Publish(*producer_, Events() / 10);
     const std::int64_t before = RowCount();
     daemon_->Start();
@@ -85,14 +86,12 @@ class LiteMaasAtWorkTest : public FaultTest {
 
   // Most used first: those that the daemon is busy with.
   [[nodiscard]] std::vector<std::string> MostUsed(const std::string& column, int count) {
+    const std::string sql = fmt::format(
+        "SELECT {0} FROM usage_logs l JOIN subscriptions s ON s.id = l.subscription_id "
+        "WHERE {0} IS NOT NULL GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT {1}",
+        column, count);
     std::vector<std::string> ids;
-    for (const Row& row : database_.Query("SELECT " + column +
-                                          " FROM usage_logs l JOIN subscriptions s ON s.id = "
-                                          "l.subscription_id WHERE " +
-                                          column +
-                                          " IS NOT NULL GROUP BY 1 ORDER BY count(*) DESC, "
-                                          "1 LIMIT " +
-                                          std::to_string(count))) {
+    for (const Row& row : database_.Query(sql)) {
       ids.push_back(*row[0]);
     }
     return ids;

@@ -25,7 +25,7 @@ TEST_F(ShutdownTest, SigtermUnderLoadDrainsAndEndsWithZero) {
 // Ten rounds, so that the signal meets different moments.
 TEST_F(ShutdownTest, SigtermAtAnyMomentLosesNothing) {
   daemon_ = std::make_unique<DaemonProcess>(SmallBatches());
-  for (int round = 0; round < 10; ++round) {
+  for (std::int64_t round = 0; round < 10; ++round) {
     load_.Publish(*producer_, 1'500);
     const std::int64_t before = RowCount();
     daemon_->Start();

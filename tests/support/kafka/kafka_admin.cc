@@ -248,7 +248,13 @@ void KafkaAdmin::DeleteRecordsBelow(const std::string& topic, std::int32_t parti
   CheckKafka(offsets->elems[0].err, "delete records of " + topic);
 }
 
-int KafkaAdmin::BrokerCount() { return ReadMetadata(kafka_.get())->broker_cnt; }
+bool KafkaAdmin::HasBrokers(int at_least) {
+  try {
+    return ReadMetadata(kafka_.get())->broker_cnt >= at_least;
+  } catch (const KafkaError&) {
+    return false;
+  }
+}
 
 int KafkaAdmin::PartitionCount(const std::string& topic) {
   const Metadata metadata = ReadMetadata(kafka_.get());

@@ -47,7 +47,8 @@ class KafkaAdmin {
   // Removes the records below `offset`, as retention does.
   void DeleteRecordsBelow(const std::string& topic, std::int32_t partition, std::int64_t offset);
 
-  [[nodiscard]] int BrokerCount();
+  // A broker answers, and knows of at least so many: one that starts, answers before it knows itself.
+  [[nodiscard]] bool HasBrokers(int at_least);
   [[nodiscard]] int PartitionCount(const std::string& topic);  // 0 when there is no such topic
   [[nodiscard]] std::int32_t Leader(const std::string& topic, std::int32_t partition);
   // Of all partitions, also those of Kafka's own topics.

@@ -76,9 +76,8 @@ const KafkaBroker::Node& KafkaBroker::node(int number) const {
 }
 
 void KafkaBroker::WaitForNodes() {
-  const auto expected = std::count_if(nodes_.begin(), nodes_.end(), [](Node& each) {
-    return each.process != nullptr && each.process->running();
-  });
+  const auto expected = static_cast<int>(std::ranges::count_if(
+      nodes_, [](Node& each) { return each.process != nullptr && each.process->running(); }));
   const bool up = WaitUntil(After(kStartMax), [&] {
     for (int number = 1; number <= options_.nodes; ++number) {
       Node& each = node(number);
@@ -86,11 +85,7 @@ void KafkaBroker::WaitForNodes() {
         throw std::runtime_error("kafka ended at start\n" + log(number));
       }
     }
-    try {
-      return admin_->BrokerCount() >= expected;
-    } catch (const KafkaError&) {
-      return false;
-    }
+    return admin_->HasBrokers(expected);
   });
   if (!up) throw std::runtime_error("kafka did not start\n" + log());
 }

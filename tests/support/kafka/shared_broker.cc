@@ -99,14 +99,9 @@ void SharedBroker::Start() {
   port_ = ports.broker;
   log_begin_ = 0;
   KafkaAdmin admin(Address(port_));
-  const bool up = WaitUntil(After(kStartMax), [&] {
-    try {
-      return admin.BrokerCount() == 1;
-    } catch (const KafkaError&) {
-      return false;
-    }
-  });
-  if (!up) throw std::runtime_error("kafka did not start\n" + log());
+  if (!WaitUntil(After(kStartMax), [&] { return admin.HasBrokers(1); })) {
+    throw std::runtime_error("kafka did not start\n" + log());
+  }
   std::ofstream(directory_ / "port") << port_;
 }
 

@@ -92,7 +92,18 @@ TEST_P(GeneratedEventsTest, IsDecodedToWhatIsExpected) {
 
 INSTANTIATE_TEST_SUITE_P(Sizes, GeneratedEventsTest,
                          testing::Values(PayloadSize::kLean, PayloadSize::kDefault,
-                                         PayloadSize::kFull));
+                                         PayloadSize::kFull),
+                         [](const auto& size) -> std::string {
+                           switch (size.param) {
+                             case PayloadSize::kLean:
+                               return "Lean";
+                             case PayloadSize::kDefault:
+                               return "Default";
+                             case PayloadSize::kFull:
+                               return "Full";
+                           }
+                           return "";
+                         });
 
 // A transaction holds as many rows as its memory allows, so that each sum is updated less often.
 // The texts of an event took 577 bytes when each had a key, a user, a team and a model of its own.
