@@ -1,4 +1,5 @@
 // INV-6: whatever the load and however long PostgreSQL is away, memory stays under the budget.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -104,13 +105,13 @@ class DeadLetterFloodTest : public FaultTest, public ::testing::WithParamInterfa
   void PublishFlood() {
     const std::string time = database_.Value("SELECT extract(epoch FROM now())");
     const std::string filler(GetParam().event_bytes, 'x');
+    const std::string rest = fmt::format(
+        R"(","status":"success","model_group":"gpt","prompt_tokens":3,"startTime":{},"x":"{}","metadata":{{}}}})",
+        time, filler);
     for (int i = 0; i < GetParam().events; ++i) {
-      producer_->Produce(
-          {.topic = kTopic,
-           .partition = i % partitions_,
-           .value = R"({"id":"flood-)" + std::to_string(i) +
-                    R"(","status":"success","model_group":"gpt","prompt_tokens":3,"startTime":)" +
-                    time + R"(,"x":")" + filler + R"(","metadata":{}})"});
+      producer_->Produce({.topic = kTopic,
+                          .partition = i % partitions_,
+                          .value = fmt::format(R"({{"id":"flood-{}{})", i, rest)});
     }
     producer_->Flush();
   }

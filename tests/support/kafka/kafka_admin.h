@@ -47,7 +47,7 @@ class KafkaAdmin {
   // Removes the records below `offset`, as retention does.
   void DeleteRecordsBelow(const std::string& topic, std::int32_t partition, std::int64_t offset);
 
-  // A broker answers, and knows of at least so many: one that starts, answers before it knows itself.
+  // A broker answers and knows `at_least` brokers. One that starts answers before it knows itself.
   [[nodiscard]] bool HasBrokers(int at_least);
   [[nodiscard]] int PartitionCount(const std::string& topic);  // 0 when there is no such topic
   [[nodiscard]] std::int32_t Leader(const std::string& topic, std::int32_t partition);
