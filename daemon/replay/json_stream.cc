@@ -83,7 +83,7 @@ void JsonStream::TakeObject(char c) {
     return TakeBetween(c);
   }
   Keep(c);
-  if (in_string_ && c == '\n') {
+  if (string_.in_string() && c == '\n') {
     state_ = State::kTorn;
     return;
   }
@@ -105,26 +105,23 @@ bool JsonStream::MayBeginValue() const {
 
 // A bracket that closes one of the other kind closes it too: the decoder finds the error.
 void JsonStream::TrackBrackets(char c) {
-  if (in_string_) {
-    in_string_ = c != '"' || is_escaped_;
-    is_escaped_ = c == '\\' && !is_escaped_;
-    return;
-  }
-  if (json::IsJsonBlank(c)) return;
+  const bool is_inside = string_.in_string();
+  const bool is_of_string = string_.Take(c);
+  if (is_inside || json::IsJsonBlank(c)) return;
   last_ = c;
-  in_string_ = c == '"';
+  if (is_of_string) return;
   if (IsOpening(c)) open_brackets_ += c;
   if (IsClosing(c) && !open_brackets_.empty()) open_brackets_.pop_back();
 }
 
 void JsonStream::TakeScalar(char c) {
   const bool ends = c == '\n' || IsOpening(c) || IsArrayEnd(c) || (c == ',' && open_arrays_ > 0);
-  if (ends && (c == '\n' || !in_string_)) {
+  if (ends && (c == '\n' || !string_.in_string())) {
     Emit();
     return TakeBetween(c);
   }
   Keep(c);
-  if (in_string_ || c == '"') TrackBrackets(c);
+  if (string_.in_string() || c == '"') TrackBrackets(c);
 }
 
 void JsonStream::TakeTorn(char c) {
@@ -138,8 +135,7 @@ void JsonStream::Begin(State state, char c) {
   value_line_ = line_;
   value_offset_ = offset_;
   value_column_ = column_;
-  in_string_ = false;
-  is_escaped_ = false;
+  string_ = {};
   open_brackets_.clear();
   Keep(c);
   TrackBrackets(c);

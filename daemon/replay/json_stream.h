@@ -20,6 +20,8 @@
 #include <string>
 #include <string_view>
 
+#include "ingest/json/json_text.h"
+
 namespace usage_ingest::replay {
 
 class JsonStream {
@@ -65,8 +67,7 @@ class JsonStream {
   std::size_t open_arrays_ = 0;  // around the values
   std::string value_;
   std::string open_brackets_;  // inside the value
-  bool in_string_ = false;
-  bool is_escaped_ = false;
+  json::JsonStringState string_;
   char last_ = '\0';  // byte outside strings that is no blank
   std::int64_t line_ = 1;
   std::int64_t offset_ = 0;

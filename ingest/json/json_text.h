@@ -21,17 +21,33 @@ struct EscapeRange {
 // The length of the escape that the backslash at json[at] begins, 0 when it is none.
 [[nodiscard]] std::size_t EscapeLength(std::string_view json, std::size_t at);
 
+// Whether the next byte of a JSON text is inside a string.
+class JsonStringState {
+ public:
+  // True when `c` belongs to a string; its quotes do, too.
+  bool Take(char c) {
+    if (in_string_) {
+      in_string_ = c != '"' || is_escaped_;
+      is_escaped_ = c == '\\' && !is_escaped_;
+      return true;
+    }
+    in_string_ = c == '"';
+    return in_string_;
+  }
+  [[nodiscard]] bool in_string() const noexcept { return in_string_; }
+
+ private:
+  bool in_string_ = false;
+  bool is_escaped_ = false;
+};
+
 // Where in a JSON text one is, byte by byte: for texts that are too large to be parsed, come in
 // pieces or are not JSON. Bytes that are not JSON do no harm: every bracket closes every other.
 class JsonNesting {
  public:
   void Take(char c) {
-    if (in_string_) {
-      in_string_ = c != '"' || is_escaped_;
-      is_escaped_ = c == '\\' && !is_escaped_;
-    } else if (c == '"') {
-      in_string_ = true;
-    } else if (IsOpening(c)) {
+    if (string_.Take(c)) return;
+    if (IsOpening(c)) {
       ++depth_;
     } else if (IsClosing(c) && depth_ > 0) {
       --depth_;
@@ -39,14 +55,13 @@ class JsonNesting {
   }
   // Brackets that are open around what comes next.
   [[nodiscard]] std::size_t depth() const noexcept { return depth_; }
-  [[nodiscard]] bool in_string() const noexcept { return in_string_; }
+  [[nodiscard]] bool in_string() const noexcept { return string_.in_string(); }
   [[nodiscard]] static bool IsOpening(char c) { return c == '{' || c == '['; }
   [[nodiscard]] static bool IsClosing(char c) { return c == '}' || c == ']'; }
 
  private:
   std::size_t depth_ = 0;
-  bool in_string_ = false;
-  bool is_escaped_ = false;
+  JsonStringState string_;
 };
 
 // Undoes the escapes of `raw`, the inside of a JSON string, into `out`, which has raw.size() bytes.
