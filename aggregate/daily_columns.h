@@ -7,6 +7,7 @@
 
 #include "aggregate/daily_usage.h"
 #include "aggregate/sum_columns.h"
+#include "schema/token_keys.h"
 
 namespace usage_ingest::aggregate {
 
@@ -40,6 +41,8 @@ inline constexpr std::array kDailyColumns = {
                 [](const DailyTotals& of) { return of.totals.latency_count; }},
 };
 #undef USAGE_INGEST_SUM_OF_METADATA
+// A macro cannot join the constants to its text.
+static_assert(kCachedTokens == "cached_tokens" && kReasoningTokens == "reasoning_tokens");
 
 // A total that no column has would be lost.
 static_assert(sizeof(DailyTotals) == kDailyColumns.size() * sizeof(std::int64_t));

@@ -3,6 +3,7 @@
 // arrays, which the pipeline has sorted (ARCHITECTURE.md, "Lock order").
 //
 // Source        docs/database.md; docs/events.md, "Attribution".
+#include "schema/reasons.h"
 
 namespace usage_ingest::postgres::batch::sql {
 
@@ -158,6 +159,9 @@ FROM (
 ) AS next WINDOW untried AS (ORDER BY last_attempt_at NULLS FIRST, id)
 ) AS sized
 WHERE number = 1 OR bytes <= $7::int8 ORDER BY last_attempt_at NULLS FIRST, id)sql";
+
+// The statements before and after this line have its name as text.
+static_assert(Name(DeadLetterReason::kUnattributed) == "unattributed");
 
 // The letters that a change of these users' keys or subscriptions can give an owner, and those of
 // which neither key nor user is known. $1 users, $2 first seen since, $3 not tried after,
