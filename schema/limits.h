@@ -37,6 +37,9 @@ inline constexpr auto kLockTimeoutMigrate = 60ms;
 inline constexpr auto kLockTimeoutRetire = 80ms;
 // Rows of summaries only; the lanes wait for the same ones.
 inline constexpr auto kLockTimeoutRebuild = 200ms;
+// A support bundle leaves out what a busy database does not answer.
+inline constexpr auto kLockTimeoutBundle = 2s;
+inline constexpr auto kStatementTimeoutBundle = 10s;
 // How long a command repeats a statement that a lock refuses, before it gives up.
 inline constexpr auto kCommandLockWaitMax = 10min;
 // The same for new partitions: the daemon has made them long before they are needed.

@@ -7,16 +7,18 @@
 #include <vector>
 
 #include "daemon/text/text_table.h"
+#include "ingest/postgres/session/session_setup.h"
+#include "schema/limits.h"
 
 namespace usage_ingest::bundle {
 namespace {
+
+using postgres::session::SettingScope;
 
 struct Question {
   std::string_view title;
   const char* sql;
 };
-
-constexpr auto kLimits = "SET lock_timeout = '2s'; SET statement_timeout = '10s'";
 
 // Our schema, and the tables of LiteMaaS that the daemon reads or writes.
 constexpr std::array kQuestions = std::to_array<Question>({
@@ -118,7 +120,10 @@ void PrintRows(const postgres::blocking::SyncRows& rows, std::ostream& out) {
 }  // namespace
 
 void PrintCatalogueFacts(postgres::blocking::SyncConnection& connection, std::ostream& out) {
-  static_cast<void>(connection.Execute(kLimits));  // ignored because the questions fail, too
+  // ignored because the questions fail, too
+  static_cast<void>(connection.Execute(
+      postgres::session::SetLockTimeout(limits::kLockTimeoutBundle, SettingScope::kSession) + "; " +
+      postgres::session::SetStatementTimeout(limits::kStatementTimeoutBundle)));
   for (const Question& question : kQuestions) {
     out << "-- " << question.title << '\n';
     const auto rows = connection.Execute(question.sql);

@@ -41,7 +41,8 @@ MODULES: dict[str, tuple[str, ...]] = {
         "daemon/text", "daemon/config", "ingest/pipeline", "ingest/kafka/client",
         "ingest/postgres/batch", "ingest/postgres/blocking"),
     "daemon/bundle": (
-        "daemon/text", "daemon/config", "daemon/assembly", "ingest/postgres/blocking"),
+        "daemon/text", "daemon/config", "daemon/assembly", "ingest/postgres/session",
+        "ingest/postgres/blocking"),
     "daemon/progress": (
         "daemon/text", "daemon/config", "daemon/http", "daemon/assembly", "ingest/postgres/blocking"),
     "daemon/service": (

@@ -95,4 +95,6 @@ std::string SetLockTimeout(milliseconds timeout, SettingScope scope) {
          "lock_timeout = '" + std::to_string(timeout.count()) + "ms'";
 }
 
+std::string SetStatementTimeout(milliseconds timeout) { return Set("statement_timeout", timeout); }
+
 }  // namespace usage_ingest::postgres::session

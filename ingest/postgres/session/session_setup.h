@@ -60,5 +60,7 @@ enum class SettingScope : unsigned char { kTransaction, kSession };
 // SET LOCAL lock_timeout, or SET lock_timeout. Zero: no time-out.
 [[nodiscard]] std::string SetLockTimeout(std::chrono::milliseconds timeout,
                                          SettingScope scope = SettingScope::kTransaction);
+// SET statement_timeout. Zero: no time-out.
+[[nodiscard]] std::string SetStatementTimeout(std::chrono::milliseconds timeout);
 
 }  // namespace usage_ingest::postgres::session
