@@ -37,7 +37,7 @@ struct KafkaConfig {
   std::string brokers;
   std::vector<std::string> topics{"litellm.usage.v1"};
   std::string group_id = "usage-ingestd";
-  kafka::client::StartFrom start = kafka::client::StartFrom::kEarliest;
+  kafka::client::LogEnd start = kafka::client::LogEnd::kEarliest;
   std::map<std::string, std::string> properties;  // may hold secrets: never print a value
 };
 

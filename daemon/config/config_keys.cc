@@ -33,8 +33,8 @@ void AddSourceKeys(std::vector<ConfigKey>& keys) {
   keys.push_back(Bind("kafka", "group_id", USAGE_INGEST_MEMBER(kafka.group_id), GroupId()));
   keys.push_back(
       Bind("kafka", "start", USAGE_INGEST_MEMBER(kafka.start),
-           ChoiceOf<kafka::client::StartFrom>({{"earliest", kafka::client::StartFrom::kEarliest},
-                                               {"latest", kafka::client::StartFrom::kLatest}})));
+           ChoiceOf<kafka::client::LogEnd>({{"earliest", kafka::client::LogEnd::kEarliest},
+                                               {"latest", kafka::client::LogEnd::kLatest}})));
   keys.push_back(Bind("events", "metadata", USAGE_INGEST_MEMBER(events.metadata), MetadataKeys()));
   keys.push_back(Bind("events", "record_bytes_max", USAGE_INGEST_MEMBER(events.record_bytes_max),
                       SizeIn({kKiB, kGiB})));

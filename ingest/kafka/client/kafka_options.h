@@ -10,14 +10,14 @@
 
 namespace usage_ingest::kafka::client {
 
-// Where a topic begins that the group has no row of in PostgreSQL.
-enum class StartFrom : unsigned char { kEarliest, kLatest };
+// The ends of a log, as Kafka names them: its first offset, and the one of the next record.
+enum class LogEnd : unsigned char { kEarliest, kLatest };
 
 struct KafkaOptions {
   std::string brokers;
   std::vector<std::string> topics;
   std::string group_id;
-  StartFrom start = StartFrom::kEarliest;
+  LogEnd start = LogEnd::kEarliest;  // of a partition of which PostgreSQL has no offset yet
   // Passed through; what exactly-once and the memory bound stand on wins over them. Static
   // membership is `group.instance.id` here.
   std::map<std::string, std::string> properties;

@@ -76,15 +76,15 @@ Result<std::vector<Offset>> QueryLogEnd(rd_kafka_t* client,
                                         std::span<const TopicPartition* const> partitions,
                                         LogEnd end, Timeout timeout) {
   return ListOffsets(client, partitions,
-                     end == LogEnd::kLow ? kEarliestTimestamp : kLatestTimestamp, timeout);
+                     end == LogEnd::kEarliest ? kEarliestTimestamp : kLatestTimestamp, timeout);
 }
 
 Result<std::vector<Watermarks>> QueryWatermarks(rd_kafka_t* client,
                                                 std::span<const TopicPartition* const> partitions,
                                                 Timeout timeout) {
-  const auto low = QueryLogEnd(client, partitions, LogEnd::kLow, timeout);
+  const auto low = QueryLogEnd(client, partitions, LogEnd::kEarliest, timeout);
   if (!low) return std::unexpected(low.error());
-  const auto high = QueryLogEnd(client, partitions, LogEnd::kHigh, timeout);
+  const auto high = QueryLogEnd(client, partitions, LogEnd::kLatest, timeout);
   if (!high) return std::unexpected(high.error());
   std::vector<Watermarks> watermarks;
   watermarks.reserve(partitions.size());
@@ -99,7 +99,7 @@ Result<std::vector<Offset>> QueryOffsetsAt(rd_kafka_t* client,
                                            std::int64_t time_ms, Timeout timeout) {
   auto at = ListOffsets(client, partitions, time_ms, timeout);
   if (!at) return at;
-  const auto high = QueryLogEnd(client, partitions, LogEnd::kHigh, timeout);
+  const auto high = QueryLogEnd(client, partitions, LogEnd::kLatest, timeout);
   if (!high) return high;
   for (std::size_t i = 0; i < at->size(); ++i) {
     if ((*at)[i].value < 0) (*at)[i] = (*high)[i];

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "ingest/kafka/client/handles.h"
+#include "ingest/kafka/client/kafka_options.h"
 #include "ingest/kafka/client/watermarks.h"
 #include "schema/error.h"
 
@@ -30,7 +31,6 @@ using Timeout = std::chrono::milliseconds;
 [[nodiscard]] Result<std::vector<Watermarks>> QueryWatermarks(
     rd_kafka_t* client, std::span<const TopicPartition* const> partitions, Timeout timeout);
 
-enum class LogEnd : unsigned char { kLow, kHigh };
 [[nodiscard]] Result<std::vector<Offset>> QueryLogEnd(
     rd_kafka_t* client, std::span<const TopicPartition* const> partitions, LogEnd end,
     Timeout timeout);

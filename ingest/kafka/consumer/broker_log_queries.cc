@@ -53,9 +53,8 @@ Result<LogQueries::FirstOffsets> BrokerLogQueries::QueryFirstOffsets(
       sources.push_back(&*partitions.insert(TopicPartition{topic, PartitionId{i}}).first);
     }
   }
-  const client::LogEnd end =
-      options_.start == client::StartFrom::kEarliest ? client::LogEnd::kLow : client::LogEnd::kHigh;
-  const auto offsets = client::QueryLogEnd(client_.handle(), sources, end, kQueryTimeout);
+  const auto offsets =
+      client::QueryLogEnd(client_.handle(), sources, options_.start, kQueryTimeout);
   if (!offsets) return std::unexpected(offsets.error());
   FirstOffsets first;
   for (std::size_t i = 0; i < sources.size(); ++i) {

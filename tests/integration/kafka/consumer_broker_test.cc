@@ -92,7 +92,7 @@ TEST_F(ConsumerBrokerTest, WaitsForATopicThatIsNotThereYet) {
 TEST_F(ConsumerBrokerTest, ReadsAnAddedPartitionFromItsBeginningWhateverStartSays) {
   broker_.CreateTopic("t", 1);
   HarnessOptions options = Options();
-  options.kafka.start = client::StartFrom::kLatest;
+  options.kafka.start = client::LogEnd::kLatest;
   ConsumerHarness harness(std::move(options), database_);
   harness.Start();
   ASSERT_TRUE(Eventually([&] { return harness.telemetry.assigned == 1; }));

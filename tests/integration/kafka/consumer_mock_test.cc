@@ -48,7 +48,7 @@ TEST_F(ConsumerMockTest, BeginsAtTheEndWhenToldSo) {
   Produce("t", 2, 10);
   ForgetProduced();
   HarnessOptions options = Options();
-  options.kafka.start = client::StartFrom::kLatest;
+  options.kafka.start = client::LogEnd::kLatest;
   ConsumerHarness harness(std::move(options), database_);
   harness.Start();
   ASSERT_TRUE(Eventually([&] { return harness.requests() == 1; }));

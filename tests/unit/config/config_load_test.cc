@@ -45,7 +45,7 @@ TEST(ConfigLoadTest, RequiredKeysAreEnoughAndTheRestHasTheContractsDefaults) {
   EXPECT_EQ(config.kafka.brokers, "k:9092");
   EXPECT_THAT(config.kafka.topics, ElementsAre("litellm.usage.v1"));
   EXPECT_EQ(config.kafka.group_id, "usage-ingestd");
-  EXPECT_EQ(config.kafka.start, kafka::client::StartFrom::kEarliest);
+  EXPECT_EQ(config.kafka.start, kafka::client::LogEnd::kEarliest);
   EXPECT_THAT(config.kafka.properties, IsEmpty());
   EXPECT_EQ(config.postgres.conninfo, "host=db");
   EXPECT_EQ(config.postgres.writers, 2u);
@@ -129,7 +129,7 @@ drain = "20s"
   const Config& config = loaded.config;
   EXPECT_THAT(config.kafka.topics, ElementsAre("one", "two"));
   EXPECT_EQ(config.kafka.group_id, "mine");
-  EXPECT_EQ(config.kafka.start, kafka::client::StartFrom::kLatest);
+  EXPECT_EQ(config.kafka.start, kafka::client::LogEnd::kLatest);
   EXPECT_EQ(config.kafka.properties,
             (std::map<std::string, std::string>{{"security.protocol", "SASL_SSL"},
                                                 {"sasl.username", "me"},
