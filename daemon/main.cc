@@ -28,7 +28,7 @@
 namespace usage_ingest {
 namespace {
 
-void PrintProblems(const text::Problems& problems) {
+void PrintProblems(const Problems& problems) {
   std::ostringstream out;
   text::PrintProblems(problems, out);
   std::cerr << telemetry::JournalLines(out.str(), LOG_ERR);

@@ -25,7 +25,7 @@ std::string SetAt(const config::LoadedConfig& loaded, const std::string& key) {
   return found == loaded.set_at.end() ? loaded.source : found->second;
 }
 
-text::Problem WrongProperty(const std::string& name, const std::string& where) {
+Problem WrongProperty(const std::string& name, const std::string& where) {
   const std::string key = fmt::format("{}.{}", config::kPropertiesSection, name);
   const std::string manual =
       fmt::format("see CONFIGURATION.md of librdkafka {}", kafka::client::LibraryVersion());

@@ -17,7 +17,7 @@
 namespace usage_ingest::assembly {
 namespace {
 
-using Problems = std::vector<text::Problem>;
+using Problems = std::vector<Problem>;
 using kafka::client::TopicFinding;
 
 // A weekend: an outage without a page must not lose usage.
@@ -95,7 +95,7 @@ void CheckMessageSize(const TopicFinding& topic, std::size_t prefetch_bytes, Pro
 
 }  // namespace
 
-std::vector<text::Problem> TopicAdvice(const TopicFinding& topic, std::size_t prefetch_bytes) {
+std::vector<Problem> TopicAdvice(const TopicFinding& topic, std::size_t prefetch_bytes) {
   Problems problems;
   CheckRetention(topic, problems);
   CheckReplicas(topic, problems);
@@ -103,8 +103,8 @@ std::vector<text::Problem> TopicAdvice(const TopicFinding& topic, std::size_t pr
   return problems;
 }
 
-Result<std::vector<text::Problem>> QueryTopicAdvice(const config::Config& config,
-                                                    std::chrono::milliseconds timeout) {
+Result<std::vector<Problem>> QueryTopicAdvice(const config::Config& config,
+                                              std::chrono::milliseconds timeout) {
   const kafka::client::KafkaOptions options = KafkaOptionsFor(config);
   const auto found =
       kafka::client::ProbeKafka(options, timeout, kafka::client::ProbeDepth::kSettings);

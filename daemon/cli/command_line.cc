@@ -18,7 +18,6 @@ namespace usage_ingest::cli {
 namespace {
 
 using commands::Option;
-using text::Problem;
 using MaybeProblem = std::optional<Problem>;
 
 std::vector<std::string> NamesOf(std::span<const commands::CommandPtr> choice) {

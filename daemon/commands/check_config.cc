@@ -43,6 +43,7 @@ void PrintJson(const config::LoadedConfig& loaded, const std::vector<ConnectChec
     constexpr std::array<std::string_view, 4> kNames = {"ok", "warning", "failed", "unavailable"};
     json.BeginObject();
     json.Key("verdict").String(kNames[static_cast<std::size_t>(check.status)]);
+    json.Key("where").String(check.finding.where);
     json.Key("what").String(check.finding.what);
     json.Key("fix").String(check.finding.fix);
     json.EndObject();

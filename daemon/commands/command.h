@@ -18,7 +18,7 @@
 
 #include "daemon/commands/option.h"
 #include "daemon/config/config_load.h"
-#include "daemon/text/problem.h"
+#include "schema/problem.h"
 
 namespace usage_ingest::commands {
 
@@ -77,7 +77,7 @@ class Command {
   // Each option writes to a member of the command.
   [[nodiscard]] virtual std::vector<Option> Options() { return {}; }
   // What is wrong with the options together, after each was set.
-  [[nodiscard]] virtual std::optional<text::Problem> Check() const { return std::nullopt; }
+  [[nodiscard]] virtual std::optional<Problem> Check() const { return std::nullopt; }
   [[nodiscard]] virtual int Run(const CommandContext& context) = 0;
   // Not empty: one of these must follow, and Run is never called.
   [[nodiscard]] virtual std::span<const CommandPtr> subcommands() const { return {}; }

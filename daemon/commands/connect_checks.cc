@@ -16,8 +16,10 @@
 #include "daemon/text/text_table.h"
 #include "ingest/kafka/client/kafka_probe.h"
 #include "ingest/pipeline/runtime.h"
+#include "ingest/pipeline/telemetry.h"
 #include "ingest/postgres/admin/index_admin.h"
 #include "ingest/postgres/admin/partition_admin.h"
+#include "ingest/postgres/batch/copy_path.h"
 #include "ingest/postgres/probe/probe.h"
 
 namespace usage_ingest::commands {
@@ -57,7 +59,7 @@ void CheckTopic(const kafka::client::TopicFinding& topic, std::size_t prefetch_b
           .fix = "allow this user to DESCRIBE_CONFIGS the topic, for this check only"}});
     return;
   }
-  for (text::Problem& problem : assembly::TopicAdvice(topic, prefetch_bytes)) {
+  for (Problem& problem : assembly::TopicAdvice(topic, prefetch_bytes)) {
     checks.push_back({Status::kWarning, std::move(problem)});
   }
 }
@@ -146,6 +148,21 @@ void CheckQuotas(const config::Config& config, const postgres::probe::QuotaState
         .fix = is_set ? "" : "run `usage-ingestd migrate` as the owner of the tables"}});
 }
 
+// As each session of `run` decides.
+void CheckForeignKeys(const config::Config& config, const postgres::batch::CopyPath& path,
+                      Checks& checks) {
+  const auto skips = postgres::batch::SkipsConstraints(path, config.postgres.foreign_keys);
+  if (skips) {
+    const auto chosen = *skips ? pipeline::CopyPath::kBatch : pipeline::CopyPath::kConstraints;
+    checks.push_back(
+        {Status::kOk,
+         {.what = fmt::format("foreign keys by {}",
+                              pipeline::kCopyPathNames[static_cast<std::size_t>(chosen)])}});
+  } else if (skips.error().code == ErrorCode::kFatal) {
+    checks.push_back({Status::kFailed, {.what = skips.error().context}});
+  }  // else a trigger would count twice, which is a finding of the probe
+}
+
 void CheckPostgres(const config::Config& config, Checks& checks) {
   const auto report =
       postgres::probe::ProbeDatabase(config.postgres.conninfo, config.postgres.writers);
@@ -160,16 +177,13 @@ void CheckPostgres(const config::Config& config, Checks& checks) {
   const auto& facts = report->facts;
   checks.push_back(
       {Status::kOk,
-       {.what =
-            fmt::format("PostgreSQL {}.{}, schema at step {}, foreign keys by {}{}",
-                        facts.server_version / 10'000, facts.server_version % 10'000,
-                        facts.migration_level, facts.may_skip_constraints ? "batch" : "constraints",
-                        facts.is_distributed ? ", usage_logs in Citus" : "")}});
+       {.what = fmt::format("PostgreSQL {}.{}, schema at step {}{}", facts.server_version / 10'000,
+                            facts.server_version % 10'000, facts.migration_level,
+                            facts.is_distributed ? ", usage_logs in Citus" : "")}});
+  if (facts.copy_path) CheckForeignKeys(config, *facts.copy_path, checks);
   for (const postgres::probe::Finding& finding : report->findings) {
     const bool is_fatal = finding.severity == postgres::probe::Severity::kFatal;
-    checks.push_back(
-        {is_fatal ? Status::kFailed : Status::kWarning,
-         {.what = fmt::format("{}: {}", finding.where, finding.what), .fix = finding.fix}});
+    checks.push_back({is_fatal ? Status::kFailed : Status::kWarning, finding});
   }
   CheckQuotas(config, facts.quotas, checks);
   CheckPartitions(config, checks);
@@ -187,7 +201,9 @@ std::vector<ConnectCheck> CheckConnections(const config::Config& config) {
 void PrintChecks(const std::vector<ConnectCheck>& checks, std::ostream& out) {
   for (const ConnectCheck& check : checks) {
     constexpr std::array<std::string_view, 4> kMarks = {"ok  ", "warn", "FAIL", "DOWN"};
-    out << kMarks[static_cast<std::size_t>(check.status)] << "  " << check.finding.what << '\n';
+    out << kMarks[static_cast<std::size_t>(check.status)] << "  ";
+    if (!check.finding.where.empty()) out << check.finding.where << ": ";
+    out << check.finding.what << '\n';
     if (!check.finding.fix.empty()) out << "      fix: " << check.finding.fix << '\n';
   }
 }

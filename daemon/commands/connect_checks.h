@@ -5,15 +5,15 @@
 #include <vector>
 
 #include "daemon/config/config.h"
-#include "daemon/text/problem.h"
 #include "daemon/text/user_error.h"
+#include "schema/problem.h"
 
 namespace usage_ingest::commands {
 
 struct ConnectCheck {
   enum class Status : unsigned char { kOk, kWarning, kFailed, kUnavailable };
   Status status = Status::kOk;
-  text::Problem finding;  // with kOk: what was found
+  Problem finding;  // with kOk: what was found
 };
 
 // Takes about ten seconds at most, whatever does not answer.

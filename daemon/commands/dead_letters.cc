@@ -164,11 +164,11 @@ class List final : public DeadLetterCommand {
     return {.names = {"--group-by"},
             .value_name = "NAMES",
             .help = "count them by these, with commas between: reason, key, model",
-            .set = [this](const std::string& value) -> std::optional<text::Problem> {
+            .set = [this](const std::string& value) -> std::optional<Problem> {
               group_by_ = ParseGroupNames(value);
               if (!group_by_.empty()) return std::nullopt;
-              return text::Problem{.what = "must be names with commas between",
-                                   .fix = "choose from reason, key, model"};
+              return Problem{.what = "must be names with commas between",
+                             .fix = "choose from reason, key, model"};
             }};
   }
   [[nodiscard]] int PrintGrouped(const std::vector<DeadLetterGroup>& groups) const {
@@ -197,10 +197,10 @@ class Show final : public DeadLetterCommand {
             Flag("--json", "print one JSON object instead of lines", json_)};
   }
 
-  [[nodiscard]] std::optional<text::Problem> Check() const override {
+  [[nodiscard]] std::optional<Problem> Check() const override {
     if (!filter_.ids.empty()) return std::nullopt;
-    return text::Problem{.what = "an id is needed",
-                         .fix = "give --id; `usage-ingestd dead-letters list` shows the ids"};
+    return Problem{.what = "an id is needed",
+                   .fix = "give --id; `usage-ingestd dead-letters list` shows the ids"};
   }
 
   int Run(const CommandContext& context) override {
@@ -310,11 +310,10 @@ class Discard final : public DeadLetterCommand {
     return options;
   }
 
-  [[nodiscard]] std::optional<text::Problem> Check() const override {
+  [[nodiscard]] std::optional<Problem> Check() const override {
     if (all_ || !filter_.empty()) return std::nullopt;
-    return text::Problem{
-        .what = "this would give up every pending dead letter",
-        .fix = "select by --id, --reason, --key, --model or --since, or say --all"};
+    return Problem{.what = "this would give up every pending dead letter",
+                   .fix = "select by --id, --reason, --key, --model or --since, or say --all"};
   }
 
   int Run(const CommandContext& context) override {

@@ -79,12 +79,12 @@ class Import final : public Command {
     std::vector<replay::ImportFile> files;
     for (const std::string& path : paths_) files.emplace_back(path);
     const auto elements = CheckAll(context, files);
-    text::Problems refused;
+    Problems refused;
     if (!elements || !WriteAll(context, files, *elements, refused)) {
       return EndInterrupted(Report(), json_, "import");
     }
     replay::PrintReplayReport(Report(), json_);
-    for (const text::Problem& problem : refused) text::PrintProblem(problem, std::cerr);
+    for (const Problem& problem : refused) text::PrintProblem(problem, std::cerr);
     return text::ToInt(refused.empty() ? text::ExitCode::kOk : text::ExitCode::kBadInput);
   }
 
@@ -106,7 +106,7 @@ class Import final : public Command {
 
   // False if it was interrupted.
   bool WriteAll(const CommandContext& context, std::vector<replay::ImportFile>& files,
-                const std::vector<std::int64_t>& elements, text::Problems& refused) {
+                const std::vector<std::int64_t>& elements, Problems& refused) {
     PassProgress progress("KiB", files);
     for (std::size_t i = 0; i < files.size(); ++i) {
       replay::ImportRun run(context.config(), options_, files[i], elements[i], context.stop);
@@ -130,7 +130,7 @@ class Import final : public Command {
 
   [[nodiscard]] replay::ReplayReport Report() const { return {total_, options_.dry_run}; }
 
-  static text::Problem AllRefused(const std::string& file) {
+  static Problem AllRefused(const std::string& file) {
     return {.what = "every event of this file became a dead letter",
             .where = file,
             .fix = "usage-ingestd dead-letters list shows the reasons"};

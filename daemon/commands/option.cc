@@ -15,7 +15,6 @@
 namespace usage_ingest::commands {
 namespace {
 
-using text::Problem;
 // What is typed by mistake may be long, such as the contents of a file.
 constexpr std::size_t kShownCharsMax = 40;
 

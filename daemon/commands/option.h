@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "daemon/text/problem.h"
+#include "schema/problem.h"
 #include "schema/strong.h"
 
 namespace usage_ingest::commands {
@@ -26,7 +26,7 @@ struct Option {
   bool is_required = false;
   bool is_repeatable = false;
   std::string excludes = {};  // the long name of an option that may not be given with it
-  std::function<std::optional<text::Problem>(const std::string& value)> set;
+  std::function<std::optional<Problem>(const std::string& value)> set;
 
   [[nodiscard]] bool is_operand() const { return names.empty(); }
   [[nodiscard]] bool takes_value() const { return !value_name.empty(); }

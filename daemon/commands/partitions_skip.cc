@@ -63,10 +63,10 @@ class Skip final : public Command {
             JsonFlag(json_)};
   }
 
-  [[nodiscard]] std::optional<text::Problem> Check() const override {
+  [[nodiscard]] std::optional<Problem> Check() const override {
     if (from() < to()) return std::nullopt;
-    return text::Problem{.what = "the range is empty",
-                         .fix = "--to-offset is the first offset that is read again"};
+    return Problem{.what = "the range is empty",
+                   .fix = "--to-offset is the first offset that is read again"};
   }
 
   int Run(const CommandContext& context) override {

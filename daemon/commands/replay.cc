@@ -62,7 +62,7 @@ class Replay final : public Command {
             JsonFlag(json_)};
   }
 
-  [[nodiscard]] std::optional<text::Problem> Check() const override;
+  [[nodiscard]] std::optional<Problem> Check() const override;
   int Run(const CommandContext& context) override;
 
  private:
@@ -83,7 +83,7 @@ class Replay final : public Command {
   bool json_ = false;
 };
 
-std::optional<text::Problem> Replay::Check() const {
+std::optional<Problem> Replay::Check() const {
   const bool by_offset = from_offset_ || to_offset_;
   const bool by_time = from_time_ || to_time_;
   bool is_empty = false;
@@ -92,13 +92,11 @@ std::optional<text::Problem> Replay::Check() const {
   } else if (!by_offset && from_time_ && to_time_) {
     is_empty = *from_time_ >= *to_time_;
   } else {
-    return text::Problem{
-        .what = "a range is needed",
-        .fix = "give --from-offset with --to-offset, or --from-time with --to-time"};
+    return Problem{.what = "a range is needed",
+                   .fix = "give --from-offset with --to-offset, or --from-time with --to-time"};
   }
   if (!is_empty) return std::nullopt;
-  return text::Problem{.what = "the range is empty",
-                       .fix = "--to-* is exclusive, and after --from-*"};
+  return Problem{.what = "the range is empty", .fix = "--to-* is exclusive, and after --from-*"};
 }
 
 kafka::range::RangeRequest Replay::Request() const {

@@ -24,7 +24,6 @@ using aggregate::kDailyColumns;
 using postgres::admin::ReportLine;
 using postgres::admin::ReportSubject;
 using std::chrono::year_month;
-using text::Problem;
 
 using Days = std::pair<std::chrono::sys_days, std::chrono::sys_days>;  // [first, second)
 

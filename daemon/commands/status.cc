@@ -32,7 +32,7 @@ constexpr std::string_view kClearScreen = "\x1b[H\x1b[J";
 struct Gathered {
   progress::DaemonAnswer daemon;
   std::optional<progress::StoredProgress> stored;
-  text::Problem postgres_error;
+  Problem postgres_error;
 };
 
 Gathered Gather(const config::Config& config, const StatusUrl& url) {
@@ -190,10 +190,10 @@ class Status final : public Command {
         .value_name = "URL",
         .help = "ask the daemon at this address instead of that of http.listen; may be repeated",
         .is_repeatable = true,
-        .set = [this](const std::string& value) -> std::optional<text::Problem> {
+        .set = [this](const std::string& value) -> std::optional<Problem> {
           if (!progress::ParseStatusUrl(value)) {
-            return text::Problem{.what = "is not the address of a status page",
-                                 .fix = "use http://host:port/, as a browser does"};
+            return Problem{.what = "is not the address of a status page",
+                           .fix = "use http://host:port/, as a browser does"};
           }
           urls_.push_back(value);
           return std::nullopt;

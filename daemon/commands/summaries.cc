@@ -159,10 +159,9 @@ class SummariesCommand : public Command {
             JsonFlag(json_)};
   }
 
-  [[nodiscard]] std::optional<text::Problem> Check() const override {
+  [[nodiscard]] std::optional<Problem> Check() const override {
     if (!range_.from || !range_.to || range_.from->value < range_.to->value) return std::nullopt;
-    return text::Problem{.what = "the range is empty",
-                         .fix = "--to is exclusive, and after --from"};
+    return Problem{.what = "the range is empty", .fix = "--to is exclusive, and after --from"};
   }
 
  protected:

@@ -20,10 +20,10 @@ constexpr std::string_view kTopicAlphabet =
 // kafka_offsets.group_id, and a name longer than this is a mistake.
 constexpr std::size_t kGroupIdCharsMax = 255;
 
-std::optional<text::Problem> CheckTopic(const std::string& topic) {
+std::optional<Problem> CheckTopic(const std::string& topic) {
   if (topic.empty() || topic.size() > kTopicCharsMax || topic == "." || topic == ".." ||
       topic.find_first_not_of(kTopicAlphabet) != std::string::npos) {
-    return text::Problem{
+    return Problem{
         .what = "holds a name that cannot be a Kafka topic",
         .fix = fmt::format("use 1 to {} letters, digits, '.', '_' and '-'; patterns are not "
                            "supported, list the topics",
@@ -32,26 +32,26 @@ std::optional<text::Problem> CheckTopic(const std::string& topic) {
   return std::nullopt;
 }
 
-std::optional<text::Problem> CheckMetadataKey(const std::string& key) {
+std::optional<Problem> CheckMetadataKey(const std::string& key) {
   const auto& known = event::AllMetadataKeys();
   if (std::ranges::find(known, key) != known.end()) return std::nullopt;
   const auto near = text::Suggest(key, known);
-  return text::Problem{.what = fmt::format("holds \"{}\", which is not in the closed list", key),
-                       .fix = near ? fmt::format("did you mean \"{}\"?", *near)
-                                   : fmt::format("choose among {}", fmt::join(known, ", "))};
+  return Problem{.what = fmt::format("holds \"{}\", which is not in the closed list", key),
+                 .fix = near ? fmt::format("did you mean \"{}\"?", *near)
+                             : fmt::format("choose among {}", fmt::join(known, ", "))};
 }
 
 // A list without repetition, each element checked by `check`.
-std::optional<text::Problem> SetTexts(std::vector<std::string>& member, const ConfigValue& value,
-                                      std::string_view example,
-                                      std::optional<text::Problem> (*check)(const std::string&)) {
+std::optional<Problem> SetTexts(std::vector<std::string>& member, const ConfigValue& value,
+                                std::string_view example,
+                                std::optional<Problem> (*check)(const std::string&)) {
   auto texts = AsTexts(value);
   if (!texts) return WrongType(value, "a list of texts", example);
   std::set<std::string> seen;
   for (const std::string& text : *texts) {
     if (auto problem = check(text)) return problem;
     if (!seen.insert(text).second)
-      return text::Problem{.what = "names something twice", .fix = "list each one once"};
+      return Problem{.what = "names something twice", .fix = "list each one once"};
   }
   member = std::move(*texts);
   return std::nullopt;
@@ -74,8 +74,7 @@ std::string_view TypeOf(const ConfigValue& value) {
   return kNames[value.value.index()];
 }
 
-text::Problem WrongType(const ConfigValue& value, std::string_view wanted,
-                        std::string_view example) {
+Problem WrongType(const ConfigValue& value, std::string_view wanted, std::string_view example) {
   return {.what = fmt::format("must be {}, not {}", wanted,
                               value.is_text_only ? std::string_view("this text") : TypeOf(value)),
           .fix = fmt::format("for example {}", example)};
@@ -101,7 +100,7 @@ std::optional<std::vector<std::string>> AsTexts(const ConfigValue& value) {
   return texts;
 }
 
-text::Problem UnknownChoice(const std::vector<std::string>& choices, std::string_view given) {
+Problem UnknownChoice(const std::vector<std::string>& choices, std::string_view given) {
   const auto near = text::Suggest(given, choices);
   return {.what = "is none of the choices",
           .fix = near ? fmt::format("did you mean \"{}\"?", *near)
@@ -110,7 +109,7 @@ text::Problem UnknownChoice(const std::vector<std::string>& choices, std::string
 
 Setter<std::chrono::milliseconds> DurationIn(Range<std::chrono::milliseconds> range) {
   return [range](std::chrono::milliseconds& member,
-                 const ConfigValue& value) -> std::optional<text::Problem> {
+                 const ConfigValue& value) -> std::optional<Problem> {
     const auto* text = std::get_if<std::string>(&value.value);
     const auto duration = text != nullptr ? text::ParseDuration(*text) : std::nullopt;
     if (!duration) {
@@ -118,10 +117,9 @@ Setter<std::chrono::milliseconds> DurationIn(Range<std::chrono::milliseconds> ra
                        R"("30s": a whole number and ms, s, m, h or d, in quotes)");
     }
     if (*duration < range.min || *duration > range.max) {
-      return text::Problem{
-          .what = "is out of range",
-          .fix = fmt::format("choose from {} to {}", text::FormatDuration(range.min),
-                             text::FormatDuration(range.max))};
+      return Problem{.what = "is out of range",
+                     .fix = fmt::format("choose from {} to {}", text::FormatDuration(range.min),
+                                        text::FormatDuration(range.max))};
     }
     member = *duration;
     return std::nullopt;
@@ -129,7 +127,7 @@ Setter<std::chrono::milliseconds> DurationIn(Range<std::chrono::milliseconds> ra
 }
 
 Setter<std::size_t> SizeIn(Range<std::size_t> range) {
-  return [range](std::size_t& member, const ConfigValue& value) -> std::optional<text::Problem> {
+  return [range](std::size_t& member, const ConfigValue& value) -> std::optional<Problem> {
     const auto* text = std::get_if<std::string>(&value.value);
     auto size = text != nullptr ? text::ParseSize(*text) : std::nullopt;
     const auto* number = std::get_if<std::int64_t>(&value.value);
@@ -138,9 +136,9 @@ Setter<std::size_t> SizeIn(Range<std::size_t> range) {
       return WrongType(value, "a size", R"("32MiB": a number and B, KiB, MiB or GiB, in quotes)");
     }
     if (*size < range.min || *size > range.max) {
-      return text::Problem{.what = "is out of range",
-                           .fix = fmt::format("choose from {} to {}", text::FormatSize(range.min),
-                                              text::FormatSize(range.max))};
+      return Problem{.what = "is out of range",
+                     .fix = fmt::format("choose from {} to {}", text::FormatSize(range.min),
+                                        text::FormatSize(range.max))};
     }
     member = *size;
     return std::nullopt;
@@ -149,21 +147,21 @@ Setter<std::size_t> SizeIn(Range<std::size_t> range) {
 
 Setter<std::string> NonEmptyText(std::string example) {
   return [example = std::move(example)](std::string& member,
-                                        const ConfigValue& value) -> std::optional<text::Problem> {
+                                        const ConfigValue& value) -> std::optional<Problem> {
     const auto* text = std::get_if<std::string>(&value.value);
     if (text == nullptr) return WrongType(value, "text", example);
-    if (text->empty()) return text::Problem{.what = "is empty", .fix = "for example " + example};
+    if (text->empty()) return Problem{.what = "is empty", .fix = "for example " + example};
     member = *text;
     return std::nullopt;
   };
 }
 
 Setter<std::string> GroupId() {
-  return [](std::string& member, const ConfigValue& value) -> std::optional<text::Problem> {
+  return [](std::string& member, const ConfigValue& value) -> std::optional<Problem> {
     auto problem = NonEmptyText("\"usage-ingestd\"")(member, value);
     if (!problem && member.size() > kGroupIdCharsMax) {
-      problem = text::Problem{.what = "is too long",
-                              .fix = fmt::format("at most {} bytes", kGroupIdCharsMax)};
+      problem =
+          Problem{.what = "is too long", .fix = fmt::format("at most {} bytes", kGroupIdCharsMax)};
     }
     return problem;
   };
@@ -173,8 +171,8 @@ Setter<std::vector<std::string>> TopicNames() {
   return [](std::vector<std::string>& member, const ConfigValue& value) {
     auto problem = SetTexts(member, value, R"(["litellm.usage.v1"])", CheckTopic);
     if (!problem && member.empty()) {
-      problem = text::Problem{.what = "is empty",
-                              .fix = R"(name at least one topic: ["litellm.usage.v1"])"};
+      problem =
+          Problem{.what = "is empty", .fix = R"(name at least one topic: ["litellm.usage.v1"])"};
     }
     return problem;
   };
@@ -187,14 +185,13 @@ Setter<std::vector<std::string>> MetadataKeys() {
 }
 
 Setter<std::vector<std::int64_t>> Percents() {
-  return [](std::vector<std::int64_t>& member,
-            const ConfigValue& value) -> std::optional<text::Problem> {
+  return [](std::vector<std::int64_t>& member, const ConfigValue& value) -> std::optional<Problem> {
     std::vector<std::string> texts;
     if (auto problem = SetTexts(texts, value, R"(["80%", "95%", "100%"])",
-                                [](const std::string& percent) -> std::optional<text::Problem> {
+                                [](const std::string& percent) -> std::optional<Problem> {
                                   if (ParsePercent(percent)) return std::nullopt;
-                                  return text::Problem{.what = "holds no percentage",
-                                                       .fix = R"(write it as "80%", 1% to 1000%)"};
+                                  return Problem{.what = "holds no percentage",
+                                                 .fix = R"(write it as "80%", 1% to 1000%)"};
                                 })) {
       return problem;
     }
@@ -204,7 +201,7 @@ Setter<std::vector<std::int64_t>> Percents() {
   };
 }
 
-std::optional<text::Problem> SetListenAddress(ListenAddress& member, const ConfigValue& value) {
+std::optional<Problem> SetListenAddress(ListenAddress& member, const ConfigValue& value) {
   constexpr std::string_view kExample = R"("127.0.0.1:19464" or "[::]:19464")";
   const auto* text = std::get_if<std::string>(&value.value);
   if (text == nullptr) return WrongType(value, "text", kExample);
@@ -217,8 +214,8 @@ std::optional<text::Problem> SetListenAddress(ListenAddress& member, const Confi
   const bool has_brackets = host.size() > 2 && host.front() == '[' && host.back() == ']';
   if (has_brackets) host = host.substr(1, host.size() - 2);
   if (!port || host.empty() || (!has_brackets && host.find(':') != std::string::npos)) {
-    return text::Problem{.what = "is not an address and a port",
-                         .fix = fmt::format("for example {}", kExample)};
+    return Problem{.what = "is not an address and a port",
+                   .fix = fmt::format("for example {}", kExample)};
   }
   member = {std::move(host), *port};
   return std::nullopt;

@@ -61,17 +61,17 @@ class Flattener {
 
 }  // namespace
 
-std::expected<std::vector<ConfigEntry>, text::Problem> ParseConfigText(
-    std::string_view text, const std::string& file_name) {
+std::expected<std::vector<ConfigEntry>, Problem> ParseConfigText(std::string_view text,
+                                                                 const std::string& file_name) {
   try {
     Flattener flattener(file_name);
     flattener.Walk(toml::parse(text, file_name));
     return flattener.Take();
   } catch (const toml::parse_error& error) {
     return std::unexpected(
-        text::Problem{.what = fmt::format("not valid TOML: {}", error.description()),
-                      .where = fmt::format("{}:{}", file_name, error.source().begin.line),
-                      .fix = "correct the line; text needs quotes, sections are [in brackets]"});
+        Problem{.what = fmt::format("not valid TOML: {}", error.description()),
+                .where = fmt::format("{}:{}", file_name, error.source().begin.line),
+                .fix = "correct the line; text needs quotes, sections are [in brackets]"});
   }
 }
 

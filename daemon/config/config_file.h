@@ -15,7 +15,7 @@
 #include <variant>
 #include <vector>
 
-#include "daemon/text/problem.h"
+#include "schema/problem.h"
 
 namespace usage_ingest::config {
 
@@ -38,7 +38,7 @@ struct ConfigEntry {
 };
 
 // Empty tables come as an entry of type "table", so that a misspelt empty section is noticed.
-[[nodiscard]] std::expected<std::vector<ConfigEntry>, text::Problem> ParseConfigText(
+[[nodiscard]] std::expected<std::vector<ConfigEntry>, Problem> ParseConfigText(
     std::string_view text, const std::string& file_name);
 
 }  // namespace usage_ingest::config

@@ -34,7 +34,7 @@ void AddSourceKeys(std::vector<ConfigKey>& keys) {
   keys.push_back(
       Bind("kafka", "start", USAGE_INGEST_MEMBER(kafka.start),
            ChoiceOf<kafka::client::LogEnd>({{"earliest", kafka::client::LogEnd::kEarliest},
-                                               {"latest", kafka::client::LogEnd::kLatest}})));
+                                            {"latest", kafka::client::LogEnd::kLatest}})));
   keys.push_back(Bind("events", "metadata", USAGE_INGEST_MEMBER(events.metadata), MetadataKeys()));
   keys.push_back(Bind("events", "record_bytes_max", USAGE_INGEST_MEMBER(events.record_bytes_max),
                       SizeIn({kKiB, kGiB})));
@@ -140,8 +140,8 @@ const std::vector<ConfigKey>& ConfigKeys() {
   return all;
 }
 
-std::optional<text::Problem> SetKafkaProperty(Config& config, const std::string& name,
-                                              const ConfigValue& value) {
+std::optional<Problem> SetKafkaProperty(Config& config, const std::string& name,
+                                        const ConfigValue& value) {
   std::string text;
   if (const auto* given = std::get_if<std::string>(&value.value)) {
     text = *given;

@@ -20,7 +20,7 @@ struct ConfigKey {
   std::string section;
   std::string name;
   // A problem's `what` continues "<section>.<key> "; the caller adds `where`.
-  std::function<std::optional<text::Problem>(Config&, const ConfigValue&)> set;
+  std::function<std::optional<Problem>(Config&, const ConfigValue&)> set;
   std::function<bool(const Config&, const Config&)> same;
   std::function<void(Config& to, const Config& from)> copy;
   bool reloadable = false;  // a running daemon takes a new value over at SIGHUP
@@ -33,7 +33,7 @@ inline constexpr std::string_view kPropertiesSection = "kafka.properties";
 [[nodiscard]] const std::vector<ConfigKey>& ConfigKeys();
 
 // One of [kafka.properties]: text, a whole number or true/false.
-[[nodiscard]] std::optional<text::Problem> SetKafkaProperty(Config& config, const std::string& name,
-                                                            const ConfigValue& value);
+[[nodiscard]] std::optional<Problem> SetKafkaProperty(Config& config, const std::string& name,
+                                                      const ConfigValue& value);
 
 }  // namespace usage_ingest::config

@@ -119,7 +119,7 @@ class Loader {
   }
 
   void Remember(const std::string& path, const ConfigValue& value, const std::string& where,
-                const std::optional<text::Problem>& problem) {
+                const std::optional<Problem>& problem) {
     loaded_.set_at.insert_or_assign(path, where);
     if (!problem) {
       loaded_.set_to.insert_or_assign(path, TextOf(value));

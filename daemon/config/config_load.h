@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "daemon/config/config.h"
-#include "daemon/text/problem.h"
+#include "schema/problem.h"
 
 namespace usage_ingest::config {
 
@@ -32,7 +32,7 @@ struct ConfigText {
 
 struct LoadedConfig {
   Config config;
-  text::Problems problems;
+  Problems problems;
   std::vector<std::string> warnings;
   std::map<std::string, std::string> set_at;  // key -> file:line or variable that set it last
   std::map<std::string, std::string> set_to;  // key -> its valid value; may be a secret

@@ -27,7 +27,7 @@ std::string WhereSet(const Seen& seen, std::initializer_list<const char*> keys,
 std::string InMebibytes(std::size_t bytes) { return fmt::format("{}MiB", (bytes >> 20) + 1); }
 
 void CheckMemory(const Config& config, const Seen& seen, const std::string& fallback,
-                 text::Problems& problems) {
+                 Problems& problems) {
   const std::size_t needed = BudgetNeeded(config);
   if (config.memory_budget_bytes >= needed) return;
   problems.push_back(
@@ -62,7 +62,7 @@ void CheckWriters(const Config& config, std::vector<std::string>& warnings) {
 }
 
 void CheckRecordFitsBatch(const Config& config, const Seen& seen, const std::string& fallback,
-                          text::Problems& problems) {
+                          Problems& problems) {
   if (config.events.record_bytes_max <= config.batch.bytes_max) return;
   problems.push_back(
       {.what = fmt::format("events.record_bytes_max {} is larger than batch.bytes_max {}",
@@ -74,7 +74,7 @@ void CheckRecordFitsBatch(const Config& config, const Seen& seen, const std::str
 }
 
 void CheckRetries(const Config& config, const Seen& seen, const std::string& fallback,
-                  text::Problems& problems) {
+                  Problems& problems) {
   const auto& attribution = config.attribution;
   if (attribution.retry_for.count() == 0 ||
       attribution.retry_for >= attribution.retry_dead_letters) {
@@ -91,7 +91,7 @@ void CheckRetries(const Config& config, const Seen& seen, const std::string& fal
 }
 
 void CheckIndexes(const Config& config, const Seen& seen, const std::string& fallback,
-                  text::Problems& problems) {
+                  Problems& problems) {
   using postgres::batch::IndexTime;
   using postgres::batch::PartitionUnit;
   if (config.partitions.indexes == IndexTime::kImmediate ||

@@ -55,13 +55,13 @@ constexpr std::array kOwned = std::to_array<Owned>({
     {"plugin.library.paths", "it would load foreign code into the daemon", kRemove},
 });
 
-text::Problem Refusal(std::string_view reason, std::string_view fix) {
+Problem Refusal(std::string_view reason, std::string_view fix) {
   return {.what = fmt::format("may not be set: {}", reason), .fix = std::string(fix)};
 }
 
 }  // namespace
 
-std::optional<text::Problem> RefuseKafkaProperty(std::string_view name, std::string_view value) {
+std::optional<Problem> RefuseKafkaProperty(std::string_view name, std::string_view value) {
   for (const Owned& owned : kOwned) {
     if (owned.name == name) return Refusal(owned.reason, owned.fix);
   }

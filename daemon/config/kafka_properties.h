@@ -6,13 +6,13 @@
 #include <optional>
 #include <string_view>
 
-#include "daemon/text/problem.h"
+#include "schema/problem.h"
 
 namespace usage_ingest::config {
 
 // nullopt: it may be passed to librdkafka, which knows itself whether the name exists. A problem's
 // `what` continues "kafka.properties.<name> ".
-[[nodiscard]] std::optional<text::Problem> RefuseKafkaProperty(std::string_view name,
-                                                               std::string_view value);
+[[nodiscard]] std::optional<Problem> RefuseKafkaProperty(std::string_view name,
+                                                         std::string_view value);
 
 }  // namespace usage_ingest::config

@@ -29,7 +29,7 @@ std::function<void()> MakeReloader(config::Config running,
     SystemdNotify::Reloading();
     try {
       const config::LoadedConfig loaded = load();
-      for (const text::Problem& problem : loaded.problems) {
+      for (const Problem& problem : loaded.problems) {
         spdlog::error("reload: {}: {}; fix: {}", problem.where, problem.what, problem.fix);
       }
       if (loaded.problems.empty()) {

@@ -35,7 +35,7 @@ void WarnOfTopics(const std::stop_token& stop, const config::Config& config) {
     if (!Wait(stop, kTopicsEvery)) return;
     advice = assembly::QueryTopicAdvice(config, kTopicsTimeout);
   }
-  for (const text::Problem& problem : *advice) {
+  for (const Problem& problem : *advice) {
     spdlog::warn("{}; fix: {}", problem.what, problem.fix);
   }
 }

@@ -3,7 +3,7 @@
 #include <iosfwd>
 
 #include "daemon/text/json_writer.h"
-#include "daemon/text/problem.h"
+#include "schema/problem.h"
 
 namespace usage_ingest::text {
 

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <utility>
 
-#include "daemon/text/problem.h"
+#include "schema/problem.h"
 
 namespace usage_ingest::text {
 

@@ -90,6 +90,24 @@ TEST_F(StartOnPartsTest, CheckConfigConnectIsContentWithWhatMigrateMade) {
   EXPECT_EQ(result.exit_code, 0) << result.output << result.errors;
 }
 
+// The story: with "constraints" it said "by batch" where the role may skip them.
+TEST_F(StartOnPartsTest, CheckConfigConnectSaysHowForeignKeysAreKept) {
+  DaemonOptions options = DaemonDefaults();
+  const auto check = [&](const std::string& foreign_keys) {
+    options.settings["postgres"]["foreign_keys"] = "\"" + foreign_keys + "\"";
+    return DaemonProcess(options).Run({"check-config", "--connect"});
+  };
+  EXPECT_TRUE(Holds(check("auto").output, "foreign keys by batch"));
+  EXPECT_TRUE(Holds(check("constraints").output, "foreign keys by constraints"));
+  database_.Execute(std::string("REVOKE SET ON PARAMETER session_replication_role FROM ") +
+                    kDaemonRole);
+  EXPECT_TRUE(Holds(check("auto").output, "foreign keys by constraints"));
+  const CommandResult refused = check("batch");
+  EXPECT_EQ(refused.exit_code, kExitConfig) << refused.output;
+  EXPECT_TRUE(Holds(refused.output, "fix: GRANT SET ON PARAMETER session_replication_role"))
+      << refused.output;
+}
+
 TEST_F(StartOnPartsTest, AnUnreachableBrokerIsWaitedFor) {
   GeneratedLoad load({.events = 500}, kTopic);
   Install(load);

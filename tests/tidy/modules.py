@@ -56,8 +56,8 @@ MODULES: dict[str, tuple[str, ...]] = {
     "daemon/commands": (
         "daemon/text", "daemon/config", "daemon/telemetry", "daemon/http", "daemon/assembly",
         "daemon/bundle", "daemon/progress", "daemon/service", "daemon/replay", "ingest/pipeline", "ingest/kafka/client",
-        "ingest/kafka/consumer", "ingest/kafka/range", "ingest/postgres/background",
-        "ingest/postgres/blocking",
+        "ingest/kafka/consumer", "ingest/kafka/range", "ingest/postgres/batch",
+        "ingest/postgres/background", "ingest/postgres/blocking",
         "ingest/postgres/probe", "ingest/postgres/admin", "ingest/postgres/migrate"),
     "daemon/cli": ("daemon/text", "daemon/config", "daemon/telemetry", "daemon/commands"),
 }

@@ -13,7 +13,7 @@ WITH guard(text) AS (
     VALUES ('(current_setting(''usage_ingest.aggregating''::text, true) IS DISTINCT FROM '
             '''on''::text)')
 ), triggers AS (
-  SELECT t.tgrelid, t.tgname,
+  SELECT t.tgrelid, t.tgname, t.tgenabled,
          p.proname = 'update_usage_summary'
            OR p.prosrc ~* '(insert\s+into|update)\s+(only\s+)?(public\.)?usage_summaries\M'
            OR p.prosrc ~* '\mused_(requests|tokens)\s*=' AS sums_up,
@@ -41,7 +41,7 @@ WITH guard(text) AS (
 )
 SELECT has_parameter_privilege(current_user, 'session_replication_role', 'SET')::text,
        tgname::text, tgrelid::regclass::text, quote_ident(tgname), sums_up::text,
-       steps_aside::text, fix
+       steps_aside::text, fix, (tgenabled IN ('O', 'A'))::text, (tgenabled IN ('A', 'R'))::text
   FROM (SELECT) AS always LEFT JOIN triggers ON true
  ORDER BY tgrelid, tgname)sql";
 
@@ -55,13 +55,18 @@ SELECT md5(coalesce(string_agg(oid || ' ' || xmin, ',' ORDER BY oid), ''))
                        AND attname = 'current_spend'), '')
   FROM pg_trigger WHERE NOT tgisinternal)sql";
 
-bool CopyPath::may_skip_constraints() const {
-  return role_may_skip && std::ranges::all_of(triggers, &UsageLogTrigger::sums_up);
+bool UsageLogTrigger::needs_constraints() const {
+  if (fires_with_constraints == fires_without_constraints) return false;
+  return fires_without_constraints || !sums_up;
 }
 
-const UsageLogTrigger* CopyPath::counts_twice() const {
-  const auto found = std::ranges::find_if(triggers, [](const UsageLogTrigger& trigger) {
-    return trigger.sums_up && !trigger.steps_aside;
+bool CopyPath::may_skip_constraints() const {
+  return role_may_skip && std::ranges::none_of(triggers, &UsageLogTrigger::needs_constraints);
+}
+
+const UsageLogTrigger* CopyPath::counts_twice(bool skips_constraints) const {
+  const auto found = std::ranges::find_if(triggers, [&](const UsageLogTrigger& trigger) {
+    return trigger.Fires(skips_constraints) && trigger.sums_up && !trigger.steps_aside;
   });
   return found == triggers.end() ? nullptr : &*found;
 }
@@ -79,6 +84,8 @@ CopyPath ReadCopyPath(const PGresult* result) {
                              .quoted_name = text(row, 3),
                              .sums_up = text(row, 4) == "true",
                              .steps_aside = text(row, 5) == "true",
+                             .fires_with_constraints = text(row, 7) == "true",
+                             .fires_without_constraints = text(row, 8) == "true",
                              .fix = text(row, 6)});
   }
   return path;
@@ -89,12 +96,10 @@ Result<bool> SkipsConstraints(const CopyPath& path, ForeignKeys wanted) {
   if (!skips && wanted == ForeignKeys::kBatch) {
     return Fail(ErrorCode::kFatal,
                 "postgres.foreign_keys is \"batch\" but this role may not set "
-                "session_replication_role, or usage_logs has a trigger that is not ours; GRANT "
-                "SET ON PARAMETER session_replication_role, or use \"auto\"");
+                "session_replication_role, or usage_logs has a trigger of another program; fix: "
+                "GRANT SET ON PARAMETER session_replication_role, or use \"auto\"");
   }
-  const UsageLogTrigger* twice = path.counts_twice();
-  // A trigger that is skipped adds nothing.
-  if (!skips && twice != nullptr) {
+  if (const UsageLogTrigger* twice = path.counts_twice(skips)) {
     return Fail(ErrorCode::kUnavailable,
                 "trigger " + twice->name + " on " + twice->table +
                     " would count each row a second time; fix: " + twice->fix);

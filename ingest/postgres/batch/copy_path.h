@@ -1,10 +1,10 @@
 #pragma once
 // CopyPath: may the rows of a batch skip foreign keys and triggers?
 //
-// They may when the role may set session_replication_role and no trigger of another program
-// needs to see the rows. The statement and the decision are here only: `check-config` and `run`
-// report it, and each session asks again when it connects, and when DDL has changed something
-// since.
+// They may when the role may set session_replication_role, and when each trigger of another
+// program then fires as before. The statement and the decision are here only: `check-config` and
+// `run` report it, and each session asks again when it connects, and when DDL has changed
+// something since.
 //
 // Source        PostgreSQL 15 manual, ALTER TABLE, "DISABLE/ENABLE TRIGGER", and 20.11.1,
 //               session_replication_role.
@@ -34,7 +34,17 @@ struct UsageLogTrigger {
   std::string quoted_name;
   bool sums_up = false;      // adds to summaries or counters, as the seed's does
   bool steps_aside = false;  // not for the daemon's rows: WHEN checks usage_ingest.aggregating
-  std::string fix;           // SQL that makes it step aside
+  // ENABLE (the default): only when constraints are kept. ENABLE ALWAYS: also when they are
+  // skipped. ENABLE REPLICA: only then.
+  bool fires_with_constraints = true;
+  bool fires_without_constraints = false;
+  std::string fix;  // SQL that makes it step aside
+
+  [[nodiscard]] bool Fires(bool skips_constraints) const {
+    return skips_constraints ? fires_without_constraints : fires_with_constraints;
+  }
+  // To skip constraints would change whether it fires, and it is not one that shall be skipped.
+  [[nodiscard]] bool needs_constraints() const;
 };
 
 struct CopyPath {
@@ -42,8 +52,8 @@ struct CopyPath {
   std::vector<UsageLogTrigger> triggers;
 
   [[nodiscard]] bool may_skip_constraints() const;
-  // The first that adds to summaries without stepping aside; nullptr: none.
-  [[nodiscard]] const UsageLogTrigger* counts_twice() const;
+  // The first that fires, adds to summaries and does not step aside; nullptr: none.
+  [[nodiscard]] const UsageLogTrigger* counts_twice(bool skips_constraints) const;
 };
 [[nodiscard]] CopyPath ReadCopyPath(const PGresult* result);
 

@@ -114,18 +114,17 @@ Result<std::string> FindUntrustedRoles(blocking::SyncConnection& connection) {
   return problems;
 }
 
-std::string Line(const probe::ColumnProblem& problem) {
-  return fmt::format("\n  public.{}.{}: {}; fix: {};", problem.table, problem.column, problem.what,
-                     problem.fix);
+std::string Line(const Problem& problem) {
+  return fmt::format("\n  {}: {}; fix: {};", problem.where, problem.what, problem.fix);
 }
 
 Result<std::string> FindFatalColumns(blocking::SyncConnection& connection) {
   const auto columns = probe::CheckColumns(connection);
   if (!columns) return std::unexpected(columns.error());
   std::string problems;
-  for (const probe::ColumnProblem& problem : *columns) {
+  for (const probe::ColumnProblem& column : *columns) {
     // One that is missing is added; one that is not fatal is reported at the end.
-    if (!problem.is_missing && problem.is_fatal) problems += Line(problem);
+    if (!column.is_missing && column.is_fatal) problems += Line(column.problem);
   }
   return problems;
 }
@@ -134,11 +133,10 @@ Result<std::string> FindUnfilledColumns(blocking::SyncConnection& connection) {
   const auto required = probe::CheckRequiredColumns(connection);
   if (!required) return std::unexpected(required.error());
   std::string problems;
-  for (const probe::ColumnProblem& problem : *required) {
-    const auto needed =
-        problem.table == "teams" ? LacksDefaultTeam(connection) : Result<bool>(true);
+  for (const probe::ColumnProblem& column : *required) {
+    const auto needed = column.table == "teams" ? LacksDefaultTeam(connection) : Result<bool>(true);
     if (!needed) return std::unexpected(needed.error());
-    if (*needed) problems += Line(problem);
+    if (*needed) problems += Line(column.problem);
   }
   return problems;
 }
@@ -184,9 +182,7 @@ Result<> PrintNotes(blocking::SyncConnection& connection, std::ostream& out) {
 
 std::string Lines(std::span<const probe::Finding> findings) {
   std::string lines;
-  for (const probe::Finding& finding : findings) {
-    lines += fmt::format("\n  {}: {}; fix: {};", finding.where, finding.what, finding.fix);
-  }
+  for (const probe::Finding& finding : findings) lines += Line(finding);
   return lines;
 }
 

@@ -246,7 +246,7 @@ std::string CheckColumnsSql() {
   return fmt::format(kCheckColumns, rules);
 }
 
-// `sql` gives the members of ColumnProblem.
+// `sql` gives table, column, whether it is missing, whether that is fatal, what and fix.
 Result<std::vector<ColumnProblem>> Ask(blocking::SyncConnection& connection,
                                        const std::string& sql) {
   auto rows = connection.Execute(sql);
@@ -254,12 +254,15 @@ Result<std::vector<ColumnProblem>> Ask(blocking::SyncConnection& connection,
   std::vector<ColumnProblem> problems;
   problems.reserve(static_cast<std::size_t>(rows->count()));
   for (int i = 0; i < rows->count(); ++i) {
-    problems.push_back({.table = std::string(rows->text(i, 0)),
-                        .column = std::string(rows->text(i, 1)),
+    const std::string_view table = rows->text(i, 0);
+    const std::string_view column = rows->text(i, 1);
+    problems.push_back({.table = std::string(table),
+                        .column = std::string(column),
                         .is_missing = rows->boolean(i, 2),
                         .is_fatal = rows->boolean(i, 3),
-                        .what = std::string(rows->text(i, 4)),
-                        .fix = std::string(rows->text(i, 5))});
+                        .problem = {.what = std::string(rows->text(i, 4)),
+                                    .where = fmt::format("public.{}.{}", table, column),
+                                    .fix = std::string(rows->text(i, 5))}});
   }
   return problems;
 }

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "ingest/postgres/blocking/sync_connection.h"
+#include "schema/problem.h"
 
 namespace usage_ingest::postgres::probe {
 
@@ -20,8 +21,7 @@ struct ColumnProblem {
   std::string column;
   bool is_missing;
   bool is_fatal;  // else it works for a time
-  std::string what;
-  std::string fix;  // SQL
+  Problem problem;
 };
 
 // Of tables that exist; a missing table is another check's.

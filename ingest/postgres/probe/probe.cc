@@ -21,10 +21,8 @@ std::string Finding::ToLine() const {
 }
 
 void ProbeReport::Add(Severity severity, std::string where, std::string what, std::string fix) {
-  findings.push_back({.severity = severity,
-                      .where = std::move(where),
-                      .what = std::move(what),
-                      .fix = std::move(fix)});
+  findings.push_back(
+      {{.what = std::move(what), .where = std::move(where), .fix = std::move(fix)}, severity});
 }
 
 bool ProbeReport::ok() const {
@@ -61,10 +59,10 @@ Result<bool> ProbeServer(blocking::SyncConnection& connection, ProbeReport& repo
 }
 
 Result<bool> ProbeMigrations(blocking::SyncConnection& connection, ProbeReport& report) {
-  const Finding migrate{.severity = Severity::kFatal,
-                        .where = "usage_ingest.migrations",
-                        .what = "the database is not migrated",
-                        .fix = "run `usage-ingestd migrate`"};
+  const Finding migrate{{.what = "the database is not migrated",
+                         .where = "usage_ingest.migrations",
+                         .fix = "run `usage-ingestd migrate`"},
+                        Severity::kFatal};
   auto closed = connection.Execute(
       "SELECT nspname, quote_ident(current_user) FROM pg_namespace WHERE nspname IN ('public', "
       "'usage_ingest') AND NOT has_schema_privilege(oid, 'USAGE')");

@@ -6,12 +6,15 @@
 //
 // Errors        a finding is no error: Result fails only when the database cannot be asked.
 // Source        docs/operations.md, "Taking over from the trigger".
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "ingest/postgres/batch/copy_path.h"
 #include "ingest/postgres/blocking/sync_connection.h"
 #include "ingest/postgres/probe/quota_state.h"
+#include "schema/problem.h"
 
 namespace usage_ingest::postgres::probe {
 
@@ -20,11 +23,9 @@ enum class Severity : unsigned char {
   kWarning,  // works, but slower or only for a time
 };
 
-struct Finding {
+// `where` is the table, trigger or setting; `fix` is SQL, or a command.
+struct Finding : Problem {
   Severity severity;
-  std::string where;  // the table, trigger, setting
-  std::string what;
-  std::string fix;  // SQL, or a command
   // "fatal: <where>: <what>; fix: <fix>"
   [[nodiscard]] std::string ToLine() const;
 };
@@ -41,8 +42,8 @@ struct UsageLogColumn {
 struct DatabaseFacts {
   int server_version = 0;   // 150004 for 15.4
   int migration_level = 0;  // number of the last step that is applied
-  // COPY may run with session_replication_role = replica: batch/copy_path.h decides.
-  bool may_skip_constraints = false;
+  // batch::SkipsConstraints decides with it, for each session; nothing: a fatal finding came first.
+  std::optional<batch::CopyPath> copy_path;
   bool in_recovery = false;     // a standby: writes must wait
   bool is_distributed = false;  // usage_logs, by Citus
   std::vector<UsageLogColumn> usage_log_columns;

@@ -137,14 +137,16 @@ void CheckColumn(const UsageLogColumn& column, bool written, ProbeReport& report
   }
 }
 
+// One that counts twice is fatal here even if COPY skips it today. It would not tomorrow, after a
+// REVOKE or with a trigger of another program, and then the daemon would stop at any hour.
 void CheckTrigger(const batch::UsageLogTrigger& trigger, ProbeReport& report) {
   const std::string where = fmt::format("trigger {} on {}", trigger.name, trigger.table);
   if (trigger.sums_up && !trigger.steps_aside) {
     report.Add(Severity::kFatal, where, "every row of the daemon would count twice", trigger.fix);
-  } else if (!trigger.sums_up) {
+  } else if (trigger.needs_constraints()) {
     report.Add(
         Severity::kWarning, where,
-        "it is not ours and wants to see the rows: the slow path is used, about half as fast",
+        "it is of another program and must see the rows: the slow path is used, about half as fast",
         fmt::format("DROP TRIGGER {} ON {}, if it can be done without", trigger.quoted_name,
                     trigger.table));
   }
@@ -186,17 +188,15 @@ Result<bool> ProbeTables(blocking::SyncConnection& connection, ProbeReport& repo
   if (missing->count() != 0) return false;
   const auto problems = CheckColumns(connection);
   if (!problems) return std::unexpected(problems.error());
-  for (const ColumnProblem& problem : *problems) {
-    report.Add(problem.is_fatal ? Severity::kFatal : Severity::kWarning,
-               fmt::format("public.{}.{}", problem.table, problem.column), problem.what,
-               problem.fix);
+  for (const ColumnProblem& column : *problems) {
+    report.findings.push_back(
+        {column.problem, column.is_fatal ? Severity::kFatal : Severity::kWarning});
   }
   const auto required = CheckRequiredColumns(connection);
   if (!required) return std::unexpected(required.error());
-  for (const ColumnProblem& problem : *required) {
-    if (problem.table != "usage_summaries" && problem.table != "audit_logs") continue;
-    report.Add(Severity::kFatal, fmt::format("public.{}.{}", problem.table, problem.column),
-               problem.what, problem.fix);
+  for (const ColumnProblem& column : *required) {
+    if (column.table != "usage_summaries" && column.table != "audit_logs") continue;
+    report.findings.push_back({column.problem, Severity::kFatal});
   }
   return true;
 }
@@ -242,9 +242,10 @@ Result<> ProbeUsageLogs(blocking::SyncConnection& connection, ProbeReport& repor
 Result<> ProbeTriggers(blocking::SyncConnection& connection, ProbeReport& report) {
   auto answer = connection.Execute(batch::kAskCopyPath);
   if (!answer) return std::unexpected(answer.error());
-  const batch::CopyPath path = batch::ReadCopyPath(answer->result());
-  report.facts.may_skip_constraints = path.may_skip_constraints();
-  for (const batch::UsageLogTrigger& trigger : path.triggers) CheckTrigger(trigger, report);
+  report.facts.copy_path = batch::ReadCopyPath(answer->result());
+  for (const batch::UsageLogTrigger& trigger : report.facts.copy_path->triggers) {
+    CheckTrigger(trigger, report);
+  }
 
   auto missing = connection.Execute(kHelpfulTriggers);
   if (!missing) return std::unexpected(missing.error());

@@ -55,18 +55,18 @@ std::optional<Finding> Check(const Limit& limit, std::int64_t writers) {
       fmt::format("a daemon with {} writers needs {} sessions", writers, needed);
   if (limit.sessions < needed) {
     return Finding{
-        .severity = limit.sessions < writers + kLasting ? Severity::kFatal : Severity::kWarning,
-        .where = limit.where,
-        .what = fmt::format("{}, and {} permits {}", need, limit.setting, limit.sessions),
-        .fix = limit.fix};
+        {.what = fmt::format("{}, and {} permits {}", need, limit.setting, limit.sessions),
+         .where = limit.where,
+         .fix = limit.fix},
+        limit.sessions < writers + kLasting ? Severity::kFatal : Severity::kWarning};
   }
   const std::int64_t left = std::max(limit.sessions - limit.of_others, std::int64_t{0});
   if (left >= needed) return std::nullopt;
-  return Finding{.severity = Severity::kWarning,
-                 .where = limit.where,
-                 .what = fmt::format("{}, and {} leaves {} now: others have {} of {}", need,
-                                     limit.setting, left, limit.of_others, limit.sessions),
-                 .fix = limit.fix};
+  return Finding{{.what = fmt::format("{}, and {} leaves {} now: others have {} of {}", need,
+                                      limit.setting, left, limit.of_others, limit.sessions),
+                  .where = limit.where,
+                  .fix = limit.fix},
+                 Severity::kWarning};
 }
 
 }  // namespace

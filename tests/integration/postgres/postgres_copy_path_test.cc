@@ -38,13 +38,14 @@ TEST_F(CopyPathTest, ATriggerOnALeafSeesTheRowsFromTheNextBatchOn) {
   RowWriter writer = MakeWriter(batch::ForeignKeys::kAuto);
   ASSERT_TRUE(writer.Connect());
   ASSERT_TRUE(writer.Copy(writer.Row(kTime)));
-  EXPECT_TRUE(Probe("litemaas").facts.may_skip_constraints);
+  EXPECT_TRUE(Probe("litemaas").facts.copy_path->may_skip_constraints());
 
   database_.Execute(
       "CREATE TRIGGER see AFTER INSERT ON new_year FOR EACH ROW EXECUTE FUNCTION see()");
   ASSERT_TRUE(writer.Copy(writer.Row(kTime)));
   EXPECT_EQ(Seen(), 1);
-  EXPECT_FALSE(Probe("litemaas").facts.may_skip_constraints) << "one decision for both";
+  EXPECT_FALSE(Probe("litemaas").facts.copy_path->may_skip_constraints())
+      << "one decision for both";
 
   database_.Execute("ALTER TABLE new_year DISABLE TRIGGER see");
   ASSERT_TRUE(writer.Copy(writer.Row(kTime)));
@@ -55,7 +56,7 @@ TEST_F(CopyPathTest, ATriggerOnALeafSeesTheRowsFromTheNextBatchOn) {
   database_.Execute("DROP TRIGGER see ON new_year");
   ASSERT_TRUE(writer.Copy(writer.Row(kTime)));
   EXPECT_EQ(Seen(), 2);
-  EXPECT_TRUE(Probe("litemaas").facts.may_skip_constraints);
+  EXPECT_TRUE(Probe("litemaas").facts.copy_path->may_skip_constraints());
   EXPECT_EQ(Rows(), 5);
 }
 
@@ -106,6 +107,40 @@ TEST_F(CopyPathTest, TheSkippedTriggerMayBeAsItLikes) {
   ASSERT_TRUE(writer.Connect());
   ASSERT_TRUE(writer.Copy(writer.Row(kTime)));
   EXPECT_EQ(database_.Number("SELECT count(*) FROM usage_summaries"), 0);
+}
+
+// To skip foreign keys is to be a replica, for PostgreSQL: a trigger that is enabled always or for
+// replicas fires there.
+TEST_F(CopyPathTest, ASummaryTriggerThatAlwaysFiresIsNotSkipped) {
+  database_.Execute(
+      "DROP TRIGGER update_usage_on_log ON usage_logs;"
+      "CREATE TRIGGER update_usage_on_log AFTER INSERT ON usage_logs FOR EACH ROW EXECUTE FUNCTION "
+      "update_usage_summary(); ALTER TABLE usage_logs ENABLE ALWAYS TRIGGER update_usage_on_log");
+  for (const auto foreign_keys : {batch::ForeignKeys::kBatch, batch::ForeignKeys::kConstraints}) {
+    const Result<> held = MakeWriter(foreign_keys).Connect();
+    ASSERT_FALSE(held);
+    EXPECT_EQ(held.error().code, ErrorCode::kUnavailable) << held.error().context;
+  }
+}
+
+TEST_F(CopyPathTest, AForeignTriggerThatAlwaysFiresSeesTheRowsOfTheFastPath) {
+  database_.Execute(
+      "CREATE TRIGGER see AFTER INSERT ON new_year FOR EACH ROW EXECUTE FUNCTION see();"
+      "ALTER TABLE new_year ENABLE ALWAYS TRIGGER see");
+  RowWriter writer = MakeWriter(batch::ForeignKeys::kBatch);
+  ASSERT_TRUE(writer.Connect());
+  ASSERT_TRUE(writer.Copy(writer.Row(kTime)));
+  EXPECT_EQ(Seen(), 1);
+}
+
+TEST_F(CopyPathTest, ATriggerForReplicasDoesNotFireForOurRows) {
+  database_.Execute(
+      "CREATE TRIGGER see AFTER INSERT ON new_year FOR EACH ROW EXECUTE FUNCTION see();"
+      "ALTER TABLE new_year ENABLE REPLICA TRIGGER see");
+  RowWriter writer = MakeWriter(batch::ForeignKeys::kAuto);
+  ASSERT_TRUE(writer.Connect());
+  ASSERT_TRUE(writer.Copy(writer.Row(kTime)));
+  EXPECT_EQ(Seen(), 0) << "as for the rows of every other program";
 }
 
 // The story: a temporary table lived as long as its session, for months, and no other session may

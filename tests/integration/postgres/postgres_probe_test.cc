@@ -153,11 +153,11 @@ class ProbeFactsTest : public PostgresTest {};
 
 TEST_F(ProbeFactsTest, ForeignTriggerMeansTheSlowPathEvenForASuperuser) {
   Database database = CreateMigrated("litemaas");
-  EXPECT_TRUE(Probe("litemaas").facts.may_skip_constraints);
+  EXPECT_TRUE(Probe("litemaas").facts.copy_path->may_skip_constraints());
   database.Execute(kForeignTrigger);
-  EXPECT_FALSE(Probe("litemaas").facts.may_skip_constraints);
+  EXPECT_FALSE(Probe("litemaas").facts.copy_path->may_skip_constraints());
   database.Execute("ALTER TABLE usage_logs DISABLE TRIGGER theirs");
-  EXPECT_TRUE(Probe("litemaas").facts.may_skip_constraints);
+  EXPECT_TRUE(Probe("litemaas").facts.copy_path->may_skip_constraints());
 }
 
 TEST_F(ProbeFactsTest, DisabledTriggerOfTheSeedCannotCountTwice) {
@@ -175,7 +175,7 @@ TEST_F(ProbeFactsTest, TriggerOnUpdatesIsNoneOfOurBusiness) {
       "TRIGGER theirs AFTER UPDATE ON usage_logs FOR EACH ROW EXECUTE FUNCTION noop()");
   const probe::ProbeReport report = Probe("litemaas");
   EXPECT_TRUE(report.findings.empty()) << report.findings[0].ToLine();
-  EXPECT_TRUE(report.facts.may_skip_constraints);
+  EXPECT_TRUE(report.facts.copy_path->may_skip_constraints());
 }
 
 // LiteMaaS runs its CREATE OR REPLACE FUNCTION statements again when it starts.

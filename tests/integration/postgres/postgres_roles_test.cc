@@ -31,7 +31,7 @@ TEST_F(RolesTest, PrintedGrantsAreEnoughOnTheFastPath) {
   CreateDaemonRole("in\"gest", "litemaas", /*fast=*/true);
   const probe::ProbeReport report = Probe("litemaas", "'in\\\"gest'");
   EXPECT_TRUE(report.findings.empty()) << report.findings.front().ToLine();
-  EXPECT_TRUE(report.facts.may_skip_constraints);
+  EXPECT_TRUE(report.facts.copy_path->may_skip_constraints());
   DaemonLikeWriter writer(ConnectAs("'in\\\"gest'"), /*fast_path=*/true, 1);
   ASSERT_TRUE(writer.WriteBatch(100));
   ExpectTotalsOf(100);
@@ -41,7 +41,7 @@ TEST_F(RolesTest, PrintedGrantsAreEnoughOnTheSlowPath) {
   CreateDaemonRole("ingest", "litemaas", /*fast=*/false);
   const probe::ProbeReport report = Probe("litemaas", "ingest");
   EXPECT_TRUE(report.ok());
-  EXPECT_FALSE(report.facts.may_skip_constraints);
+  EXPECT_FALSE(report.facts.copy_path->may_skip_constraints());
   ASSERT_EQ(report.findings.size(), 1U);
   EXPECT_EQ(report.findings[0].fix,
             "GRANT SET ON PARAMETER session_replication_role TO \"ingest\"");

@@ -42,7 +42,7 @@ class RecordingCommand final : public commands::Command {
     }
     return options;
   }
-  [[nodiscard]] std::optional<text::Problem> Check() const override { return command_.Check(); }
+  [[nodiscard]] std::optional<Problem> Check() const override { return command_.Check(); }
   int Run(const commands::CommandContext& context) override { return command_.Run(context); }
   [[nodiscard]] std::span<const commands::CommandPtr> subcommands() const override {
     return subcommands_;

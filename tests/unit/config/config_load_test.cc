@@ -13,7 +13,7 @@
 namespace usage_ingest::config {
 
 // For GoogleTest's messages.
-void PrintTo(const text::Problem& problem, std::ostream* out) {  // NOLINT(misc-*): by ADL
+void PrintTo(const Problem& problem, std::ostream* out) {  // NOLINT(misc-*): by ADL
   *out << problem.where << " | " << problem.what << " | " << problem.fix;
 }
 
@@ -179,10 +179,9 @@ class BadLineTest : public ::testing::TestWithParam<BadLine> {};
 
 TEST_P(BadLineTest, IsRefusedWithItsLineAndTheFix) {
   const LoadedConfig loaded = LoadWithRequired(GetParam().line);
-  ASSERT_THAT(loaded.problems,
-              ElementsAre(AllOf(Field(&text::Problem::where, "test.toml:3"),
-                                Field(&text::Problem::what, HasSubstr(GetParam().what)),
-                                Field(&text::Problem::fix, HasSubstr(GetParam().fix)))));
+  ASSERT_THAT(loaded.problems, ElementsAre(AllOf(Field(&Problem::where, "test.toml:3"),
+                                                 Field(&Problem::what, HasSubstr(GetParam().what)),
+                                                 Field(&Problem::fix, HasSubstr(GetParam().fix)))));
 }
 
 const BadLine kBadLines[] = {
@@ -272,9 +271,9 @@ TEST(ConfigLoadTest, NamesTheMissingKeyTheFileAndTheVariable) {
   const LoadedConfig loaded = Load("kafka.brokers = 'k'\n");
   ASSERT_THAT(
       loaded.problems,
-      ElementsAre(AllOf(Field(&text::Problem::where, "test.toml"),
-                        Field(&text::Problem::what, "postgres.conninfo is missing"),
-                        Field(&text::Problem::fix, HasSubstr("USAGE_INGEST_POSTGRES_CONNINFO")))));
+      ElementsAre(AllOf(Field(&Problem::where, "test.toml"),
+                        Field(&Problem::what, "postgres.conninfo is missing"),
+                        Field(&Problem::fix, HasSubstr("USAGE_INGEST_POSTGRES_CONNINFO")))));
 }
 
 TEST(ConfigLoadTest, ACommandWithoutKafkaNeedsNoBrokers) {
@@ -355,7 +354,7 @@ TEST(ConfigLoadTest, NoMessageRepeatsASecret) {
       "group.id = 'hunter2'\nsasl.password = [\"hunter2\"]\n[log]\nlevel = 'hunter2'\n",
       {{"USAGE_INGEST_POSTGRES_WRITERS", "hunter2"}});
   EXPECT_GE(loaded.problems.size(), 5u);
-  for (const text::Problem& problem : loaded.problems) {
+  for (const Problem& problem : loaded.problems) {
     EXPECT_THAT(problem.what + problem.fix + problem.where, Not(HasSubstr("hunter2")));
   }
 }

@@ -1,11 +1,12 @@
 #pragma once
 // Problem: what is wrong, where, and how to fix it; the one shape of every message for an operator.
 //
-// Used by configuration errors, command-line errors, UserError and `check-config --connect`.
+// Used by configuration errors, command-line errors, UserError, the probe of the database and
+// `check-config --connect`.
 #include <string>
 #include <vector>
 
-namespace usage_ingest::text {
+namespace usage_ingest {
 
 struct Problem {
   std::string what;        // never the value of a key: it may be a secret
@@ -14,4 +15,4 @@ struct Problem {
 };
 using Problems = std::vector<Problem>;
 
-}  // namespace usage_ingest::text
+}  // namespace usage_ingest
