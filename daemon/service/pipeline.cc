@@ -29,28 +29,28 @@ Pipeline::~Pipeline() {
   consumer_.reset();
 }
 
-Result<> Pipeline::Start(const Links& links) {
-  kafka::consumer::KafkaConsumer::Dependencies dependencies{
-      {}, links.inbox, links.request_positions, links.telemetry};
+Result<> Pipeline::Start(const Dependencies& dependencies) {
+  kafka::consumer::KafkaConsumer::Dependencies of_consumer{
+      {}, dependencies.inbox, dependencies.request_positions, dependencies.telemetry};
   for (const auto& lane : lanes_) {
-    dependencies.lanes.push_back(lane->queue().MakeProducer());
+    of_consumer.lanes.push_back(lane->queue().MakeProducer());
   }
   auto made = kafka::consumer::KafkaConsumer::Make(assembly::KafkaOptionsFor(config_),
-                                                   std::move(dependencies));
+                                                   std::move(of_consumer));
   if (!made) return std::unexpected(made.error());
   consumer_ = std::move(*made);
 
-  const auto ended = [this, failed = links.failed](const Result<>& result) {
+  const auto ended = [this, failed = dependencies.failed](const Result<>& result) {
     if (!result) failed(result.error());
     // release: pairs with the acquire in Stop, which then joins without waiting
     running_.fetch_sub(1, std::memory_order_release);
   };
   running_ = lanes_.size() + 1;
   for (std::size_t i = 0; i < lanes_.size(); ++i) {
-    lanes_[i]->Start(assembly::LaneOptionsFor(config_, i),
-                     assembly::StoreOptionsFor(config_, std::to_string(i)),
-                     postgres::batch::MakeGroupProgress(config_.kafka.group_id),
-                     {links.telemetry, links.inbox, consumer_->current_epoch(), ended});
+    lanes_[i]->Start(
+        assembly::LaneOptionsFor(config_, i), assembly::StoreOptionsFor(config_, std::to_string(i)),
+        postgres::batch::MakeGroupProgress(config_.kafka.group_id),
+        {dependencies.telemetry, dependencies.inbox, consumer_->current_epoch(), ended});
   }
   consumer_thread_ = std::jthread([this, ended](const std::stop_token& stop) {
     // ignored because a thread without a name works as well

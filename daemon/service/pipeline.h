@@ -30,7 +30,7 @@ namespace usage_ingest::service {
 
 class Pipeline {
  public:
-  struct Links {
+  struct Dependencies {
     pipeline::TelemetrySink& telemetry;
     pipeline::ConsumerInbox& inbox;
     pipeline::RequestPositions request_positions;
@@ -41,7 +41,7 @@ class Pipeline {
   explicit Pipeline(const config::Config& config);
   ~Pipeline();
 
-  [[nodiscard]] Result<> Start(const Links& links);
+  [[nodiscard]] Result<> Start(const Dependencies& dependencies);
   // Finishes the running transactions and joins. False when `deadline` passed first; the process
   // must end then without destroying anything (nothing is lost: what is not committed is in Kafka).
   [[nodiscard]] bool Stop(std::chrono::steady_clock::time_point deadline);
