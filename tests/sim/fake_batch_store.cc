@@ -44,12 +44,12 @@ Task<> SleepFor(const pipeline::Runtime& runtime, std::chrono::milliseconds dura
 // The writer comes with a new batch: it has just looked whether that is stale (Lane::WriteOne), and
 // nothing has run in between.
 void FakeBatchStore::NoteCall() {
-  if (!epoch_of_call_) epoch_of_call_ = links_.current_epoch.load();
+  if (!epoch_of_call_) epoch_of_call_ = dependencies_.current_epoch.load();
 }
 
 Task<> FakeBatchStore::Latency() {
-  if (links_.faults.is_slow && links_.faults.random().PerThousand(400)) {
-    const std::chrono::milliseconds time(links_.faults.random().Between(1, 30));
+  if (dependencies_.faults.is_slow && dependencies_.faults.random().PerThousand(400)) {
+    const std::chrono::milliseconds time(dependencies_.faults.random().Between(1, 30));
     co_await SleepFor(runtime_, time);
   } else {
     co_await pipeline::Yield(runtime_);
@@ -58,31 +58,32 @@ Task<> FakeBatchStore::Latency() {
 
 Result<> FakeBatchStore::Lose(std::string_view how) {
   before_piece_.reset();
-  links_.database.Close(session_);
+  dependencies_.database.Close(session_);
   session_ = 0;
   if (is_killed_) return Fail(ErrorCode::kFatal, "this process is gone");
-  ++At(links_.faults.losses, at_);
+  ++At(dependencies_.faults.losses, at_);
   return Fail(ErrorCode::kUnavailable, std::string(how));
 }
 
 // An error that the server answers: its transaction is over, the connection is not.
 Result<> FakeBatchStore::Refuse(ErrorCode code, std::string_view why) {
-  if (!before_piece_) links_.database.Rollback(session_);
+  if (!before_piece_) dependencies_.database.Rollback(session_);
   return Fail(code, std::string(why));
 }
 
 Task<Result<>> FakeBatchStore::Arrive(Step step) {
   at_ = {step, false};
   NoteCall();
-  links_.database.Touch(session_, runtime_.clock.Now(), step == Step::kCopyRows);
+  dependencies_.database.Touch(session_, runtime_.clock.Now(), step == Step::kCopyRows);
   co_await Latency();
   if (is_killed_) co_return Lose("killed");
-  if (!links_.database.is_open(session_)) co_return Lose("terminated by administrator command");
+  if (!dependencies_.database.is_open(session_))
+    co_return Lose("terminated by administrator command");
   if (has(PlantedBug::kFailureRefuses) && step == Step::kAddSums &&
-      links_.faults.random().PerThousand(300)) {
+      dependencies_.faults.random().PerThousand(300)) {
     co_return Refuse(ErrorCode::kRejected, "53100: disk full");
   }
-  switch (links_.faults.Draw()) {
+  switch (dependencies_.faults.Draw()) {
     case Fault::kNone:
       co_return Result<>{};
     case Fault::kConnectionLost:
@@ -108,19 +109,20 @@ Task<Result<>> FakeBatchStore::Return() {
   at_.is_after = true;
   co_await Latency();
   if (is_killed_) co_return Lose("killed");
-  if (!links_.database.is_open(session_)) co_return Lose("terminated by administrator command");
-  links_.database.Touch(session_, runtime_.clock.Now(), false);
-  if (links_.faults.Draw() == Fault::kConnectionLost) co_return Lose("the reply was lost");
+  if (!dependencies_.database.is_open(session_))
+    co_return Lose("terminated by administrator command");
+  dependencies_.database.Touch(session_, runtime_.clock.Now(), false);
+  if (dependencies_.faults.Draw() == Fault::kConnectionLost) co_return Lose("the reply was lost");
   co_return Result<>{};
 }
 
 Task<Result<>> FakeBatchStore::Open() {
-  links_.database.Close(session_);
+  dependencies_.database.Close(session_);
   session_ = 0;
   co_await Latency();
   if (is_killed_) co_return Lose("killed");
-  if (links_.faults.Draw() != Fault::kNone) co_return Lose("could not connect");
-  session_ = links_.database.Open();
+  if (dependencies_.faults.Draw() != Fault::kNone) co_return Lose("could not connect");
+  session_ = dependencies_.database.Open();
   co_return co_await Return();
 }
 
@@ -136,14 +138,14 @@ bool FakeBatchStore::connected() const {
 
 Task<> FakeBatchStore::Reset() {
   before_piece_.reset();
-  if (links_.database.is_open(session_)) links_.database.Rollback(session_);
+  if (dependencies_.database.is_open(session_)) dependencies_.database.Rollback(session_);
   co_return;
 }
 
 void FakeBatchStore::Kill() {
-  if (!is_killed_) ++At(links_.faults.crashes, at_);
+  if (!is_killed_) ++At(dependencies_.faults.crashes, at_);
   is_killed_ = true;
-  links_.database.Close(session_);
+  dependencies_.database.Close(session_);
 }
 
 Task<Result<bool>> FakeBatchStore::IsCommitted(const Batch& batch) {
@@ -197,16 +199,17 @@ Task<Result<>> FakeBatchStore::Lock(LockKey key, LockMode mode) {
   const auto give_up_at = now + limits::kLockTimeout;
   const bool is_stuck = blocked_since_ && now - *blocked_since_ > limits::kStalledBlocksMax;
   if (is_stuck && !has(PlantedBug::kZombieLeftAlone)) {
-    const SessionId holder = links_.database.HolderOf(key, session_);
-    if (links_.database.is_silent(holder, now)) links_.database.Close(holder);
+    const SessionId holder = dependencies_.database.HolderOf(key, session_);
+    if (dependencies_.database.is_silent(holder, now)) dependencies_.database.Close(holder);
   }
-  while (!links_.database.TryLock(session_, key, mode)) {
+  while (!dependencies_.database.TryLock(session_, key, mode)) {
     if (runtime_.clock.Now() >= give_up_at) {
       if (!blocked_since_) blocked_since_ = give_up_at;
       co_return Refuse(ErrorCode::kConflict, "55P03: canceling statement due to lock timeout");
     }
     co_await SleepFor(runtime_, kLockPoll);
-    if (is_killed_ || !links_.database.is_open(session_)) co_return Lose("gone while it waited");
+    if (is_killed_ || !dependencies_.database.is_open(session_))
+      co_return Lose("gone while it waited");
   }
   co_return Result<>{};
 }
@@ -267,10 +270,10 @@ Task<Result<pipeline::BeginResult>> FakeBatchStore::Begin(const Batch& batch,
   const Result<> arrived = co_await Enter(Step::kBegin);
   if (!arrived) co_return std::unexpected(arrived.error());
   if (!batch.empty() && batch.partitions.front().epoch.value < *epoch_of_call_) {
-    links_.violated(fmt::format("INV-5: a batch of epoch {} was begun in epoch {}",
-                                batch.partitions.front().epoch.value, *epoch_of_call_));
+    dependencies_.violated(fmt::format("INV-5: a batch of epoch {} was begun in epoch {}",
+                                       batch.partitions.front().epoch.value, *epoch_of_call_));
   }
-  links_.database.Begin(session_);
+  dependencies_.database.Begin(session_);
   std::vector<PartitionId> partitions;
   for (const auto& move : batch.partitions) partitions.push_back(move.source->partition);
   std::ranges::sort(partitions);
@@ -278,7 +281,7 @@ Task<Result<pipeline::BeginResult>> FakeBatchStore::Begin(const Batch& batch,
     const Result<> locked = co_await Lock(OffsetsLock(partition), LockMode::kUpdate);
     if (!locked) co_return std::unexpected(locked.error());
   }
-  const Result<> claimed = Claim(batch, *links_.database.transaction(session_));
+  const Result<> claimed = Claim(batch, *dependencies_.database.transaction(session_));
   if (!claimed) co_return std::unexpected(claimed.error());
   const Result<> locked = co_await LockParents(parents);
   if (!locked) co_return std::unexpected(locked.error());
@@ -292,7 +295,7 @@ Task<Result<pipeline::BeginResult>> FakeBatchStore::Begin(const Batch& batch,
 Task<Result<>> FakeBatchStore::BeginPiece() {
   const Result<> arrived = co_await Arrive(Step::kBeginPiece);
   if (!arrived) co_return arrived;
-  before_piece_ = *links_.database.transaction(session_);
+  before_piece_ = *dependencies_.database.transaction(session_);
   co_return co_await Return();
 }
 
@@ -301,7 +304,7 @@ Task<Result<>> FakeBatchStore::EndPiece(pipeline::PieceEnd end) {
   const Result<> arrived = co_await Arrive(Step::kEndPiece);
   if (!arrived) co_return arrived;
   const bool is_undone = end == pipeline::PieceEnd::kUndo && !has(PlantedBug::kPieceNotUndone);
-  if (is_undone) *links_.database.transaction(session_) = *before_piece_;
+  if (is_undone) *dependencies_.database.transaction(session_) = *before_piece_;
   before_piece_.reset();
   co_return co_await Return();
 }

@@ -23,7 +23,7 @@ namespace usage_ingest::sim {
 using pipeline::Batch;
 using pipeline::Task;
 
-struct StoreLinks {
+struct StoreDependencies {
   FakeDatabase& database;
   Faults& faults;
   PlantedBug bug = PlantedBug::kNone;
@@ -34,8 +34,8 @@ struct StoreLinks {
 
 class FakeBatchStore final : public pipeline::BatchStore {
  public:
-  FakeBatchStore(StoreLinks links, pipeline::Runtime runtime)
-      : links_(std::move(links)), runtime_(runtime) {}
+  FakeBatchStore(StoreDependencies dependencies, pipeline::Runtime runtime)
+      : dependencies_(std::move(dependencies)), runtime_(runtime) {}
 
   Task<Result<>> Connect() override;
   [[nodiscard]] bool connected() const override;
@@ -81,11 +81,11 @@ class FakeBatchStore final : public pipeline::BatchStore {
   std::int64_t AddQuotas(Transaction& transaction, const aggregate::Deltas& deltas);
   Task<Result<>> CommitRowsFirst();
 
-  [[nodiscard]] Tables& tables() { return links_.database.tables(); }
-  [[nodiscard]] const Tables& tables() const { return links_.database.tables(); }
-  [[nodiscard]] bool has(PlantedBug bug) const { return links_.bug == bug; }
+  [[nodiscard]] Tables& tables() { return dependencies_.database.tables(); }
+  [[nodiscard]] const Tables& tables() const { return dependencies_.database.tables(); }
+  [[nodiscard]] bool has(PlantedBug bug) const { return dependencies_.bug == bug; }
 
-  StoreLinks links_;
+  StoreDependencies dependencies_;
   pipeline::Runtime runtime_;
   SessionId session_ = 0;
   bool is_killed_ = false;

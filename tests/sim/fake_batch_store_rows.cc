@@ -43,10 +43,10 @@ Task<Result<bool>> FakeBatchStore::InsertRow(const UsageRow& row, OnDuplicate on
   }
   if (has(PlantedBug::kRowsOutsideOfCommit)) {
     tables().rows.emplace(event.id, MakeStoredRow(row));
-    links_.database.NoteChange();
+    dependencies_.database.NoteChange();
     co_return true;
   }
-  links_.database.transaction(session_)->rows.emplace(event.id, MakeStoredRow(row));
+  dependencies_.database.transaction(session_)->rows.emplace(event.id, MakeStoredRow(row));
   co_return true;
 }
 
@@ -58,7 +58,8 @@ Task<Result<std::int64_t>> FakeBatchStore::CopyRows(std::span<const UsageRow* co
     const Result<bool> inserted = co_await InsertRow(*rows[i], OnDuplicate::kFail);
     if (inserted) continue;
     // The server does not always say in which line.
-    if (inserted.error().code == ErrorCode::kBadRecord && links_.faults.random().PerThousand(500)) {
+    if (inserted.error().code == ErrorCode::kBadRecord &&
+        dependencies_.faults.random().PerThousand(500)) {
       failure_.row = i;
     }
     co_return std::unexpected(inserted.error());
@@ -114,7 +115,7 @@ std::int64_t FakeBatchStore::AddQuotas(Transaction& transaction, const aggregate
 // A counter is full, or a trigger of another program does not want them.
 bool FakeBatchStore::RefusesSums(const aggregate::Deltas& deltas) const {
   return std::ranges::any_of(deltas.quotas, [&](const aggregate::QuotaDelta& delta) {
-    return links_.database.refused_subscriptions.contains(delta.subscription_id);
+    return dependencies_.database.refused_subscriptions.contains(delta.subscription_id);
   });
 }
 
@@ -133,7 +134,7 @@ Task<Result<pipeline::QuotaChanges>> FakeBatchStore::AddSums(const aggregate::De
     const Result<> locked = co_await Lock(key, LockMode::kNoKeyUpdate);
     if (!locked) co_return std::unexpected(locked.error());
   }
-  Transaction& transaction = *links_.database.transaction(session_);
+  Transaction& transaction = *dependencies_.database.transaction(session_);
   transaction.overwrites_summaries = has(PlantedBug::kSumsOverwritten);
   const auto add = [&](const aggregate::SummaryDelta& delta) {
     const SummaryKey key{delta.subscription_id, std::string(delta.model_id), delta.period_type,
@@ -167,7 +168,7 @@ Task<Result<pipeline::QuotaChanges>> FakeBatchStore::AddSums(const aggregate::De
 Task<Result<>> FakeBatchStore::AddDeadLetters(std::span<const pipeline::DeadLetter> letters) {
   const Result<> arrived = co_await Arrive(Step::kAddDeadLetters);
   if (!arrived) co_return arrived;
-  Transaction& transaction = *links_.database.transaction(session_);
+  Transaction& transaction = *dependencies_.database.transaction(session_);
   if (!has(PlantedBug::kDeadLettersDropped)) {
     for (const auto& letter : letters) {
       LetterKey key = KeyOf(letter);
@@ -184,7 +185,7 @@ Task<Result<>> FakeBatchStore::AddDeadLetters(std::span<const pipeline::DeadLett
 Task<Result<>> FakeBatchStore::RecordOutcomes(const Batch& batch) {
   const Result<> arrived = co_await Arrive(Step::kRecordOutcomes);
   if (!arrived) co_return arrived;
-  Transaction& transaction = *links_.database.transaction(session_);
+  Transaction& transaction = *dependencies_.database.transaction(session_);
   for (const auto& move : batch.partitions) {
     transaction.outcomes.emplace_back(move.source->partition, move.outcomes);
   }
@@ -193,21 +194,21 @@ Task<Result<>> FakeBatchStore::RecordOutcomes(const Batch& batch) {
 
 // The planted bug: what moves the offsets, and says what became of the events, comes later.
 Task<Result<>> FakeBatchStore::CommitRowsFirst() {
-  Transaction rows = std::move(*links_.database.transaction(session_));
+  Transaction rows = std::move(*dependencies_.database.transaction(session_));
   Transaction books;
   std::swap(books.moves, rows.moves);
   std::swap(books.outcomes, rows.outcomes);
-  *links_.database.transaction(session_) = std::move(rows);
-  links_.database.Commit(session_);
-  links_.database.Begin(session_);
-  *links_.database.transaction(session_) = std::move(books);
+  *dependencies_.database.transaction(session_) = std::move(rows);
+  dependencies_.database.Commit(session_);
+  dependencies_.database.Begin(session_);
+  *dependencies_.database.transaction(session_) = std::move(books);
   co_return co_await Arrive(Step::kCommit);
 }
 
 Task<Result<>> FakeBatchStore::Commit() {
   if (has(PlantedBug::kAckBeforeCommit)) {
-    links_.database.CommitAt(std::exchange(session_, links_.database.Open()),
-                             runtime_.clock.Now() + kLateCommit);
+    dependencies_.database.CommitAt(std::exchange(session_, dependencies_.database.Open()),
+                                    runtime_.clock.Now() + kLateCommit);
     epoch_of_call_.reset();
     co_return Result<>{};
   }
@@ -219,16 +220,16 @@ Task<Result<>> FakeBatchStore::Commit() {
     co_return Fail(is_killed_ ? ErrorCode::kFatal : ErrorCode::kIndeterminate,
                    "no reply to COMMIT");
   }
-  const CommitFault fault = links_.faults.DrawCommit();
+  const CommitFault fault = dependencies_.faults.DrawCommit();
   if (fault == CommitFault::kDoneLater) {
-    links_.database.CommitAt(std::exchange(session_, 0), runtime_.clock.Now() + kLateCommit);
+    dependencies_.database.CommitAt(std::exchange(session_, 0), runtime_.clock.Now() + kLateCommit);
   } else if (fault != CommitFault::kNotDone) {
-    links_.database.Commit(session_);
+    dependencies_.database.Commit(session_);
   }
   at_.is_after = true;
   if (fault == CommitFault::kNone) {
     co_await Latency();
-    if (!is_killed_ && links_.database.is_open(session_)) {
+    if (!is_killed_ && dependencies_.database.is_open(session_)) {
       kept_ = {};
       blocked_since_.reset();
       is_in_doubt_ = false;

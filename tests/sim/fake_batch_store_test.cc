@@ -26,8 +26,8 @@ class FakeWorld final : public StoreWorld {
 
   std::unique_ptr<pipeline::BatchStore> MakeStore(std::size_t) override {
     return std::make_unique<FakeBatchStore>(
-        StoreLinks{database_, faults_, PlantedBug::kNone, epoch_,
-                   [](const std::string& what) { ADD_FAILURE() << what; }},
+        StoreDependencies{database_, faults_, PlantedBug::kNone, epoch_,
+                          [](const std::string& what) { ADD_FAILURE() << what; }},
         pipeline::Runtime{context.get_executor(), clock_});
   }
   void Step() override {

@@ -66,7 +66,7 @@ void SimProcess::StartLanes(World& world) {
   for (std::size_t i = 0; i < kLanes; ++i) {
     LaneParts& parts = *lanes_[i];
     parts.store = std::make_unique<FakeBatchStore>(
-        StoreLinks{world.database, world.faults, world.bug, epoch, world.violated}, runtime);
+        StoreDependencies{world.database, world.faults, world.bug, epoch, world.violated}, runtime);
     const auto& seen = world.bug == PlantedBug::kEpochIgnored ? kNoEpoch : epoch;
     parts.lane = std::make_unique<pipeline::Lane>(
         OptionsOf(i, member_, world.bug), parts.queue.MakeConsumer(),
