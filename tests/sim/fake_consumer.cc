@@ -56,7 +56,7 @@ AssignedPartition* FakeConsumer::Find(const TopicPartition* source) {
 bool FakeConsumer::ServeInbox(TimePoint now) {
   bool any = false;
   pipeline::ConsumerMessage message;
-  while (links_.inbox.Take(message)) {
+  while (dependencies_.inbox.Take(message)) {
     any = true;
     if (const auto* committed = std::get_if<pipeline::Committed>(&message)) {
       if (committed->epoch != epoch()) continue;
@@ -84,20 +84,21 @@ void FakeConsumer::OnPositions(const std::vector<StoredOffset>& stored, TimePoin
 
 // The client begins again with another topic, whose offsets Kafka does not have.
 void FakeConsumer::AskForTopic() {
-  if (std::exchange(topic_id_, links_.kafka.topic_id) != topic_id_) committer_.Clear();
+  if (std::exchange(topic_id_, dependencies_.kafka.topic_id) != topic_id_) committer_.Clear();
 }
 
 // As TopicWatch: some time after the topic has changed.
 bool FakeConsumer::WatchTopic() {
-  const bool is_other = topic_id_ != links_.kafka.topic_id && !has(PlantedBug::kTopicIdIgnored);
+  const bool is_other =
+      topic_id_ != dependencies_.kafka.topic_id && !has(PlantedBug::kTopicIdIgnored);
   if (stage_ != Stage::kReading || !is_other) return false;
-  if (!links_.faults.random().PerThousand(100)) return false;
+  if (!dependencies_.faults.random().PerThousand(100)) return false;
   StartAnew();
   return true;
 }
 
 bool FakeConsumer::ServeGroup() {
-  const auto event = links_.kafka.group.TakeEvent(links_.member);
+  const auto event = dependencies_.kafka.group.TakeEvent(dependencies_.member);
   if (!event) return false;
   if (event->is_assigned) {
     OnAssigned(*event);
@@ -113,7 +114,7 @@ void FakeConsumer::OnAssigned(const GroupEvent& event) {
   partitions_.clear();
   for (const PartitionId id : event.partitions) {
     const TopicPartition* source = table_.Intern(kTopic, id);
-    partitions_.emplace_back(source, kafka::client::LaneOf(*source, links_.lanes.size()));
+    partitions_.emplace_back(source, kafka::client::LaneOf(*source, dependencies_.lanes.size()));
   }
   asks_postgres_ = !partitions_.empty();
   AskForTopic();
@@ -130,10 +131,10 @@ void FakeConsumer::OnRevoked(const GroupEvent& event) {
   partitions_.clear();
   stage_ = Stage::kIdle;
   if (event.is_lost) {
-    links_.kafka.group.Join(links_.member);
+    dependencies_.kafka.group.Join(dependencies_.member);
   } else {
     while (!requests_.empty()) static_cast<void>(ServeBroker());  // sent before it answers
-    links_.kafka.group.OnRevoked(links_.member);
+    dependencies_.kafka.group.OnRevoked(dependencies_.member);
   }
 }
 
@@ -156,13 +157,14 @@ bool FakeConsumer::ServeBroker() {
   if (requests_.empty()) return false;
   const CommitRequest request = std::move(requests_.front());
   requests_.pop_front();
-  bool succeeded = !links_.faults.random().PerThousand(links_.faults.per_thousand);
+  bool succeeded = !dependencies_.faults.random().PerThousand(dependencies_.faults.per_thousand);
   for (const auto& [source, next] : request.offsets) {
     if (!succeeded) break;
-    succeeded =
-        links_.kafka.group.Commit(links_.member, request.generation, source->partition, next);
+    succeeded = dependencies_.kafka.group.Commit(dependencies_.member, request.generation,
+                                                 source->partition, next);
   }
-  if (links_.faults.random().PerThousand(links_.faults.per_thousand)) return true;  // no answer
+  if (dependencies_.faults.random().PerThousand(dependencies_.faults.per_thousand))
+    return true;  // no answer
   committer_.OnAnswer(succeeded);
   return true;
 }
@@ -171,22 +173,22 @@ bool FakeConsumer::ServeBroker() {
 // commit.
 bool FakeConsumer::AnswerPositions() {
   if (positions_) {
-    links_.inbox.Push(*std::exchange(positions_, std::nullopt));
+    dependencies_.inbox.Push(*std::exchange(positions_, std::nullopt));
     asks_postgres_ = false;
     return true;
   }
-  if (links_.faults.Draw() != Fault::kNone) return false;
+  if (dependencies_.faults.Draw() != Fault::kNone) return false;
   positions_.emplace(pipeline::PositionsFound{epoch(), {}});
   for (const AssignedPartition& partition : partitions_) {
-    auto& offsets = links_.database.tables().offsets;
+    auto& offsets = dependencies_.database.tables().offsets;
     const auto [row, is_new] = offsets.try_emplace(partition.source()->partition);
     if (is_new) {
       row->second.stored.topic_id = topic_id_;
-      links_.database.NoteChange();
+      dependencies_.database.NoteChange();
     }
     StoredOffset stored = row->second.stored;
     if (has(PlantedBug::kKafkasOffsetBelieved)) {
-      stored = {links_.kafka.group.CommittedOf(partition.source()->partition), {}};
+      stored = {dependencies_.kafka.group.CommittedOf(partition.source()->partition), {}};
     }
     positions_->positions.push_back(stored);
   }
@@ -214,7 +216,7 @@ void FakeConsumer::StartReading(const std::vector<StoredOffset>& stored) {
 // As StartSequence::QueryLogs.
 kafka::consumer::LogNow FakeConsumer::LogNowOf(const TopicPartition& source,
                                                const StoredOffset& stored) {
-  const FakeLog& log = links_.kafka.log(source.partition);
+  const FakeLog& log = dependencies_.kafka.log(source.partition);
   kafka::consumer::LogNow now{.ends = log.watermarks(), .topic_id = topic_id_};
   if (has(PlantedBug::kTopicIdIgnored)) now.topic_id = stored.topic_id;
   const Offset next = stored.next_offset;
@@ -233,7 +235,7 @@ kafka::consumer::LogNow FakeConsumer::LogNowOf(const TopicPartition& source,
 // What librdkafka reports: the position is outside of the log, or a new leader's log is another one
 // below it (KIP-320).
 bool FakeConsumer::IsOutside(const AssignedPartition& partition) {
-  const FakeLog& log = links_.kafka.log(partition.source()->partition);
+  const FakeLog& log = dependencies_.kafka.log(partition.source()->partition);
   const auto [low, high] = log.watermarks();
   if (partition.position() < low || high < partition.position()) return true;
   const auto fetched = fetched_.find(partition.source());
@@ -250,7 +252,7 @@ void FakeConsumer::PushStart(const AssignedPartition& partition, const StoredOff
   record.topic_id = table_.Intern(topic_id_);
   record.stored_topic_id = table_.Intern(stored.topic_id);
   record.last_record = stored.last_record;
-  USAGE_INGEST_CHECK(links_.lanes[partition.lane()].TryPush(record));
+  USAGE_INGEST_CHECK(dependencies_.lanes[partition.lane()].TryPush(record));
 }
 
 void FakeConsumer::PushGap(const AssignedPartition& partition,
@@ -262,29 +264,29 @@ void FakeConsumer::PushGap(const AssignedPartition& partition,
   record.offset = plan.deliver_from;
   record.gap_records = plan.gap_records;
   record.last_record = plan.expect_before;
-  USAGE_INGEST_CHECK(links_.lanes[partition.lane()].TryPush(record));
+  USAGE_INGEST_CHECK(dependencies_.lanes[partition.lane()].TryPush(record));
 }
 
 bool FakeConsumer::PushHeldBack() {
-  if (held_back_ && links_.lanes[held_back_lane_].TryPush(*held_back_)) held_back_.reset();
+  if (held_back_ && dependencies_.lanes[held_back_lane_].TryPush(*held_back_)) held_back_.reset();
   return !held_back_;
 }
 
 bool FakeConsumer::Poll() {
   if (stage_ != Stage::kReading) return false;
-  AssignedPartition& partition = links_.faults.random().Pick(std::span(partitions_));
-  FakeLog& log = links_.kafka.log(partition.source()->partition);
+  AssignedPartition& partition = dependencies_.faults.random().Pick(std::span(partitions_));
+  FakeLog& log = dependencies_.kafka.log(partition.source()->partition);
   if (IsOutside(partition)) {
     StartAnew();
     return true;
   }
   // One record early, as a log is compared with what the offsets row remembers of it; sometimes
   // a record comes twice.
-  const bool again = links_.faults.random().PerThousand(100);
+  const bool again = dependencies_.faults.random().PerThousand(100);
   const std::int64_t early = partition.position() == partition.committed() || again ? 1 : 0;
   Offset from{std::max<std::int64_t>(0, partition.position().value - early)};
   const Offset begin = partition.position();
-  for (std::int64_t left = links_.faults.random().Between(1, 6); left > 0; --left) {
+  for (std::int64_t left = dependencies_.faults.random().Between(1, 6); left > 0; --left) {
     const LogRecord* logged = log.Read(from);
     if (logged == nullptr || !Deliver(partition, *logged)) break;
     from = Offset{logged->offset.value + 1};
@@ -308,9 +310,9 @@ bool FakeConsumer::Deliver(AssignedPartition& partition, const LogRecord& logged
       break;
   }
   static_cast<void>(partition.Advance(record));
-  CountWhileHeld(record, links_.held_bytes.at(partition.lane()));
+  CountWhileHeld(record, dependencies_.held_bytes.at(partition.lane()));
   if (has(PlantedBug::kKafkaAhead)) committer_.Report(partition.source(), partition.position());
-  if (links_.lanes[partition.lane()].TryPush(record)) return true;
+  if (dependencies_.lanes[partition.lane()].TryPush(record)) return true;
   held_back_ = std::move(record);
   held_back_lane_ = partition.lane();
   return false;

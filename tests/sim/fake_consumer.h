@@ -26,7 +26,7 @@
 
 namespace usage_ingest::sim {
 
-struct ConsumerLinks {
+struct ConsumerDependencies {
   MemberId member = 0;
   FakeKafka& kafka;
   FakeDatabase& database;
@@ -41,7 +41,8 @@ class FakeConsumer {
  public:
   using TimePoint = pipeline::TimePoint;
 
-  explicit FakeConsumer(ConsumerLinks links) : links_(std::move(links)) {}
+  explicit FakeConsumer(ConsumerDependencies dependencies)
+      : dependencies_(std::move(dependencies)) {}
 
   // False: there was nothing to do.
   bool Turn(TimePoint now);
@@ -78,9 +79,9 @@ class FakeConsumer {
   bool PushHeldBack();
   [[nodiscard]] kafka::consumer::AssignedPartition* Find(const TopicPartition* source);
   [[nodiscard]] pipeline::Epoch epoch() const { return {epoch_.load()}; }
-  [[nodiscard]] bool has(PlantedBug bug) const { return links_.bug == bug; }
+  [[nodiscard]] bool has(PlantedBug bug) const { return dependencies_.bug == bug; }
 
-  ConsumerLinks links_;
+  ConsumerDependencies dependencies_;
   kafka::client::PartitionTable table_;
   std::atomic<std::uint64_t> epoch_{0};
   Stage stage_ = Stage::kIdle;

@@ -34,10 +34,10 @@ class FakeWorld final : public ConsumerWorld {
   void Start(std::size_t number) override {
     Member& member = *members.emplace_back(std::make_unique<Member>());
     ASSERT_EQ(members.size(), number + 1);
-    ConsumerLinks links{number,       kafka_, database_,  faults_, PlantedBug::kNone,
-                        member.inbox, {},     held_bytes_};
-    links.lanes.push_back(member.queue.MakeProducer());
-    consumers_.push_back(std::make_unique<FakeConsumer>(std::move(links)));
+    ConsumerDependencies dependencies{number,       kafka_, database_,  faults_, PlantedBug::kNone,
+                                      member.inbox, {},     held_bytes_};
+    dependencies.lanes.push_back(member.queue.MakeProducer());
+    consumers_.push_back(std::make_unique<FakeConsumer>(std::move(dependencies)));
     member.epoch = &consumers_.back()->current_epoch();
     kafka_.group.Join(number);
   }

@@ -53,9 +53,9 @@ SimProcess::SimProcess(MemberId member, World& world)
     lanes_.push_back(std::make_unique<LaneParts>());
     producers.push_back(lanes_.back()->queue.MakeProducer());
   }
-  consumer_ = std::make_unique<FakeConsumer>(ConsumerLinks{member, world.kafka, world.database,
-                                                           world.faults, world.bug, inbox_,
-                                                           std::move(producers), held_bytes_});
+  consumer_ = std::make_unique<FakeConsumer>(
+      ConsumerDependencies{member, world.kafka, world.database, world.faults, world.bug, inbox_,
+                           std::move(producers), held_bytes_});
   StartLanes(world);
   world.kafka.group.Join(member);
 }
