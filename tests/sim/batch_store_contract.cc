@@ -200,7 +200,7 @@ TEST_P(BatchStoreContractTest, AnOffsetsRowLockedByAnotherSessionIsAConflict) {
 }
 
 // Both compare while the row still holds what both expect; the one that waited must see the move.
-TEST_P(BatchStoreContractTest, AClaimThatWaitedSeesTheCommitItWaitedFor) {
+TEST_P(BatchStoreContractTest, ACompareAndSetThatWaitedSeesTheCommitItWaitedFor) {
   const auto other = MakeConnected(1);
   const auto batch = MakeBatch(0, {{.number = 1}});
   ASSERT_TRUE(Write(*other, *batch, Until::kSums));

@@ -242,7 +242,7 @@ Parents FakeBatchStore::GoneOf(const Parents& parents) const {
   return gone;
 }
 
-Result<> FakeBatchStore::Claim(const Batch& batch, Transaction& transaction) {
+Result<> FakeBatchStore::CompareAndSet(const Batch& batch, Transaction& transaction) {
   for (const auto& move : batch.partitions) {
     const Offset stored = StoredAt(tables(), move);
     bool fits =
@@ -281,8 +281,8 @@ Task<Result<pipeline::BeginResult>> FakeBatchStore::Begin(const Batch& batch,
     const Result<> locked = co_await Lock(OffsetsLock(partition), LockMode::kUpdate);
     if (!locked) co_return std::unexpected(locked.error());
   }
-  const Result<> claimed = Claim(batch, *dependencies_.database.transaction(session_));
-  if (!claimed) co_return std::unexpected(claimed.error());
+  const Result<> compared = CompareAndSet(batch, *dependencies_.database.transaction(session_));
+  if (!compared) co_return std::unexpected(compared.error());
   const Result<> locked = co_await LockParents(parents);
   if (!locked) co_return std::unexpected(locked.error());
   const Parents gone = GoneOf(parents);

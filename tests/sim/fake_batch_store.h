@@ -72,7 +72,7 @@ class FakeBatchStore final : public pipeline::BatchStore {
   Task<Result<>> LockParents(const pipeline::Parents& parents);
   Result<> Lose(std::string_view how);
   Result<> Refuse(ErrorCode code, std::string_view why);
-  Result<> Claim(const Batch& batch, Transaction& transaction);
+  Result<> CompareAndSet(const Batch& batch, Transaction& transaction);
   [[nodiscard]] pipeline::Parents GoneOf(const pipeline::Parents& parents) const;
   enum class OnDuplicate : unsigned char { kFail, kSkip };
   Task<Result<bool>> InsertRow(const UsageRow& row, OnDuplicate on_duplicate);

@@ -226,7 +226,7 @@ TEST_F(DeadLettersTest, AHealIsReportedWhateverComesAfterIt) {
       "payload) SELECT 'g', 't', 0, i, 'unattributed', convert_to(replace($1, 'ID', i::text), "
       "'UTF8') FROM generate_series(1, 501) AS i",
       {Event("ID", user_)});
-  // The first transaction has 500; the last letter's claim fails for good.
+  // The first transaction has 500; the UPDATE of the last letter fails for good.
   database_->Execute(
       "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
       "'BEGIN RAISE EXCEPTION USING ERRCODE = ''28000''; END';"
