@@ -30,7 +30,7 @@ struct Finding : Problem {
   [[nodiscard]] std::string ToLine() const;
 };
 
-struct UsageLogColumn {
+struct FoundColumn {
   std::string name;
   std::string type;  // as SQL has it
   unsigned type_oid;
@@ -46,7 +46,7 @@ struct DatabaseFacts {
   std::optional<batch::CopyPath> copy_path;
   bool in_recovery = false;     // a standby: writes must wait
   bool is_distributed = false;  // usage_logs, by Citus
-  std::vector<UsageLogColumn> usage_log_columns;
+  std::vector<FoundColumn> usage_log_columns;
   QuotaState quotas;
 };
 

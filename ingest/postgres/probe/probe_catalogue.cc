@@ -121,7 +121,7 @@ SELECT count(*) = 0 AND NOT usage_ingest.rows_are_distributed() FROM pg_proc
  WHERE oid = to_regprocedure('public.update_usage_summary()')
    AND prosrc LIKE '%latency_ms_sum%')sql";
 
-void CheckColumn(const UsageLogColumn& column, bool written, ProbeReport& report) {
+void CheckColumn(const FoundColumn& column, bool written, ProbeReport& report) {
   const std::string where = "public.usage_logs." + column.name;
   const std::string alter = fmt::format("ALTER TABLE public.usage_logs ALTER COLUMN {} ",
                                         blocking::QuoteIdentifier(column.name));
