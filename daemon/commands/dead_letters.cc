@@ -12,7 +12,7 @@
 #include "daemon/commands/dead_letter_groups.h"
 #include "daemon/commands/dead_letter_query.h"
 #include "daemon/commands/report_end.h"
-#include "daemon/replay/replay_result.h"
+#include "daemon/replay/replay_report.h"
 #include "daemon/replay/replay_totals.h"
 #include "daemon/text/json_writer.h"
 #include "daemon/text/text_table.h"

@@ -11,7 +11,7 @@
 #include "daemon/replay/import_check.h"
 #include "daemon/replay/import_file.h"
 #include "daemon/replay/import_run.h"
-#include "daemon/replay/replay_result.h"
+#include "daemon/replay/replay_report.h"
 #include "daemon/text/print_problems.h"
 #include "daemon/text/progress_bar.h"
 #include "daemon/text/user_error.h"

@@ -11,7 +11,7 @@
 #include "daemon/commands/report_end.h"
 #include "daemon/replay/replay_lanes.h"
 #include "daemon/replay/replay_progress.h"
-#include "daemon/replay/replay_result.h"
+#include "daemon/replay/replay_report.h"
 #include "daemon/text/progress_bar.h"
 #include "ingest/kafka/range/range_reader.h"
 

@@ -2,7 +2,7 @@
 // ReportEnd: how a command ends that counts events: with its report, whatever happened.
 #include <string>
 
-#include "daemon/replay/replay_result.h"
+#include "daemon/replay/replay_report.h"
 #include "daemon/text/user_error.h"
 
 namespace usage_ingest::commands {

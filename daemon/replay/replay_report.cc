@@ -1,4 +1,4 @@
-#include "daemon/replay/replay_result.h"
+#include "daemon/replay/replay_report.h"
 
 #include <fmt/format.h>
 
