@@ -56,7 +56,8 @@ struct DeadLetter {
   std::int32_t leader_epoch = kUnknownLeaderEpoch;
   Offset record_offset;
   std::uint32_t event_index = 0;
-  std::uint32_t record = 0;  // index into Batch::records; only for who releases none of them
+  // Index into Batch::records; only for callers that release none of them.
+  std::uint32_t record = 0;
   DeadLetterReason reason{};
   std::string_view detail;
   std::string_view key_hash;  // these three say which changes may give it an owner

@@ -27,12 +27,12 @@ enum class PlantedBug : unsigned char {
   kParentsNotLocked,      // a parent can vanish under its rows
   kDeadLettersDropped,    // counted, but not written
   kQuotasDropped,         // the counters are left alone when the staged path was taken
-  kSuspensionTwice,       // told where it is decided, outside of the transaction, and at COMMIT
+  kSuspensionTwice,       // reported where it is decided, outside of the transaction, and at COMMIT
   kSumsOverwritten,       // lanes read sums, add, write: of two at a time one is lost
   kOffsetsAfterRows,      // the offsets have a transaction of their own, after that of the rows
   kZombieLeftAlone,       // a process stopped inside a transaction blocks its partition without end
   kKafkasOffsetBelieved,  // reading begins where Kafka's offset says: behind a crash after COMMIT
-  kKafkaAhead,            // Kafka is told what was read, not what was stored
+  kKafkaAhead,            // what was read is committed to Kafka, not what was stored
   kGapNotTold,            // records that retention took are stepped over in silence
   kWentBackUnnoticed,     // no process checks whether the database went back
   kBytesIgnored,          // a batch grows whatever its records weigh

@@ -14,7 +14,7 @@ namespace {
 using std::chrono::seconds;
 
 constexpr auto kMeasureEvery = seconds(5);
-// What is missing is told within a minute.
+// Missing rows are reported within a minute.
 constexpr auto kWatchEvery = seconds(15);
 constexpr auto kHour = std::chrono::hours(1);
 constexpr auto kQuotaPeriodsEvery = seconds(30);
