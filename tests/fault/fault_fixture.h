@@ -2,7 +2,7 @@
 // FaultTest: a daemon in the middle of much work, for one row of the failure table.
 //
 // Every case does the same at the end: the rest of the load is published after the fault,
-// everything is ingested, and books and oracle agree. A fault that did not happen fails the case
+// everything is ingested, and totals and oracle agree. A fault that did not happen fails the case
 // too.
 #include <memory>
 

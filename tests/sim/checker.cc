@@ -53,7 +53,7 @@ std::string Checker::Check() {
   return CheckKafka();
 }
 
-// INV-1: the partition's own books.
+// INV-1: the partition's own counts.
 std::string Checker::CheckAccounts(PartitionId partition, const OffsetsRow& row) const {
   const auto& outcomes = row.outcomes;
   if (!outcomes.balances()) {
@@ -129,7 +129,7 @@ std::string Checker::CheckReplaced(PartitionId partition, const OffsetsRow& row)
   return {};
 }
 
-// INV-4: what the partitions' books say, all together, is what the tables hold.
+// INV-4: what the partitions' counts say, all together, is what the tables hold.
 std::string Checker::CheckTotals() const {
   const Tables& tables = database_.tables();
   EventCounts all;

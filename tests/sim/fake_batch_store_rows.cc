@@ -195,13 +195,13 @@ Task<Result<>> FakeBatchStore::RecordOutcomes(const Batch& batch) {
 // The planted bug: what moves the offsets, and says what became of the events, comes later.
 Task<Result<>> FakeBatchStore::CommitRowsFirst() {
   Transaction rows = std::move(*dependencies_.database.transaction(session_));
-  Transaction books;
-  std::swap(books.moves, rows.moves);
-  std::swap(books.outcomes, rows.outcomes);
+  Transaction offsets;
+  std::swap(offsets.moves, rows.moves);
+  std::swap(offsets.outcomes, rows.outcomes);
   *dependencies_.database.transaction(session_) = std::move(rows);
   dependencies_.database.Commit(session_);
   dependencies_.database.Begin(session_);
-  *dependencies_.database.transaction(session_) = std::move(books);
+  *dependencies_.database.transaction(session_) = std::move(offsets);
   co_return co_await Arrive(Step::kCommit);
 }
 

@@ -53,7 +53,7 @@ class IsolationTest : public WriterTest {
     const std::string said = database_.Value("SELECT max(detail) FROM usage_ingest.dead_letters");
     EXPECT_TRUE(Holds(said, detail)) << said;
   }
-  // The daemon's own retry books them when the cause is gone.
+  // The daemon's own retry inserts them when the cause is gone.
   void ExpectHeals(std::int64_t letters) {
     const auto retried = Retry();
     ASSERT_TRUE(retried) << retried.error().context;

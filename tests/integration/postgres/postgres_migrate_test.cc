@@ -43,11 +43,11 @@ TEST_F(MigrateTest, DatabaseOfTheSeedBecomesTheSameAsAnEmptyOne) {
 TEST_F(MigrateTest, SecondRunDoesNothing) {
   Database database = CreateMigrated("twice");
   const auto before = CatalogueLines(database);
-  const auto ledger = database.Lines("SELECT * FROM usage_ingest.migrations");
+  const auto migrations = database.Lines("SELECT * FROM usage_ingest.migrations");
   const std::string output = MustMigrate("twice");
   EXPECT_TRUE(Holds(output, "0 steps applied")) << output;
   EXPECT_EQ(CatalogueLines(database), before);
-  EXPECT_EQ(database.Lines("SELECT * FROM usage_ingest.migrations"), ledger);
+  EXPECT_EQ(database.Lines("SELECT * FROM usage_ingest.migrations"), migrations);
 }
 
 TEST_F(MigrateTest, SeveralAtOnceAreSafe) {

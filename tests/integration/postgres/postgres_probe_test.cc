@@ -96,7 +96,7 @@ INSTANTIATE_TEST_SUITE_P(
             "CHECK (period_type <> '')",
             probe::Severity::kFatal, "public.usage_summaries.period_type",
             "DROP CONSTRAINT \"hours\"", false},
-        Case{"GapInTheLedger", "DELETE FROM usage_ingest.migrations WHERE number = 12",
+        Case{"GapInTheMigrations", "DELETE FROM usage_ingest.migrations WHERE number = 12",
              probe::Severity::kFatal, "usage_ingest.migrations", "usage-ingestd migrate", false},
         Case{"TokensTooWide", kWideTokens, probe::Severity::kFatal,
              "public.usage_logs.request_tokens",

@@ -47,9 +47,9 @@ class PipelineTest : public ::testing::Test {
   }
   // Installs `load`'s population and remembers the totals and the oracle's start.
   void Install(const GeneratedLoad& load);
-  // Remembers books and oracle: after the installation, before the daemon writes.
+  // Remembers totals and oracle: after the installation, before the daemon writes.
   void RememberTotals();
-  // Ends a test: waits until all is ingested, then books and oracle.
+  // Ends a test: waits until all is ingested, then compares totals and oracle.
   void ExpectTotalsMatch(const ExpectedTotals& expected);
 
   [[nodiscard]] std::int64_t RowCount();

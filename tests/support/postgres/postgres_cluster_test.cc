@@ -9,15 +9,15 @@ using StopMode = PostgresCluster::StopMode;
 
 TEST(PostgresClusterTest, KeepsWhatWasCommittedThroughEveryWayToStop) {
   PostgresCluster postgres;
-  postgres.CreateDatabase("books");
-  Database database = postgres.Connect("books");
+  postgres.CreateDatabase("kept");
+  Database database = postgres.Connect("kept");
   database.Execute("CREATE TABLE t (n int); INSERT INTO t VALUES (1)");
   postgres.Restart(StopMode::kImmediate);
   EXPECT_EQ(database.Number("SELECT count(*) FROM t"), 1);
   database.Execute("INSERT INTO t VALUES (2)");
   postgres.Kill();
   postgres.Start();
-  EXPECT_EQ(postgres.Connect("books").Number("SELECT count(*) FROM t"), 2);
+  EXPECT_EQ(postgres.Connect("kept").Number("SELECT count(*) FROM t"), 2);
 }
 
 TEST(DatabaseTest, DistinguishesNullFromEmptyAndReportsTheSqlstate) {
