@@ -81,19 +81,19 @@ wait_for_daemon() {
   kill "$session_pid" 2>/dev/null || true
 }
 
-balance_books() {
-  local balanced=true what expected found is_equal line
+check_totals() {
+  local matches=true what expected found is_equal line
   psql -XqAt -F $'\t' -v ON_ERROR_STOP=1 -v report="$(<"$work/report.json")" \
-    -f "$root/bench/demo/books.sql" "$owner_conninfo" <"$work/quotas.csv" >"$work/books.tsv" ||
+    -f "$root/bench/demo/totals.sql" "$owner_conninfo" <"$work/quotas.csv" >"$work/totals.tsv" ||
     fail "the totals could not be read"
   printf '\n%-44s %20s %20s\n' '' 'produced' 'in PostgreSQL'
   while IFS=$'\t' read -r what expected found is_equal; do
     line=ok
-    if [[ $is_equal != t ]]; then line='DIFFERS' balanced=false; fi
+    if [[ $is_equal != t ]]; then line='DIFFERS' matches=false; fi
     printf '%-44s %20s %20s  %s\n' "$what" "$(with_commas "$expected")" "$(with_commas "$found")" \
       "$line"
-  done <"$work/books.tsv"
+  done <"$work/totals.tsv"
   echo
-  $balanced || fail "the totals do not match"
+  $matches || fail "the totals do not match"
   say "the totals match"
 }

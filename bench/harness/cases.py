@@ -97,7 +97,7 @@ class Cases:
         before = self.cluster.cpu()
         ingestion = self._ingest(database, name, GROUP, events)
         server = self.cluster.cpu() - before
-        self._check_books(database, sent)
+        self._check_totals(database, sent)
         self.results.add(name, rate=ingestion.rate, running_rate=ingestion.running_rate,
                          cpu_us=ingestion.cpu_us, first_commit=ingestion.first_commit,
                          resident_mib=ingestion.resident_bytes / 2**20,
@@ -113,7 +113,7 @@ class Cases:
         return self.daemon.ingest(self.configure(database, topic, group),
                                   self.cluster.conninfo(database), topic, group, events)
 
-    def _check_books(self, database: str, sent: dict) -> None:
+    def _check_totals(self, database: str, sent: dict) -> None:
         found = self.cluster.execute(database, """
             SELECT (SELECT count(*) FROM usage_logs), sum(inserted), sum(duplicates),
                    (SELECT sum(total_tokens) FROM usage_logs),
@@ -140,7 +140,7 @@ class Cases:
         before = self.cluster.cpu()
         ingestion = self.daemon.ingest(config, self.cluster.conninfo(database), source, group, events)
         server = self.cluster.cpu() - before
-        self._check_books(database, sent)
+        self._check_totals(database, sent)
         self.results.add("deferred", rate=ingestion.rate, running_rate=ingestion.running_rate,
                          cpu_us=ingestion.cpu_us, resident_mib=ingestion.resident_bytes / 2**20,
                          server_cpu_us=server.total / events * 1e6)

@@ -5,7 +5,7 @@
 CREATE TEMP TABLE expected_use (subscription_id uuid, requests bigint, tokens bigint);
 \copy expected_use FROM pstdin CSV
 
-CREATE TEMP VIEW ledger AS
+CREATE TEMP VIEW offset_totals AS
 SELECT sum(records) AS records, sum(events) AS events, sum(inserted) AS inserted,
        sum(duplicates) AS duplicates, sum(dead_lettered) AS dead_lettered, sum(skipped) AS skipped
 FROM usage_ingest.kafka_offsets;
@@ -59,19 +59,20 @@ WITH produced AS (
          coalesce(sum(tokens), 0) AS tokens, coalesce(sum(cost), 0) AS cost,
          coalesce(sum(latency_ms), 0) AS latency_ms
   FROM summed WHERE period_type = 'hour'
-), books (place, what, expected, found) AS (
-  SELECT v.* FROM produced, ledger, logged, quotas, hours, wrong_summaries, wrong_quotas,
+), totals (place, what, expected, found) AS (
+  SELECT v.* FROM produced, offset_totals, logged, quotas, hours, wrong_summaries, wrong_quotas,
   LATERAL (VALUES
-    (1, 'records published / read', produced.records, ledger.records),
+    (1, 'records published / read', produced.records, offset_totals.records),
     (2, 'rows in usage_logs', produced.inserted, logged.requests),
-    (3, '  counted as inserted', produced.inserted, ledger.inserted),
-    (4, 'duplicates', produced.duplicates, ledger.duplicates),
-    (5, 'dead letters', produced.dead_lettered, ledger.dead_lettered),
+    (3, '  counted as inserted', produced.inserted, offset_totals.inserted),
+    (4, 'duplicates', produced.duplicates, offset_totals.duplicates),
+    (5, 'dead letters', produced.dead_lettered, offset_totals.dead_lettered),
     (6, '  kept in usage_ingest.dead_letters', produced.dead_lettered,
         (SELECT count(*) FROM usage_ingest.dead_letters)),
-    (7, 'skipped (health checks, unknown keys, ...)', produced.skipped, ledger.skipped),
-    (8, 'events = rows + duplicates + dead + skipped', ledger.events,
-        ledger.inserted + ledger.duplicates + ledger.dead_lettered + ledger.skipped),
+    (7, 'skipped (health checks, unknown keys, ...)', produced.skipped, offset_totals.skipped),
+    (8, 'events = rows + duplicates + dead + skipped', offset_totals.events,
+        offset_totals.inserted + offset_totals.duplicates + offset_totals.dead_lettered
+          + offset_totals.skipped),
     (9, 'errors', produced.errors, logged.errors),
     (10, 'request tokens', produced.request_tokens, logged.request_tokens),
     (11, 'response tokens', produced.response_tokens, logged.response_tokens),
@@ -90,4 +91,4 @@ WITH produced AS (
     (22, 'subscriptions whose counters are wrong', 0, wrong_quotas.rows)
   ) AS v (place, what, expected, found)
 )
-SELECT what, expected, found, expected = found FROM books ORDER BY place;
+SELECT what, expected, found, expected = found FROM totals ORDER BY place;
