@@ -288,7 +288,7 @@ class _PROXY_UsageKafkaLogger(CustomLogger):
         if kwargs.get("model") and kwargs.get("call_type") not in NO_PAYLOAD:
             self._count("lost", "no standard_logging_object")  # LiteLLM could not build it
         else:
-            self._count("no_usage")  # nothing is owed, as LiteLLM's own books say
+            self._count("no_usage")  # nothing is owed, as LiteLLM's own spend logs say
         return []
 
     def _publish(self, payload: Mapping[str, Any]) -> None:

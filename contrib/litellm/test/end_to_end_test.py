@@ -1,4 +1,4 @@
-"""End to end: a LiteLLM proxy publishes through the callback to Kafka, usage-ingestd books it.
+"""End to end: a LiteLLM proxy publishes through the callback to Kafka, usage-ingestd stores it.
 
 Real parts but the model provider. PublishTest reads the topic; TotalsTest lets the daemon read it
 and looks at PostgreSQL. The traffic is made once, for both.
@@ -179,19 +179,20 @@ class SpendLogsTest(unittest.TestCase):
         # Of a call with no-log, LiteLLM itself keeps no row where the operator did not forbid that.
         events = [event for _, event in RUN["messages"] if not (event.get("end_user") or "").startswith("in-flight")]
         ours = defaultdict(list)  # the events of LiteLLM's one row
-        for event, book in zip(events, spend_logs.booked(events), strict=True):
-            book["call"] = event.get("end_user")
-            ours[event["id"].split("_cache_hit")[0].removesuffix("-billed"), bool(event.get("cache_hit"))].append(book)
+        for event, entry in zip(events, spend_logs.booked(events), strict=True):
+            entry["call"] = event.get("end_user")
+            ours[event["id"].split("_cache_hit")[0].removesuffix("-billed"), bool(event.get("cache_hit"))].append(entry)
         found = set()
         for row in RUN["rows"]:
-            books = ours.pop((row["request_id"].split("_cache_hit")[0], row["cache_hit"] == "True"))
-            whole = {**books[0], **{name: sum(book[name] for book in books) for name in spend_logs.NOTHING}}
+            entries = ours.pop((row["request_id"].split("_cache_hit")[0], row["cache_hit"] == "True"))
+            whole = {**entries[0], **{name: sum(entry[name] for entry in entries) for name in spend_logs.NOTHING}}
             found |= spend_logs.differences(row["end_user"] or "nobody", spend_logs.billed(row), whole)
         self.assertEqual(found, set(spend_logs.expected("live")), "known differences: expected_differences.txt")
-        rest = [book for books in ours.values() for book in books]  # LiteLLM has no row of a failure before a success
+        # LiteLLM has no row of a failure before a success.
+        rest = [entry for entries in ours.values() for entry in entries]
         self.assertGreater(len(rest), 0)
-        for book in rest:
-            self.assertEqual({name: book[name] for name in spend_logs.NOTHING}, spend_logs.NOTHING, book["call"])
+        for entry in rest:
+            self.assertEqual({name: entry[name] for name in spend_logs.NOTHING}, spend_logs.NOTHING, entry["call"])
 
 
 SEED = """

@@ -1,4 +1,4 @@
-"""What LiteLLM bills for a call, by its own row of LiteLLM_SpendLogs, and what usage-ingestd books for it."""
+"""What LiteLLM bills for a call, by its own row of LiteLLM_SpendLogs, and what usage-ingestd stores for it."""
 
 from __future__ import annotations
 
@@ -51,10 +51,10 @@ def booked(events: list[dict]) -> list[dict]:
     done = subprocess.run([os.environ["DECODE_ROWS"], str(now)], capture_output=True, check=True,
                           input=b"".join(struct.pack("<I", len(record)) + record for record in records))
     answers = done.stdout.decode().split("\n.\n")[:-1]
-    return [book(answer.split("\n")[0].split("\t"), event) for answer, event in zip(answers, events, strict=True)]
+    return [entry_of(answer.split("\n")[0].split("\t"), event) for answer, event in zip(answers, events, strict=True)]
 
 
-def book(line: list[str], event: dict) -> dict:
+def entry_of(line: list[str], event: dict) -> dict:
     if line[1] != "row":
         return {**NOTHING, "none": f"{line[1]} {line[2]}"}
     row = dict(zip(ROW, line[2:], strict=True))

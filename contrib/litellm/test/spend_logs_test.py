@@ -1,4 +1,4 @@
-"""What the installed LiteLLM would bill for each captured call is what usage-ingestd books.
+"""What the installed LiteLLM would bill for each captured call is what usage-ingestd stores.
 
 LiteLLM's own function makes the row of its SpendLogs table, so a release that bills in another way is
 noticed. What is known to differ stands in expected_differences.txt, and no more than that.
@@ -38,8 +38,8 @@ class CapturedTest(unittest.TestCase):
         """`calls`: (name, event). Several calls of one name are one entry of expected_differences.txt."""
         ours = spend_logs.booked([event for _, event in calls])
         found = set()
-        for (name, event), book in zip(calls, ours, strict=True):
-            found |= spend_logs.differences(name, spend_logs.billed(row_of(event)), book)
+        for (name, event), entry in zip(calls, ours, strict=True):
+            found |= spend_logs.differences(name, spend_logs.billed(row_of(event)), entry)
         self.assertEqual(found, set(spend_logs.expected(source)), "known differences: expected_differences.txt")
 
     def test_the_captured_calls(self):
