@@ -21,7 +21,7 @@ WORDS = {
     r"of old|of late|at once again|once more": "again; earlier",
     r"ere|lest|whilst|amongst|betwixt|forthwith|henceforth": "before, so that not, while, among",
     r"verdict|judge|judges|judged": "decision, decide, check",
-    r"books balance|the books": "the totals agree, the totals",
+    r"books?|ledger": "totals, counts, migrations, rows: name what it holds",
     r"lesson|patience": "name what it is: a learned form, a time-out",
     r"for ever": "forever, or without end",
     r"riddle|weathered|weathers|culprit|mischief": "name what happens",

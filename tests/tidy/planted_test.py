@@ -39,8 +39,10 @@ class PlantedTest(unittest.TestCase):
     def test_word_that_a_reader_has_to_look_up(self):
         self.plant("daemon/text/a.cc", '// again\n// anew\nf("nobody", "Nobody came");\n')
         self.plant("tests/unit/a_test.cc", "TEST(ATest, SomebodyElseCame) {}\n")
+        self.plant("bench/demo/a.sql", "SELECT * FROM ledger;\n-- both books; 0001_create_ledger\n")
         self.assertEqual(self.found(plain_words.check).splitlines(),
-                         ['daemon/text/a.cc:2: "anew"', 'daemon/text/a.cc:3: "Nobody"',
+                         ['bench/demo/a.sql:1: "ledger"', 'bench/demo/a.sql:2: "books"',
+                          'daemon/text/a.cc:2: "anew"', 'daemon/text/a.cc:3: "Nobody"',
                           'tests/unit/a_test.cc:1: "Somebody"'])
 
     def test_pipeline_must_not_see_kafka(self):
