@@ -21,8 +21,8 @@ inline constexpr std::size_t kFixedBytes = std::size_t{64} << 20;
 inline constexpr std::size_t kBatchCopies = 3;
 // With less than this for queues and prefetch, the lanes wait for records.
 inline constexpr std::size_t kFlowBytesMin = std::size_t{32} << 20;
-// What is above this goes to transactions: larger ones update each summary less often. Half of it
-// keeps the lanes busy (WakeFetchers in ingest/kafka/client/group_client.cc).
+// Enough to keep the lanes busy. What is above this goes to transactions: larger ones update each
+// summary less often.
 inline constexpr std::size_t kFlowBytesEnough = std::size_t{128} << 20;
 // Below this for one transaction, more writers cost more than they gain: 16 writers wrote 12 % less
 // than 8 with 53 MiB for each, and 5 % less with 117 MiB (docs/scaling.md).
