@@ -34,7 +34,7 @@ struct StoreDependencies {
 
 class FakeBatchStore final : public pipeline::BatchStore {
  public:
-  FakeBatchStore(StoreDependencies dependencies, pipeline::Runtime runtime)
+  FakeBatchStore(StoreDependencies dependencies, const pipeline::Runtime& runtime)
       : dependencies_(std::move(dependencies)), runtime_(runtime) {}
 
   Task<Result<>> Connect() override;
