@@ -104,7 +104,9 @@ TEST_F(StartOnPartsTest, CheckConfigConnectSaysHowForeignKeysAreKept) {
   EXPECT_TRUE(Holds(check("auto").output, "foreign keys by constraints"));
   const CommandResult refused = check("batch");
   EXPECT_EQ(refused.exit_code, kExitConfig) << refused.output;
-  EXPECT_TRUE(Holds(refused.output, "fix: GRANT SET ON PARAMETER session_replication_role"))
+  EXPECT_TRUE(Holds(refused.output,
+                    "FAIL  postgres.foreign_keys is \"batch\", but this role may "
+                    "not set session_replication_role; fix: GRANT SET"))
       << refused.output;
 }
 

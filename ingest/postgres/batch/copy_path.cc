@@ -5,9 +5,10 @@
 
 namespace usage_ingest::postgres::batch {
 
-// Partitions have copies of their parent's triggers (tgparentid); those are not looked at. A
-// function that adds to summaries or counters sums up, whatever its name; the guard counts when
-// nothing can open it.
+// A partition has copies of its parent's triggers (tgparentid). A copy is looked at only if it was
+// enabled or disabled by itself: the one of the partition decides. A function that adds to
+// summaries or counters sums up, whatever its name; the guard counts when nothing can open it.
+// CREATE OR REPLACE resets ENABLE ALWAYS and ENABLE REPLICA, and refuses a copy.
 const char* const kAskCopyPath = R"sql(
 WITH guard(text) AS (
     VALUES ('(current_setting(''usage_ingest.aggregating''::text, true) IS DISTINCT FROM '
@@ -19,7 +20,9 @@ WITH guard(text) AS (
            OR p.prosrc ~* '\mused_(requests|tokens)\s*=' AS sums_up,
          strpos(definition, ' WHEN (' || guard.text || ')') > 0
            OR strpos(definition, ' WHEN ((' || guard.text || ' AND ') > 0 AS steps_aside,
-         CASE WHEN p.proname = 'update_usage_summary'
+         CASE WHEN t.tgparentid <> 0
+              THEN format('ALTER TABLE %s DISABLE TRIGGER %I', t.tgrelid::regclass, t.tgname)
+              WHEN p.proname = 'update_usage_summary'
               THEN format('CREATE OR REPLACE TRIGGER %I AFTER INSERT ON %s FOR EACH ROW WHEN %s '
                           'EXECUTE FUNCTION public.update_usage_summary()',
                           t.tgname, t.tgrelid::regclass, guard.text)
@@ -30,13 +33,19 @@ WITH guard(text) AS (
               ELSE regexp_replace(regexp_replace(definition, ' WHEN \((.*)\) EXECUTE FUNCTION ',
                                                  format(' WHEN (%s AND (\1)) EXECUTE FUNCTION ',
                                                         guard.text)),
-                                  '^CREATE ', 'CREATE OR REPLACE ') END AS fix
+                                  '^CREATE ', 'CREATE OR REPLACE ') END
+         || CASE WHEN t.tgparentid = 0 AND t.tgenabled <> 'O'
+                 THEN format('; ALTER TABLE %s ENABLE %s TRIGGER %I', t.tgrelid::regclass,
+                             CASE t.tgenabled WHEN 'A' THEN 'ALWAYS' ELSE 'REPLICA' END, t.tgname)
+                 ELSE '' END AS fix
     FROM pg_trigger AS t
     JOIN pg_proc AS p ON p.oid = t.tgfoid
    CROSS JOIN LATERAL pg_get_triggerdef(t.oid) AS definition
    CROSS JOIN guard
    WHERE t.tgrelid IN (SELECT relid FROM pg_partition_tree('public.usage_logs'))
-     AND NOT t.tgisinternal AND t.tgparentid = 0 AND t.tgenabled <> 'D'
+     AND NOT t.tgisinternal AND t.tgenabled <> 'D'
+     AND NOT EXISTS (SELECT FROM pg_trigger AS of_parent
+                      WHERE of_parent.oid = t.tgparentid AND of_parent.tgenabled = t.tgenabled)
      AND t.tgtype & 4 <> 0  -- INSERT (PostgreSQL source, pg_trigger.h)
 )
 SELECT has_parameter_privilege(current_user, 'session_replication_role', 'SET')::text,
@@ -56,8 +65,7 @@ SELECT md5(coalesce(string_agg(oid || ' ' || xmin, ',' ORDER BY oid), ''))
   FROM pg_trigger WHERE NOT tgisinternal)sql";
 
 bool UsageLogTrigger::needs_constraints() const {
-  if (fires_with_constraints == fires_without_constraints) return false;
-  return fires_without_constraints || !sums_up;
+  return !sums_up || (fires_without_constraints && !steps_aside);
 }
 
 bool CopyPath::may_skip_constraints() const {
@@ -91,14 +99,26 @@ CopyPath ReadCopyPath(const PGresult* result) {
   return path;
 }
 
+namespace {
+
+std::unexpected<Error> CannotSkip(const CopyPath& path) {
+  constexpr std::string_view kWanted = "postgres.foreign_keys is \"batch\", but ";
+  if (!path.role_may_skip) {
+    return Fail(ErrorCode::kFatal,
+                std::string(kWanted) +
+                    "this role may not set session_replication_role; fix: GRANT SET ON PARAMETER "
+                    "session_replication_role to it as a superuser, or use \"auto\"");
+  }
+  const auto trigger = std::ranges::find_if(path.triggers, &UsageLogTrigger::needs_constraints);
+  return Fail(ErrorCode::kFatal, std::string(kWanted) + "trigger " + trigger->name + " on " +
+                                     trigger->table + " is of another program; fix: use \"auto\"");
+}
+
+}  // namespace
+
 Result<bool> SkipsConstraints(const CopyPath& path, ForeignKeys wanted) {
   const bool skips = wanted != ForeignKeys::kConstraints && path.may_skip_constraints();
-  if (!skips && wanted == ForeignKeys::kBatch) {
-    return Fail(ErrorCode::kFatal,
-                "postgres.foreign_keys is \"batch\" but this role may not set "
-                "session_replication_role, or usage_logs has a trigger of another program; fix: "
-                "GRANT SET ON PARAMETER session_replication_role, or use \"auto\"");
-  }
+  if (!skips && wanted == ForeignKeys::kBatch) return CannotSkip(path);
   if (const UsageLogTrigger* twice = path.counts_twice(skips)) {
     return Fail(ErrorCode::kUnavailable,
                 "trigger " + twice->name + " on " + twice->table +

@@ -1,10 +1,10 @@
 #pragma once
 // CopyPath: may the rows of a batch skip foreign keys and triggers?
 //
-// They may when the role may set session_replication_role, and when each trigger of another
-// program then fires as before. The statement and the decision are here only: `check-config` and
-// `run` report it, and each session asks again when it connects, and when DDL has changed
-// something since.
+// They may when the role may set session_replication_role and no trigger of another program
+// needs to see the rows. The statement and the decision are here only: `check-config` and `run`
+// report it, and each session asks again when it connects, and when DDL has changed something
+// since.
 //
 // Source        PostgreSQL 15 manual, ALTER TABLE, "DISABLE/ENABLE TRIGGER", and 20.11.1,
 //               session_replication_role.
@@ -43,7 +43,8 @@ struct UsageLogTrigger {
   [[nodiscard]] bool Fires(bool skips_constraints) const {
     return skips_constraints ? fires_without_constraints : fires_with_constraints;
   }
-  // To skip constraints would change whether it fires, and it is not one that shall be skipped.
+  // It is of another program, which relies on foreign keys and its other triggers too; or to skip
+  // constraints would make it fire and count.
   [[nodiscard]] bool needs_constraints() const;
 };
 

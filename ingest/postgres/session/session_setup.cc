@@ -24,6 +24,9 @@ constexpr const char* kMeaning =
     "SET default_transaction_read_only = off; "
     // A row that is hidden from us would be counted wrongly: an error instead of fewer rows.
     "SET row_security = off; "
+    // A role or database may have another default, and then foreign keys and triggers are silent.
+    "SELECT pg_catalog.set_config('session_replication_role', 'origin', false) "
+    "WHERE pg_catalog.current_setting('session_replication_role') = 'replica'; "
     "SET client_min_messages = 'warning'; "
     // A batch's statements are short, and compiling them costs more than running them.
     "SET jit = off; ";
