@@ -64,6 +64,10 @@ SELECT md5(coalesce(string_agg(oid || ' ' || xmin, ',' ORDER BY oid), ''))
                        AND attname = 'current_spend'), '')
   FROM pg_trigger WHERE NOT tgisinternal)sql";
 
+bool UsageLogTrigger::counts_twice() const {
+  return fires_with_constraints && sums_up && !steps_aside;
+}
+
 bool UsageLogTrigger::needs_constraints() const {
   return !sums_up || (fires_without_constraints && !steps_aside);
 }
@@ -72,10 +76,8 @@ bool CopyPath::may_skip_constraints() const {
   return role_may_skip && std::ranges::none_of(triggers, &UsageLogTrigger::needs_constraints);
 }
 
-const UsageLogTrigger* CopyPath::counts_twice(bool skips_constraints) const {
-  const auto found = std::ranges::find_if(triggers, [&](const UsageLogTrigger& trigger) {
-    return trigger.Fires(skips_constraints) && trigger.sums_up && !trigger.steps_aside;
-  });
+const UsageLogTrigger* CopyPath::counts_twice() const {
+  const auto found = std::ranges::find_if(triggers, &UsageLogTrigger::counts_twice);
   return found == triggers.end() ? nullptr : &*found;
 }
 
@@ -111,7 +113,7 @@ std::unexpected<Error> CannotSkip(const CopyPath& path) {
   }
   const auto trigger = std::ranges::find_if(path.triggers, &UsageLogTrigger::needs_constraints);
   return Fail(ErrorCode::kFatal, std::string(kWanted) + "trigger " + trigger->name + " on " +
-                                     trigger->table + " is of another program; fix: use \"auto\"");
+                                     trigger->table + " does not permit it; fix: use \"auto\"");
 }
 
 }  // namespace
@@ -119,7 +121,9 @@ std::unexpected<Error> CannotSkip(const CopyPath& path) {
 Result<bool> SkipsConstraints(const CopyPath& path, ForeignKeys wanted) {
   const bool skips = wanted != ForeignKeys::kConstraints && path.may_skip_constraints();
   if (!skips && wanted == ForeignKeys::kBatch) return CannotSkip(path);
-  if (const UsageLogTrigger* twice = path.counts_twice(skips)) {
+  const UsageLogTrigger* twice = path.counts_twice();
+  // A trigger that is skipped adds nothing, and one that cannot be skipped needs constraints.
+  if (!skips && twice != nullptr) {
     return Fail(ErrorCode::kUnavailable,
                 "trigger " + twice->name + " on " + twice->table +
                     " would count each row a second time; fix: " + twice->fix);

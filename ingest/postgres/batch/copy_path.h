@@ -40,9 +40,8 @@ struct UsageLogTrigger {
   bool fires_without_constraints = false;
   std::string fix;  // SQL that makes it step aside
 
-  [[nodiscard]] bool Fires(bool skips_constraints) const {
-    return skips_constraints ? fires_without_constraints : fires_with_constraints;
-  }
+  // With constraints it adds each row of the daemon to the sums, as the daemon does.
+  [[nodiscard]] bool counts_twice() const;
   // It is of another program, which relies on foreign keys and its other triggers too; or to skip
   // constraints would make it fire and count.
   [[nodiscard]] bool needs_constraints() const;
@@ -53,8 +52,8 @@ struct CopyPath {
   std::vector<UsageLogTrigger> triggers;
 
   [[nodiscard]] bool may_skip_constraints() const;
-  // The first that fires, adds to summaries and does not step aside; nullptr: none.
-  [[nodiscard]] const UsageLogTrigger* counts_twice(bool skips_constraints) const;
+  // The first that counts twice; nullptr: none.
+  [[nodiscard]] const UsageLogTrigger* counts_twice() const;
 };
 [[nodiscard]] CopyPath ReadCopyPath(const PGresult* result);
 

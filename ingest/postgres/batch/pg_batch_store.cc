@@ -73,9 +73,7 @@ pipeline::Task<Result<>> PgBatchStore::AskCatalogue() {
   const Result<bool> skips = SkipsConstraints(path, options_.foreign_keys);
   if (!skips) co_return std::unexpected(skips.error());
   skips_constraints_ = *skips;
-  has_triggers_ = std::ranges::any_of(path.triggers, [&](const UsageLogTrigger& trigger) {
-    return trigger.Fires(skips_constraints_);
-  });
+  has_triggers_ = !skips_constraints_ && !path.triggers.empty();
   const bool has_spend = session::Int64At((*answers)[1].get(), 0, 0) != 0;
   spend_ = options_.keeps_spend && has_spend ? Spend::kAdded : Spend::kLeftAlone;
   copy_path_version_ = PQgetvalue(answers->front().get(), 0, 0);

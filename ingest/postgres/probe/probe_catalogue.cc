@@ -141,7 +141,7 @@ void CheckColumn(const FoundColumn& column, bool written, ProbeReport& report) {
 // REVOKE or with a trigger of another program, and then the daemon would stop at any hour.
 void CheckTrigger(const batch::UsageLogTrigger& trigger, ProbeReport& report) {
   const std::string where = fmt::format("trigger {} on {}", trigger.name, trigger.table);
-  if (trigger.fires_with_constraints && trigger.sums_up && !trigger.steps_aside) {
+  if (trigger.counts_twice()) {
     report.Add(Severity::kFatal, where, "every row of the daemon would count twice", trigger.fix);
   } else if (trigger.needs_constraints()) {
     report.Add(Severity::kWarning, where,
