@@ -44,8 +44,10 @@ constexpr const char* kUntranslatedMessages =
     "WHERE rolname = current_user AND rolsuper; ";
 constexpr const char* kAskLanguage = "SELECT pg_catalog.current_setting('lc_messages')";
 
-std::string Set(std::string_view name, milliseconds value) {
-  return "SET " + std::string(name) + " = '" + std::to_string(value.count()) + "ms'; ";
+std::string Set(std::string_view name, milliseconds value,
+                SettingScope scope = SettingScope::kSession) {
+  return std::string("SET ") + (scope == SettingScope::kTransaction ? "LOCAL " : "") +
+         std::string(name) + " = '" + std::to_string(value.count()) + "ms'";
 }
 
 }  // namespace
@@ -80,9 +82,9 @@ ConnectKeywords::ConnectKeywords(std::string conninfo, std::string application_n
 std::string SessionSetUp(SessionUse use) {
   const bool is_lane = use == SessionUse::kLane;
   const milliseconds none{0};
-  return kMeaning + Set("lock_timeout", is_lane ? limits::kLockTimeout : none) +
-         Set("statement_timeout", is_lane ? limits::kStatementTimeout : none) +
-         Set("idle_in_transaction_session_timeout", limits::kIdleInTransactionTimeout) +
+  return kMeaning + Set("lock_timeout", is_lane ? limits::kLockTimeout : none) + "; " +
+         Set("statement_timeout", is_lane ? limits::kStatementTimeout : none) + "; " +
+         Set("idle_in_transaction_session_timeout", limits::kIdleInTransactionTimeout) + "; " +
          SearchPublicIfSafe() + kUntranslatedMessages + kAskLanguage;
 }
 
@@ -94,8 +96,7 @@ MessageLanguage LanguageOf(std::string_view lc_messages) {
 }
 
 std::string SetLockTimeout(milliseconds timeout, SettingScope scope) {
-  return std::string("SET ") + (scope == SettingScope::kTransaction ? "LOCAL " : "") +
-         "lock_timeout = '" + std::to_string(timeout.count()) + "ms'";
+  return Set("lock_timeout", timeout, scope);
 }
 
 std::string SetStatementTimeout(milliseconds timeout) { return Set("statement_timeout", timeout); }
