@@ -15,4 +15,9 @@ struct Problem {
 };
 using Problems = std::vector<Problem>;
 
+// "<where>: <what>; fix: <fix>". REQUIRES: it has all three.
+[[nodiscard]] inline std::string ToLine(const Problem& problem) {
+  return problem.where + ": " + problem.what + "; fix: " + problem.fix;
+}
+
 }  // namespace usage_ingest

@@ -17,7 +17,6 @@
 namespace usage_ingest::assembly {
 namespace {
 
-using Problems = std::vector<Problem>;
 using kafka::client::TopicFinding;
 
 // A weekend: an outage without a page must not lose usage.
@@ -95,7 +94,7 @@ void CheckMessageSize(const TopicFinding& topic, std::size_t prefetch_bytes, Pro
 
 }  // namespace
 
-std::vector<Problem> TopicAdvice(const TopicFinding& topic, std::size_t prefetch_bytes) {
+Problems TopicAdvice(const TopicFinding& topic, std::size_t prefetch_bytes) {
   Problems problems;
   CheckRetention(topic, problems);
   CheckReplicas(topic, problems);
@@ -103,8 +102,7 @@ std::vector<Problem> TopicAdvice(const TopicFinding& topic, std::size_t prefetch
   return problems;
 }
 
-Result<std::vector<Problem>> QueryTopicAdvice(const config::Config& config,
-                                              std::chrono::milliseconds timeout) {
+Result<Problems> QueryTopicAdvice(const config::Config& config, std::chrono::milliseconds timeout) {
   const kafka::client::KafkaOptions options = KafkaOptionsFor(config);
   const auto found =
       kafka::client::ProbeKafka(options, timeout, kafka::client::ProbeDepth::kSettings);

@@ -14,11 +14,11 @@
 namespace usage_ingest::assembly {
 
 // `prefetch_bytes`: librdkafka's share of memory.budget. REQUIRES: the settings are known.
-[[nodiscard]] std::vector<Problem> TopicAdvice(const kafka::client::TopicFinding& topic,
-                                               std::size_t prefetch_bytes);
+[[nodiscard]] Problems TopicAdvice(const kafka::client::TopicFinding& topic,
+                                   std::size_t prefetch_bytes);
 // Of all topics of the configuration, as far as the brokers tell their settings. Blocks: brokers
 // that are away are waited for as long as `timeout`, and each topic's settings as long.
-[[nodiscard]] Result<std::vector<Problem>> QueryTopicAdvice(const config::Config& config,
-                                                            std::chrono::milliseconds timeout);
+[[nodiscard]] Result<Problems> QueryTopicAdvice(const config::Config& config,
+                                                std::chrono::milliseconds timeout);
 
 }  // namespace usage_ingest::assembly

@@ -138,8 +138,7 @@ void Daemon::OnProbed(const postgres::probe::ProbeReport& report) {
   if (ending_) return;
   for (const postgres::probe::Finding& finding : report.findings) {
     const bool is_fatal = finding.severity == postgres::probe::Severity::kFatal;
-    spdlog::log(is_fatal ? spdlog::level::err : spdlog::level::warn, "{}: {}; fix: {}",
-                finding.where, finding.what, finding.fix);
+    spdlog::log(is_fatal ? spdlog::level::err : spdlog::level::warn, "{}", ToLine(finding));
   }
   if (!report.ok()) {
     spdlog::error("the database is not as it must be; nothing was written");

@@ -30,7 +30,7 @@ std::function<void()> MakeReloader(config::Config running,
     try {
       const config::LoadedConfig loaded = load();
       for (const Problem& problem : loaded.problems) {
-        spdlog::error("reload: {}: {}; fix: {}", problem.where, problem.what, problem.fix);
+        spdlog::error("reload: {}", ToLine(problem));
       }
       if (loaded.problems.empty()) {
         const config::ReloadPlan plan = config::PlanReload(running, loaded.config);

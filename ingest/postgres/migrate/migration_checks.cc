@@ -114,9 +114,7 @@ Result<std::string> FindUntrustedRoles(blocking::SyncConnection& connection) {
   return problems;
 }
 
-std::string Line(const Problem& problem) {
-  return fmt::format("\n  {}: {}; fix: {};", problem.where, problem.what, problem.fix);
-}
+std::string Line(const Problem& problem) { return "\n  " + ToLine(problem) + ";"; }
 
 Result<std::string> FindFatalColumns(blocking::SyncConnection& connection) {
   const auto columns = probe::CheckColumns(connection);

@@ -16,8 +16,7 @@ constexpr int kServerVersionMin = 150000;
 }  // namespace
 
 std::string Finding::ToLine() const {
-  return fmt::format("{}: {}: {}; fix: {}", severity == Severity::kFatal ? "fatal" : "warning",
-                     where, what, fix);
+  return (severity == Severity::kFatal ? "fatal: " : "warning: ") + usage_ingest::ToLine(*this);
 }
 
 void ProbeReport::Add(Severity severity, std::string where, std::string what, std::string fix) {
