@@ -28,6 +28,26 @@ class CopyPathTest : public PostgresTest {
     return RowWriter(postgres_.conninfo("litemaas"), foreign_keys,
                      database_.Value("SELECT id FROM subscriptions WHERE model_id = 'model-a'"));
   }
+  // A row by COPY, in a session of its own.
+  void WriteRow(batch::ForeignKeys foreign_keys) {
+    RowWriter writer = MakeWriter(foreign_keys);
+    ASSERT_TRUE(writer.Connect());
+    ASSERT_TRUE(writer.Copy(writer.Row(kTime)));
+  }
+  // What the daemon tells an operator to run.
+  void RunFixOf(const Error& error) {
+    EXPECT_EQ(error.code, ErrorCode::kUnavailable) << error.context;
+    const std::size_t fix = error.context.find("fix: ");
+    ASSERT_NE(fix, std::string::npos) << error.context;
+    database_.Execute(error.context.substr(fix + 5));
+  }
+  void LoseTheGuard() {
+    database_.Execute(
+        "DROP TRIGGER update_usage_on_log ON usage_logs;"
+        "CREATE TRIGGER update_usage_on_log AFTER INSERT ON usage_logs FOR EACH ROW EXECUTE "
+        "FUNCTION update_usage_summary()");
+  }
+  std::int64_t Summaries() { return database_.Number("SELECT count(*) FROM usage_summaries"); }
   std::int64_t Seen() { return database_.Number("SELECT count(*) FROM seen"); }
   std::int64_t Rows() { return database_.Number("SELECT count(*) FROM usage_logs"); }
 
@@ -79,53 +99,34 @@ TEST_F(CopyPathTest, ASummaryTriggerWithoutItsGuardHoldsTheBatchUntilItIsMended)
   RowWriter writer = MakeWriter(batch::ForeignKeys::kConstraints);
   ASSERT_TRUE(writer.Connect());
   ASSERT_TRUE(writer.Copy(writer.Row(kTime)));
-  database_.Execute(
-      "DROP TRIGGER update_usage_on_log ON usage_logs;"
-      "CREATE TRIGGER update_usage_on_log AFTER INSERT ON usage_logs FOR EACH ROW EXECUTE FUNCTION "
-      "update_usage_summary()");
+  LoseTheGuard();
   const UsageRow row = writer.Row(kTime);
   const Result<> held = writer.Copy(row);
   ASSERT_FALSE(held);
-  EXPECT_EQ(held.error().code, ErrorCode::kUnavailable) << held.error().context;
   EXPECT_EQ(Rows(), 1);
-  EXPECT_EQ(database_.Number("SELECT count(*) FROM usage_summaries"), 0);
+  EXPECT_EQ(Summaries(), 0);
 
-  const std::string& text = held.error().context;
-  const std::size_t fix = text.find("fix: ");
-  ASSERT_NE(fix, std::string::npos) << text;
-  database_.Execute(text.substr(fix + 5));
+  RunFixOf(held.error());
   EXPECT_TRUE(writer.Copy(row));
-  EXPECT_EQ(database_.Number("SELECT count(*) FROM usage_summaries"), 0) << "not by the trigger";
+  EXPECT_EQ(Summaries(), 0) << "not by the trigger";
 }
 
 TEST_F(CopyPathTest, TheSkippedTriggerMayBeAsItLikes) {
-  database_.Execute(
-      "DROP TRIGGER update_usage_on_log ON usage_logs;"
-      "CREATE TRIGGER update_usage_on_log AFTER INSERT ON usage_logs FOR EACH ROW EXECUTE FUNCTION "
-      "update_usage_summary()");
-  RowWriter writer = MakeWriter(batch::ForeignKeys::kBatch);
-  ASSERT_TRUE(writer.Connect());
-  ASSERT_TRUE(writer.Copy(writer.Row(kTime)));
-  EXPECT_EQ(database_.Number("SELECT count(*) FROM usage_summaries"), 0);
+  LoseTheGuard();
+  WriteRow(batch::ForeignKeys::kBatch);
+  EXPECT_EQ(Summaries(), 0);
 }
 
 // To skip foreign keys is to be a replica, for PostgreSQL: a trigger that is enabled always or for
 // replicas fires there.
 TEST_F(CopyPathTest, ASummaryTriggerThatAlwaysFiresIsNotSkipped) {
-  database_.Execute(
-      "DROP TRIGGER update_usage_on_log ON usage_logs;"
-      "CREATE TRIGGER update_usage_on_log AFTER INSERT ON usage_logs FOR EACH ROW EXECUTE FUNCTION "
-      "update_usage_summary(); ALTER TABLE usage_logs ENABLE ALWAYS TRIGGER update_usage_on_log");
+  LoseTheGuard();
+  database_.Execute("ALTER TABLE usage_logs ENABLE ALWAYS TRIGGER update_usage_on_log");
   const Result<> held = MakeWriter(batch::ForeignKeys::kAuto).Connect();
   ASSERT_FALSE(held);
-  EXPECT_EQ(held.error().code, ErrorCode::kUnavailable) << held.error().context;
-
-  const std::string& text = held.error().context;
-  database_.Execute(text.substr(text.find("fix: ") + 5));
-  RowWriter writer = MakeWriter(batch::ForeignKeys::kBatch);
-  ASSERT_TRUE(writer.Connect());
-  ASSERT_TRUE(writer.Copy(writer.Row(kTime)));
-  EXPECT_EQ(database_.Number("SELECT count(*) FROM usage_summaries"), 0);
+  RunFixOf(held.error());
+  WriteRow(batch::ForeignKeys::kBatch);
+  EXPECT_EQ(Summaries(), 0);
   EXPECT_EQ(database_.Value("SELECT DISTINCT tgenabled FROM pg_trigger WHERE tgname = "
                             "'update_usage_on_log'"),
             "A")
@@ -139,12 +140,9 @@ TEST_F(CopyPathTest, ASummaryTriggerOfOnePartitionIsSeen) {
       "ALTER TABLE new_year ENABLE TRIGGER legacy");
   const Result<> held = MakeWriter(batch::ForeignKeys::kConstraints).Connect();
   ASSERT_FALSE(held);
-  const std::string& text = held.error().context;
-  database_.Execute(text.substr(text.find("fix: ") + 5));
-  RowWriter writer = MakeWriter(batch::ForeignKeys::kConstraints);
-  ASSERT_TRUE(writer.Connect());
-  ASSERT_TRUE(writer.Copy(writer.Row(kTime)));
-  EXPECT_EQ(database_.Number("SELECT count(*) FROM usage_summaries"), 0);
+  RunFixOf(held.error());
+  WriteRow(batch::ForeignKeys::kConstraints);
+  EXPECT_EQ(Summaries(), 0);
 }
 
 // What it writes itself relies on foreign keys and triggers, so they stay on.
@@ -153,28 +151,22 @@ TEST_F(CopyPathTest, AForeignTriggerThatAlwaysFiresMeansTheSlowPath) {
       "CREATE TRIGGER see AFTER INSERT ON new_year FOR EACH ROW EXECUTE FUNCTION see();"
       "ALTER TABLE new_year ENABLE ALWAYS TRIGGER see");
   EXPECT_FALSE(Probe("litemaas").facts.copy_path->may_skip_constraints());
-  RowWriter writer = MakeWriter(batch::ForeignKeys::kAuto);
-  ASSERT_TRUE(writer.Connect());
-  ASSERT_TRUE(writer.Copy(writer.Row(kTime)));
+  WriteRow(batch::ForeignKeys::kAuto);
   EXPECT_EQ(Seen(), 1);
 }
 
 // The seed's trigger has its guard, so it may fire where it likes.
 TEST_F(CopyPathTest, AGuardedTriggerForReplicasIsNoReasonForTheSlowPath) {
   database_.Execute("ALTER TABLE usage_logs ENABLE REPLICA TRIGGER update_usage_on_log");
-  RowWriter writer = MakeWriter(batch::ForeignKeys::kBatch);
-  ASSERT_TRUE(writer.Connect());
-  ASSERT_TRUE(writer.Copy(writer.Row(kTime)));
-  EXPECT_EQ(database_.Number("SELECT count(*) FROM usage_summaries"), 0);
+  WriteRow(batch::ForeignKeys::kBatch);
+  EXPECT_EQ(Summaries(), 0);
 }
 
 TEST_F(CopyPathTest, ATriggerForReplicasDoesNotFireForOurRows) {
   database_.Execute(
       "CREATE TRIGGER see AFTER INSERT ON new_year FOR EACH ROW EXECUTE FUNCTION see();"
       "ALTER TABLE new_year ENABLE REPLICA TRIGGER see");
-  RowWriter writer = MakeWriter(batch::ForeignKeys::kAuto);
-  ASSERT_TRUE(writer.Connect());
-  ASSERT_TRUE(writer.Copy(writer.Row(kTime)));
+  WriteRow(batch::ForeignKeys::kAuto);
   EXPECT_EQ(Seen(), 0) << "as for the rows of every other program";
 }
 
@@ -182,9 +174,7 @@ TEST_F(CopyPathTest, ADatabaseWhoseSessionsAreReplicasKeepsItsConstraintsAllTheS
   database_.Execute(
       "CREATE TRIGGER see AFTER INSERT ON new_year FOR EACH ROW EXECUTE FUNCTION see();"
       "ALTER DATABASE litemaas SET session_replication_role = replica");
-  RowWriter writer = MakeWriter(batch::ForeignKeys::kConstraints);
-  ASSERT_TRUE(writer.Connect());
-  ASSERT_TRUE(writer.Copy(writer.Row(kTime)));
+  WriteRow(batch::ForeignKeys::kConstraints);
   EXPECT_EQ(Seen(), 1);
 }
 
